@@ -2,11 +2,14 @@
 // ants, side by side in one run: go run ./bench. See bench/README.md.
 package main
 
-import "github.com/poundlock/poundlock/bench/internal/runner"
+import (
+	"github.com/poundlock/poundlock/bench/internal/floorbench"
+	"github.com/poundlock/poundlock/bench/internal/runner"
+)
 
 // groups are the cases of every package, one line each.
 var groups = [][]runner.Case{
-	floorCases(),
+	floorbench.Cases(),
 }
 
 func main() { runner.Main(groups...) }

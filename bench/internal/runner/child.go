@@ -120,7 +120,7 @@ func logOf(b *testing.B) string {
 func (m *meter) values(r testing.BenchmarkResult) map[string]float64 {
 	n := float64(r.N)
 	v := map[string]float64{
-		result.NsPerOp:     float64(r.T.Nanoseconds()) / n,
+		result.NsPerOp: float64(r.T.Nanoseconds()) / n,
 		// Rounded, so that what a set-up allocates once does not turn 0 into 0.000004,
 		// but not cut to whole numbers as testing does: half an allocation is one.
 		result.BytesPerOp:  math.Round(float64(r.MemBytes)/n*10) / 10,

@@ -78,6 +78,10 @@ func (c command) run(ctx context.Context) int {
 	if o.list {
 		return c.list(o)
 	}
+	in, err := readInputs(o)
+	if err != nil {
+		return c.fail(err)
+	}
 	var r *result.Run
 	if o.from != "" {
 		r, err = result.Load(o.from)
@@ -87,7 +91,7 @@ func (c command) run(ctx context.Context) int {
 	if err != nil {
 		return c.fail(err)
 	}
-	return c.report(r, o)
+	return c.report(r, o, in)
 }
 
 // fail prints the one line that bad input deserves.

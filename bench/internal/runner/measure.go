@@ -27,6 +27,12 @@ type campaign struct {
 	ended   string          // why it ended early
 }
 
+// Why a run ended before all was measured.
+const (
+	endInterrupted = "interrupted"
+	endOutOfTime   = "out of time"
+)
+
 // errFault is a fault of the runner or of the machine, not of an implementation.
 var errFault = errors.New("cannot run a sample")
 
@@ -53,7 +59,7 @@ func (m *campaign) measure(ctx context.Context) error {
 			}
 			if err := m.block(ctx, jobs[:n], left, start); err != nil {
 				if ctx.Err() != nil {
-					m.ended = "interrupted"
+					m.ended = endInterrupted
 					return nil
 				}
 				return err
@@ -61,7 +67,7 @@ func (m *campaign) measure(ctx context.Context) error {
 			jobs = jobs[n:]
 			// Only a first round far beyond the time is cut short.
 			if b := m.budget.total; b > 0 && time.Since(start) > b+b/4 && len(jobs) > 0 {
-				m.ended = "out of time"
+				m.ended = endOutOfTime
 				return nil
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/report"
 )
 
 // options are the command line.
@@ -22,6 +24,7 @@ type options struct {
 	cpus      []int         // nil: as each case says
 	timeout   time.Duration
 	out       string
+	outGiven  bool // -out was on the command line
 	format    string
 	compare   string
 	failBelow []string
@@ -31,8 +34,6 @@ type options struct {
 	update    []string
 	seed      int64
 }
-
-var formats = []string{"table", "markdown", "json", "csv"}
 
 // stringsFlag collects the values of a flag that may be repeated.
 type stringsFlag []string
@@ -60,7 +61,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	fs.Var((*stringsFlag)(&o.failBelow), "fail-below", "end with status 1 when a ratio is below its minimum in `FILE` (or directory of *.txt); may be repeated")
 	fs.Float64Var(&o.slack, "slack", 1, "`FACTOR` in (0,1] that the minima of -fail-below are multiplied by, to allow for noise")
 	fs.StringVar(&o.bars, "bars", "", "write a table of every line of -fail-below and the figure reached to `FILE.md`")
-	fs.StringVar(&o.from, "from", "", "measure nothing: read the run kept in `RESULTS.json`")
+	fs.StringVar(&o.from, "from", "", "measure nothing: report the run kept in `RESULTS.json` (the page is written when -out is given)")
 	fs.Var((*stringsFlag)(&o.update), "update", "renew the tables between <!-- bench REGEXP --> and <!-- /bench --> in `FILE.md`; may be repeated")
 	fs.Int64Var(&o.seed, "seed", 0, "`SEED` of the shuffle (default: the time)")
 	err := fs.Parse(args)
@@ -73,6 +74,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (-help lists the flags)", err)
 	}
+	fs.Visit(func(f *flag.Flag) { o.outGiven = o.outGiven || f.Name == "out" })
 	return o, o.check(fs.Args(), run, cpu)
 }
 
@@ -112,8 +114,8 @@ func (o *options) check(rest []string, run, cpu string) error {
 	if !(o.slack > 0 && o.slack <= 1) {
 		return fmt.Errorf("-slack %v is not in (0,1]", o.slack)
 	}
-	if !slices.Contains(formats, o.format) {
-		return fmt.Errorf("-format %q is none of %s", o.format, strings.Join(formats, ", "))
+	if !slices.Contains(report.Formats, o.format) {
+		return fmt.Errorf("-format %q is none of %s", o.format, strings.Join(report.Formats, ", "))
 	}
 	if o.bars != "" && len(o.failBelow) == 0 {
 		return errors.New("-bars needs the bars: -fail-below FILE")

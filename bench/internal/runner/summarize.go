@@ -116,7 +116,7 @@ func soloRow(u unit, i int, s *series) result.Row {
 	r := result.Row{
 		Group: u.c.Group, Case: u.c.Name, Impl: u.c.Impls[i].Name, CPUs: u.cpus,
 		Rounds: s.rounds, Disturbed: s.disturbed, Failed: s.failed, Skipped: s.skipped,
-		Quick: u.c.Quick, Doc: u.c.Doc, Config: u.c.Impls[i].Config, Compare: u.c.metrics(),
+		Lead: i == 0, Quick: u.c.Quick, Doc: u.c.Doc, Config: u.c.Impls[i].Config, Compare: u.c.metrics(),
 	}
 	if s.rounds == 0 {
 		return r

@@ -3,6 +3,7 @@ package report
 import (
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
@@ -18,8 +19,9 @@ type cell struct {
 	name    string // the case
 	cpus    int
 	doc     string
-	metrics []string
-	impls   []impl // the first is the one that is held against the others
+	several bool     // the group has the case at several GOMAXPROCS
+	metrics []string // what the implementations are compared by
+	impls   []impl   // the first is the one that is held against the others
 }
 
 // impl is one implementation in a cell, with the ratio of the cell's first
@@ -58,12 +60,17 @@ func groups(rows []result.Row) []group {
 			gi = len(gs)
 			gs = append(gs, group{name: r.Group})
 		}
-		key := r.Key() + "\x00" + string(rune(r.CPUs))
+		key := r.Key() + "\x00" + strconv.Itoa(r.CPUs)
 		c := cells[key]
 		if c == nil {
 			c = &cell{name: r.Case, cpus: r.CPUs, doc: r.Doc, metrics: r.Compare}
 			if len(c.metrics) == 0 {
 				c.metrics = []string{result.NsPerOp}
+			}
+			for _, o := range gs[gi].cells {
+				if o.name == c.name {
+					o.several, c.several = true, true
+				}
 			}
 			cells[key] = c
 			gs[gi].cells = append(gs[gi].cells, c)
@@ -71,6 +78,21 @@ func groups(rows []result.Row) []group {
 		c.add(r)
 	}
 	return gs
+}
+
+// shownMetrics are the metrics of the cell that a table gives a column of their
+// own: those that the implementations report or are compared by.
+func (c *cell) shownMetrics() (units []string) {
+	for i := range c.impls {
+		for u := range c.impls[i].row.Metrics {
+			hide := u == result.Cores || u == result.PeakBytes
+			if (!hide || slices.Contains(c.metrics, u)) && !slices.Contains(units, u) {
+				units = append(units, u)
+			}
+		}
+	}
+	slices.Sort(units)
+	return units
 }
 
 func (c *cell) add(r *result.Row) {

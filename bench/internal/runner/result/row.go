@@ -47,7 +47,8 @@ type Row struct {
 	Disturbed int    `json:"disturbed,omitempty"`  // rounds in which a core was taken away
 	Failed    string `json:"failed,omitempty"`     // why Impl did not do the work
 	Skipped   string `json:"skipped,omitempty"`    // why Impl did not run here
-	Extra     bool   `json:"undeclared,omitempty"` // the case does not name Baseline as one that it is judged by
+	Lead      bool   `json:"lead,omitempty"`       // Impl is the case's first: the one judged
+	Extra     bool   `json:"undeclared,omitempty"` // the case does not name Baseline as one that Impl is judged by
 	Quick     bool   `json:"quick,omitempty"`      // the case is in the short run
 
 	Doc     string   `json:"doc,omitempty"`

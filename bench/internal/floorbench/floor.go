@@ -1,4 +1,6 @@
-package main
+// Package floorbench holds the cases of the ground floor: the primitives that every
+// package is made of.
+package floorbench
 
 import (
 	"sync"
@@ -9,24 +11,24 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/runner"
 )
 
-// floorCases measures the primitives that everything else is made of, so that a
+// Cases measures the primitives that everything else is made of, so that a
 // reader can tell how near a package comes to what the machine allows.
-func floorCases() []runner.Case {
+func Cases() []runner.Case {
 	return []runner.Case{{
 		Group: "floor", Name: "primitives", Quick: true,
 		Doc: "One op is one use of the primitive; nothing here is poundlock's.",
 		Impls: []runner.Impl{
-			{Name: "atomic-add", Config: "one goroutine", Bench: floorAtomic},
-			{Name: "mutex-pair", Config: "Lock and Unlock, uncontended", Bench: floorMutex},
-			{Name: "chan-buffered", Config: "send and receive in one goroutine", Bench: floorChan},
-			{Name: "hand-off", Config: "a value through an unbuffered channel to another goroutine", Bench: floorHandOff},
-			{Name: "go-wait", Config: "start a goroutine and wait for it", Bench: floorGo},
-			{Name: "clock", Config: "time.Now", Bench: floorClock},
+			{Name: "atomic-add", Config: "one goroutine", Bench: atomicAdd},
+			{Name: "mutex-pair", Config: "Lock and Unlock, uncontended", Bench: mutexPair},
+			{Name: "chan-buffered", Config: "send and receive in one goroutine", Bench: chanPair},
+			{Name: "hand-off", Config: "a value through an unbuffered channel to another goroutine", Bench: handOff},
+			{Name: "go-wait", Config: "start a goroutine and wait for it", Bench: goWait},
+			{Name: "clock", Config: "time.Now", Bench: clock},
 		},
 	}}
 }
 
-func floorAtomic(b *testing.B) {
+func atomicAdd(b *testing.B) {
 	var n atomic.Int64
 	for range b.N {
 		n.Add(1)
@@ -36,7 +38,7 @@ func floorAtomic(b *testing.B) {
 	}
 }
 
-func floorMutex(b *testing.B) {
+func mutexPair(b *testing.B) {
 	var mu sync.Mutex
 	n := 0
 	for range b.N {
@@ -49,7 +51,7 @@ func floorMutex(b *testing.B) {
 	}
 }
 
-func floorChan(b *testing.B) {
+func chanPair(b *testing.B) {
 	ch := make(chan int, 1)
 	sum := 0
 	for range b.N {
@@ -61,7 +63,7 @@ func floorChan(b *testing.B) {
 	}
 }
 
-func floorHandOff(b *testing.B) {
+func handOff(b *testing.B) {
 	ch, done := make(chan int), make(chan int)
 	go func() {
 		sum := 0
@@ -79,7 +81,7 @@ func floorHandOff(b *testing.B) {
 	}
 }
 
-func floorGo(b *testing.B) {
+func goWait(b *testing.B) {
 	var wg sync.WaitGroup
 	var n atomic.Int64
 	for range b.N {
@@ -91,7 +93,7 @@ func floorGo(b *testing.B) {
 	}
 }
 
-func floorClock(b *testing.B) {
+func clock(b *testing.B) {
 	var last time.Time
 	for range b.N {
 		last = time.Now()
