@@ -61,7 +61,7 @@ func (c command) report(r *result.Run, o *options, in inputs) int {
 		}
 	}
 	if failed > 0 {
-		fmt.Fprintf(c.stderr, "%d implementations failed: they did not do their work\n", failed)
+		fmt.Fprintf(c.stderr, "failed: %d (an implementation that did not do its work)\n", failed)
 	}
 	switch {
 	case r.Info.Ended == endInterrupted && o.from == "":

@@ -22,19 +22,19 @@ func summaryChart(gs []group) *svg {
 	if len(sums) == 0 {
 		return nil
 	}
-	const row, left, right = 44, 8, cardWidth - 8
+	const row, left, right = 32, 84, cardWidth - 52
 	s := &svg{Width: cardWidth, Height: float64(len(sums))*row + 24, Alt: "Ratio to the best baseline, per package"}
 	sc := newLogScale(lo, hi, left, right)
 	s.ratioAxis(sc, 0, float64(len(sums))*row, 6)
 	for i, m := range sums {
-		y := float64(i) * row
-		s.text(0, y+14, "name", m.name)
-		s.text(cardWidth, y+14, "end value", times(m.mean))
-		s.bar(sc.at(m.lo), y+25, sc.at(m.hi)-sc.at(m.lo), 6, "range", fmt.Sprintf("%s to %s", times(m.lo), times(m.hi)))
+		y := float64(i)*row + row/2 // the middle of the row
+		s.text(0, y+4, "name", clip(m.name))
+		s.text(cardWidth, y+4, "end value", times(m.mean))
+		s.bar(sc.at(m.lo), y-3, sc.at(m.hi)-sc.at(m.lo), 6, "range", fmt.Sprintf("%s to %s", times(m.lo), times(m.hi)))
 		for _, r := range m.ratios {
-			s.dot(sc.at(r), y+28, 3.5, "case", times(r))
+			s.dot(sc.at(r), y, 3.5, "case", times(r))
 		}
-		s.bar(sc.at(m.mean)-1.5, y+20, 3, 16, "mean", "mean "+times(m.mean))
+		s.line(sc.at(m.mean), y-9, sc.at(m.mean), y+9, "mean")
 	}
 	return s
 }
@@ -48,7 +48,7 @@ func (s *svg) ratioAxis(sc logScale, top, bottom float64, most int) {
 			class = "one"
 		}
 		x := sc.at(t)
-		s.line(x, top, x, bottom+4, class)
+		s.grid(x, top, x, bottom+4, class)
 		label := digits(t)
 		if t >= 1 {
 			label = strconv.FormatFloat(t, 'f', -1, 64)

@@ -156,7 +156,7 @@ func curveChart(places []string, curves []curve, unit string) *svg {
 		return left + step*(float64(i)+0.5)
 	}
 	for _, t := range y.ticks(6) {
-		s.line(left, y.at(t), cardWidth, y.at(t), "grid")
+		s.grid(left, y.at(t), cardWidth, y.at(t), "grid")
 		s.text(left-6, y.at(t)+4, "end tick", figure(t, unit))
 	}
 	for i, p := range places {

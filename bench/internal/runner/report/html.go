@@ -115,10 +115,10 @@ func headline(g group) string {
 		return ""
 	}
 	if len(s.ratios) == 1 {
-		return times(s.mean) + " against the best baseline of its case"
+		return "The best baseline takes " + times(s.mean) + " as long"
 	}
-	return times(s.mean) + " in the mean of " + strconv.Itoa(len(s.ratios)) + " cases against the best baseline of each, from " +
-		times(s.lo) + " to " + times(s.hi)
+	return "The best baseline takes " + times(s.mean) + " as long in the mean of " + strconv.Itoa(len(s.ratios)) + " cases (" +
+		times(s.lo) + " to " + times(s.hi) + ")"
 }
 
 func htmlTableOf(c *cell) htmlTable {

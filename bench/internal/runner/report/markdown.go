@@ -25,7 +25,7 @@ func Markdown(w io.Writer, r *result.Run, choose *regexp.Regexp) error {
 			markdownTable(b, g.name, part)
 		}
 	}
-	fmt.Fprintf(b, "Less is better; in brackets, how many times as long as the first column's it takes (median of paired rounds, 95 %% interval).\n")
+	fmt.Fprintf(b, "Less is better. Bold: how many times the first column's figure it is (median of paired rounds, with the 95 %% interval).\n")
 	if r.Info.Command != "" {
 		fmt.Fprintf(b, "Measured with `%s` on %s.\n", r.Info.Command, strings.Join(circumstances(r.Info), "; "))
 	}
@@ -92,11 +92,10 @@ func markdownCell(c *cell, name, metric string) string {
 		}
 		s := valueOf(im.row, metric)
 		if q := im.ratios[metric]; q != nil {
-			s += " (**" + times(q.Value) + "**"
-			if iv := span(q); iv != "" {
-				s += " " + iv
+			s += " **" + times(q.Value) + "**"
+			if lo, hi, ok := q.Interval(); ok {
+				s += fmt.Sprintf(" ±%.0f%%", 100*max(hi/q.Value-1, 1-lo/q.Value))
 			}
-			s += ")"
 		}
 		return s
 	}

@@ -11,7 +11,8 @@ import (
 type svg struct {
 	Width, Height float64
 	Alt           string // what a screen reader says
-	Lines         []svgLine
+	Grid          []svgLine // behind everything
+	Lines         []svgLine // before the bars
 	Bars          []svgRect
 	Dots          []svgDot
 	Texts         []svgText
@@ -44,6 +45,10 @@ const cardWidth = 360
 
 func (s *svg) line(x1, y1, x2, y2 float64, class string) {
 	s.Lines = append(s.Lines, svgLine{round(x1), round(y1), round(x2), round(y2), class})
+}
+
+func (s *svg) grid(x1, y1, x2, y2 float64, class string) {
+	s.Grid = append(s.Grid, svgLine{round(x1), round(y1), round(x2), round(y2), class})
 }
 
 func (s *svg) bar(x, y, w, h float64, class, tip string) {
