@@ -33,7 +33,7 @@ func Main(groups ...[]Case) {
 	context.AfterFunc(ctx, stop)
 	os.Exit(command{
 		cases: cases, launch: launch, stdout: os.Stdout, stderr: os.Stderr,
-		name: commandName(), args: os.Args[1:],
+		name: commandName(), args: os.Args[1:], race: raceEnabled,
 	}.run(ctx))
 }
 
@@ -62,10 +62,11 @@ type command struct {
 	stdout, stderr io.Writer
 	name           string // how to call the program: "go run ./bench"
 	args           []string
+	race           bool // the race detector is on
 }
 
 func (c command) run(ctx context.Context) int {
-	o, err := parseOptions(c.args, c.stdout)
+	o, err := parseOptions(c.args, c.stdout, c.race)
 	if errors.Is(err, flag.ErrHelp) {
 		return statusOK
 	}
@@ -106,7 +107,7 @@ func (c command) measure(ctx context.Context, o *options) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := result.Info{Command: c.line(), Version: version(), Machine: machine(), Started: time.Now(), Race: raceEnabled}
+	info := result.Info{Command: c.line(), Version: version(), Machine: machine(), Started: time.Now(), Race: c.race}
 	raw, err := createRaw(o.out, info)
 	if err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (c command) measure(ctx context.Context, o *options) (*result.Run, error) {
 	}
 	info.Took, info.Rounds, info.Samples, info.Ended = time.Since(info.Started), m.rounds, len(m.samples), m.ended
 	info.BenchTime = b.benchTime.String()
-	return &result.Run{Info: info, Rows: rows(us, m.samples)}, raw.Close()
+	return &result.Run{Info: info, Rows: rows(us, m.samples, c.race)}, raw.Close()
 }
 
 // announce tells what was chosen.

@@ -43,7 +43,7 @@ func (f *stringsFlag) Set(s string) error { *f = append(*f, s); return nil }
 
 // parseOptions reads the command line. The error is one line for the user, or
 // flag.ErrHelp after the help was written to help.
-func parseOptions(args []string, help io.Writer) (*options, error) {
+func parseOptions(args []string, help io.Writer, race bool) (*options, error) {
 	o := new(options)
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -75,7 +75,7 @@ func parseOptions(args []string, help io.Writer) (*options, error) {
 		return nil, fmt.Errorf("%w (-help lists the flags)", err)
 	}
 	fs.Visit(func(f *flag.Flag) { o.outGiven = o.outGiven || f.Name == "out" })
-	return o, o.check(fs.Args(), run, cpu)
+	return o, o.check(fs.Args(), run, cpu, race)
 }
 
 const usage = `Compares every implementation of every case, side by side.
@@ -83,7 +83,7 @@ With no flags: all cases in about five minutes, a table here, the rest in bench-
 
 `
 
-func (o *options) check(rest []string, run, cpu string) error {
+func (o *options) check(rest []string, run, cpu string, race bool) error {
 	var err error
 	if len(rest) > 0 {
 		return fmt.Errorf("unexpected argument %q: cases are chosen with -run", rest[0])
@@ -120,7 +120,7 @@ func (o *options) check(rest []string, run, cpu string) error {
 	if o.bars != "" && len(o.failBelow) == 0 {
 		return errors.New("-bars needs the bars: -fail-below FILE")
 	}
-	if raceEnabled && (len(o.failBelow) > 0 || o.compare != "" || o.bars != "") {
+	if race && (len(o.failBelow) > 0 || o.compare != "" || o.bars != "") {
 		return errors.New("-fail-below, -bars and -compare mean nothing under the race detector")
 	}
 	return nil

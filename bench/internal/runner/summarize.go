@@ -35,8 +35,9 @@ func (s *series) median(unit string) (float64, bool) {
 
 // rows makes the result of the samples: for every unit one row per pair of the
 // first implementation with another, and one for each other by itself. Units
-// without a single sample have none.
-func rows(us []unit, samples []sample) []result.Row {
+// without a single sample have none. Under the race detector times mean nothing,
+// and there are no ratios.
+func rows(us []unit, samples []sample, race bool) []result.Row {
 	all := make([][]*series, len(us))
 	for i, u := range us {
 		for range u.c.Impls {
@@ -60,12 +61,12 @@ func rows(us []unit, samples []sample) []result.Row {
 	}
 	var out []result.Row
 	for i, u := range us {
-		out = append(out, unitRows(u, all[i])...)
+		out = append(out, unitRows(u, all[i], race)...)
 	}
 	return out
 }
 
-func unitRows(u unit, all []*series) (out []result.Row) {
+func unitRows(u unit, all []*series, race bool) (out []result.Row) {
 	first := all[0]
 	for i := range u.c.Impls {
 		if !all[i].seen() {
@@ -82,7 +83,7 @@ func unitRows(u unit, all []*series) (out []result.Row) {
 				r := soloRow(u, 0, first)
 				r.Baseline = u.c.Impls[k].Name
 				r.Extra = !slices.Contains(u.c.Baselines, r.Baseline)
-				if first.failed == "" && all[k].failed == "" && !raceEnabled {
+				if first.failed == "" && all[k].failed == "" && !race {
 					pair(&r, u.c.metrics(), first, all[k])
 				}
 				out = append(out, r)

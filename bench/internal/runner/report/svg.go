@@ -10,7 +10,7 @@ import (
 // screen, so that text has about its natural size everywhere.
 type svg struct {
 	Width, Height float64
-	Alt           string // what a screen reader says
+	Alt           string    // what a screen reader says
 	Grid          []svgLine // behind everything
 	Lines         []svgLine // before the bars
 	Bars          []svgRect
