@@ -43,6 +43,14 @@ func checkCases(cases []*Case) error {
 		case len(c.Impls) == 0:
 			return fmt.Errorf("case %s has no implementations", c.Key())
 		}
+		if c.BenchTime != "" && !validBenchTime(c.BenchTime) {
+			return fmt.Errorf("case %s: BenchTime %q is neither a duration nor a count like 10x", c.Key(), c.BenchTime)
+		}
+		for _, n := range c.CPUs {
+			if n < 1 {
+				return fmt.Errorf("case %s: CPUs has %d", c.Key(), n)
+			}
+		}
 		seen[c.Key()] = true
 		var names []string
 		for _, im := range c.Impls {
