@@ -92,9 +92,10 @@ type logScale struct {
 
 // newLogScale covers the values, with a little room at both ends.
 func newLogScale(lo, hi, from, to float64) logScale {
-	if !(lo > 0) || math.IsInf(lo, 0) {
+	if math.IsNaN(lo) || math.IsInf(lo, 0) {
 		lo = 1
 	}
+	lo = min(max(lo, 1e-9), 1e15)
 	if !(hi > lo) || math.IsInf(hi, 0) {
 		hi = lo * 2
 	}
