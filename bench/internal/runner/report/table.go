@@ -52,10 +52,7 @@ func table(w io.Writer, r *result.Run) error {
 // one does against it in each of the case's metrics.
 func cellTable(b *strings.Builder, c *cell) (noted bool) {
 	extra := c.shownMetrics()
-	head := []string{"", "time/op", "cpu/op", "B/op", "allocs/op"}
-	for _, m := range extra {
-		head = append(head, m)
-	}
+	head := append([]string{"", "time/op", "cpu/op", "B/op", "allocs/op"}, extra...)
 	for _, m := range c.metrics {
 		head = append(head, m+" vs "+c.first().Impl)
 	}
