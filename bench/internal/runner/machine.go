@@ -3,6 +3,7 @@ package runner
 import (
 	"bufio"
 	"os"
+	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -42,8 +43,27 @@ func field(path, name string) string {
 	return ""
 }
 
-// version returns the commit that this program was built from, when it knows.
+// version returns the commit that is measured: the one that this program was
+// built from, or, as go run does not note it, that of the working directory.
 func version() string {
+	if v := builtFrom(); v != "" {
+		return v
+	}
+	git := func(args ...string) string {
+		out, err := exec.Command("git", args...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
+	}
+	rev := git("rev-parse", "--short=12", "HEAD")
+	if rev != "" && git("status", "--porcelain", "--untracked-files=no") != "" {
+		rev += " with local changes"
+	}
+	return rev
+}
+
+func builtFrom() string {
 	bi, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""

@@ -33,7 +33,7 @@ func Main(groups ...[]Case) {
 	context.AfterFunc(ctx, stop)
 	os.Exit(command{
 		cases: cases, launch: launch, stdout: os.Stdout, stderr: os.Stderr,
-		name: commandName(), args: os.Args[1:], race: raceEnabled,
+		name: commandName(), args: os.Args[1:], race: raceEnabled, version: version(),
 	}.run(ctx))
 }
 
@@ -62,7 +62,8 @@ type command struct {
 	stdout, stderr io.Writer
 	name           string // how to call the program: "go run ./bench"
 	args           []string
-	race           bool // the race detector is on
+	race           bool   // the race detector is on
+	version        string // commit of the measured code
 }
 
 func (c command) run(ctx context.Context) int {
@@ -107,7 +108,7 @@ func (c command) measure(ctx context.Context, o *options) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := result.Info{Command: c.line(), Version: version(), Machine: machine(), Started: time.Now(), Race: c.race}
+	info := result.Info{Command: c.line(), Version: c.version, Machine: machine(), Started: time.Now(), Race: c.race}
 	raw, err := createRaw(o.out, info)
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func (m *campaign) block(ctx context.Context, jobs []job, left []int, start time
 	w, from, first := watch(), time.Now(), len(m.samples)
 	var own time.Duration
 	for _, j := range jobs {
-		m.show.at(m.units[u], m.units[u].c.Impls[j.impl].Name, m.rounds, m.budget.rounds, time.Since(start), m.timeLeft(left, j))
+		m.show.at(m.units[u], m.units[u].c.Impls[j.impl].Name, m.rounds, m.budget.rounds, time.Since(start), m.timeLeft(left))
 		s, cpu, err := m.sample(ctx, j)
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ func (m *campaign) block(ctx context.Context, jobs []job, left []int, start time
 }
 
 // timeLeft estimates how long the rest takes.
-func (m *campaign) timeLeft(left []int, now job) (d time.Duration) {
+func (m *campaign) timeLeft(left []int) (d time.Duration) {
 	for i, n := range left {
 		cost := m.budget.guess(m.units[i])
 		if m.had[i] > 0 {
@@ -157,9 +157,7 @@ func (m *campaign) sample(ctx context.Context, j job) (sample, time.Duration, er
 	u := m.units[j.unit]
 	im := &u.c.Impls[j.impl]
 	s := sample{unit: j.unit, impl: j.impl, round: j.round}
-	from := time.Now()
 	r := m.launch(ctx, request{u.c, im, u.cpus, m.budget.sampleTime(u.c), m.timeout})
-	s.took = time.Since(from)
 	if ctx.Err() != nil {
 		return s, 0, ctx.Err()
 	}

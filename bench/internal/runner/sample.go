@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
@@ -16,8 +15,7 @@ type sample struct {
 	unit      int // index into the plan's units
 	impl      int // index into the case's Impls
 	round     int
-	took      time.Duration // of the whole process
-	line      string        // as the child printed it
+	line      string // as the child printed it
 	values    map[string]float64
 	failed    string // the implementation did not do its work
 	skipped   string
