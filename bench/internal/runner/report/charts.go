@@ -141,6 +141,12 @@ func ratioChart(c *cell, sc logScale, col map[string]int) *svg {
 			im := &c.impls[i]
 			q := im.ratios[m]
 			if q == nil {
+				if im.row.Failed != "" {
+					s.text(0, y+14, "name", clip(im.row.Impl))
+					s.text(cardWidth, y+14, "end value behind", "failed")
+					y += rowHeight
+					n++
+				}
 				continue
 			}
 			n++

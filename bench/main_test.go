@@ -1,0 +1,20 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/poundlock/poundlock/bench/internal/runner"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Every case is well declared, and every bar names a case and a baseline that exist.
+func TestCasesAndBars(t *testing.T) {
+	bars, err := filepath.Glob("bars/*.txt")
+	require.NoError(t, err)
+	require.NoError(t, runner.Verify(bars, groups...))
+}
