@@ -72,7 +72,21 @@ func TestChildFailures(t *testing.T) {
 		}
 		s := takeSample(t, impl, timeout)
 		assert.Contains(t, s.failed, want, impl)
+		if impl == "hangs" && runtime.GOOS != "windows" {
+			assert.Contains(t, s.stderr, "childCases", "where it hangs")
+		}
 		assert.Empty(t, s.values, impl)
+	}
+}
+
+// Under go run -race, a data race is a failure of the implementation.
+func TestChildRaces(t *testing.T) {
+	s := takeSample(t, "races", time.Minute)
+	if raceEnabled {
+		assert.Contains(t, s.failed, "race detected")
+		assert.Contains(t, s.stderr, "WARNING: DATA RACE")
+	} else {
+		assert.Empty(t, s.failed)
 	}
 }
 

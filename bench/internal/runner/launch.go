@@ -49,6 +49,10 @@ func launch(ctx context.Context, rq request) reply {
 	cmd.Env = append(os.Environ(),
 		envCase+"="+rq.c.Key(), envImpl+"="+rq.impl.Name, envBenchTime+"="+rq.benchTime,
 		"GOMAXPROCS="+strconv.Itoa(rq.cpus))
+	if raceEnabled && os.Getenv("GORACE") == "" {
+		// The race detector's default of a second at exit would be most of a run.
+		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=20")
+	}
 	var out, errs tail
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = 2 * time.Second

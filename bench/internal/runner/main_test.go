@@ -46,6 +46,15 @@ func childCases() []Case {
 				fmt.Println()
 				spin(b)
 			}),
+			impl("races", func(b *testing.B) {
+				done, n := make(chan bool), 0
+				go func() { n++; close(done) }()
+				n++
+				<-done
+				if n == 0 {
+					b.Fatal("never")
+				}
+			}),
 			impl("reports", func(b *testing.B) {
 				spin(b)
 				b.ReportMetric(123456, "p99-ns")

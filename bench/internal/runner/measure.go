@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -172,17 +173,24 @@ func (m *campaign) sample(ctx context.Context, j job) (sample, time.Duration, er
 	case r.err != nil: // a result and then a crash: the race detector, a late panic
 		s.line, s.values, s.failed = "", nil, r.reason()
 	}
+	if s.failed != "" {
+		s.stderr = r.stderr
+	}
 	return s, r.cpu, nil
 }
 
-// rawLine is what raw.txt keeps of a sample. Lines that are no benchmark lines
-// are comments to benchstat.
+// rawLine is what raw.txt keeps of a sample; of one that failed, also what it
+// wrote to standard error, as comments.
 func (m *campaign) rawLine(s sample) string {
 	u := m.units[s.unit]
 	name := lineName(u.c, u.c.Impls[s.impl].Name, u.cpus)
 	switch {
 	case s.failed != "":
-		return fmt.Sprintf("--- FAIL: %s: %q\n", name, s.failed)
+		why := fmt.Sprintf("--- FAIL: %s: %q\n", name, s.failed)
+		for line := range strings.Lines(s.stderr) {
+			why += "# " + strings.TrimRight(line, "\r\n") + "\n"
+		}
+		return why
 	case s.skipped != "":
 		return fmt.Sprintf("--- SKIP: %s: %q\n", name, s.skipped)
 	}

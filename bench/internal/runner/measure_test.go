@@ -96,7 +96,7 @@ func TestProgressIsLiveOnATerminal(t *testing.T) {
 
 // The rows' figures are medians, and the ratios those of pairs.
 func TestRows(t *testing.T) {
-	c := &Case{Group: "g", Name: "n", Baselines: []string{"b"}, Impls: []Impl{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}}
+	c := &Case{Group: "g", Name: "n", Baselines: []string{"b"}, Impls: []Impl{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "e"}}}
 	var ss []sample
 	put := func(impl, round int, ns float64) {
 		ss = append(ss, sample{impl: impl, round: round, values: map[string]float64{"ns/op": ns, "cores": 1, "p50-ns": 0}})
@@ -106,9 +106,11 @@ func TestRows(t *testing.T) {
 		put(1, r, 30*speed)
 	}
 	put(0, 7, 1000) // a round that b was not part of
+	put(4, 0, 50)   // e did its work once, and then it did not
+	ss = append(ss, sample{impl: 4, round: 1, failed: "lost one later"})
 	ss = append(ss, sample{impl: 2, failed: "lost a task"}, sample{impl: 3, skipped: "not here"})
 	rs := rows([]unit{{c, 2}}, ss, false)
-	require.Len(t, rs, 6)
+	require.Len(t, rs, 8)
 
 	ab := rs[0]
 	assert.Equal(t, "b", ab.Baseline)
@@ -123,13 +125,16 @@ func TestRows(t *testing.T) {
 	assert.NotContains(t, ab.Ratios, "p50-ns", "a ratio of zeros")
 	assert.True(t, rs[1].Extra)
 	assert.Nil(t, rs[1].Ratio, "c failed")
-	assert.Equal(t, "lost a task", rs[4].Failed)
-	assert.Equal(t, "not here", rs[5].Skipped)
+	assert.Equal(t, "e", rs[3].Baseline)
+	assert.Nil(t, rs[3].Ratio, "who failed once has no ratio")
+	assert.Equal(t, "lost a task", rs[5].Failed)
+	assert.Equal(t, "not here", rs[6].Skipped)
+	assert.Equal(t, "lost one later", rs[7].Failed)
 	for _, r := range rows([]unit{{c, 2}}, ss, true) {
 		assert.Nil(t, r.Ratio, "race")
 	}
 	assert.Empty(t, rows([]unit{{c, 2}}, nil, false))
-	assert.False(t, math.IsNaN(rs[4].NsPerOp))
+	assert.False(t, math.IsNaN(rs[5].NsPerOp))
 }
 
 func TestShortOfCores(t *testing.T) {

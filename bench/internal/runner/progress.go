@@ -46,6 +46,9 @@ func (p *progress) note(u unit, s sample) {
 		what, why = "skipped", s.skipped
 	}
 	p.clear()
+	if s.stderr != "" {
+		why += " (raw.txt has what it printed)"
+	}
 	fmt.Fprintf(p.w, "%s %s: %s: %s\n", what, u, u.c.Impls[s.impl].Name, strings.ReplaceAll(why, "\n", "; "))
 }
 

@@ -19,7 +19,8 @@ type sample struct {
 	values    map[string]float64
 	failed    string // the implementation did not do its work
 	skipped   string
-	disturbed bool // others used or stole a core meanwhile
+	stderr    string // of a child that failed: stacks, race reports
+	disturbed bool   // others used or stole a core meanwhile
 }
 
 // firstUnits come first in a benchmark line, as readers expect.
