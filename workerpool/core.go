@@ -48,7 +48,6 @@ type core[T any] struct {
 	quiets  []*quietWaiter // guarded by mu
 	closed  bool           // guarded by mu; submissions are refused
 	paused  bool           // guarded by mu
-	expired error          // guarded by mu; why Shutdown gave up
 	gone    chan struct{}  // closed when the last worker ended after a close
 	monitor *monitoring    // nil without Config.Monitor
 }

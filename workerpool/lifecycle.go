@@ -220,12 +220,8 @@ func (c *core[T]) refuse() bool {
 	return first
 }
 
-// stop ends all workers of a closed and quiet pool and waits for them.
-func (c *core[T]) stop() {
-	c.askStop()
-	<-c.gone
-}
-
+// askStop makes the workers of a closed and quiet pool end; gone tells when they
+// have.
 func (c *core[T]) askStop() {
 	c.mu.Lock()
 	c.alert.Or(alertStop)
@@ -268,19 +264,13 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 	if err := c.waitQuiet(ctx, false); err != nil {
 		return c.abandon(context.Cause(ctx))
 	}
-	c.stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.expired
+	c.askStop()
+	<-c.gone
+	return nil
 }
 
 // abandon ends a shutdown whose ctx has ended.
 func (c *core[T]) abandon(cause error) error {
-	c.mu.Lock()
-	if c.expired == nil {
-		c.expired = cause
-	}
-	c.mu.Unlock()
 	n := 0
 	for i := range c.levels {
 		n += c.discardAll(&c.levels[i])
