@@ -40,12 +40,22 @@ func (c *core[T]) spawn() {
 	go c.start(w)
 }
 
+// A worker above this number lets everything else that can run go first before
+// it arrives. Its wake-up token is taken until then, so a pool whose processors
+// are busy grows slowly and its existing workers take the tasks, while one whose
+// tasks wait for something grows as fast as ever (sleep/tasks=1000000: half the
+// workers and memory).
+const eagerWorkers = 64
+
 func (c *core[T]) start(w *worker) {
 	w.id.Store(goroutineID())
+	c.notePeak()
 	if !c.direct {
+		if c.ctl.load().workers() > eagerWorkers {
+			yield()
+		}
 		c.ctl.arrive()
 	}
-	c.notePeak()
 	for !c.run(w) {
 	}
 }
