@@ -1,0 +1,222 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/report"
+	"github.com/poundlock/poundlock/bench/internal/runner/result"
+)
+
+// Main is the whole of a benchmark command: it measures the cases as the command
+// line says, prints and writes the reports, and exits.
+func Main(groups ...[]Case) {
+	cases := flatten(groups)
+	if isChild() {
+		os.Exit(child(cases, os.Stdout))
+	}
+	// The first interrupt ends the measuring and the report follows; a second one
+	// ends the program.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(command{
+		cases: cases, launch: launch, stdout: os.Stdout, stderr: os.Stderr,
+		name: commandName(), args: os.Args[1:], race: raceEnabled,
+	}.run(ctx))
+}
+
+func flatten(groups [][]Case) []*Case {
+	var cases []*Case
+	for _, g := range groups {
+		for i := range g {
+			cases = append(cases, &g[i])
+		}
+	}
+	return cases
+}
+
+// Exit statuses.
+const (
+	statusOK          = 0
+	statusShort       = 1 // a ratio below its minimum, or an implementation that failed
+	statusUsage       = 2
+	statusInterrupted = 130
+)
+
+// command is one run of the program, with all that it touches.
+type command struct {
+	cases          []*Case
+	launch         launcher
+	stdout, stderr io.Writer
+	name           string // how to call the program: "go run ./bench"
+	args           []string
+	race           bool // the race detector is on
+}
+
+func (c command) run(ctx context.Context) int {
+	o, err := parseOptions(c.args, c.stdout, c.race)
+	if errors.Is(err, flag.ErrHelp) {
+		return statusOK
+	}
+	if err == nil {
+		err = checkCases(c.cases)
+	}
+	if err != nil {
+		return c.fail(err)
+	}
+	if o.list {
+		return c.list(o)
+	}
+	in, err := readInputs(o)
+	if err != nil {
+		return c.fail(err)
+	}
+	var r *result.Run
+	if o.from != "" {
+		r, err = result.Load(o.from)
+	} else {
+		r, err = c.measure(ctx, o)
+	}
+	if err != nil {
+		return c.fail(err)
+	}
+	return c.report(r, o, in)
+}
+
+// fail prints the one line that bad input deserves.
+func (c command) fail(err error) int {
+	fmt.Fprintln(c.stderr, "bench:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	return statusUsage
+}
+
+// measure takes the samples and writes raw.txt.
+func (c command) measure(ctx context.Context, o *options) (*result.Run, error) {
+	us, err := selectUnits(c.cases, o)
+	if err != nil {
+		return nil, err
+	}
+	info := result.Info{Command: c.line(), Version: version(), Machine: machine(), Started: time.Now(), Race: c.race}
+	raw, err := createRaw(o.out, info)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+
+	b := newBudget(us, o)
+	m := &campaign{units: us, budget: b, timeout: o.timeout, launch: c.launch, raw: raw, show: c.progress()}
+	seed := uint64(o.seed)
+	if seed == 0 {
+		seed = uint64(info.Started.UnixNano())
+	}
+	m.rng = rand.New(rand.NewPCG(seed, 0))
+	c.announce(us, b)
+	err = m.measure(ctx)
+	m.show.clear()
+	if err != nil {
+		return nil, err
+	}
+	info.Took, info.Rounds, info.Samples, info.Ended = time.Since(info.Started), m.rounds, len(m.samples), m.ended
+	info.BenchTime = b.benchTime.String()
+	return &result.Run{Info: info, Rows: rows(us, m.samples, c.race)}, raw.Close()
+}
+
+// announce tells what was chosen.
+func (c command) announce(us []unit, b budget) {
+	impls := 0
+	var guess time.Duration
+	for _, u := range us {
+		impls += len(u.c.Impls)
+		guess += b.guess(u) * time.Duration(b.rounds)
+	}
+	limit := ""
+	if b.total > 0 {
+		limit = fmt.Sprintf(" (at most about %v)", b.total.Round(10*time.Second))
+		guess = min(guess, b.total)
+	}
+	fmt.Fprintf(c.stderr, "%d cases, %d implementations, %d rounds of %v a sample: about %v%s\n",
+		len(us), impls, b.rounds, b.benchTime, roundTime(guess), limit)
+}
+
+func (c command) progress() *progress {
+	p := &progress{w: c.stderr, width: func() int { return 0 }}
+	if f, ok := c.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.live = true
+		p.width = func() int { w, _, _ := term.GetSize(int(f.Fd())); return w }
+	}
+	return p
+}
+
+// list prints the cases that -run, -quick and -cpu choose.
+func (c command) list(o *options) int {
+	us, err := selectUnits(c.cases, o)
+	if err != nil {
+		return c.fail(err)
+	}
+	var last *Case
+	for _, u := range us {
+		if u.c == last {
+			continue
+		}
+		last = u.c
+		names := make([]string, len(u.c.Impls))
+		for i := range u.c.Impls {
+			names[i] = u.c.Impls[i].Name
+		}
+		fmt.Fprintf(c.stdout, "%s\t%s\n", u.c.Key(), strings.Join(names, " "))
+	}
+	return statusOK
+}
+
+// createRaw makes the output directory and the raw.txt in it: a directory that
+// cannot be written is found out before minutes of measuring, not after.
+func createRaw(dir string, info result.Info) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.Create(filepath.Join(dir, "raw.txt"))
+	if err != nil {
+		return nil, err
+	}
+	return f, report.RawHeader(f, info)
+}
+
+// line is the command as the user would repeat it.
+func (c command) line() string {
+	s := c.name
+	for _, a := range c.args {
+		if strings.ContainsAny(a, " \t*?[](){}|&;<>$'\"\\") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		s += " " + a
+	}
+	return s
+}
+
+// commandName guesses how the program was started: go run builds into a
+// temporary directory.
+func commandName() string {
+	exe := os.Args[0]
+	if !strings.Contains(exe, "go-build") {
+		return exe
+	}
+	if strings.TrimSuffix(filepath.Base(exe), ".exe") == "peers" {
+		return "go run -C bench/peers ."
+	}
+	race := ""
+	if raceEnabled {
+		race = "-race "
+	}
+	return "go run " + race + "./bench"
+}

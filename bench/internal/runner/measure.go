@@ -1,0 +1,192 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+)
+
+// campaign takes all samples of a run.
+type campaign struct {
+	units   []unit
+	budget  budget
+	timeout time.Duration
+	launch  launcher
+	rng     *rand.Rand
+	raw     io.Writer // every benchmark line, as it comes
+	show    *progress
+
+	samples []sample
+	broken  map[[2]int]bool // unit, impl: failed or skipped; not tried again
+	spent   []time.Duration // per unit, over the rounds it had
+	had     []int           // rounds per unit
+	rounds  int             // rounds begun
+	ended   string          // why it ended early
+}
+
+// Why a run ended before all was measured.
+const (
+	endInterrupted = "interrupted"
+	endOutOfTime   = "out of time"
+)
+
+// errFault is a fault of the runner or of the machine, not of an implementation.
+var errFault = errors.New("cannot run a sample")
+
+// measure takes the samples, round by round, until all rounds are done, the time
+// is over or ctx ends.
+func (m *campaign) measure(ctx context.Context) error {
+	start := time.Now()
+	m.broken = make(map[[2]int]bool)
+	m.spent = make([]time.Duration, len(m.units))
+	m.had = make([]int, len(m.units))
+	for round := range m.budget.rounds {
+		left := m.remaining(time.Since(start))
+		if sum(left) == 0 {
+			break
+		}
+		m.rounds = round + 1
+		jobs := schedule(m.rng, m.units, round, func(u, i int) bool {
+			return left[u] > 0 && !m.broken[[2]int{u, i}]
+		})
+		for len(jobs) > 0 {
+			n := 1
+			for n < len(jobs) && jobs[n].unit == jobs[0].unit {
+				n++
+			}
+			if err := m.block(ctx, jobs[:n], left, start); err != nil {
+				if ctx.Err() != nil {
+					m.ended = endInterrupted
+					return nil
+				}
+				return err
+			}
+			jobs = jobs[n:]
+			// Only a first round far beyond the time is cut short.
+			if b := m.budget.total; b > 0 && time.Since(start) > b+b/4 && len(jobs) > 0 {
+				m.ended = endOutOfTime
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// remaining returns how many more rounds each unit gets.
+func (m *campaign) remaining(elapsed time.Duration) []int {
+	cost := make([]time.Duration, len(m.units))
+	want := m.budget.rounds
+	for i, u := range m.units {
+		if m.had[i] > 0 {
+			cost[i] = m.spent[i] / time.Duration(m.had[i])
+			want = min(want, m.budget.rounds-m.rounds)
+		} else {
+			cost[i] = m.budget.guess(u)
+		}
+	}
+	if m.budget.total == 0 || m.rounds == 0 {
+		return fill(len(cost), want)
+	}
+	return allot(cost, want, quickRounds-m.rounds, m.budget.total-elapsed)
+}
+
+func fill(n, v int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = v
+	}
+	return s
+}
+
+func sum(v []int) (n int) {
+	for _, x := range v {
+		n += x
+	}
+	return n
+}
+
+// block takes the samples of one unit in one round.
+func (m *campaign) block(ctx context.Context, jobs []job, left []int, start time.Time) error {
+	u := jobs[0].unit
+	w, from, first := watch(), time.Now(), len(m.samples)
+	var own time.Duration
+	for _, j := range jobs {
+		m.show.at(m.units[u], m.units[u].c.Impls[j.impl].Name, m.rounds, m.budget.rounds, time.Since(start), m.timeLeft(left, j))
+		s, cpu, err := m.sample(ctx, j)
+		if err != nil {
+			return err
+		}
+		own += cpu
+		m.samples = append(m.samples, s)
+		if s.failed != "" || s.skipped != "" {
+			m.broken[[2]int{u, j.impl}] = true
+			m.show.note(m.units[u], s)
+		}
+		if _, err := io.WriteString(m.raw, m.rawLine(s)); err != nil {
+			return err
+		}
+	}
+	if w.disturbed(own) {
+		for i := range m.samples[first:] {
+			m.samples[first+i].disturbed = true
+		}
+	}
+	m.spent[u] += time.Since(from)
+	m.had[u]++
+	left[u]--
+	return nil
+}
+
+// timeLeft estimates how long the rest takes.
+func (m *campaign) timeLeft(left []int, now job) (d time.Duration) {
+	for i, n := range left {
+		cost := m.budget.guess(m.units[i])
+		if m.had[i] > 0 {
+			cost = m.spent[i] / time.Duration(m.had[i])
+		}
+		d += time.Duration(n) * cost
+	}
+	return d
+}
+
+// sample runs one child and reads what it found.
+func (m *campaign) sample(ctx context.Context, j job) (sample, time.Duration, error) {
+	u := m.units[j.unit]
+	im := &u.c.Impls[j.impl]
+	s := sample{unit: j.unit, impl: j.impl, round: j.round}
+	from := time.Now()
+	r := m.launch(ctx, request{u.c, im, u.cpus, m.budget.sampleTime(u.c), m.timeout})
+	s.took = time.Since(from)
+	if ctx.Err() != nil {
+		return s, 0, ctx.Err()
+	}
+	var err error
+	s.line, s.values, s.failed, s.skipped, err = parseOutput(r.stdout, lineName(u.c, im.Name, u.cpus))
+	switch {
+	case s.failed != "" || s.skipped != "":
+	case err != nil && r.err != nil && r.stdout == "" && r.stderr == "" && r.cpu == 0:
+		return s, 0, fmt.Errorf("%w: %w", errFault, r.err) // it did not even start
+	case err != nil:
+		s.failed = r.reason()
+	case r.err != nil: // a result and then a crash: the race detector, a late panic
+		s.line, s.values, s.failed = "", nil, r.reason()
+	}
+	return s, r.cpu, nil
+}
+
+// rawLine is what raw.txt keeps of a sample. Lines that are no benchmark lines
+// are comments to benchstat.
+func (m *campaign) rawLine(s sample) string {
+	u := m.units[s.unit]
+	name := lineName(u.c, u.c.Impls[s.impl].Name, u.cpus)
+	switch {
+	case s.failed != "":
+		return fmt.Sprintf("--- FAIL: %s: %q\n", name, s.failed)
+	case s.skipped != "":
+		return fmt.Sprintf("--- SKIP: %s: %q\n", name, s.skipped)
+	}
+	return s.line + "\n"
+}

@@ -1,0 +1,154 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/result"
+)
+
+// measureFor runs a campaign in virtual time in which a sample takes what took
+// says, and returns it with the time that it needed.
+func measureFor(t *testing.T, us []unit, o *options, took func(*Case) time.Duration) (m *campaign, d time.Duration, stderr string) {
+	var errs bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeLaunch{}
+		m = &campaign{
+			units: us, budget: newBudget(us, o), timeout: time.Minute, rng: rand.New(rand.NewPCG(1, 1)), raw: new(bytes.Buffer),
+			show: &progress{w: &errs, width: func() int { return 0 }},
+			launch: func(ctx context.Context, rq request) reply {
+				time.Sleep(took(rq.c))
+				return f.launch(ctx, rq)
+			},
+		}
+		start := time.Now()
+		require.NoError(t, m.measure(context.Background()))
+		d = time.Since(start)
+	})
+	return m, d, errs.String()
+}
+
+// The time holds however long samples turn out to take.
+func TestRunKeepsToTheTime(t *testing.T) {
+	for _, took := range []time.Duration{time.Millisecond, 50 * time.Millisecond, time.Second, 4 * time.Second} {
+		for _, quick := range []bool{true, false} {
+			o := &options{quick: quick}
+			m, d, _ := measureFor(t, makeUnits(20, 3), o, func(*Case) time.Duration { return took })
+			limit := fullBudget
+			if quick {
+				limit = quickBudget
+			}
+			assert.LessOrEqual(t, d, limit+limit/4+12*time.Second, "%v a sample, quick %v", took, quick)
+			assert.GreaterOrEqual(t, m.rounds, 1)
+		}
+	}
+}
+
+// Where the time does not do for all, the expensive cases get fewer rounds, and
+// the cheap ones all of theirs.
+func TestExpensiveCasesAreCutFirst(t *testing.T) {
+	us := makeUnits(5, 2)
+	us[4].c.Name = "long"
+	us[4].c.BenchTime = "1x"
+	m, d, _ := measureFor(t, us, &options{}, func(c *Case) time.Duration {
+		if c.Name == "long" {
+			return 15 * time.Second
+		}
+		return 100 * time.Millisecond
+	})
+	assert.Equal(t, []int{12, 12, 12, 12}, m.had[:4])
+	assert.GreaterOrEqual(t, m.had[4], 6)
+	assert.Less(t, m.had[4], 12)
+	assert.LessOrEqual(t, d, fullBudget)
+}
+
+func TestRoundsGivenAreNotCut(t *testing.T) {
+	m, d, _ := measureFor(t, makeUnits(2, 2), &options{rounds: 20}, func(*Case) time.Duration { return 10 * time.Second })
+	assert.Equal(t, []int{20, 20}, m.had)
+	assert.Equal(t, 800*time.Second, d)
+}
+
+func TestProgressIsPlainOffTheTerminal(t *testing.T) {
+	_, _, stderr := measureFor(t, makeUnits(2, 2), &options{rounds: 3}, func(*Case) time.Duration { return time.Second })
+	assert.Equal(t, 3, strings.Count(stderr, "\n"))
+	assert.Contains(t, stderr, "round 3 of 3, about 4s left")
+	assert.NotContains(t, stderr, "\r")
+}
+
+func TestProgressIsLiveOnATerminal(t *testing.T) {
+	var w bytes.Buffer
+	p := &progress{w: &w, live: true, width: func() int { return 30 }}
+	u := makeUnits(1, 1)[0]
+	p.at(u, "A", 1, 12, time.Second, 3*time.Second)
+	assert.Equal(t, "\r 25%  3s left  round 1/12  g/\x1b[K", w.String(), "cut to the width")
+	p.note(u, sample{failed: "two\nlines"})
+	assert.Contains(t, w.String(), "\r\x1b[KFAILED g/a-2: A: two; lines\n")
+}
+
+// The rows' figures are medians, and the ratios those of pairs.
+func TestRows(t *testing.T) {
+	c := &Case{Group: "g", Name: "n", Baselines: []string{"b"}, Impls: []Impl{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}}
+	var ss []sample
+	put := func(impl, round int, ns float64) {
+		ss = append(ss, sample{impl: impl, round: round, values: map[string]float64{"ns/op": ns, "cores": 1, "p50-ns": 0}})
+	}
+	for r, speed := range []float64{1, 2, 1, 3, 1, 10, 1} { // a machine that slows all down together
+		put(0, r, 10*speed)
+		put(1, r, 30*speed)
+	}
+	put(0, 7, 1000) // a round that b was not part of
+	ss = append(ss, sample{impl: 2, failed: "lost a task"}, sample{impl: 3, skipped: "not here"})
+	rs := rows([]unit{{c, 2}}, ss, false)
+	require.Len(t, rs, 6)
+
+	ab := rs[0]
+	assert.Equal(t, "b", ab.Baseline)
+	assert.True(t, ab.Lead)
+	assert.False(t, ab.Extra)
+	assert.Equal(t, 15.0, ab.NsPerOp)
+	assert.Equal(t, 3.0, ab.Ratio.Value)
+	lo, hi, ok := ab.Interval()
+	assert.True(t, ok)
+	assert.Equal(t, []float64{3, 3}, []float64{lo, hi}, "the drift of the machine cancels")
+	assert.NotContains(t, ab.Ratios, "cores")
+	assert.NotContains(t, ab.Ratios, "p50-ns", "a ratio of zeros")
+	assert.True(t, rs[1].Extra)
+	assert.Nil(t, rs[1].Ratio, "c failed")
+	assert.Equal(t, "lost a task", rs[4].Failed)
+	assert.Equal(t, "not here", rs[5].Skipped)
+	for _, r := range rows([]unit{{c, 2}}, ss, true) {
+		assert.Nil(t, r.Ratio, "race")
+	}
+	assert.Empty(t, rows([]unit{{c, 2}}, nil, false))
+	assert.False(t, math.IsNaN(rs[4].NsPerOp))
+}
+
+func TestShortOfCores(t *testing.T) {
+	assert.Equal(t, 1, shortOfCores([]float64{2, 2, 1.9, 1.1, 2}))
+	assert.Zero(t, shortOfCores([]float64{1, 1.1, 0.9}))
+	assert.Zero(t, shortOfCores(nil))
+}
+
+func TestDisturbed(t *testing.T) {
+	if _, _, ok := machineBusy(); !ok {
+		t.Skip("this system does not tell what the machine is doing")
+	}
+	w := watch()
+	w.stolen -= time.Second // as if a second had been stolen since
+	assert.True(t, w.disturbed(time.Hour))
+	assert.False(t, watch().disturbed(time.Hour))
+}
+
+func TestOwnUnits(t *testing.T) {
+	assert.Equal(t, []string{"ns/op"}, (&Case{}).metrics())
+	assert.Equal(t, result.NsPerOp, (&Case{}).metrics()[0])
+}

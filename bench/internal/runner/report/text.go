@@ -1,0 +1,137 @@
+package report
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/result"
+)
+
+// figure prints v with its unit scaled for people: "1.27 µs", "26.3 MB", "0".
+func figure(v float64, unit string) string {
+	switch {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "–"
+	case unit == result.NsPerOp || unit == result.CPUPerOp || strings.HasSuffix(unit, "-ns"):
+		return scaled(v, []string{"ns", "µs", "ms", "s"}, 1000)
+	case unit == result.BytesPerOp || strings.HasSuffix(unit, "-bytes"):
+		return scaled(v, []string{"B", "kB", "MB", "GB"}, 1000)
+	}
+	return digits(v)
+}
+
+func scaled(v float64, units []string, step float64) string {
+	i := 0
+	for i < len(units)-1 && math.Abs(v) >= 0.9995*step {
+		v /= step
+		i++
+	}
+	return digits(v) + "\u00a0" + units[i]
+}
+
+// digits prints v with three significant digits and no exponent.
+func digits(v float64) string {
+	switch a := math.Abs(v); {
+	case a == 0:
+		return "0"
+	case a >= 99.95:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	case a >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case a >= 0.9995:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	case a >= 0.0995:
+		return strconv.FormatFloat(v, 'f', 3, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
+}
+
+// times prints a ratio: "12.3×".
+func times(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "–"
+	}
+	return digits(v) + "×"
+}
+
+// span prints an interval: "11.8–12.9", or "" when it is not known.
+func span(q *result.Ratio) string {
+	lo, hi, ok := q.Interval()
+	if !ok {
+		return ""
+	}
+	return digits(lo) + "–" + digits(hi)
+}
+
+// title is how a case is headed: its name, and the GOMAXPROCS where the group has
+// the case at several.
+func (c *cell) title() string {
+	if !c.several {
+		return c.name
+	}
+	return c.name + " · GOMAXPROCS " + strconv.Itoa(c.cpus)
+}
+
+// unitName says in words what a unit counts.
+func unitName(unit string) string {
+	switch unit {
+	case result.NsPerOp:
+		return "time"
+	case result.CPUPerOp:
+		return "CPU time"
+	case result.BytesPerOp:
+		return "bytes allocated"
+	case result.AllocsPerOp:
+		return "allocations"
+	case result.PeakBytes:
+		return "peak memory"
+	case "p50-ns":
+		return "median latency"
+	case "p99-ns":
+		return "p99 latency"
+	case "p999-ns":
+		return "p99.9 latency"
+	}
+	return unit
+}
+
+// circumstances are the lines that say where and how a run was made.
+func circumstances(in result.Info) (lines []string) {
+	add := func(parts ...string) {
+		if s := strings.Join(parts, ""); s != "" {
+			lines = append(lines, s)
+		}
+	}
+	m := in.Machine
+	if m.GOOS != "" {
+		s := m.GOOS + "/" + m.GOARCH + ", " + m.Go + ", " + strconv.Itoa(m.Cores) + " cores"
+		if m.MaxPs != m.Cores {
+			s += " (GOMAXPROCS " + strconv.Itoa(m.MaxPs) + ")"
+		}
+		if m.CPU != "" {
+			s += ", " + m.CPU
+		}
+		if m.Memory > 0 {
+			s += ", " + figure(float64(m.Memory), "-bytes")
+		}
+		if m.Kernel != "" {
+			s += ", kernel " + m.Kernel
+		}
+		add(s)
+	}
+	if in.Rounds > 0 {
+		add("up to ", strconv.Itoa(in.Rounds), " rounds of ", in.BenchTime, " a sample, ",
+			strconv.Itoa(in.Samples), " samples in ", in.Took.Round(1e9).String(), ", ", in.Started.Format("2006-01-02"))
+	}
+	if in.Version != "" {
+		add("commit ", in.Version)
+	}
+	if in.Ended != "" {
+		add("ended early: ", in.Ended)
+	}
+	if in.Race {
+		add("race detector on: correctness only, the times mean nothing")
+	}
+	return lines
+}

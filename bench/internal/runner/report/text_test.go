@@ -1,0 +1,134 @@
+package report
+
+import (
+	"encoding/csv"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/result"
+)
+
+func TestFigure(t *testing.T) {
+	for _, c := range []struct {
+		v    float64
+		unit string
+		want string
+	}{
+		{0, "ns/op", "0 ns"},
+		{2.345, "ns/op", "2.35 ns"},
+		{999.7, "p99-ns", "1.00 µs"},
+		{1234, "cpu-ns/op", "1.23 µs"},
+		{5e12, "max-ns", "5000 s"},
+		{26.3e6, "peak-bytes", "26.3 MB"},
+		{7.5, "B/op", "7.50 B"},
+		{0.5, "allocs/op", "0.500"},
+		{0.001, "x", "0.001"},
+		{math.NaN(), "x", "–"},
+	} {
+		assert.Equal(t, c.want, strings.ReplaceAll(figure(c.v, c.unit), "\u00a0", " "))
+	}
+	assert.Equal(t, "12.4×", times(12.36))
+	assert.Equal(t, "–", times(math.Inf(1)))
+}
+
+func TestTable(t *testing.T) {
+	var b strings.Builder
+	require.NoError(t, Print(&b, sampleRun(), "table"))
+	s := strings.ReplaceAll(b.String(), "\u00a0", " ")
+	assert.Contains(t, s, "workerpool/empty/workers=8-8\n")
+	assert.Regexp(t, `(?m)^  ants +900 ns +1\.80 µs +24\.0 B +1\.00 .* 18\.0× \(16\.2–21\.6\)$`, s)
+	assert.Contains(t, s, "  x FAILED: 1 of 3 <ran>; and a second line\n")
+	assert.Contains(t, s, "poundlock !")
+	assert.Contains(t, s, "! a core was taken away")
+	assert.Regexp(t, `(?m)^  workerpool +4 `, s)
+	assert.Regexp(t, `(?m)^  locks +1 +0\.667×`, s)
+	assert.Error(t, Print(&b, sampleRun(), "xml"))
+}
+
+func TestMarkdown(t *testing.T) {
+	var b strings.Builder
+	require.NoError(t, Print(&b, sampleRun(), "markdown"))
+	s := strings.ReplaceAll(b.String(), "\u00a0", " ")
+	assert.Contains(t, s, "| workerpool | poundlock | chan | ants | extra | a-name-that-is-far-too-long |\n|---|---:|---:|---:|---:|---:|\n")
+	assert.Contains(t, s, "| empty/workers=8 · GOMAXPROCS 2 | 50.0 ns | 75.0 ns **1.50×** ±20% | 900 ns **18.0×** ±20% |")
+	assert.Contains(t, s, "| latency, p99 latency | 4.50 µs | 6.75 µs **0.750×** |")
+	assert.Contains(t, s, "| lost | 5.00 ns |  | failed | skipped |")
+	assert.Contains(t, s, "| floor | atomic | extra |", "cases led by another implementation have their own table")
+	assert.Contains(t, s, "Measured with `go run ./bench -run 'a|b'` on linux/amd64, go1.26, 2 cores, A CPU")
+	for table := range strings.SplitSeq(s, "\n\n") {
+		n := -1
+		for line := range strings.Lines(table) {
+			if !strings.HasPrefix(line, "|") {
+				continue
+			}
+			if n < 0 {
+				n = strings.Count(line, "|")
+			}
+			assert.Equal(t, n, strings.Count(line, "|"), "columns of %q", line)
+		}
+	}
+}
+
+func TestCSV(t *testing.T) {
+	var b strings.Builder
+	require.NoError(t, Print(&b, sampleRun(), "csv"))
+	lines, err := csv.NewReader(strings.NewReader(b.String())).ReadAll()
+	require.NoError(t, err)
+	assert.Len(t, lines, 1+len(sampleRun().Rows))
+	assert.Equal(t, "group", lines[0][0])
+	assert.Contains(t, lines[0], "p999-ns")
+}
+
+func TestUpdateRefuses(t *testing.T) {
+	r := sampleRun()
+	for text, want := range map[string]string{
+		"nothing":                                                     "no line <!-- bench REGEXP -->",
+		"<!-- bench locks -->\nno end":                                "has no <!-- /bench -->",
+		"<!-- bench ( -->\n<!-- /bench -->\n":                         "missing closing",
+		"<!-- bench nosuch -->\n<!-- /bench -->\n":                    "no case of the run matches",
+		"<!-- bench locks -->\n<!-- bench floor -->\n<!-- /bench -->": "has no <!-- /bench -->",
+	} {
+		path := filepath.Join(t.TempDir(), "f.md")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		assert.ErrorContains(t, Update(path, r), want, text)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(after), "the file is left alone")
+	}
+}
+
+// The summary names the hardest baseline of each case, and those alone that the
+// case declares.
+func TestSummaryTakesTheBestBaseline(t *testing.T) {
+	gs := groups(sampleRun().Rows)
+	im, q := gs[0].cells[0].best()
+	assert.Equal(t, "chan", im.row.Impl)
+	assert.Equal(t, 1.5, q.Value)
+	s := summarize(gs[0])
+	assert.Len(t, s.ratios, 4)
+	assert.InDelta(t, 1.5, s.mean, 1e-9)
+}
+
+func TestBarsTable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "workerpool.txt")
+	require.NoError(t, os.WriteFile(path, []byte("workerpool/empty.*-8 ants ns/op 12 # why\nworkerpool/latency chan p99-ns <=0.5\nx/y z ns/op 1\n"), 0o644))
+	bars, err := result.ReadBars(path)
+	require.NoError(t, err)
+	r := sampleRun()
+	var b strings.Builder
+	require.NoError(t, Bars(&b, r, result.CheckBars(bars, r.Rows, nil, 1)))
+	s := b.String()
+	assert.Contains(t, s, "1 bars met, 2 missed")
+	assert.Contains(t, s, "## workerpool\n")
+	assert.Contains(t, s, "| `workerpool/empty/workers=8-8` | ants | ns/op | ≥ 12 × | 18.0 × | 16.2–21.6 | met | why |\n")
+	assert.Contains(t, s, "| `workerpool/latency-2` | chan | p99-ns | ≤ 0.5 × | 1.33 × |  | **missed** |")
+	assert.Contains(t, s, "| `x/y` | z | ns/op | ≥ 1 × | no case has this name |  | **missed** |")
+	assert.Empty(t, regexp.MustCompile(`NaN|Inf`).FindString(s))
+}

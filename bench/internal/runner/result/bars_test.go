@@ -1,0 +1,110 @@
+package result
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+func TestReadBars(t *testing.T) {
+	path := write(t, t.TempDir(), "p.txt", `
+# a comment
+
+pool/empty/.*   ants  ns/op  12   # a note
+locks/rw        sync.RWMutex ns/op <=0.35
+pool/a-8        ants  p50-ns >=2.5
+pool/b          -     allocs/op <= 0
+`)
+	bars, err := ReadBars(path)
+	require.NoError(t, err)
+	require.Len(t, bars, 4)
+	b := bars[0]
+	assert.Equal(t, []any{"pool/empty/.*", "ants", "ns/op", 12.0, false, "a note", path + ":4"},
+		[]any{b.Case, b.Baseline, b.Metric, b.Limit, b.AtMost, b.Note, b.At()})
+	assert.Equal(t, []string{">=12 ×", "<=0.35 ×", ">=2.5 ×", "<=0"},
+		[]string{bars[0].Want(), bars[1].Want(), bars[2].Want(), bars[3].Want()})
+	assert.True(t, bars[3].Absolute())
+}
+
+func TestReadBarsOfADirectory(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "b.txt", "x/b c ns/op 1")
+	write(t, dir, "a.txt", "x/a c ns/op 1")
+	write(t, dir, "notes.md", "not bars")
+	more := write(t, t.TempDir(), "more.bars", "x/m c ns/op 1")
+	bars, err := ReadBars(dir, more)
+	require.NoError(t, err)
+	require.Len(t, bars, 3)
+	assert.Equal(t, "x/a", bars[0].Case)
+	assert.Equal(t, "x/m", bars[2].Case)
+}
+
+func TestReadBarsRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"pool/a ants 12":           "have 3 fields",
+		"pool/a ants ns/op 12 x":   "have 5 fields",
+		"pool/a ants ns/op twelve": `bar "twelve" is not a number`,
+		"pool/a ants ns/op -1":     "is not a number",
+		"pool/a ants ns/op NaN":    "is not a number",
+		"pool/a ants ns/op 0":      "a ratio is above 0",
+		"pool/a ants ns/op <=0":    "a ratio is above 0",
+		"pool/a - allocs/op 0":     "needs <=",
+		"pool/( ants ns/op 1":      "missing closing",
+	} {
+		path := write(t, t.TempDir(), "p.txt", "# first\n"+text+"\n")
+		_, err := ReadBars(path)
+		assert.ErrorContains(t, err, want, text)
+		assert.ErrorContains(t, err, "p.txt:2: ", text)
+	}
+}
+
+func TestBarMatches(t *testing.T) {
+	for _, c := range []struct {
+		bar, key string
+		cpus     int
+		want     bool
+	}{
+		{"g/a", "g/a", 2, true},
+		{"g/a", "g/ab", 2, false},
+		{"g/a", "xg/a", 2, false},
+		{"g/a-8", "g/a", 8, true},
+		{"g/a-8", "g/a", 2, false},
+		{"g/.*", "g/a/b=c", 2, true},
+		{"g/w=(0|1)%", "g/w=1%", 2, true},
+		{"g/a+b", "g/a+b", 2, true}, // literally, although it is a regular expression too
+		{"g/(a|b)-8", "g/b", 8, true},
+	} {
+		b, err := parseBar(c.bar + " x ns/op 1")
+		require.NoError(t, err)
+		assert.Equal(t, c.want, b.Matches(c.key, c.cpus), "%+v", c)
+	}
+}
+
+// In the terms of the bar: a share's interval is that of the ratio upside down.
+func TestCheckOfAShare(t *testing.T) {
+	b, err := parseBar("g/a x ns/op <=0.35")
+	require.NoError(t, err)
+	lo, hi := 2.0, 5.0
+	rows := []Row{
+		{Group: "g", Case: "a", Impl: "us", Baseline: "x", Lead: true, CPUs: 2, Rounds: 9, Ratios: map[string]*Ratio{"ns/op": {Value: 4, Lo: &lo, Hi: &hi}}},
+		{Group: "g", Case: "a", Impl: "x", CPUs: 2, Rounds: 9},
+	}
+	c := CheckBars([]Bar{b}, rows, nil, 1)
+	require.Len(t, c, 1)
+	assert.Equal(t, []float64{0.25, 0.2, 0.5}, []float64{c[0].Got, c[0].Lo, c[0].Hi})
+	assert.True(t, c[0].Met)
+	rows[0].Ratios["ns/op"].Value = 2.7 // a share of 0.37: missed, but within the slack
+	c = CheckBars([]Bar{b}, rows, nil, 0.9)
+	assert.False(t, c[0].Met)
+	assert.False(t, c[0].Short)
+}

@@ -1,0 +1,15 @@
+// Command bench compares every poundlock package with the standard library and
+// ants, side by side in one run: go run ./bench. See bench/README.md.
+package main
+
+import (
+	"github.com/poundlock/poundlock/bench/internal/floorbench"
+	"github.com/poundlock/poundlock/bench/internal/runner"
+)
+
+// groups are the cases of every package, one line each.
+var groups = [][]runner.Case{
+	floorbench.Cases(),
+}
+
+func main() { runner.Main(groups...) }

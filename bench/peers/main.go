@@ -1,0 +1,17 @@
+// Command peers makes the same comparison as go run ./bench with the wider field
+// added: go run -C bench/peers . from the root of the repository. It is a module
+// of its own so that none of the libraries it measures reaches poundlock's users.
+package main
+
+import (
+	"github.com/poundlock/poundlock/bench/internal/floorbench"
+	"github.com/poundlock/poundlock/bench/internal/runner"
+)
+
+// groups are the cases of every package with the peers' adapters, one line each:
+// workerpoolbench.Cases(workerpoolPeers...), adapters in workerpool.go.
+var groups = [][]runner.Case{
+	floorbench.Cases(),
+}
+
+func main() { runner.Main(groups...) }
