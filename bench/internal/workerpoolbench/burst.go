@@ -35,7 +35,7 @@ func bursts(peers []Peer) []runner.Case {
 			fmt.Sprintf("One op is a burst of %d %s to 8 workers at rest, until the last has run.", tasks, work.doc),
 			impls, nameAnts, nameChan, nameGo)
 		c.Metrics = []string{"p50-ns", "p99-ns"}
-		c.BenchTime = "500x"
+		c.BenchTime = "300x"
 		c.Quick = work.d == 0
 		cases = append(cases, c)
 	}

@@ -74,6 +74,7 @@ func roots() []Peer {
 // Cases returns every comparison. The peers are measured in all of them, after
 // the root module's own implementations.
 func Cases(peers ...Peer) []runner.Case {
+	stepsPerMicrosecond() // once, before the processes that measure are started
 	all := append(roots(), peers...)
 	return slices.Concat(
 		smallTasks(all),

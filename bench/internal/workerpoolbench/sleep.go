@@ -42,7 +42,7 @@ func sleeps(peers []Peer) []runner.Case {
 		c := newCase(fmt.Sprintf("sleep/tasks=%d/workers=%d", size.tasks, size.workers),
 			fmt.Sprintf("One op is a task that sleeps for 10 ms, submitted and run; %d in all, at most %d at once.", size.tasks, size.workers),
 			impls, nameAnts, nameGo, nameChan)
-		c.Metrics = []string{"ns/op", "B/op", peakUnit}
+		c.Metrics = []string{"ns/op", "B/op", "peak-bytes"}
 		c.BenchTime = fmt.Sprintf("%dx", size.tasks)
 		c.Quick = size.quick
 		cases = append(cases, c)
@@ -51,7 +51,6 @@ func sleeps(peers []Peer) []runner.Case {
 }
 
 func sleepAll(b *testing.B, p Peer, workers int) {
-	before := peakMemory()
 	pool, ran := p.New(workers), newTally()
 	task := ran.task(doze)
 	b.ReportAllocs()
@@ -64,7 +63,6 @@ func sleepAll(b *testing.B, p Peer, workers int) {
 	}
 	ran.wait(b, b.N)
 	b.StopTimer()
-	b.ReportMetric(float64(peakMemory()-before), peakUnit)
 	pool.close()
 	ran.check(b, b.N)
 }
