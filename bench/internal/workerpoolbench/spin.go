@@ -4,7 +4,6 @@ import (
 	"os"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -31,7 +30,7 @@ func calibrate() int {
 	best := time.Duration(1 << 62)
 	for range 100 {
 		start := time.Now()
-		spin(steps)
+		keep(spin(steps))
 		best = min(best, time.Since(start))
 	}
 	return max(1, int(steps*time.Microsecond/max(best, 1)))
@@ -48,14 +47,13 @@ func spin(steps int) uint64 {
 	return x
 }
 
-var sink atomic.Uint64
+// keep makes the compiler believe that the result matters.
+//
+//go:noinline
+func keep(uint64) {}
 
 // spinFor returns work that keeps a core busy for d, a number of microseconds.
 func spinFor(d time.Duration) func() {
 	steps := stepsPerMicrosecond() * int(d/time.Microsecond)
-	return func() {
-		if spin(steps) == 0 {
-			sink.Add(1)
-		}
-	}
+	return func() { keep(spin(steps)) }
 }
