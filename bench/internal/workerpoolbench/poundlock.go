@@ -1,5 +1,3 @@
-//go:build workerpool
-
 package workerpoolbench
 
 import (
