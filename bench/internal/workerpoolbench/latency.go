@@ -23,8 +23,8 @@ import (
 // than what is measured. It occupies one P and never yields it, for every
 // implementation alike, and so also sees what a busy submitter sees: the worker
 // must be started by another P. With one P it yields instead, because nothing
-// else could run. Its own delays are in every figure alike; they are well below
-// a microsecond except where the machine takes its core away.
+// else could run. How late it came to call Submit, because an earlier Submit
+// blocked or because the machine took its core away, is reported beside.
 func latencies(peers []Peer) []runner.Case {
 	var cases []runner.Case
 	for _, rate := range []int{10_000, 50_000, 200_000} {
@@ -52,7 +52,7 @@ func submitToStart(b *testing.B, p Peer, workers, rate int) {
 	}
 	ran.wait(b, warmTasks)
 
-	var late stats.Histogram
+	var late, pacer stats.Histogram
 	every := time.Second / time.Duration(rate)
 	// Tasks are made first: the pacer neither allocates nor touches new memory.
 	tasks := make([]func(), b.N)
@@ -69,11 +69,14 @@ func submitToStart(b *testing.B, p Peer, workers, rate int) {
 	b.ResetTimer()
 	start = time.Now()
 	for i, task := range tasks {
-		for due := time.Duration(i) * every; time.Since(start) < due; {
+		due := time.Duration(i) * every
+		now := time.Since(start)
+		for ; now < due; now = time.Since(start) {
 			if alone {
 				runtime.Gosched()
 			}
 		}
+		pacer.Record(now - due)
 		if err := pool.Submit(task); err != nil {
 			must(b, err)
 			break
@@ -84,4 +87,5 @@ func submitToStart(b *testing.B, p Peer, workers, rate int) {
 	pool.close()
 	ran.check(b, warmTasks+b.N)
 	runner.ReportLatency(b, &late)
+	b.ReportMetric(float64(pacer.Latency().P99), "pacer-p99-ns")
 }

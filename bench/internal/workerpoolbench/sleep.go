@@ -26,25 +26,19 @@ func sleepers(peers []Peer) []Peer { return append(peers[:len(peers):len(peers)]
 // sleeps are ants' BenchmarkAntsPool and its siblings: until all have run.
 func sleeps(peers []Peer) []runner.Case {
 	var cases []runner.Case
-	for _, size := range []struct {
-		tasks, workers int
-		quick          bool
-	}{
-		{sleepTasks / 20, sleepWorkers / 20, true}, // for the short run
-		{sleepTasks, sleepWorkers, false},
-	} {
+	for _, tasks := range []int{sleepTasks / 10, sleepTasks} {
 		var impls []runner.Impl
 		for _, p := range sleepers(peers) {
 			impls = append(impls, runner.Impl{Name: p.Name, Config: p.Config, Bench: func(b *testing.B) {
-				sleepAll(b, p, size.workers)
+				sleepAll(b, p, sleepWorkers)
 			}})
 		}
-		c := newCase(fmt.Sprintf("sleep/tasks=%d/workers=%d", size.tasks, size.workers),
-			fmt.Sprintf("One op is a task that sleeps for 10 ms, submitted and run; %d in all, at most %d at once.", size.tasks, size.workers),
+		c := newCase(fmt.Sprintf("sleep/tasks=%d/workers=%d", tasks, sleepWorkers),
+			fmt.Sprintf("One op is a task that sleeps for 10 ms, submitted and run; %d in all, at most %d at once.", tasks, sleepWorkers),
 			impls, nameAnts, nameGo, nameChan)
 		c.Metrics = []string{"ns/op", "B/op", "peak-bytes"}
-		c.BenchTime = fmt.Sprintf("%dx", size.tasks)
-		c.Quick = size.quick
+		c.BenchTime = fmt.Sprintf("%dx", tasks)
+		c.Quick = tasks < sleepTasks // a tenth of it for the short run
 		cases = append(cases, c)
 	}
 	return cases
