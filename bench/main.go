@@ -5,11 +5,13 @@ package main
 import (
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
+	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
 
 // groups are the cases of every package, one line each.
 var groups = [][]runner.Case{
 	floorbench.Cases(),
+	workerpoolbench.Cases(),
 }
 
 func main() { runner.Main(groups...) }

@@ -1,0 +1,103 @@
+package workerpool
+
+// Without a queue, a submission reserves a worker and hands it the task; workers
+// are counted active from the reservation on. All of it happens under mu: there
+// is nothing to win here by a finer scheme, as each task costs a wake-up anyway.
+
+// submitDirect hands v to a worker of its own or returns ErrFull.
+func (c *core[T]) submitDirect(l *level[T], v T) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	if l.blocked.len > 0 || !c.reserve() {
+		c.mu.Unlock()
+		return ErrFull
+	}
+	return c.handOver(l, v)
+}
+
+// reserve makes an idle worker active, or counts a new active one where the limit
+// allows it. The caller holds mu and, if it returned true, calls handOver.
+func (c *core[T]) reserve() bool {
+	for {
+		s := c.ctl.load()
+		switch {
+		case s.paused():
+			return false
+		case s.idle() > 0:
+			if c.ctl.cas(s, s-idleOne+activeOne) {
+				return true
+			}
+		case s.workers() < int(c.limit.Load()):
+			if c.ctl.cas(s, s+workerOne+activeOne) {
+				return true
+			}
+		default:
+			return false
+		}
+	}
+}
+
+// handOver gives v to the worker that reserve made active and releases mu.
+// Tasks and reserved workers are equal in number, so it does not matter which
+// worker takes which task.
+func (c *core[T]) handOver(l *level[T], v T) error {
+	l.spill.push(item[T]{v, c.clock.sample(c.books.handed.Add(1))})
+	var w *worker
+	if len(c.idlers) > 0 {
+		w = c.popIdle()
+	}
+	c.mu.Unlock()
+	if w != nil {
+		c.books.wakes.Add(1)
+		w.wake <- true
+	} else {
+		c.spawn()
+	}
+	return nil
+}
+
+// takeDirect takes a task that was handed over, or else that of the longest
+// blocked submitter. An active worker that finds none goes idle in the same
+// critical section, see sleepDirect.
+func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
+	l := &c.levels[0]
+	c.mu.Lock()
+	if l.spill.len > 0 {
+		it := l.spill.pop()
+		c.mu.Unlock()
+		return it.val, it.at, true
+	}
+	if s := l.blocked.head; s != nil && !c.ctl.load().paused() && c.ctl.load().workers() <= int(c.limit.Load()) {
+		v = s.val
+		l.blocked.remove(s)
+		c.setWaiting(-1)
+		at = c.clock.sample(c.books.handed.Add(1))
+		c.mu.Unlock()
+		s.done <- nil
+		return v, at, true
+	}
+	c.mu.Unlock()
+	return v, 0, false
+}
+
+// matchBlocked hands tasks of blocked submitters to idle workers: after a resize,
+// a resume, or when a worker went idle just as a submitter blocked.
+func (c *core[T]) matchBlocked() {
+	l := &c.levels[0]
+	for {
+		c.mu.Lock()
+		s := l.blocked.head
+		if s == nil || !c.reserve() {
+			c.mu.Unlock()
+			return
+		}
+		v := s.val
+		l.blocked.remove(s)
+		c.setWaiting(-1)
+		_ = c.handOver(l, v)
+		s.done <- nil
+	}
+}

@@ -1,0 +1,214 @@
+package workerpool
+
+import (
+	"math"
+	"time"
+)
+
+// idle is where an active worker goes that found nothing to take. It returns true
+// when the worker is active again and false when it has ended.
+func (c *core[T]) idle(w *worker) bool {
+	if c.direct {
+		return c.sleepDirect(w)
+	}
+	searching, s := c.ctl.leave(c.cfg.Spin > 0)
+	if s.active() == 0 && c.alert.Load()&alertQuiet != 0 {
+		c.checkQuiet()
+	}
+	if searching && c.search() {
+		c.ctl.found()
+		return true
+	}
+	c.mu.Lock()
+	c.pushIdle(w)
+	c.mu.Unlock()
+	c.ctl.rest(searching)
+	// From here on w can be woken. Whoever published a task, or asked workers to
+	// end, before it could see w idle has not done so: look once more.
+	if c.ready() {
+		c.notify()
+	}
+	if c.alert.Load()&(alertStop|alertSurplus) != 0 {
+		c.reap()
+	}
+	if !<-w.wake {
+		return false
+	}
+	c.ctl.arrive()
+	return true
+}
+
+// sleepDirect is idle without a queue: a worker is woken only with a task.
+func (c *core[T]) sleepDirect(w *worker) bool {
+	l := &c.levels[0]
+	c.mu.Lock()
+	if l.spill.len > 0 || (l.blocked.len > 0 && !c.ctl.load().paused()) && c.ctl.load().workers() <= int(c.limit.Load()) {
+		c.mu.Unlock()
+		return true // arrived since take looked
+	}
+	c.pushIdle(w)
+	s := c.ctl.sub(activeOne - idleOne)
+	c.mu.Unlock()
+	if s.active() == 0 && c.alert.Load()&alertQuiet != 0 {
+		c.checkQuiet()
+	}
+	if c.alert.Load()&(alertStop|alertSurplus) != 0 {
+		c.reap()
+	}
+	return <-w.wake
+}
+
+// The searcher looks at the clock once per this many looks at the queue.
+const searchBatch = 8
+
+// maxSearches ends a search by count where the clock does not: time stands still
+// in a testing/synctest bubble while any goroutine can run.
+const maxSearches = 512
+
+// search looks for work, yielding, for Config.Spin; it reports whether it saw any.
+func (c *core[T]) search() bool {
+	end := c.clock.now() + int64(c.cfg.Spin)
+	for i := range maxSearches {
+		if c.ready() {
+			return true
+		}
+		if i%searchBatch == searchBatch-1 && c.clock.now() >= end {
+			return false
+		}
+		yield()
+	}
+	return false
+}
+
+// pushIdle puts w on the idle stack and sees that the shrink timer runs. The
+// caller holds mu and counts w idle afterwards.
+func (c *core[T]) pushIdle(w *worker) {
+	c.idlers = append(c.idlers, w)
+	c.armIfSurplus()
+}
+
+// popIdle takes the worker that has slept the shortest: its stack is the warmest,
+// and those that are not needed stay at the bottom. The caller holds mu and has
+// reserved an idle worker in ctl.
+func (c *core[T]) popIdle() *worker {
+	n := len(c.idlers) - 1
+	w := c.idlers[n]
+	c.idlers[n] = nil
+	c.idlers = c.idlers[:n]
+	c.low = min(c.low, n)
+	return w
+}
+
+// armIfSurplus starts a period of IdleTimeout, if there are idle workers to spare,
+// at whose end those that were idle throughout end. Otherwise there is no timer.
+// The caller holds mu.
+func (c *core[T]) armIfSurplus() {
+	if c.armed || c.closed || c.cfg.IdleTimeout <= 0 || len(c.idlers) == 0 || c.ctl.load().workers() <= c.keep {
+		return
+	}
+	c.armed = true
+	c.low = len(c.idlers)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(c.cfg.IdleTimeout, c.shrink)
+	} else {
+		c.timer.Reset(c.cfg.IdleTimeout)
+	}
+}
+
+func (c *core[T]) shrink() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.armed = false
+	if c.closed {
+		return
+	}
+	c.endIdle(func(s ctlState) int { return min(c.low, s.workers()-c.keep) })
+	c.armIfSurplus()
+}
+
+// endIdle ends as many idle workers as want returns for the state, longest idle
+// first. The caller holds mu.
+func (c *core[T]) endIdle(want func(ctlState) int) {
+	for {
+		s := c.ctl.load()
+		k := min(want(s), s.idle())
+		if k <= 0 {
+			return
+		}
+		if !c.ctl.cas(s, s-ctlState(k)*(idleOne+workerOne)) {
+			continue
+		}
+		for i, w := range c.idlers[:k] {
+			w.wake <- false // never blocks: capacity 1, and w was not woken
+			c.idlers[i] = nil
+		}
+		c.idlers = append(c.idlers[:0], c.idlers[k:]...)
+		clear(c.idlers[len(c.idlers):cap(c.idlers)])
+		c.low = min(c.low, len(c.idlers))
+	}
+}
+
+// reap ends the idle workers that a stop or a lowered limit asks to end.
+func (c *core[T]) reap() {
+	c.mu.Lock()
+	stop := c.alert.Load()&alertStop != 0
+	c.endIdle(func(s ctlState) int {
+		if stop {
+			return s.idle()
+		}
+		return s.workers() - int(c.limit.Load())
+	})
+	c.settleSurplus()
+	c.mu.Unlock()
+}
+
+// retireBusy ends the calling active worker if there are more than the limit.
+func (c *core[T]) retireBusy() bool {
+	for {
+		s := c.ctl.load()
+		if s.workers() <= int(c.limit.Load()) {
+			break
+		}
+		if c.ctl.cas(s, s-workerOne-activeOne) {
+			c.mu.Lock()
+			c.settleSurplus()
+			c.mu.Unlock()
+			if c.alert.Load()&alertQuiet != 0 {
+				c.checkQuiet()
+			}
+			if !c.direct && c.ready() {
+				c.notify()
+			}
+			return true
+		}
+	}
+	c.mu.Lock()
+	c.settleSurplus()
+	c.mu.Unlock()
+	return false
+}
+
+// settleSurplus keeps alertSurplus equal to "more workers than the limit". The
+// caller holds mu.
+func (c *core[T]) settleSurplus() {
+	if c.ctl.load().workers() > int(c.limit.Load()) {
+		c.alert.Or(alertSurplus)
+	} else {
+		c.alert.And(math.MaxUint32 &^ alertSurplus)
+	}
+}
+
+// forget takes an ended worker out of the books.
+func (c *core[T]) forget(w *worker) {
+	c.mu.Lock()
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		c.all = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	}
+	c.closeGone()
+	c.mu.Unlock()
+}

@@ -1,0 +1,48 @@
+package workerpool
+
+import (
+	"context"
+	"iter"
+)
+
+// Map calls f for every value of in, on the pool, and yields the results in the
+// order of in, with f's error beside each. It runs ahead of the loop that reads
+// it by at most twice the pool's MaxWorkers, so in may be endless, and takes its
+// values from in within that loop's goroutine.
+//
+// Leaving the loop cancels what was begun and waits for it. When ctx ends, the
+// results due from then on are those that were ready and the ctx's error for the
+// others. A panic in f is that result's *PanicError.
+func Map[T, R any](ctx context.Context, p *Pool, in iter.Seq[T], f func(context.Context, T) (R, error), opts ...TaskOption) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var ahead []*Future[R] // oldest first
+		defer func() {
+			cancel()
+			for _, fut := range ahead {
+				_, _ = fut.Wait(context.Background())
+			}
+		}()
+		width := 2
+		if p != nil && p.c != nil {
+			width = 2 * p.Stats().MaxWorkers
+		}
+		first := func() bool {
+			fut := ahead[0]
+			ahead[0] = nil
+			ahead = ahead[1:]
+			return yield(fut.Wait(context.Background()))
+		}
+		for v := range in {
+			ahead = append(ahead, Go(ctx, p, func(ctx context.Context) (R, error) { return f(ctx, v) }, opts...))
+			if len(ahead) >= width && !first() {
+				return
+			}
+		}
+		for len(ahead) > 0 {
+			if !first() {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package workerpool
+
+import (
+	"context"
+)
+
+// Pool runs tasks on goroutines that it starts and ends as needed, between
+// Config.MinWorkers and Config.MaxWorkers. Make one with [New]; the zero Pool is
+// closed. A Pool must not be copied.
+//
+// All methods are safe for concurrent use. What happens before a submission
+// happens before the task runs; what a task does happens before the Wait or Close
+// that waited for it returns. Tasks of one priority start in the order in which
+// they were accepted; submitters that wait for room are served in order, though
+// others that find room may pass them.
+type Pool struct {
+	_ noCopy
+	c *core[job]
+}
+
+// noCopy makes go vet report copies.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
+// job is what a Pool runs.
+type job interface {
+	run(w *worker) outcome
+	drop(err error) // the job will not run
+}
+
+// plain is a task without ctx or result. A func in an interface needs no
+// allocation.
+type plain func()
+
+func (f plain) run(*worker) outcome { f(); return completed }
+func (plain) drop(error)            {}
+
+// New starts a pool. It returns an error that names the field and the value if
+// cfg is invalid.
+func New(cfg Config) (*Pool, error) {
+	exec := func(w *worker, j job) outcome { return j.run(w) }
+	p := new(Pool)
+	if m := cfg.Monitor; m != nil && m.StallAfter > 0 {
+		exec = func(w *worker, j job) outcome {
+			w.begin(j, nil, p.c.clock.now())
+			defer w.clearNow()
+			return j.run(w)
+		}
+	}
+	c, err := newCore(cfg, exec, func(j job, err error) { j.drop(err) })
+	if err != nil {
+		return nil, err
+	}
+	p.c = c
+	return p, nil
+}
+
+// Submit hands f to the pool. When it returns nil, f was accepted and will run
+// exactly once, unless it is dropped by DiscardOldest or by a Shutdown whose ctx
+// ends. When the queue is full, Config.OnFull decides: Submit waits for room,
+// returns ErrFull, runs f itself, or drops the oldest task.
+//
+// After Close it returns ErrClosed, also to submitters that wait; for a nil f
+// ErrNilTask. A task may Submit to its own pool: while it waits for room, another
+// worker takes its place. If f panics, Config.OnPanic is told; if f calls
+// runtime.Goexit, only f ends.
+func (p *Pool) Submit(f func()) error {
+	if f == nil {
+		return ErrNilTask
+	}
+	if p == nil || p.c == nil {
+		return ErrClosed
+	}
+	return p.c.submit(&p.c.levels[0], plain(f))
+}
+
+// TrySubmit is Submit that never waits, runs or drops anything: it returns ErrFull
+// when there is no room.
+func (p *Pool) TrySubmit(f func()) error {
+	if f == nil {
+		return ErrNilTask
+	}
+	if p == nil || p.c == nil {
+		return ErrClosed
+	}
+	return p.c.trySubmit(&p.c.levels[0], plain(f))
+}
+
+// SubmitContext is Submit that waits for room, whatever Config.OnFull says, until
+// ctx ends; then it returns ctx.Err() and f will not run. If ctx has ended before,
+// f is not accepted even where there is room. ctx does not bound f itself.
+func (p *Pool) SubmitContext(ctx context.Context, f func()) error {
+	if f == nil {
+		return ErrNilTask
+	}
+	if p == nil || p.c == nil {
+		return ErrClosed
+	}
+	return p.c.submitWait(ctx, &p.c.levels[0], plain(f))
+}
+
+// Blocking runs f. If the caller is one of the pool's own tasks, the pool may run
+// one more worker above MaxWorkers meanwhile, so that a task that waits in f for
+// other tasks cannot starve them. The pool's own waits (Submit, Do, Future.Wait,
+// Group.Wait and so on) do this by themselves. f runs even if ctx has ended or
+// the pool is closed; the error is ctx.Err() from before f, in which case f did
+// not run.
+func (p *Pool) Blocking(ctx context.Context, f func()) error {
+	if f == nil {
+		return ErrNilTask
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p != nil && p.c != nil && p.c.self() != nil {
+		p.c.compensate()
+		defer p.c.uncompensate()
+	}
+	f()
+	return nil
+}
+
+// Resize changes MinWorkers and MaxWorkers. Missing workers start at once; of
+// surplus ones the idle end at once and the busy after their current task. It
+// returns an error that names the field and the value if they are invalid, and
+// ErrClosed after Close.
+func (p *Pool) Resize(minWorkers, maxWorkers int) error {
+	if p == nil || p.c == nil {
+		return ErrClosed
+	}
+	return p.c.resize(minWorkers, maxWorkers)
+}
+
+// Pause stops workers from starting tasks and waits until none runs, or until ctx
+// ends; the pool stays paused either way, until Resume or Close. Submissions are
+// accepted meanwhile as far as the queue has room. It returns ErrClosed after
+// Close and ErrInTask from a task of the pool.
+func (p *Pool) Pause(ctx context.Context) error {
+	if p == nil || p.c == nil {
+		return ErrClosed
+	}
+	return p.c.pause(ctx)
+}
+
+// Resume ends a Pause. It does nothing to a pool that is not paused.
+func (p *Pool) Resume() {
+	if p != nil && p.c != nil {
+		p.c.resume()
+	}
+}
+
+// Wait waits until no task is queued or running, or until ctx ends; it returns
+// ctx.Err() then. Tasks submitted meanwhile are waited for too, as long as the
+// pool does not become quiet in between; a submitter that waits for room has not
+// submitted yet. It returns ErrInTask from a task of the pool.
+func (p *Pool) Wait(ctx context.Context) error {
+	if p == nil || p.c == nil {
+		return nil
+	}
+	return p.c.wait(ctx)
+}
+
+// Close refuses new tasks, runs those accepted, waits until they and OnPanic have
+// ended, and ends all goroutines of the pool. It resumes a paused pool. Further
+// calls wait for the same and return nil too. From a task of the pool it refuses
+// new tasks and returns ErrInTask without waiting: call it again from outside.
+func (p *Pool) Close() error {
+	if p == nil || p.c == nil {
+		return nil
+	}
+	return p.c.close()
+}
+
+// Shutdown is Close that waits until ctx ends at most. Then it discards the tasks
+// still queued (those of Do, Go and Group end with ErrClosed), cancels the ctx of
+// those that run, and returns a *ShutdownError that says how many of each there
+// were; workers end when their tasks do.
+func (p *Pool) Shutdown(ctx context.Context) error {
+	if p == nil || p.c == nil {
+		return nil
+	}
+	return p.c.shutdown(ctx)
+}
+
+// Stats returns the pool's counters and gauges. It may be called at any time,
+// and after Close; it delays no submission and no worker for more than the few
+// instructions of a lock off the common path. The zero Pool has zero Stats.
+func (p *Pool) Stats() Stats {
+	if p == nil || p.c == nil {
+		return Stats{}
+	}
+	return p.c.stats()
+}

@@ -1,0 +1,147 @@
+package workerpool
+
+import (
+	"sync/atomic"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// ring is a bounded FIFO queue for many producers and consumers: Dmitry Vyukov's
+// bounded MPMC queue (https://www.1024cores.net/home/lock-free-algorithms/queues/bounded-mpmc-queue),
+// with tickets that double as the pool's counters: tail is the number of tasks
+// ever put in, head the number ever taken out.
+//
+// A slot's seq is 2t when it is free for ticket t and 2t+1 when it holds ticket
+// t's value, which keeps the two apart even in a ring of one slot. The flag bits
+// in tail (closed) and head (paused) make every ticket compare unequal, so the
+// fast paths need no look of their own at them.
+type ring[T any] struct {
+	slots []slot[T]
+	mask  uint64 // len(slots)-1 where that is a power of two, else 0
+	n     uint64 // len(slots)
+	_     stats.Pad
+	tail  atomic.Uint64
+	_     [stats.Line - 8]byte
+	head  atomic.Uint64
+	_     [stats.Line - 8]byte
+}
+
+// slot is not padded: neighbours are on one cache line, but seq is written only
+// by whoever owns the ticket. See BenchmarkRingLayout.
+type slot[T any] struct {
+	seq atomic.Uint64
+	at  int64 // submission time of a timed task, 0 of others; owned like val
+	val T
+}
+
+const (
+	closedBit = 1 << 62 // in tail: put refuses
+	holdBit   = 1 << 62 // in head: take finds nothing
+	ticket    = closedBit - 1
+)
+
+type putResult int
+
+const (
+	putOK putResult = iota
+	putFull
+	putClosed
+)
+
+func (r *ring[T]) init(n int) {
+	r.slots = make([]slot[T], n)
+	r.n = uint64(n)
+	if n&(n-1) == 0 {
+		r.mask = r.n - 1
+	}
+	for i := range r.slots {
+		r.slots[i].seq.Store(2 * uint64(i))
+	}
+}
+
+func (r *ring[T]) slot(t uint64) *slot[T] {
+	if r.mask != 0 {
+		return &r.slots[t&r.mask]
+	}
+	return &r.slots[t&ticket%r.n]
+}
+
+// put appends v with the submission time at, or where that is 0 the time that
+// clock gives for the ticket. force puts into a closed ring too.
+func (r *ring[T]) put(v T, at int64, clock *sampler, force bool) putResult {
+	for {
+		t := r.tail.Load()
+		flags := t &^ ticket
+		if force {
+			t &= ticket
+		}
+		s := r.slot(t)
+		switch seq := s.seq.Load(); {
+		case seq == 2*t:
+			if force {
+				t |= flags
+			}
+			if r.tail.CompareAndSwap(t, t+1) {
+				t &= ticket
+				s.val = v
+				if at == 0 {
+					at = clock.sample(t)
+				}
+				s.at = at
+				s.seq.Store(2*t + 1)
+				return putOK
+			}
+		case flags != 0 && !force:
+			return putClosed
+		case seq < 2*t:
+			return putFull
+		}
+	}
+}
+
+// take removes the oldest value. It finds nothing while the ring is empty, held,
+// or the oldest producer has its ticket but has not stored its value yet; that
+// producer will wake a worker afterwards.
+func (r *ring[T]) take() (v T, at int64, ok bool) {
+	for {
+		h := r.head.Load()
+		s := r.slot(h)
+		switch seq := s.seq.Load(); {
+		case seq == 2*h+1:
+			if r.head.CompareAndSwap(h, h+1) {
+				v, at = s.val, s.at
+				var zero T
+				s.val = zero // the closure must be collectable once it ran
+				s.seq.Store(2 * (h + r.n))
+				return v, at, true
+			}
+		case seq < 2*h+1:
+			return v, 0, false
+		}
+	}
+}
+
+// ready reports whether take would find something right now.
+func (r *ring[T]) ready() bool {
+	h := r.head.Load()
+	return r.slot(h).seq.Load() >= 2*h+1
+}
+
+// counts returns how many values were ever taken and ever put, the first read
+// first: taken <= put.
+func (r *ring[T]) counts() (taken, put uint64) {
+	taken = r.head.Load() & ticket
+	return taken, r.tail.Load() & ticket
+}
+
+// free returns about how many more values fit.
+func (r *ring[T]) free() uint64 {
+	taken, put := r.counts()
+	return r.n - min(put-taken, r.n)
+}
+
+func (r *ring[T]) close() { r.tail.Or(closedBit) }
+func (r *ring[T]) hold()  { r.head.Or(holdBit) }
+func (r *ring[T]) unhold() {
+	r.head.And(ticket)
+}

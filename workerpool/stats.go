@@ -1,0 +1,152 @@
+package workerpool
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// Latency summarises measured durations; see [Timing] for which tasks are
+// measured. Quantiles and the mean are within 3.2 % of the true values.
+type Latency = stats.Latency
+
+// Stats is what a pool has done and is doing. The counters are exact whenever no
+// task is being accepted, started or ended; otherwise they lag by the tasks in
+// those few instructions, never run ahead, and never go back. At rest
+//
+//	Submitted = Queued + Started + Discarded
+//	Started   = Active + Completed + Failed + Canceled + TimedOut
+type Stats struct {
+	Name string `json:"name,omitempty"` // Config.Name
+
+	Workers     int `json:"workers"`      // live workers
+	Active      int `json:"active"`       // workers that run a task or are about to take one
+	Idle        int `json:"idle"`         // Workers - Active: asleep or looking for work
+	PeakWorkers int `json:"peak_workers"` // most Workers ever
+	MinWorkers  int `json:"min_workers"`
+	MaxWorkers  int `json:"max_workers"`
+	Queued      int `json:"queued"`    // accepted tasks that no worker has taken yet; tasks of views may exceed QueueCap
+	QueueCap    int `json:"queue_cap"` // room for such tasks, over all priorities; NoQueue and Unbounded as configured
+
+	Submitted uint64 `json:"submitted"`  // tasks accepted
+	Started   uint64 `json:"started"`    // of these, taken by a worker or run by the caller
+	Completed uint64 `json:"completed"`  // of these, ended without error
+	Failed    uint64 `json:"failed"`     // of these, returned an error, panicked or called Goexit
+	Panics    uint64 `json:"panics"`     // of Failed, those that panicked
+	Goexits   uint64 `json:"goexits"`    // of Failed, those that called runtime.Goexit
+	TimedOut  uint64 `json:"timed_out"`  // tasks whose deadline had passed when their turn came: not run
+	Canceled  uint64 `json:"canceled"`   // tasks whose ctx was done when their turn came: not run
+	Discarded uint64 `json:"discarded"`  // accepted tasks dropped by DiscardOldest or an expired Shutdown
+	Rejected  uint64 `json:"rejected"`   // submissions refused with ErrFull: not accepted
+	CallerRan uint64 `json:"caller_ran"` // of Completed and Failed, those run by their submitter
+	Blocked   uint64 `json:"blocked"`    // submissions that had to wait for room
+	Wakes     uint64 `json:"wakes"`      // sleeping workers woken
+
+	HandlerPanics uint64 `json:"handler_panics"` // panics of Config.OnPanic itself
+
+	QueueWait   Latency   `json:"queue_wait"`  // from acceptance to start
+	RunTime     Latency   `json:"run_time"`    // from start to end
+	Utilization float64   `json:"utilization"` // Active / Workers, 0..1
+	QueueUsage  float64   `json:"queue_usage"` // Queued / QueueCap, 0..1; 0 without a bounded queue
+	LastTask    time.Time `json:"last_task"`   // when the latest measured task ended; zero before
+}
+
+// books are the counters that the tickets of the queue do not already give. All
+// are off the common path.
+type books struct {
+	failed, panics, goexits, canceled, timedOut atomic.Uint64
+	discarded, rejected, callerRan, blocked     atomic.Uint64
+	wakes, handlerPanics, peak                  atomic.Uint64
+	handed                                      atomic.Uint64 // tasks accepted without a queue
+	spilled                                     atomic.Uint64 // tasks discarded from a spill, which had no ticket
+	last                                        atomic.Int64
+	wait, run                                   *stats.Histogram // nil with Timing Off
+	mu                                          sync.Mutex
+	submitted, started, completed               uint64 // guarded by mu; highest reported
+}
+
+// notePeak records the number of workers if it is the highest yet.
+func (c *core[T]) notePeak() {
+	n := uint64(c.ctl.load().workers())
+	for {
+		p := c.books.peak.Load()
+		if n <= p || c.books.peak.CompareAndSwap(p, n) {
+			return
+		}
+	}
+}
+
+// stats reads in an order that makes every part at most its whole: what was taken
+// before who is active (a task that left the queue before the first read is seen
+// as active or has ended), and both before how tasks ended.
+func (c *core[T]) stats() Stats {
+	b := &c.books
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	c.mu.Lock()
+	var taken, put, spilled uint64
+	for i := range c.levels {
+		l := &c.levels[i]
+		t, p := l.ring.counts()
+		for range 8 { // until nothing was taken between the two reads
+			t2, p2 := l.ring.counts()
+			if t2 == t {
+				break
+			}
+			t, p = t2, p2
+		}
+		taken, put = taken+t, put+p
+		if !c.direct {
+			spilled += uint64(l.spill.len)
+		}
+	}
+	fromSpill := b.spilled.Load()
+	taken, put = taken+fromSpill, put+fromSpill
+	if c.direct {
+		taken = b.handed.Load()
+		put = taken
+	}
+	s := c.ctl.load()
+	minWorkers, maxW := c.min, c.max
+	c.mu.Unlock()
+
+	callerRan := b.callerRan.Load()
+	discarded := b.discarded.Load()
+	st := Stats{
+		Name:    c.cfg.Name,
+		Workers: s.workers(), Active: min(s.active(), s.workers()),
+		MinWorkers: minWorkers, MaxWorkers: maxW,
+		Queued: int(put - taken + spilled), QueueCap: c.cfg.QueueSize,
+		Failed: b.failed.Load(), Panics: b.panics.Load(), Goexits: b.goexits.Load(),
+		TimedOut: b.timedOut.Load(), Canceled: b.canceled.Load(),
+		Discarded: discarded, Rejected: b.rejected.Load(), CallerRan: callerRan,
+		Blocked: b.blocked.Load(), Wakes: b.wakes.Load(), HandlerPanics: b.handlerPanics.Load(),
+		QueueWait: b.wait.Latency(), RunTime: b.run.Latency(),
+	}
+	st.Failed += st.Panics + st.Goexits
+	st.Idle = st.Workers - st.Active
+	st.PeakWorkers = max(int(b.peak.Load()), st.Workers)
+	st.Submitted = put + spilled + callerRan
+	st.Started = taken - min(discarded, taken) + callerRan
+	ended := st.Failed + st.TimedOut + st.Canceled
+	notCompleted := ended + uint64(st.Active)
+	st.Completed = st.Started - min(notCompleted, st.Started)
+
+	b.submitted = max(b.submitted, st.Submitted)
+	b.started = max(b.started, st.Started)
+	b.completed = max(b.completed, st.Completed)
+	st.Submitted, st.Started, st.Completed = b.submitted, b.started, b.completed
+
+	st.Utilization = stats.Ratio(uint64(st.Active), uint64(st.Workers))
+	if c.cfg.QueueSize > 0 && !c.grows {
+		st.QueueCap *= len(c.levels)
+		st.QueueUsage = min(stats.Ratio(uint64(st.Queued), uint64(st.QueueCap)), 1)
+	}
+	if l := b.last.Load(); l != 0 {
+		st.LastTask = c.clock.base.Add(time.Duration(l))
+	}
+	return st
+}

@@ -1,0 +1,250 @@
+package workerpool
+
+import (
+	"context"
+	"sync"
+)
+
+// View is a pool within a pool: it shares the workers and has a cap of its own on
+// how many of its tasks run, so that one kind of work cannot take the whole pool.
+// Tasks above the cap wait in the view's own queue, which has the room of the
+// pool's (Config.QueueSize; that of NoQueue is 0) and its OnFull policy. Make one
+// with [Pool.Limit]. A View needs no closing: it ends with its pool.
+//
+// All methods are safe for concurrent use. Tasks of a view start in the order of
+// their submission.
+type View struct {
+	p     *Pool
+	limit int
+	room  int
+
+	mu      sync.Mutex
+	running int          // guarded by mu; tasks in the pool, limit at most
+	pending spill[job]   // guarded by mu; empty while running < limit
+	blocked blocked[job] // guarded by mu; empty while pending has room
+	ended   uint64       // guarded by mu
+	dropped uint64       // guarded by mu
+}
+
+// ViewStats is what a view holds at one moment. Its tasks are in the pool's
+// counters as well, from the moment they leave the view's own queue.
+type ViewStats struct {
+	Limit   int    `json:"limit"`   // the cap
+	Running int    `json:"running"` // tasks handed to the pool and not ended
+	Queued  int    `json:"queued"`  // tasks that wait for the cap
+	Blocked int    `json:"blocked"` // submitters that wait for room
+	Ended   uint64 `json:"ended"`   // tasks that ended, in whatever way
+	Dropped uint64 `json:"dropped"` // queued tasks dropped by DiscardOldest or an expired Shutdown
+}
+
+// Limit returns a view of p that runs at most n tasks at a time; n below 1 counts
+// as 1.
+func (p *Pool) Limit(n int) *View {
+	v := &View{p: p, limit: max(n, 1)}
+	if p != nil && p.c != nil {
+		v.room = max(p.c.cfg.QueueSize, 0)
+	}
+	return v
+}
+
+// Submit is [Pool.Submit] within the view's cap.
+func (v *View) Submit(f func()) error { return v.submitPlain(nil, f, -1) }
+
+// TrySubmit is [Pool.TrySubmit] within the view's cap.
+func (v *View) TrySubmit(f func()) error { return v.submitPlain(nil, f, Reject) }
+
+// SubmitContext is [Pool.SubmitContext] within the view's cap.
+func (v *View) SubmitContext(ctx context.Context, f func()) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return v.submitPlain(ctx, f, Block)
+}
+
+// Do is [Pool.Do] within the view's cap.
+func (v *View) Do(ctx context.Context, t Task) error {
+	if v.p == nil || v.p.c == nil {
+		return ErrClosed
+	}
+	tc := new(taskCore)
+	if err := tc.init(ctx, v.p.c, t); err != nil {
+		return err
+	}
+	if err := tc.submit(v); err != nil {
+		return err
+	}
+	return tc.await()
+}
+
+// Stats returns what the view holds now.
+func (v *View) Stats() ViewStats {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return ViewStats{
+		Limit: v.limit, Running: v.running, Queued: v.pending.len,
+		Blocked: v.blocked.len, Ended: v.ended, Dropped: v.dropped,
+	}
+}
+
+func (v *View) submitPlain(ctx context.Context, f func(), onFull Policy) error {
+	if f == nil {
+		return ErrNilTask
+	}
+	if v.p == nil || v.p.c == nil {
+		return ErrClosed
+	}
+	if onFull < 0 {
+		onFull = v.p.c.cfg.OnFull
+	}
+	return v.submit(ctx, plain(f), onFull)
+}
+
+// submit starts j on the pool, or queues it where the cap is reached. A nil ctx
+// never ends.
+func (v *View) submit(ctx context.Context, j job, onFull Policy) error {
+	c := v.p.c
+	v.mu.Lock()
+	if v.running < v.limit {
+		v.running++
+		v.mu.Unlock()
+		err := c.submitSlow(ctx, levelOf(c, j), &viewJob{v, j}, onFull)
+		if err != nil {
+			v.next() // others may have queued behind this one
+		}
+		return err
+	}
+	if c.alert.Load()&alertClosed != 0 {
+		v.mu.Unlock()
+		return ErrClosed
+	}
+	if v.pending.len < v.room {
+		v.pending.push(item[job]{val: j})
+		v.mu.Unlock()
+		return nil
+	}
+	switch onFull {
+	case CallerRuns:
+		v.mu.Unlock()
+		c.callerRun(j)
+		return nil
+	case DiscardOldest:
+		if v.pending.len > 0 {
+			old := v.pending.pop()
+			v.pending.push(item[job]{val: j})
+			v.dropped++
+			v.mu.Unlock()
+			old.val.drop(ErrDiscarded)
+			return nil
+		}
+	case Block:
+		return v.wait(ctx, j)
+	}
+	v.mu.Unlock()
+	c.books.rejected.Add(1)
+	return ErrFull
+}
+
+// wait waits for room in the view's queue. The caller holds mu, which wait
+// releases.
+func (v *View) wait(ctx context.Context, j job) error {
+	c := v.p.c
+	s := v.blocked.push(j)
+	v.mu.Unlock()
+	c.books.blocked.Add(1)
+	if c.self() != nil {
+		c.compensate()
+		defer c.uncompensate()
+	}
+	var ended <-chan struct{}
+	if ctx != nil {
+		ended = ctx.Done()
+	}
+	select {
+	case err := <-s.done:
+		return err
+	case <-ended:
+	}
+	v.mu.Lock()
+	if s.queued {
+		v.blocked.remove(s)
+		v.mu.Unlock()
+		return ctx.Err()
+	}
+	v.mu.Unlock()
+	return <-s.done
+}
+
+func levelOf(c *core[job], j job) *level[job] {
+	if t, ok := j.(*taskCore); ok {
+		return t.level
+	}
+	return &c.levels[0]
+}
+
+// viewJob is a view's task in the pool. When it ends, the view's next takes its
+// place.
+type viewJob struct {
+	v *View
+	j job
+}
+
+func (vj *viewJob) run(w *worker) outcome {
+	defer vj.end() // after a panic and a Goexit too
+	return vj.j.run(w)
+}
+
+func (vj *viewJob) end() {
+	vj.v.mu.Lock()
+	vj.v.ended++
+	vj.v.mu.Unlock()
+	vj.v.next()
+}
+
+func (vj *viewJob) drop(err error) {
+	vj.j.drop(err)
+	vj.v.next()
+}
+
+// next gives the place of a task that ended or was not accepted by the pool to
+// the view's oldest queued one. That one was accepted already, so the pool takes
+// it whether it is full, closed or neither.
+func (v *View) next() {
+	c := v.p.c
+	for {
+		v.mu.Lock()
+		j, told := v.shift()
+		if j == nil {
+			v.running--
+			v.mu.Unlock()
+			return
+		}
+		expired := c.alert.Load()&alertExpired != 0
+		if expired {
+			v.dropped++
+		}
+		v.mu.Unlock()
+		if told != nil {
+			told.done <- nil
+		}
+		if expired {
+			j.drop(ErrClosed)
+			continue
+		}
+		c.force(levelOf(c, j), &viewJob{v, j})
+		return
+	}
+}
+
+// shift removes the oldest queued job and lets the longest blocked submitter into
+// the queue. The caller holds mu and tells the submitter
+// afterwards.
+func (v *View) shift() (j job, told *submitter[job]) {
+	if told = v.blocked.head; told != nil {
+		v.pending.push(item[job]{val: told.val})
+		v.blocked.remove(told)
+	}
+	if v.pending.len == 0 {
+		return nil, nil
+	}
+	return v.pending.pop().val, told
+}
