@@ -147,6 +147,10 @@ func (s *sleepers) walk(n ast.Node, here use, fset *token.FileSet, excepted map[
 				s.walk(n.Fun, here, fset, excepted)
 				return false
 			}
+		case *ast.FuncLit:
+			if isBenchmark(n.Type) {
+				return false
+			}
 		case *ast.Ident:
 			if s.declared[n.Name] {
 				u := here
@@ -200,6 +204,16 @@ func isSelector(e ast.Expr, pkg, name string) bool {
 	return ok && x.Name == pkg
 }
 
+// isBenchmark says whether a function takes a *testing.B.
+func isBenchmark(f *ast.FuncType) bool {
+	for _, p := range f.Params.List {
+		if star, ok := p.Type.(*ast.StarExpr); ok && isSelector(star.X, "testing", "B") {
+			return true
+		}
+	}
+	return false
+}
+
 func callsSynctest(fn *ast.FuncDecl) (calls bool) {
 	ast.Inspect(fn, func(n ast.Node) bool {
 		c, ok := n.(*ast.CallExpr)
@@ -231,6 +245,7 @@ func TestTheSleepRule(t *testing.T) {
 		"excepted without reason":  {"func TestX(t *testing.T) {\n" + sleep + " // real time:\n}", 1},
 		"excepted two lines above": {"func TestX(t *testing.T) {\n// real time: a kernel timer\n\n" + sleep + "\n}", 1},
 		"in a benchmark":           {`func BenchmarkX(b *testing.B) { h() }; func h() { ` + sleep + ` }`, 0},
+		"in a benchmark's literal": {`func TestX(t *testing.T) { testing.Benchmark(func(b *testing.B) { ` + sleep + ` }) }`, 0},
 		"in an example":            {`func ExampleX() { ` + sleep + ` }`, 0},
 		"twice":                    {`func TestX(t *testing.T) { ` + sleep + `; ` + sleep + ` }`, 2},
 	} {
