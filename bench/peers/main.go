@@ -6,12 +6,14 @@ package main
 import (
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
+	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
 
 // groups are the cases of every package with the peers' adapters, one line each:
 // workerpoolbench.Cases(workerpoolPeers...), adapters in workerpool.go.
 var groups = [][]runner.Case{
 	floorbench.Cases(),
+	workerpoolbench.Cases(workerpoolPeers...),
 }
 
 func main() { runner.Main(groups...) }
