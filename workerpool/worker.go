@@ -36,6 +36,7 @@ func (c *core[T]) spawn() {
 		w.next.prev = w
 	}
 	c.all = w
+	c.settleSurplus() // the limit may have gone down since w was counted
 	c.mu.Unlock()
 	go c.start(w)
 }
@@ -45,7 +46,7 @@ func (c *core[T]) start(w *worker) {
 	if !c.direct {
 		c.ctl.arrive()
 	}
-	c.notePeak()
+	c.books.notePeak(c.ctl.load().workers())
 	for !c.run(w) {
 	}
 }
@@ -65,6 +66,7 @@ func (c *core[T]) run(w *worker) (ended bool) {
 			c.forget(w)
 			return
 		}
+		w.clearNow() // before the next task of w can begin
 		if v := recover(); v != nil {
 			c.books.panics.Add(1)
 			c.handlePanic(w, &PanicError{Value: v, Stack: debug.Stack(), Pool: c.cfg.Name})
@@ -72,7 +74,6 @@ func (c *core[T]) run(w *worker) (ended bool) {
 			c.books.goexits.Add(1)
 			go c.restart(w)
 		}
-		w.clearNow()
 	}()
 	c.loop(w)
 	return true
