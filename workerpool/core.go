@@ -32,6 +32,7 @@ type core[T any] struct {
 	_     [stats.Line - 16]byte
 
 	yielders atomic.Int32 // submitters that yield at a full queue
+	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
 	books    books
 
 	mu      sync.Mutex
@@ -62,11 +63,12 @@ const (
 	alertExpired             // a Shutdown gave up: tasks with a ctx are cancelled
 )
 
-// level is the queue of one priority. spill and blocked are guarded by core.mu.
+// level is the queue of one priority. spill, forced and blocked are guarded by core.mu.
 type level[T any] struct {
 	ring    ring[T]
 	quarter uint64 // a full ring takes from spill or blocked at this much room
 	spill   spill[T]
+	forced  spill[T] // without a queue: accepted values that no worker is reserved for
 	blocked blocked[T]
 }
 
@@ -265,7 +267,11 @@ func (c *core[T]) refill(l *level[T]) bool {
 		c.mu.Lock()
 		for l.spill.len > 0 && !full {
 			it := l.spill.peek()
-			if full = l.ring.put(it.val, it.at, &c.clock, true) != putOK; !full {
+			at := it.at
+			if at == 0 {
+				at = untimed // its wait began earlier than now
+			}
+			if full = l.ring.put(it.val, at, &c.clock, true) != putOK; !full {
 				l.spill.pop()
 				c.setWaiting(-1)
 				moved = true

@@ -11,7 +11,7 @@ func (c *core[T]) submitDirect(l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if l.blocked.len > 0 || !c.reserve() {
+	if l.blocked.len+l.forced.len > 0 || !c.reserve() {
 		c.mu.Unlock()
 		return ErrFull
 	}
@@ -70,34 +70,53 @@ func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
 		c.mu.Unlock()
 		return it.val, it.at, true
 	}
-	if s := l.blocked.head; s != nil && !c.ctl.load().paused() && c.ctl.load().workers() <= int(c.limit.Load()) {
-		v = s.val
-		l.blocked.remove(s)
-		c.setWaiting(-1)
-		at = c.clock.sample(c.books.handed.Add(1))
+	if !c.directWaiting() {
 		c.mu.Unlock()
-		s.done <- nil
-		return v, at, true
+		return v, 0, false
 	}
+	v, s := c.nextDirect(l)
+	at = c.clock.sample(c.books.handed.Add(1))
 	c.mu.Unlock()
-	return v, 0, false
+	if s != nil {
+		s.done <- nil
+	}
+	return v, at, true
 }
 
-// matchBlocked hands tasks of blocked submitters to idle workers: after a resize,
+// directWaiting reports whether a value waits that an active worker may take. The
+// caller holds mu.
+func (c *core[T]) directWaiting() bool {
+	l, s := &c.levels[0], c.ctl.load()
+	return l.forced.len+l.blocked.len > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
+}
+
+// nextDirect removes the value that waits for a worker next, accepted ones first,
+// and the submitter to be told, if it has one. The caller holds mu.
+func (c *core[T]) nextDirect(l *level[T]) (v T, s *submitter[T]) {
+	c.setWaiting(-1)
+	if l.forced.len > 0 {
+		return l.forced.pop().val, nil
+	}
+	s = l.blocked.head
+	v = s.val
+	l.blocked.remove(s)
+	return v, s
+}
+
+// matchBlocked hands waiting tasks to idle or new workers: after a resize,
 // a resume, or when a worker went idle just as a submitter blocked.
 func (c *core[T]) matchBlocked() {
 	l := &c.levels[0]
 	for {
 		c.mu.Lock()
-		s := l.blocked.head
-		if s == nil || !c.reserve() {
+		if l.blocked.len+l.forced.len == 0 || !c.reserve() {
 			c.mu.Unlock()
 			return
 		}
-		v := s.val
-		l.blocked.remove(s)
-		c.setWaiting(-1)
+		v, s := c.nextDirect(l)
 		_ = c.handOver(l, v)
-		s.done <- nil
+		if s != nil {
+			s.done <- nil
+		}
 	}
 }

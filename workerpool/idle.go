@@ -42,7 +42,7 @@ func (c *core[T]) idle(w *worker) bool {
 func (c *core[T]) sleepDirect(w *worker) bool {
 	l := &c.levels[0]
 	c.mu.Lock()
-	if l.spill.len > 0 || (l.blocked.len > 0 && !c.ctl.load().paused()) && c.ctl.load().workers() <= int(c.limit.Load()) {
+	if l.spill.len > 0 || c.directWaiting() {
 		c.mu.Unlock()
 		return true // arrived since take looked
 	}
@@ -54,6 +54,9 @@ func (c *core[T]) sleepDirect(w *worker) bool {
 	}
 	if c.alert.Load()&(alertStop|alertSurplus) != 0 {
 		c.reap()
+	}
+	if c.alert.Load()&alertWaiting != 0 {
+		c.matchBlocked() // w may have seen a surplus that others have ended since
 	}
 	return <-w.wake
 }
@@ -164,28 +167,26 @@ func (c *core[T]) reap() {
 
 // retireBusy ends the calling active worker if there are more than the limit.
 func (c *core[T]) retireBusy() bool {
-	for {
+	c.mu.Lock() // keeps the limit as it is: a Resize must not end below its MinWorkers
+	retired := false
+	for !retired {
 		s := c.ctl.load()
 		if s.workers() <= int(c.limit.Load()) {
 			break
 		}
-		if c.ctl.cas(s, s-workerOne-activeOne) {
-			c.mu.Lock()
-			c.settleSurplus()
-			c.mu.Unlock()
-			if c.alert.Load()&alertQuiet != 0 {
-				c.checkQuiet()
-			}
-			if !c.direct && c.ready() {
-				c.notify()
-			}
-			return true
-		}
+		retired = c.ctl.cas(s, s-workerOne-activeOne)
 	}
-	c.mu.Lock()
 	c.settleSurplus()
 	c.mu.Unlock()
-	return false
+	if retired {
+		if c.alert.Load()&alertQuiet != 0 {
+			c.checkQuiet()
+		}
+		if !c.direct && c.ready() {
+			c.notify()
+		}
+	}
+	return retired
 }
 
 // settleSurplus keeps alertSurplus equal to "more workers than the limit". The

@@ -18,14 +18,25 @@ type quietWaiter struct {
 // caller holds mu.
 func (c *core[T]) quiet(w *quietWaiter) bool {
 	if !w.pause {
+		if c.held.Load() > 0 {
+			return false
+		}
 		for i := range c.levels {
 			l := &c.levels[i]
-			if taken, put := l.ring.counts(); taken != put || l.spill.len > 0 {
+			if taken, put := l.ring.counts(); taken != put || l.spill.len+l.forced.len > 0 {
 				return false
 			}
 		}
 	}
 	return c.ctl.load().active() == 0
+}
+
+// release ends the count of a view's task in held, once it is in the queue or
+// dropped.
+func (c *core[T]) release() {
+	if c.held.Add(-1) == 0 && c.alert.Load()&alertQuiet != 0 {
+		c.checkQuiet()
+	}
 }
 
 // checkQuiet wakes those whose condition holds now.
@@ -139,7 +150,7 @@ func (c *core[T]) resize(minWorkers, maxWorkers int) error {
 		return ErrClosed
 	}
 	c.min, c.keep, c.max = minWorkers, minWorkers, maxWorkers
-	c.limit.Store(int64(c.max + c.comp))
+	c.limit.Store(int64(min(c.max+c.comp, maxWorkers)))
 	c.settleSurplus()
 	c.armIfSurplus()
 	c.mu.Unlock()
@@ -162,8 +173,14 @@ func (c *core[T]) growTo(n int) {
 		if c.direct {
 			next += activeOne // workers without a queue begin active
 		}
-		if c.ctl.cas(s, next) {
+		c.mu.Lock() // a worker counted before alertStop is waited for by Close
+		ok := c.alert.Load()&alertStop == 0 && c.ctl.cas(s, next)
+		stopped := c.alert.Load()&alertStop != 0
+		c.mu.Unlock()
+		if ok {
 			c.spawn()
+		} else if stopped {
+			return
 		}
 	}
 }
@@ -260,7 +277,7 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 		return ErrInTask
 	}
 	c.refuse()
-	c.monitor.stop()
+	c.monitor.stop(ctx.Done())
 	if err := c.waitQuiet(ctx, false); err != nil {
 		return c.abandon(context.Cause(ctx))
 	}
@@ -290,21 +307,25 @@ func (c *core[T]) abandon(cause error) error {
 // discardAll drops everything queued at l and returns how much it was.
 func (c *core[T]) discardAll(l *level[T]) (n int) {
 	for {
-		c.books.discarded.Add(1)
-		if v, _, ok := l.ring.take(); ok {
+		if v, ok := c.evict(l); ok {
 			c.drop(v, ErrClosed)
 			n++
 			continue
 		}
-		c.books.discarded.Add(^uint64(0))
 		c.mu.Lock()
-		if c.direct || l.spill.len == 0 {
+		var it item[T]
+		switch {
+		case l.forced.len > 0:
+			it = l.forced.pop()
+			c.books.handed.Add(1)
+		case !c.direct && l.spill.len > 0: // without a queue its values have workers
+			it = l.spill.pop()
+			c.books.spilled.Add(1)
+		default:
 			c.mu.Unlock()
 			return n
 		}
-		it := l.spill.pop()
 		c.setWaiting(-1)
-		c.books.spilled.Add(1)
 		c.books.discarded.Add(1)
 		c.mu.Unlock()
 		c.drop(it.val, ErrClosed)

@@ -107,9 +107,9 @@ func startMonitor(m *Monitor, pool monitored) *monitoring {
 	return r
 }
 
-// stop ends the sampling and waits for a sample that runs. A nil monitoring is
-// stopped.
-func (r *monitoring) stop() {
+// stop ends the sampling and waits for a sample that runs, until giveUp is closed.
+// A nil monitoring is stopped.
+func (r *monitoring) stop(giveUp <-chan struct{}) {
 	if r == nil {
 		return
 	}
@@ -119,7 +119,10 @@ func (r *monitoring) stop() {
 	idle := r.idle
 	r.mu.Unlock()
 	if idle != nil {
-		<-idle
+		select {
+		case <-idle:
+		case <-giveUp:
+		}
 	}
 }
 

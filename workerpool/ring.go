@@ -40,6 +40,9 @@ const (
 	ticket    = closedBit - 1
 )
 
+// untimed in put's at means that the value's wait is not measured.
+const untimed = -1
+
 type putResult int
 
 const (
@@ -84,8 +87,11 @@ func (r *ring[T]) put(v T, at int64, clock *sampler, force bool) putResult {
 			if r.tail.CompareAndSwap(t, t+1) {
 				t &= ticket
 				s.val = v
-				if at == 0 {
+				switch at {
+				case 0:
 					at = clock.sample(t)
+				case untimed:
+					at = 0
 				}
 				s.at = at
 				s.seq.Store(2*t + 1)
@@ -117,6 +123,27 @@ func (r *ring[T]) take() (v T, at int64, ok bool) {
 			}
 		case seq < 2*h+1:
 			return v, 0, false
+		}
+	}
+}
+
+// evict is take that works on a held ring too. The caller holds the pool's mutex.
+func (r *ring[T]) evict() (v T, ok bool) {
+	for {
+		h := r.head.Load()
+		t := h & ticket
+		s := r.slot(t)
+		switch seq := s.seq.Load(); {
+		case seq == 2*t+1:
+			if r.head.CompareAndSwap(h, h+1) {
+				v = s.val
+				var zero T
+				s.val = zero
+				s.seq.Store(2 * (t + r.n))
+				return v, true
+			}
+		case seq < 2*t+1:
+			return v, false
 		}
 	}
 }

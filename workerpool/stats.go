@@ -67,12 +67,12 @@ type books struct {
 	submitted, started, completed               uint64 // guarded by mu; highest reported
 }
 
-// notePeak records the number of workers if it is the highest yet.
-func (c *core[T]) notePeak() {
-	n := uint64(c.ctl.load().workers())
+// notePeak records a number of workers if it is the highest yet.
+func (b *books) notePeak(workers int) {
+	n := uint64(workers)
 	for {
-		p := c.books.peak.Load()
-		if n <= p || c.books.peak.CompareAndSwap(p, n) {
+		p := b.peak.Load()
+		if n <= p || b.peak.CompareAndSwap(p, n) {
 			return
 		}
 	}
@@ -99,7 +99,9 @@ func (c *core[T]) stats() Stats {
 			t, p = t2, p2
 		}
 		taken, put = taken+t, put+p
-		if !c.direct {
+		if c.direct {
+			spilled += uint64(l.forced.len)
+		} else {
 			spilled += uint64(l.spill.len)
 		}
 	}
@@ -109,12 +111,12 @@ func (c *core[T]) stats() Stats {
 		taken = b.handed.Load()
 		put = taken
 	}
+	discarded := b.discarded.Load()
 	s := c.ctl.load()
 	minWorkers, maxW := c.min, c.max
 	c.mu.Unlock()
 
 	callerRan := b.callerRan.Load()
-	discarded := b.discarded.Load()
 	st := Stats{
 		Name:    c.cfg.Name,
 		Workers: s.workers(), Active: min(s.active(), s.workers()),
@@ -128,7 +130,8 @@ func (c *core[T]) stats() Stats {
 	}
 	st.Failed += st.Panics + st.Goexits
 	st.Idle = st.Workers - st.Active
-	st.PeakWorkers = max(int(b.peak.Load()), st.Workers)
+	b.notePeak(st.Workers) // a new worker's own note may come later
+	st.PeakWorkers = int(b.peak.Load())
 	st.Submitted = put + spilled + callerRan
 	st.Started = taken - min(discarded, taken) + callerRan
 	ended := st.Failed + st.TimedOut + st.Canceled

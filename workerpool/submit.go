@@ -107,7 +107,8 @@ func (c *core[T]) force(l *level[T], v T) {
 	case c.direct && c.reserve():
 		_ = c.handOver(l, v)
 	case c.direct: // the next worker that ends its task finds it
-		l.spill.push(item[T]{v, c.clock.sample(c.books.handed.Add(1))})
+		l.forced.push(item[T]{val: v})
+		c.setWaiting(1)
 		c.mu.Unlock()
 	default:
 		l.spill.push(item[T]{v, c.clock.sample(uint64(l.spill.len))})
@@ -119,19 +120,29 @@ func (c *core[T]) force(l *level[T], v T) {
 	}
 }
 
+// evict takes the oldest value out of l's ring and books it as discarded, both
+// under mu, so that stats sees neither without the other.
+func (c *core[T]) evict(l *level[T]) (v T, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v, ok = l.ring.evict(); ok {
+		c.books.discarded.Add(1)
+	}
+	return v, ok
+}
+
 // submitDiscarding makes room by taking the oldest value out.
 func (c *core[T]) submitDiscarding(l *level[T], v T) error {
 	for {
-		// Counted before it is true, so that what was started, which is what was
-		// taken less this, is never above reality.
-		c.books.discarded.Add(1)
-		if old, _, ok := l.ring.take(); ok {
+		if old, ok := c.evict(l); ok {
 			c.drop(old, ErrDiscarded)
 		} else {
-			c.books.discarded.Add(^uint64(0))
-			yield() // paused, or a task is between a ticket and its slot
+			yield() // a task is between a ticket and its slot
 		}
 		if err := c.putRing(l, v); err != ErrFull {
+			if c.alert.Load()&alertQuiet != 0 {
+				c.checkQuiet() // refused, this may have emptied the queue
+			}
 			return err
 		}
 	}

@@ -97,9 +97,12 @@ func (t *taskCore) init(ctx context.Context, c *core[job], spec Task) error {
 // has been called.
 func (t *taskCore) submit(v *View) error {
 	var err error
-	if v != nil {
+	switch {
+	case v != nil && (v.p == nil || v.p.c != t.c):
+		err = errors.New("workerpool: WithView: a view of another pool")
+	case v != nil:
 		err = v.submit(t.ctx, t, Block)
-	} else {
+	default:
 		err = t.c.submitWait(t.ctx, t.level, t)
 	}
 	if err != nil {

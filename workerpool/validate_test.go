@@ -1,15 +1,21 @@
 package workerpool_test
 
 import (
-	"testing"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/workerpool"
 )
 
+// tester is what *testing.T and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	FailNow()
+}
+
 // checkBooks fails t unless the books of a quiet pool balance.
-func checkBooks(t testing.TB, st workerpool.Stats) {
+func checkBooks(t tester, st workerpool.Stats) {
 	t.Helper()
 	require.Zero(t, st.Active, "%+v", st)
 	require.Equal(t, st.Submitted, uint64(st.Queued)+st.Started+st.Discarded,
@@ -21,7 +27,7 @@ func checkBooks(t testing.TB, st workerpool.Stats) {
 
 // checkSnapshot fails t unless st is consistent in itself, as it must be at any
 // moment.
-func checkSnapshot(t testing.TB, st workerpool.Stats) {
+func checkSnapshot(t tester, st workerpool.Stats) {
 	t.Helper()
 	if st.Active < 0 || st.Idle < 0 || st.Queued < 0 || st.Active+st.Idle != st.Workers ||
 		st.Started > st.Submitted || st.Completed > st.Started || st.Panics+st.Goexits > st.Failed ||

@@ -113,8 +113,10 @@ func (v *View) submit(ctx context.Context, j job, onFull Policy) error {
 		}
 		return err
 	}
+	c.held.Add(1) // first: a Close that does not see it is seen here
 	if c.alert.Load()&alertClosed != 0 {
 		v.mu.Unlock()
+		c.release()
 		return ErrClosed
 	}
 	if v.pending.len < v.room {
@@ -122,6 +124,7 @@ func (v *View) submit(ctx context.Context, j job, onFull Policy) error {
 		v.mu.Unlock()
 		return nil
 	}
+	c.release() // no room
 	switch onFull {
 	case CallerRuns:
 		v.mu.Unlock()
@@ -212,10 +215,17 @@ func (v *View) next() {
 	c := v.p.c
 	for {
 		v.mu.Lock()
+		var refused []*submitter[job]
+		if c.alert.Load()&alertClosed != 0 {
+			refused = v.refuse()
+		}
 		j, told := v.shift()
 		if j == nil {
 			v.running--
 			v.mu.Unlock()
+			for _, s := range refused {
+				s.done <- ErrClosed
+			}
 			return
 		}
 		expired := c.alert.Load()&alertExpired != 0
@@ -226,13 +236,29 @@ func (v *View) next() {
 		if told != nil {
 			told.done <- nil
 		}
+		for _, s := range refused {
+			s.done <- ErrClosed
+		}
 		if expired {
 			j.drop(ErrClosed)
+			c.release()
 			continue
 		}
 		c.force(levelOf(c, j), &viewJob{v, j})
+		c.release()
 		return
 	}
+}
+
+// refuse removes the submitters that wait for room; the caller holds mu and tells
+// them afterwards that the pool is closed.
+func (v *View) refuse() (refused []*submitter[job]) {
+	for v.blocked.len > 0 {
+		s := v.blocked.head
+		v.blocked.remove(s)
+		refused = append(refused, s)
+	}
+	return refused
 }
 
 // shift removes the oldest queued job and lets the longest blocked submitter into
@@ -241,6 +267,7 @@ func (v *View) next() {
 func (v *View) shift() (j job, told *submitter[job]) {
 	if told = v.blocked.head; told != nil {
 		v.pending.push(item[job]{val: told.val})
+		v.p.c.held.Add(1)
 		v.blocked.remove(told)
 	}
 	if v.pending.len == 0 {

@@ -36,26 +36,17 @@ func (c *core[T]) spawn() {
 		w.next.prev = w
 	}
 	c.all = w
+	c.settleSurplus() // the limit may have gone down since w was counted
 	c.mu.Unlock()
 	go c.start(w)
 }
 
-// A worker above this number lets everything else that can run go first before
-// it arrives. Its wake-up token is taken until then, so a pool whose processors
-// are busy grows slowly and its existing workers take the tasks, while one whose
-// tasks wait for something grows as fast as ever (sleep/tasks=1000000: half the
-// workers and memory).
-const eagerWorkers = 64
-
 func (c *core[T]) start(w *worker) {
 	w.id.Store(goroutineID())
-	c.notePeak()
 	if !c.direct {
-		if c.ctl.load().workers() > eagerWorkers {
-			yield()
-		}
 		c.ctl.arrive()
 	}
+	c.books.notePeak(c.ctl.load().workers())
 	for !c.run(w) {
 	}
 }
@@ -75,6 +66,7 @@ func (c *core[T]) run(w *worker) (ended bool) {
 			c.forget(w)
 			return
 		}
+		w.clearNow() // before the next task of w can begin
 		if v := recover(); v != nil {
 			c.books.panics.Add(1)
 			c.handlePanic(w, &PanicError{Value: v, Stack: debug.Stack(), Pool: c.cfg.Name})
@@ -82,7 +74,6 @@ func (c *core[T]) run(w *worker) (ended bool) {
 			c.books.goexits.Add(1)
 			go c.restart(w)
 		}
-		w.clearNow()
 	}()
 	c.loop(w)
 	return true

@@ -1,0 +1,139 @@
+package workerpool_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/workerpool"
+)
+
+// pond: Wait on a Goexit task hangs for ever.
+func TestGroupSurvivesAllEnds(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size})
+		g := p.Group(bg)
+		g.Go(func(context.Context) error { runtime.Goexit(); return nil })
+		g.Go(func(context.Context) error { panic("x") })
+		g.Go(func(context.Context) error { return errBoom })
+		g.Go(nil)
+		g.Go(func(context.Context) error { return nil })
+		err := g.Wait()
+		var pe *workerpool.PanicError
+		require.ErrorAs(t, err, &pe)
+		for _, want := range []error{workerpool.ErrGoexit, errBoom, workerpool.ErrNilTask} {
+			require.ErrorIs(t, err, want)
+		}
+		closeAndCheck(t, p)
+	})
+}
+
+func TestGroupFailFast(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: size})
+		g := p.Group(bg, workerpool.FailFast())
+		var ran atomic.Int64
+		for i := range 20 {
+			g.Go(func(ctx context.Context) error {
+				ran.Add(1)
+				if i == 3 {
+					return errBoom
+				}
+				return ctx.Err()
+			})
+		}
+		require.Equal(t, errBoom, g.Wait(), "that error alone")
+		require.EqualValues(t, 4, ran.Load(), "pond: tasks run after cancel")
+		closeAndCheck(t, p)
+	})
+}
+
+func TestGroupLimit(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 8, QueueSize: size})
+		for _, limit := range []int{1, 3} {
+			g := p.Group(bg, workerpool.Limit(limit))
+			var in, most atomic.Int64
+			for range 200 {
+				g.Go(func(context.Context) error {
+					if n := in.Add(1); n > most.Load() {
+						most.Store(n)
+					}
+					runtime.Gosched()
+					in.Add(-1)
+					return nil
+				})
+			}
+			require.NoError(t, g.Wait())
+			require.LessOrEqual(t, most.Load(), int64(limit))
+		}
+		closeAndCheck(t, p)
+	})
+}
+
+// A Go that waits for the Limit leaves no trace when ctx ends.
+func TestGroupLimitAndContext(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{})
+	ctx, cancel := context.WithCancel(bg)
+	g := p.Group(ctx, workerpool.Limit(1))
+	gate, open := newGate(t)
+	g.Go(func(context.Context) error { <-gate; return nil })
+	cancel()
+	g.Go(func(context.Context) error { t.Error("ran"); return nil })
+	open()
+	require.ErrorIs(t, g.Wait(), context.Canceled)
+	closeAndCheck(t, p)
+}
+
+// conc: Go after Wait panics. Several Waits, and Go from the group's own tasks.
+func TestGroupGoAfterWait(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size})
+		g := p.Group(bg)
+		require.NoError(t, g.Wait(), "empty")
+		g.Go(func(context.Context) error { t.Error("ran"); return nil })
+		require.ErrorIs(t, g.Wait(), context.Canceled, "its ctx ended with the first Wait")
+
+		g = p.Group(bg)
+		var leaves atomic.Int64
+		var grow func(n int) func(context.Context) error
+		grow = func(n int) func(context.Context) error {
+			return func(context.Context) error {
+				leaves.Add(1)
+				for range n {
+					g.Go(grow(n - 1))
+				}
+				return nil
+			}
+		}
+		g.Go(grow(4))
+		var waits sync.WaitGroup
+		for range 4 {
+			waits.Go(func() {
+				if err := g.Wait(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		waits.Wait()
+		require.EqualValues(t, 1+4+12+24+24, leaves.Load())
+		closeAndCheck(t, p)
+	})
+}
+
+func TestGroupErrorsAreJoinedInOrder(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{MaxWorkers: 1})
+	g := p.Group(bg)
+	for _, s := range []string{"a", "b", "c"} {
+		g.Go(func(context.Context) error { return errors.New(s) })
+	}
+	require.EqualError(t, g.Wait(), "a\nb\nc")
+	closeAndCheck(t, p)
+}
