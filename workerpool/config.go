@@ -178,8 +178,8 @@ func checkWorkers(minWorkers, maxW int) error {
 		return fmt.Errorf("workerpool: MinWorkers %d is negative", minWorkers)
 	case maxW < 1:
 		return fmt.Errorf("workerpool: MaxWorkers %d is below 1", maxW)
-	case maxW > maxWorkers:
-		return fmt.Errorf("workerpool: MaxWorkers %d exceeds %d", maxW, maxWorkers)
+	case maxW > workerCap:
+		return fmt.Errorf("workerpool: MaxWorkers %d exceeds %d", maxW, workerCap)
 	case minWorkers > maxW:
 		return fmt.Errorf("workerpool: MinWorkers %d exceeds MaxWorkers %d", minWorkers, maxW)
 	}

@@ -42,7 +42,7 @@ const (
 	workerOne   = ctlState(1) << workerShift
 	pausedBit   = ctlState(1) << 62
 
-	maxWorkers = fieldMask // what the word can count
+	workerCap = fieldMask // what the word can count
 )
 
 func (s ctlState) token() int   { return int(s & tokenMask) }

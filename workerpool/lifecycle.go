@@ -150,7 +150,7 @@ func (c *core[T]) resize(minWorkers, maxWorkers int) error {
 		return ErrClosed
 	}
 	c.min, c.keep, c.max = minWorkers, minWorkers, maxWorkers
-	c.limit.Store(int64(min(c.max+c.comp, maxWorkers)))
+	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
 	c.settleSurplus()
 	c.armIfSurplus()
 	c.mu.Unlock()
@@ -194,7 +194,7 @@ func (c *core[T]) uncompensate() { c.changeComp(-1) }
 func (c *core[T]) changeComp(d int) {
 	c.mu.Lock()
 	c.comp += d
-	c.limit.Store(int64(min(c.max+c.comp, maxWorkers)))
+	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
 	c.settleSurplus()
 	c.mu.Unlock()
 	if d > 0 {
