@@ -28,7 +28,7 @@ type core[T any] struct {
 	ctl   ctl
 	_     [stats.Line - 8]byte
 	alert atomic.Uint32 // rare conditions that workers look for after each take
-	limit atomic.Int64  // workers allowed now: maxWorkers + compensated
+	limit atomic.Int64  // workers allowed now: max + comp
 	_     [stats.Line - 16]byte
 
 	yielders atomic.Int32 // submitters that yield at a full queue
