@@ -10,7 +10,8 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/runner"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// ants starts goroutines when it is imported.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // Every case is well declared, and every bar names a case and a baseline that exist.
 func TestCasesAndBars(t *testing.T) {

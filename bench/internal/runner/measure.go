@@ -159,6 +159,13 @@ func (m *campaign) sample(ctx context.Context, j job) (sample, time.Duration, er
 	im := &u.c.Impls[j.impl]
 	s := sample{unit: j.unit, impl: j.impl, round: j.round}
 	r := m.launch(ctx, request{u.c, im, u.cpus, m.budget.sampleTime(u.c), m.timeout})
+	if r.err != nil && strings.Contains(r.err.Error(), "signal: interrupt") {
+		// Ctrl-C reached the child before it could ignore it; we hear of it soon.
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
 	if ctx.Err() != nil {
 		return s, 0, ctx.Err()
 	}

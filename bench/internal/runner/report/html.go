@@ -132,7 +132,7 @@ func htmlTableOf(c *cell) htmlTable {
 		im := &c.impls[i]
 		r := im.row
 		name := r.Impl
-		if r.Disturbed > 0 {
+		if r.Doubtful() {
 			name += " !"
 			t.Noted = true
 		}

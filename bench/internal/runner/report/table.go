@@ -35,13 +35,13 @@ func table(w io.Writer, r *result.Run) error {
 	noted := false
 	for _, g := range gs {
 		for _, c := range g.cells {
-			fmt.Fprintf(b, "%s/%s-%d\n", g.name, c.name, c.cpus)
+			fmt.Fprintf(b, "%s/%s-%d  (%d rounds)\n", g.name, c.name, c.cpus, c.first().Rounds)
 			noted = cellTable(b, c) || noted
 			b.WriteByte('\n')
 		}
 	}
 	if noted {
-		b.WriteString("! a core was taken away in some of the rounds: read this row with care\n\n")
+		b.WriteString("! a core was taken away in more than a quarter of the rounds: read this row with care\n\n")
 	}
 	summaryTable(b, gs)
 	_, err := io.WriteString(w, b.String())
@@ -66,7 +66,7 @@ func cellTable(b *strings.Builder, c *cell) (noted bool) {
 			continue
 		}
 		mark := ""
-		if r.Disturbed > 0 {
+		if r.Doubtful() {
 			mark, noted = " !", true
 		}
 		l := []string{r.Impl + mark}

@@ -42,7 +42,7 @@ func TestTable(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, Print(&b, sampleRun(), "table"))
 	s := strings.ReplaceAll(b.String(), "\u00a0", " ")
-	assert.Contains(t, s, "workerpool/empty/workers=8-8\n")
+	assert.Contains(t, s, "workerpool/empty/workers=8-8  (12 rounds)\n")
 	assert.Regexp(t, `(?m)^  ants +900 ns +1\.80 µs +24\.0 B +1\.00 .* 18\.0× \(16\.2–21\.6\)$`, s)
 	assert.Contains(t, s, "  x FAILED: 1 of 3 <ran>; and a second line\n")
 	assert.Contains(t, s, "poundlock !")

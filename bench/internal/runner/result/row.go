@@ -68,6 +68,10 @@ type Ratio struct {
 // Key returns "group/case".
 func (r *Row) Key() string { return r.Group + "/" + r.Case }
 
+// Doubtful says whether a core was taken away in more than a quarter of the
+// rounds. Fewer do not move a median.
+func (r *Row) Doubtful() bool { return 4*r.Disturbed > r.Rounds }
+
 // Metric returns the first metric of the row's case: what it is judged by.
 func (r *Row) Metric() string {
 	if len(r.Compare) == 0 {
