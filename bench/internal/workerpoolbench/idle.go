@@ -47,7 +47,7 @@ func idles(peers []Peer) []runner.Case {
 func idle(b *testing.B, p Peer, workers int) {
 	pool, ran := p.New(workers), newTally()
 	task := ran.task(spinFor(10 * time.Microsecond))
-	const tasks = 20 * warmTasks
+	const tasks = 4 * warmTasks
 	for range tasks {
 		must(b, pool.Submit(task))
 	}
