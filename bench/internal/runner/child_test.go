@@ -64,11 +64,11 @@ func TestChildFailures(t *testing.T) {
 		"drops-late": "tasks ran",
 		"panics":     "panic: boom",
 		"exits":      "no result",
-		"hangs":      "no result after 500ms",
+		"hangs":      "no result after 3s",
 	} {
 		timeout := time.Minute
 		if impl == "hangs" {
-			timeout = 500 * time.Millisecond
+			timeout = 3 * time.Second // a child under the race detector needs one to get there
 		}
 		s := takeSample(t, impl, timeout)
 		assert.Contains(t, s.failed, want, impl)

@@ -54,7 +54,7 @@ func (f *fakeLaunch) launch(ctx context.Context, rq request) reply {
 		f.stop()
 		return reply{err: ctx.Err()}
 	}
-	time.Sleep(f.took)
+	time.Sleep(f.took) // real time: callers run it in a synctest bubble when took is not 0
 	if rq.impl.Name == f.fail {
 		return reply{stdout: failMark + `"1 of 7 tasks ran"`, err: fmt.Errorf("exit status 3")}
 	}
