@@ -203,6 +203,22 @@ func TestCloseRefusesBlockedSubmitters(t *testing.T) {
 	}
 }
 
+// Wait does not return between a task's leaving the queue and its start.
+func TestWaitSeesEveryTask(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		for _, spin := range []time.Duration{0, -1} {
+			p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size, Spin: spin})
+			var ran atomic.Int64
+			for i := range scaled(3000) {
+				require.NoError(t, p.Submit(func() { runtime.Gosched(); ran.Add(1) }))
+				require.NoError(t, p.Wait(bg))
+				require.EqualValues(t, i+1, ran.Load())
+			}
+			closeAndCheck(t, p)
+		}
+	})
+}
+
 func TestCloseOfAPoolThatNeverRan(t *testing.T) {
 	eachQueue(t, func(t *testing.T, size int) {
 		for _, minWorkers := range []int{0, 1, 3} {

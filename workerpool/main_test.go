@@ -1,9 +1,14 @@
 package workerpool_test
 
 import (
+	"io"
+	"log"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // the tests panic a lot
+	goleak.VerifyTestMain(m)
+}

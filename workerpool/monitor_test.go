@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,10 +71,12 @@ func TestMonitorScale(t *testing.T) {
 		t.Run("queue="+queueName(size), func(t *testing.T) {
 			watch(t)
 			synctest.Test(t, func(t *testing.T) {
-				want, lo := 3, 1
+				var want atomic.Int64
+				want.Store(3)
+				lo := 1
 				p := newPool(t, workerpool.Config{
 					MinWorkers: 1, MaxWorkers: 5, QueueSize: size, IdleTimeout: time.Second,
-					Monitor: &workerpool.Monitor{Interval: time.Minute, Scale: func(workerpool.Stats, workerpool.Stats) int { return want }},
+					Monitor: &workerpool.Monitor{Interval: time.Minute, Scale: func(workerpool.Stats, workerpool.Stats) int { return int(want.Load()) }},
 				})
 				check := func(n int) {
 					t.Helper()
@@ -84,11 +87,11 @@ func TestMonitorScale(t *testing.T) {
 					require.Equal(t, lo, st.MinWorkers, "as configured")
 				}
 				check(3)
-				want = 99
+				want.Store(99)
 				check(5)
-				want = -7
+				want.Store(-7)
 				check(1)
-				want = 2
+				want.Store(2)
 				check(2)
 				lo = 4
 				require.NoError(t, p.Resize(4, 4))

