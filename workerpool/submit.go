@@ -1,8 +1,6 @@
 package workerpool
 
-import (
-	"context"
-)
+import "context"
 
 // submit accepts v into level l as the policy says.
 func (c *core[T]) submit(l *level[T], v T) error {
@@ -15,12 +13,12 @@ func (c *core[T]) submit(l *level[T], v T) error {
 			return ErrClosed
 		}
 	}
-	return c.submitSlow(nil, l, v, c.cfg.OnFull)
+	return c.submitSlow(context.Background(), l, v, c.cfg.OnFull)
 }
 
 // trySubmit accepts v into level l if there is room.
 func (c *core[T]) trySubmit(l *level[T], v T) error {
-	return c.submitSlow(nil, l, v, Reject)
+	return c.submitSlow(context.Background(), l, v, Reject)
 }
 
 // submitWait accepts v into level l, waiting for room as long as ctx allows.
@@ -31,7 +29,7 @@ func (c *core[T]) submitWait(ctx context.Context, l *level[T], v T) error {
 	return c.submitSlow(ctx, l, v, Block)
 }
 
-// submitSlow is submit with every case in it. A nil ctx never ends.
+// submitSlow is submit with every case in it.
 func (c *core[T]) submitSlow(ctx context.Context, l *level[T], v T, onFull Policy) error {
 	var err error
 	switch {
@@ -195,15 +193,11 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 		c.refill(l) // see submitGrowing
 	}
 
-	var ended <-chan struct{}
-	if ctx != nil {
-		ended = ctx.Done()
-	}
 	var err error
 	select {
 	case err = <-s.done:
 		c.mu.Lock()
-	case <-ended:
+	case <-ctx.Done():
 		c.mu.Lock()
 		if s.queued {
 			l.blocked.remove(s)

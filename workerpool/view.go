@@ -48,10 +48,10 @@ func (p *Pool) Limit(n int) *View {
 }
 
 // Submit is [Pool.Submit] within the view's cap.
-func (v *View) Submit(f func()) error { return v.submitPlain(nil, f, -1) }
+func (v *View) Submit(f func()) error { return v.submitPlain(context.Background(), f, -1) }
 
 // TrySubmit is [Pool.TrySubmit] within the view's cap.
-func (v *View) TrySubmit(f func()) error { return v.submitPlain(nil, f, Reject) }
+func (v *View) TrySubmit(f func()) error { return v.submitPlain(context.Background(), f, Reject) }
 
 // SubmitContext is [Pool.SubmitContext] within the view's cap.
 func (v *View) SubmitContext(ctx context.Context, f func()) error {
@@ -99,8 +99,7 @@ func (v *View) submitPlain(ctx context.Context, f func(), onFull Policy) error {
 	return v.submit(ctx, plain(f), onFull)
 }
 
-// submit starts j on the pool, or queues it where the cap is reached. A nil ctx
-// never ends.
+// submit starts j on the pool, or queues it where the cap is reached.
 func (v *View) submit(ctx context.Context, j job, onFull Policy) error {
 	c := v.p.c
 	v.mu.Lock()
@@ -158,14 +157,10 @@ func (v *View) wait(ctx context.Context, j job) error {
 		c.compensate()
 		defer c.uncompensate()
 	}
-	var ended <-chan struct{}
-	if ctx != nil {
-		ended = ctx.Done()
-	}
 	select {
 	case err := <-s.done:
 		return err
-	case <-ended:
+	case <-ctx.Done():
 	}
 	v.mu.Lock()
 	if s.queued {
