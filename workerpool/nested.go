@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,7 +14,7 @@ import (
 // this pool's tasks, else nil. It is asked only where a call is about to wait.
 //
 // Most callers are ruled out by their stack alone, which has no worker at its
-// bottom (170 ns); only for workers, of any pool, the goroutine's number decides
+// bottom (0.3 µs, BenchmarkOnWorkerStack); only for workers, of any pool, the goroutine's number decides
 // (1 µs).
 func (c *core[T]) self() *worker {
 	if !onWorkerStack() {
@@ -47,19 +48,27 @@ func onWorkerStack() bool {
 			continue
 		}
 		// The bottom: ..., core.start or core.restart, runtime.goexit.
-		for _, pc := range pcs[max(0, n-3):n] {
-			f := runtime.FuncForPC(pc - 1)
-			if f == nil {
-				continue
-			}
-			if rest, ok := strings.CutPrefix(f.Name(), packagePrefix()); ok &&
-				(strings.HasSuffix(rest, ".start") || strings.HasSuffix(rest, ".restart")) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(pcs[max(0, n-3):n], isWorkerEntry)
 	}
 }
+
+// isWorkerEntry reports whether pc is in a function that a worker's goroutine
+// begins with. There are few such places, so the answers are kept: looking up a
+// function's name takes longer than walking a short stack.
+func isWorkerEntry(pc uintptr) bool {
+	if known, ok := entries.Load(pc); ok {
+		return known.(bool)
+	}
+	is := false
+	if f := runtime.FuncForPC(pc - 1); f != nil {
+		name, ours := strings.CutPrefix(f.Name(), packagePrefix())
+		is = ours && (strings.HasSuffix(name, ".start") || strings.HasSuffix(name, ".restart"))
+	}
+	entries.Store(pc, is)
+	return is
+}
+
+var entries sync.Map // of uintptr to bool
 
 // goroutineID returns the number that a goroutine's stack trace begins with. Go
 // has no other way to ask whether two calls come from one goroutine.
