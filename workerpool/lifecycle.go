@@ -150,8 +150,7 @@ func (c *core[T]) resize(minWorkers, maxWorkers int) error {
 		return ErrClosed
 	}
 	c.min, c.keep, c.max = minWorkers, minWorkers, maxWorkers
-	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
-	c.settleSurplus()
+	c.setLimit()
 	c.armIfSurplus()
 	c.mu.Unlock()
 	if c.alert.Load()&alertSurplus != 0 {
@@ -191,11 +190,16 @@ func (c *core[T]) compensate() { c.changeComp(1) }
 
 func (c *core[T]) uncompensate() { c.changeComp(-1) }
 
+// setLimit follows a change of max or comp. The caller holds mu.
+func (c *core[T]) setLimit() {
+	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
+	c.settleSurplus()
+}
+
 func (c *core[T]) changeComp(d int) {
 	c.mu.Lock()
 	c.comp += d
-	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
-	c.settleSurplus()
+	c.setLimit()
 	c.mu.Unlock()
 	if d > 0 {
 		c.kick()

@@ -90,7 +90,7 @@ func TestPauseWithContext(t *testing.T) {
 
 func TestPauseAndClose(t *testing.T) {
 	eachQueue(t, func(t *testing.T, size int) {
-		for i := range scaled(200) {
+		for i := range scaled(60) {
 			p := newPool(t, workerpool.Config{QueueSize: size, MaxWorkers: 2})
 			var accepted, ran atomic.Int64
 			var all sync.WaitGroup

@@ -62,7 +62,7 @@ func TestViewCapAndOrder(t *testing.T) {
 // waits for room in the pool and is refused.
 func TestViewVersusClose(t *testing.T) {
 	eachQueue(t, func(t *testing.T, size int) {
-		for i := range scaled(400) {
+		for i := range scaled(200) {
 			p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: size, Spin: -1})
 			v := p.Limit(1 + i%2)
 			var accepted, ran atomic.Int64
