@@ -29,6 +29,7 @@ func (l *list[T]) enqueueBatch(vs []T) (total int, err error) {
 			n = l.putBatch(r, t, vs[:want])
 		}
 		if n > 0 {
+			step(enqPublished)
 			l.enqueued(t&^flags, n)
 			vs = vs[n:]
 			total += n

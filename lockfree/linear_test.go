@@ -92,7 +92,7 @@ var errEmpty = fmt.Errorf("empty")
 // history runs a few goroutines with random operations on q and returns what they
 // did and saw. Values are below 128, so that a model's state is a short string.
 func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Operation {
-	const goroutines, each = 4, 7
+	const goroutines, each = 4, 6
 	_, ms := q.(*MSQueue[int])
 	var clock, values atomic.Int64
 	var ops [goroutines + 1][]porcupine.Operation

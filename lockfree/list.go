@@ -69,7 +69,32 @@ func (l *list[T]) init() {
 }
 
 // enqueue adds v. It returns nil, ErrClosed or ErrFull.
+//
+// The straight path is written out, without a loop: BenchmarkPair is a quarter
+// slower when it is part of the loop in enqueueSlow.
 func (l *list[T]) enqueue(v T) error {
+	if r := l.tail.Load(); r != nil {
+		t := r.tail.Load()
+		s := r.at(t)
+		// A word equal to tail's says that the ring is not sealed too: no slot is
+		// full at a ticket that was not given.
+		if s.seq.Load() == t && (l.capacity == 0 || int64(l.limit.until.Load()-t) > 0) {
+			step(enqLooked)
+			if !r.tail.CompareAndSwap(t, t+one) {
+				l.enqGov.lost(t)
+			} else if r.put(s, t, v) {
+				step(enqPublished)
+				if l.notEmpty.unclaimed.Load() > 0 || t&(sampleEvery*one-1) == 0 {
+					l.enqueued(t, 1)
+				}
+				return nil
+			}
+		}
+	}
+	return l.enqueueSlow(v)
+}
+
+func (l *list[T]) enqueueSlow(v T) error {
 	for {
 		r := l.tail.Load()
 		if r == nil {
@@ -104,6 +129,7 @@ func (l *list[T]) enqueue(v T) error {
 			continue
 		}
 		if r.put(s, t, v) {
+			step(enqPublished)
 			l.enqueued(t, 1)
 			return nil
 		}
@@ -115,7 +141,6 @@ const sampleEvery = 64
 
 // enqueued does what follows n values published from ticket t on.
 func (l *list[T]) enqueued(t uint64, n int) {
-	step(enqPublished)
 	l.notEmpty.wake(n)
 	if t&(sampleEvery*one-1) < uint64(n)*one {
 		l.sample()
@@ -199,6 +224,23 @@ func (l *list[T]) link(r, next *ring[T]) bool {
 
 // dequeue takes the oldest value, or returns false if there is none.
 func (l *list[T]) dequeue() (v T, ok bool) {
+	if r := l.head.Load(); r != nil {
+		h := r.head.Load()
+		s := r.at(h)
+		if s.seq.Load() == h|full {
+			step(deqLooked)
+			if r.head.CompareAndSwap(h, h+one) {
+				v = r.take(s, h)
+				l.notFull.wake(1)
+				return v, true
+			}
+			l.deqGov.lost(h)
+		}
+	}
+	return l.dequeueSlow()
+}
+
+func (l *list[T]) dequeueSlow() (v T, ok bool) {
 	for {
 		r := l.head.Load()
 		if r == nil {

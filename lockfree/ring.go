@@ -23,9 +23,9 @@ const (
 	dead  = 2 // the ticket is spent without a value: see slot
 	state = 3
 
-	sealed  = 1          // the ring gives no more tickets; the next ring does
-	noMore  = 2 | sealed // the queue is closed: there will be no next ring
-	flags   = 3
+	sealed = 1          // the ring gives no more tickets; the next ring does
+	noMore = 2 | sealed // the queue is closed: there will be no next ring
+	flags  = 3
 )
 
 // slot holds one value. Its word moves, for ticket t of a ring of n slots,
