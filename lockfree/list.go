@@ -227,7 +227,8 @@ func (l *list[T]) dequeue() (v T, ok bool) {
 	if r := l.head.Load(); r != nil {
 		h := r.head.Load()
 		s := r.at(h)
-		if s.seq.Load() == h|full {
+		switch s.seq.Load() {
+		case h | full:
 			step(deqLooked)
 			if r.head.CompareAndSwap(h, h+one) {
 				v = r.take(s, h)
@@ -235,6 +236,10 @@ func (l *list[T]) dequeue() (v T, ok bool) {
 				return v, true
 			}
 			l.deqGov.lost(h)
+		case h:
+			if r.tail.Load() == h { // nothing was given; else see blocked
+				return v, false
+			}
 		}
 	}
 	return l.dequeueSlow()

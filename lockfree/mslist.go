@@ -64,6 +64,25 @@ func (q *msCore[T]) init() {
 	q.tail.CompareAndSwap(nil, q.head.Load())
 }
 
+// enqueue appends n: link for one, written out.
+func (q *msCore[T]) enqueue(n *msNode[T]) error {
+	if t := q.tail.Load(); t != nil && t.next.Load() == nil {
+		seq := t.seq + 1
+		n.seq = seq
+		step(msLooked)
+		if t.next.CompareAndSwap(nil, n) {
+			step(msLinked)
+			q.tail.CompareAndSwap(t, n)
+			if q.notEmpty.unclaimed.Load() > 0 || seq&(sampleEvery-1) == 0 {
+				q.enqueued(seq, 1)
+			}
+			return nil
+		}
+		q.enqGov.lost(seq * one)
+	}
+	return q.link(n, n, 1)
+}
+
 // link appends the chain from first to last of n nodes; their seq are set here.
 func (q *msCore[T]) link(first, last *msNode[T], n int) error {
 	for {

@@ -27,8 +27,7 @@ func NewMS[T any]() *MSQueue[T] {
 // Enqueue adds v at the end. It never waits. The error is ErrClosed after Close,
 // else nil.
 func (q *MSQueue[T]) Enqueue(v T) error {
-	n := &msNode[T]{val: v}
-	return q.q.link(n, n, 1)
+	return q.q.enqueue(&msNode[T]{val: v})
 }
 
 // TryEnqueue is Enqueue, under the name that [Interface] has for it.

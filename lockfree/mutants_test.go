@@ -20,7 +20,7 @@ type mutant struct {
 
 var mutants = []mutant{
 	{"tail swung with a fresh expected value", "mslist.go",
-		"step(msLinked)\n\t\t\tq.tail.CompareAndSwap(t, last)", "step(msLinked)\n\t\t\tq.tail.Store(last)", true},
+		"step(msLinked)\n\t\t\tq.tail.CompareAndSwap(t, n)", "step(msLinked)\n\t\t\tq.tail.Store(n)", true},
 	{"cut tail not recovered from head", "mslist.go",
 		"case t:\n\t\t\tq.tail.CompareAndSwap(t, q.head.Load())\n\t\tdefault:\n\t\t\tstep(msHelping)", "default:\n\t\t\tstep(msHelping)", false},
 	{"dequeued value not cleared", "mslist.go",
@@ -161,9 +161,9 @@ func TestMutants(t *testing.T) {
 				t.Fatalf("does not build: %v\n%s", err, out)
 			}
 			// One red run of a few is enough: these are races.
-			for range 3 {
+			for _, how := range []string{"-test.short", "-test.short", "-test.short=false"} {
 				ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-				cmd := exec.CommandContext(ctx, bin, "-test.failfast", "-test.timeout=60s")
+				cmd := exec.CommandContext(ctx, bin, how, "-test.failfast", "-test.timeout=60s")
 				cmd.Env = append(os.Environ(), "POUNDLOCK_MUTANT=1", "POUNDLOCK_LONG=")
 				cmd.Dir = dir
 				out, err := cmd.CombinedOutput()
