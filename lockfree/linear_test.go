@@ -116,7 +116,7 @@ func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Opera
 			rng := rand.New(rand.NewPCG(seeds[g], 1))
 			<-start
 			for range each {
-				switch k := rng.IntN(20); {
+				switch k := rng.IntN(22); {
 				case k < 8:
 					v := int(values.Add(1))
 					record(g, linIn{"enqueue", []int{v}}, func() linOut { return linOut{err: q.TryEnqueue(v)} })

@@ -209,6 +209,7 @@ func (q *msCore[T]) dequeue() (v T, ok bool) {
 func (q *msCore[T]) counts() (head, last uint64, closed bool) {
 	for {
 		h := q.head.Load()
+		step(msCounting)
 		t := q.tail.Load()
 		if h == nil || t == nil {
 			return q.origin, q.origin, false

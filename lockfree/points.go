@@ -37,5 +37,6 @@ const (
 	msFound                   // dequeue: saw head and its successor
 	msTook                    // dequeue: head moved, value not read
 	msRead                    // dequeue: value read, node not cut
+	msCounting                // counting: saw head, before looking for the last node
 	numPoints
 )
