@@ -10,7 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // freezer stops, for good, the first goroutine that comes to a point after some
@@ -124,6 +127,9 @@ var scenarios = []scenario{
 						if b.Enqueue(ctx, i) == nil {
 							enq.Add(1)
 						}
+					} else if i%2 == 0 {
+						n, _ := q.EnqueueBatch([]int{i, i, i})
+						enq.Add(int64(n))
 					} else if q.TryEnqueue(i) == nil {
 						enq.Add(1)
 					}
@@ -142,8 +148,19 @@ var scenarios = []scenario{
 		}
 		others(t, "producers", &producing, f)
 		// All that was enqueued must come out, but for what the frozen one holds.
+		held := int64(0)
+		select {
+		case <-f.frozen:
+			held = 1
+		default:
+		}
 		deadline := time.Now().Add(hang)
-		for deq.Load() < enq.Load()-1 {
+		for deq.Load() < enq.Load()-held {
+			select {
+			case <-f.frozen: // a consumer, meanwhile
+				held = 1
+			default:
+			}
 			if time.Now().After(deadline) {
 				buf := make([]byte, 1<<20)
 				t.Fatalf("%d of %d values came out\n%s", deq.Load(), enq.Load(), buf[:runtime.Stack(buf, true)])
@@ -157,6 +174,52 @@ var scenarios = []scenario{
 		others(t, "consumers", &consuming, f)
 		return
 	}},
+}
+
+// A producer frozen in the middle of its signal does not take the waiter's place in
+// the count: the next producer signals it.
+func TestFrozenSignallerIsDoneWithout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int]()
+		got := make(chan int, 1)
+		go func() {
+			v, _ := q.Dequeue(t.Context())
+			got <- v
+		}()
+		synctest.Wait()
+		f := freezeAt(wakeOne, 0)
+		go func() { _ = q.Enqueue(1) }()
+		synctest.Wait()
+		<-f.frozen
+		require.NoError(t, q.Enqueue(1))
+		synctest.Wait()
+		require.Len(t, got, 1)
+		f.thaw()
+	})
+}
+
+// A waiter frozen with its signal in hand does not keep a batch from the others.
+func TestFrozenWaiterLeavesTheBatchToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int]()
+		got := make(chan int, 2)
+		for range 2 {
+			go func() {
+				v, _ := q.Dequeue(t.Context())
+				got <- v
+			}()
+		}
+		synctest.Wait()
+		f := freezeAt(waitWoken, 0)
+		_, err := q.EnqueueBatch([]int{1, 1})
+		require.NoError(t, err)
+		synctest.Wait()
+		<-f.frozen
+		require.Len(t, got, 1)
+		f.thaw()
+		synctest.Wait()
+		require.Len(t, got, 2)
+	})
 }
 
 // TestFrozenGoroutineStopsNobody freezes a goroutine at every step of every

@@ -32,17 +32,12 @@ func (l *list[T]) roomSlow(t uint64) int64 {
 		if n := int64(until - t); n > 0 {
 			return n / one
 		}
-		live, ok := l.count(r, h, t)
-		if !ok {
-			continue
-		}
 		step(enqFull)
-		if n := int64(l.capacity - live); n > 0 {
-			return n / one
-		}
-		// All values were there if none has been taken since.
-		if _, now := l.front(); now == h {
-			return 0
+		// All that count finds has been enqueued before head was read as h, since t
+		// was the next ticket then, and dequeued after. So if it finds capacity
+		// values, the queue was full at that moment.
+		if live, ok := l.count(r, h, t); ok {
+			return int64(l.capacity-live) / one
 		}
 	}
 }

@@ -16,7 +16,7 @@ const (
 	enqSealed                 // ring sealed, nothing appended
 	enqGrown                  // new ring made, not appended
 	enqAppended               // new ring appended, tail not moved
-	enqFull                   // counted the values in a full queue
+	enqFull                   // before counting the values of a full queue
 	deqLooked                 // saw a full slot, before taking its ticket
 	deqTook                   // owns a ticket, value not read
 	deqRead                   // value read, slot not left

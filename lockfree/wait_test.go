@@ -164,6 +164,78 @@ func TestCancelledWaiterPassesItsSignalOn(t *testing.T) {
 	}
 }
 
+// What comes about between the last failed try and the registration has no
+// signaller: the waiter must look once more.
+func TestWaiterLooksAgainAfterRegistering(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), hang)
+	defer cancel()
+	var w waiters
+	tries := 0
+	no := func() bool { return false }
+	require.NoError(t, w.await(ctx, func() bool { tries++; return tries > yields }, no, no))
+	require.Zero(t, w.unclaimed.Load())
+	require.Zero(t, w.waits.Load())
+}
+
+// lateCtx ends without waking those who wait for it, as if the signal had come first.
+type lateCtx struct {
+	context.Context
+	ended atomic.Bool
+}
+
+func (c *lateCtx) Err() error {
+	if c.ended.Load() {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A waiter that gets its signal and its cancellation at once passes the signal on.
+func TestSignalOfACancelledWaiterIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w waiters
+		var ready atomic.Bool
+		no := func() bool { return false }
+		errs := make(chan error, 2)
+		late := &lateCtx{Context: context.Background()}
+		go func() { errs <- w.await(late, no, no, no) }()
+		synctest.Wait()
+		go func() { errs <- w.await(t.Context(), ready.Load, no, no) }()
+		synctest.Wait()
+		late.ended.Store(true)
+		ready.Store(true)
+		w.wake(1)
+		synctest.Wait()
+		require.Len(t, errs, 2)
+		require.Equal(t, context.Canceled, <-errs)
+		require.NoError(t, <-errs)
+	})
+}
+
+// P1 publishes a value and stalls before its signal; P2's signal goes to a waiter
+// that takes P1's value. Another waiter must get P2's, which has no signal left.
+func TestStalledSignalDoesNotStrandOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New[int]()
+		got := make(chan int, 2)
+		for range 2 {
+			go func() {
+				v, _ := q.Dequeue(t.Context())
+				got <- v
+			}()
+		}
+		synctest.Wait()
+		r := q.l.tail.Load()
+		at := r.tail.Load()
+		require.True(t, r.tail.CompareAndSwap(at, at+one))
+		require.True(t, r.put(r.at(at), at, 1)) // P1 stalls here
+		require.NoError(t, q.Enqueue(2))
+		synctest.Wait()
+		require.Len(t, got, 2)
+		require.Equal(t, 3, <-got+<-got)
+	})
+}
+
 func TestThousandWaitersAndOneProducer(t *testing.T) {
 	for _, k := range kinds[int](0) {
 		t.Run(k.name, func(t *testing.T) {

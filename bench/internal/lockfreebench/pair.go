@@ -28,7 +28,7 @@ func pairs(all []Peer) []runner.Case {
 				name = "bounded-" + name
 			}
 			c := newCase(name, fmt.Sprintf("One value put and one got, by each of %d goroutines.", g),
-				impls, nameChan, nameMutex, nameBook, "lscq", "xsync-mpmc", "xsync-umpsc")
+				impls, nameChan, nameMutex, nameBook, "lscq", "xsync-mpmc")
 			c.Quick = of == nameQueue && g < 8
 			if of == nameQueue && g == 8 {
 				c.CPUs = []int{1, 2, 8}
