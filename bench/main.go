@@ -4,6 +4,7 @@ package main
 
 import (
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
+	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
@@ -11,6 +12,7 @@ import (
 // groups are the cases of every package, one line each.
 var groups = [][]runner.Case{
 	floorbench.Cases(),
+	lockfreebench.Cases(),
 	workerpoolbench.Cases(),
 }
 

@@ -1,0 +1,151 @@
+package lockfree
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+)
+
+// Bounded is a first-in first-out queue that holds at most Cap values, for any
+// number of producers and consumers. A full queue makes Enqueue wait and
+// TryEnqueue return ErrFull; that a producer or consumer stalls in the middle of
+// its operation does not make the queue seem full.
+//
+// A Bounded is made by [NewBounded]; its methods panic on the zero value. It must
+// not be copied. It takes memory for the values that it has held at once, not for
+// its capacity. Concurrency, ordering and memory model are those of [Queue].
+type Bounded[T any] struct {
+	l list[T]
+}
+
+// NewBounded returns an empty queue for at most capacity values. It panics if
+// capacity is below 1.
+func NewBounded[T any](capacity int) *Bounded[T] {
+	if capacity < 1 || int64(capacity) > math.MaxInt64/one/2 {
+		panic(fmt.Sprintf("lockfree: NewBounded: capacity %d is out of range", capacity))
+	}
+	q := new(Bounded[T])
+	q.l.setCapacity(capacity)
+	q.l.init()
+	return q
+}
+
+func (l *list[T]) setCapacity(n int) {
+	l.capacity = uint64(n) * one
+	l.limit.until.Store(l.origin + l.capacity)
+}
+
+// made returns the queue's list, and panics if there is none.
+func (q *Bounded[T]) made() *list[T] {
+	if q.l.capacity == 0 {
+		panic("lockfree: Bounded must be made by NewBounded")
+	}
+	return &q.l
+}
+
+// TryEnqueue adds v at the end, without waiting. It returns ErrFull if Cap values
+// were in the queue at some moment of the call, and ErrClosed after Close.
+func (q *Bounded[T]) TryEnqueue(v T) error { return q.made().enqueue(v) }
+
+// Enqueue adds v at the end, and waits for room if there is none. If ctx has
+// ended, before or while waiting, it returns ctx.Err() and v is not in the queue.
+// It returns ErrClosed after Close, also if it waits. It panics if ctx is nil.
+//
+// Waiting goroutines are woken in the order in which they began to wait, but a
+// goroutine that comes at the right moment may enqueue before them.
+func (q *Bounded[T]) Enqueue(ctx context.Context, v T) error {
+	l := q.made()
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	if err := l.enqueue(v); err != ErrFull {
+		return err
+	}
+	return l.enqueueWaitSlow(ctx, v)
+}
+
+func (l *list[T]) enqueueWaitSlow(ctx context.Context, v T) error {
+	return l.notFull.await(ctx, func() bool {
+		return l.enqueue(v) == nil
+	}, l.isClosed, l.hasRoom)
+}
+
+// hasRoom reports whether an enqueue may succeed.
+func (l *list[T]) hasRoom() bool {
+	_, t := l.back()
+	return l.room(t) > 0
+}
+
+// EnqueueBatch adds as many of vs as there is room for at the end, in order and
+// without waiting, and returns how many. Values of others may come in between. The
+// error is nil if all were added, else ErrFull, or ErrClosed after Close. vs is not
+// kept.
+func (q *Bounded[T]) EnqueueBatch(vs []T) (int, error) { return q.made().enqueueBatch(vs) }
+
+// EnqueueBatchWait adds vs at the end, in order, and waits for room as often as
+// there is none. It returns how many it added: all, or fewer with ctx.Err() or
+// ErrClosed; the values counted are in the queue and the others are not. It panics
+// if ctx is nil.
+func (q *Bounded[T]) EnqueueBatchWait(ctx context.Context, vs []T) (int, error) {
+	l := q.made()
+	if err := ended(ctx); err != nil {
+		return 0, err
+	}
+	n, err := l.enqueueBatch(vs)
+	for err == ErrFull {
+		err = l.notFull.await(ctx, func() bool {
+			var k int
+			k, err = l.enqueueBatch(vs[n:])
+			n += k
+			return k > 0 || err == nil
+		}, l.isClosed, l.hasRoom)
+		if err == nil && n < len(vs) {
+			err = ErrFull
+		}
+	}
+	return n, err
+}
+
+// TryDequeue takes the oldest value. It returns the zero value and false if the
+// queue was empty at some moment of the call, and never waits.
+func (q *Bounded[T]) TryDequeue() (T, bool) { return q.made().dequeue() }
+
+// Dequeue takes the oldest value, and waits for one if there is none; see
+// [Queue.Dequeue], which does the same about ctx and Close.
+func (q *Bounded[T]) Dequeue(ctx context.Context) (T, error) { return q.made().dequeueWait(ctx) }
+
+// DequeueBatch moves the oldest values into buf until buf is full or the queue was
+// empty, and returns how many. It never waits, and returns 0 for an empty buf.
+func (q *Bounded[T]) DequeueBatch(buf []T) int { return q.made().dequeueBatch(buf) }
+
+// DequeueBatchWait is like DequeueBatch but waits until there is at least one
+// value; see [Queue.DequeueBatchWait].
+func (q *Bounded[T]) DequeueBatchWait(ctx context.Context, buf []T) (int, error) {
+	return q.made().dequeueBatchWait(ctx, buf)
+}
+
+// Drain returns an iterator that takes and yields values until the queue is empty;
+// see [Queue.Drain].
+func (q *Bounded[T]) Drain() iter.Seq[T] { return drain(q.TryDequeue) }
+
+// Consume returns an iterator that takes and yields values, waiting for them; see
+// [Queue.Consume].
+func (q *Bounded[T]) Consume(ctx context.Context) iter.Seq[T] { return consume(ctx, q.Dequeue) }
+
+// Len returns the number of values in the queue, between 0 and Cap. With
+// operations in progress it is a good estimate; without, it is exact.
+func (q *Bounded[T]) Len() int { return q.made().sample() }
+
+// Cap returns how many values the queue can hold.
+func (q *Bounded[T]) Cap() int { return int(q.made().capacity / one) }
+
+// Close makes further enqueues return ErrClosed, and those that wait for room.
+// Values in the queue stay to be dequeued; see [Queue.Close].
+func (q *Bounded[T]) Close() error {
+	q.made().close()
+	return nil
+}
+
+// Stats returns the queue's counters.
+func (q *Bounded[T]) Stats() Stats { return q.made().stats() }

@@ -1,0 +1,58 @@
+// Package lockfree has first-in first-out queues for any number of producers and
+// consumers that never make one goroutine wait for another that has stalled.
+//
+//   - [Queue] is unbounded and the default: a Michael–Scott list of rings.
+//   - [Bounded] holds at most Cap values; enqueues can wait for room.
+//   - [MSQueue] is the textbook queue of Michael and Scott, one node per value,
+//     with a linearizable Len and batches that are one step.
+//   - [Interface] is what they share.
+//
+// # When to use it
+//
+// When many goroutines on several CPUs pass many small values, when producers must
+// never block, when values come in batches, or when a consumer that the scheduler
+// has stopped must not stop the others. Unlike a channel these queues can be
+// unbounded, can be closed while others enqueue (they get [ErrClosed], not a
+// panic), move batches, and count what happens ([Stats]).
+//
+// # When not
+//
+// To select over several sources, use channels: a queue cannot be part of a select.
+// To hand over one value now and then, a channel is simpler and as fast. If all
+// use is by one goroutine at a time, a slice is faster. An unbounded queue whose
+// producers are faster than its consumers grows until memory ends: use Bounded.
+//
+// # Design
+//
+// A ticket numbers each value. Producers take tickets from a ring's tail with
+// compare-and-swap, consumers from its head, and each slot's word says for which
+// ticket it is empty, full or dead. A consumer that finds the producer of its
+// ticket stalled bars the slot and goes on; a producer that finds a slot still held
+// by a stalled consumer does the same; the slot comes back into use when its owner
+// does. A full ring is sealed and followed by one twice as large (32 to 4096 slots,
+// at most 64 KiB), so what is allocated for a steady load is nothing. After a lost
+// compare-and-swap a governor keeps the loser away for as long as the fight is hot.
+// Waiting is an eventcount: a waiter registers, looks again, and parks on a channel
+// of the queue; an enqueue only looks at one word to see that nobody waits.
+//
+// # Guarantees
+//
+// All operations are linearizable, and those that do not wait are lock-free: with a
+// goroutine stopped at any step of any operation, the others go on. Values are
+// dequeued in the order in which they were enqueued. What was accepted is delivered
+// exactly once, also when Close comes in between. A value that left the queue is
+// not kept alive by it. In the terms of the Go memory model, an enqueue is
+// synchronized before the dequeue that returns its value, and for a Bounded the
+// n-th dequeue before the enqueue of the value n+Cap.
+//
+// Waiting operations park on channels that the queue makes, so code that uses the
+// queues can be tested with testing/synctest. A queue belongs to one bubble: make
+// it inside.
+//
+// # Cost
+//
+// An enqueue or dequeue is two locked instructions and no allocation (MSQueue: one,
+// and a node of 16 bytes plus the value per enqueue); per value of a batch it is
+// one, and one more for the batch. An idle queue takes under 2 KiB. Statistics come
+// from the tickets and cost nothing.
+package lockfree

@@ -1,0 +1,56 @@
+package lockfree
+
+// tinyRings makes a list use rings of 2 to 8 slots, as in a chaos build.
+func (l *list[T]) tinyRings() { l.first, l.largest = 2, 8 }
+
+// kind is one of the package's queues, made small so that its corners come often.
+type kind[T any] struct {
+	name string
+	make func() Interface[T]
+}
+
+// kinds returns the queues: with tiny rings, their first ticket being origin.
+func kinds[T any](origin uint64) []kind[T] {
+	return []kind[T]{
+		{"Queue", func() Interface[T] {
+			q := new(Queue[T])
+			q.l.tinyRings()
+			q.l.origin = origin * one
+			return q
+		}},
+		{"Bounded", func() Interface[T] { return newTinyBounded[T](3, origin) }},
+		{"MSQueue", func() Interface[T] {
+			q := new(MSQueue[T])
+			q.q.origin = origin
+			return q
+		}},
+	}
+}
+
+func newTinyBounded[T any](capacity int, origin uint64) *Bounded[T] {
+	q := new(Bounded[T])
+	q.l.tinyRings()
+	q.l.origin = origin * one
+	q.l.setCapacity(capacity)
+	return q
+}
+
+// unboundedKinds are those that a test can fill at will; the Bounded is large.
+func roomyKinds[T any](origin uint64) []kind[T] {
+	ks := kinds[T](origin)
+	ks[1].make = func() Interface[T] { return newTinyBounded[T](1<<30, origin) }
+	return ks
+}
+
+// waitersOf returns how many goroutines wait in q, as its signallers see it.
+func waitersOf[T any](q Interface[T]) (empty, full int64) {
+	switch q := q.(type) {
+	case *Queue[T]:
+		return q.l.notEmpty.unclaimed.Load(), 0
+	case *Bounded[T]:
+		return q.l.notEmpty.unclaimed.Load(), q.l.notFull.unclaimed.Load()
+	case *MSQueue[T]:
+		return q.q.notEmpty.unclaimed.Load(), 0
+	}
+	panic("unknown queue")
+}

@@ -1,0 +1,405 @@
+package lockfree
+
+import (
+	"sync/atomic"
+
+	"github.com/poundlock/poundlock/internal/rt"
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// list is a Michael–Scott queue whose nodes are rings (after Morrison and Afek,
+// Fast Concurrent Queues for x86 Processors, PPoPP 2013). Queue and Bounded are
+// made of it.
+//
+// Invariants: the rings from head to the last one are linked by next; only the
+// last one may be unsealed; tail is in that chain and never behind head. A ring
+// begins with the ticket its predecessor was sealed at, so tickets are unique and
+// ordered over the whole queue.
+//
+// Linearization: an enqueue at the compare-and-swap that takes the ticket it
+// publishes under (or that appends the ring that brings its value along), a
+// dequeue at the one that takes its ticket, an empty dequeue at its reading of the
+// ring's tail, Close at the one that sets noMore.
+//
+// Statistics come from tickets and from counters that are only touched where
+// something went wrong, so they cost nothing where nothing does.
+type list[T any] struct {
+	// Read by all, written when a ring is appended or retired.
+	tail     atomic.Pointer[ring[T]]
+	head     atomic.Pointer[ring[T]]
+	capacity uint64 // of a bounded queue, in tickets; 0: unbounded
+	first    int    // slots of the first ring; 0: firstRing
+	largest  int    // most slots of a ring; 0: largestRing
+	origin   uint64 // ticket of the first ring
+
+	_     stats.Pad
+	limit limit // Bounded's
+	_     stats.Pad
+
+	// Read by all, written only by those who wait.
+	notEmpty waiters
+	notFull  waiters
+	_        stats.Pad
+
+	enqGov governor
+	_      stats.Pad
+	deqGov governor
+	_      stats.Pad
+
+	barred    atomic.Uint64 // tickets taken by an enqueue, then passed over
+	skipped   atomic.Uint64 // tickets passed over before anybody took them
+	passed    atomic.Uint64 // of both, those that head is past
+	highWater atomic.Int64
+}
+
+// init makes the first ring of a list that is a zero value.
+func (l *list[T]) init() {
+	first, largest := l.first, l.largest
+	if first == 0 {
+		first = firstRing
+	}
+	if largest == 0 {
+		largest = largestRing
+	}
+	if l.head.Load() == nil {
+		l.head.CompareAndSwap(nil, newRing[T](l.origin, slotsFor[T](min(first, largest))))
+	}
+	// Nothing moves head before tail is set: no ring can be sealed yet.
+	l.tail.CompareAndSwap(nil, l.head.Load())
+}
+
+// enqueue adds v. It returns nil, ErrClosed or ErrFull.
+//
+// The straight path is written out, without a loop: BenchmarkPair is a quarter
+// slower when it is part of the loop in enqueueSlow.
+func (l *list[T]) enqueue(v T) error {
+	if r := l.tail.Load(); r != nil {
+		t := r.tail.Load()
+		s := r.at(t)
+		// A word equal to tail's says that the ring is not sealed too: no slot is
+		// full at a ticket that was not given.
+		if s.seq.Load() == t && (l.capacity == 0 || int64(l.limit.until.Load()-t) > 0) {
+			step(enqLooked)
+			if !r.tail.CompareAndSwap(t, t+one) {
+				l.enqGov.lost(t)
+			} else if r.put(s, t, v) {
+				step(enqPublished)
+				if l.notEmpty.unclaimed.Load() > 0 || t&(sampleEvery*one-1) == 0 {
+					l.enqueued(t, 1)
+				}
+				return nil
+			}
+		}
+	}
+	return l.enqueueSlow(v)
+}
+
+func (l *list[T]) enqueueSlow(v T) error {
+	for {
+		r := l.tail.Load()
+		if r == nil {
+			l.init()
+			continue
+		}
+		t := r.tail.Load()
+		if t&noMore == noMore {
+			return ErrClosed
+		}
+		if l.capacity != 0 && l.room(t&^flags) <= 0 {
+			return ErrFull
+		}
+		if t&sealed != 0 {
+			if n := l.grow(r, t&^flags, 1); n != nil {
+				n.fill(v)
+				if l.link(r, n) {
+					l.enqueued(n.base, 1)
+					return nil
+				}
+			}
+			continue
+		}
+		s := r.at(t)
+		if w := s.seq.Load(); w != t {
+			l.unblock(r, s, t, w)
+			continue
+		}
+		step(enqLooked)
+		if !r.tail.CompareAndSwap(t, t+one) {
+			l.enqGov.lost(t)
+			continue
+		}
+		if r.put(s, t, v) {
+			step(enqPublished)
+			l.enqueued(t, 1)
+			return nil
+		}
+	}
+}
+
+// sampleEvery is how many tickets lie between two looks at the length.
+const sampleEvery = 64
+
+// enqueued does what follows n values published from ticket t on.
+func (l *list[T]) enqueued(t uint64, n int) {
+	l.notEmpty.wake(n)
+	if t&(sampleEvery*one-1) < uint64(n)*one {
+		l.sample()
+	}
+}
+
+// unblock makes one step towards a usable slot, when the slot s of ticket t, the
+// next to be given by r, holds w instead.
+func (l *list[T]) unblock(r *ring[T], s *slot[T], t, w uint64) {
+	switch ahead := int64(w&^state - t); {
+	case ahead > 0 || ahead == 0 && w&state != 0:
+		// Spent, or t is old.
+		step(enqSkipping)
+		if r.tail.CompareAndSwap(t, t+one) {
+			l.skipped.Add(1)
+		}
+	case ahead == 0:
+		// Ready by now.
+	case int64(t-r.head.Load()) >= int64(r.lap):
+		// The ring is full.
+		r.tail.CompareAndSwap(t, t|sealed)
+		step(enqSealed)
+	default:
+		// There is room, but the owner of this slot in an earlier lap has not left
+		// it. Give it a moment.
+		for range patience {
+			if s.seq.Load() != w {
+				return
+			}
+			rt.ProcYield(1)
+		}
+		step(enqBlocked)
+		if w&state != 0 {
+			s.seq.CompareAndSwap(w, t|dead)
+		}
+	}
+}
+
+// grow returns a new ring to be linked after r, which was sealed at ticket t, with
+// room for n values if a ring may be so large. It returns nil if the caller must
+// look at the queue again.
+func (l *list[T]) grow(r *ring[T], t uint64, n int) *ring[T] {
+	switch next := r.next.Load(); next {
+	case nil:
+	case r:
+		return nil // retired; tail has moved on
+	default:
+		l.tail.CompareAndSwap(r, next)
+		return nil
+	}
+	largest := l.largest
+	if largest == 0 {
+		largest = largestRing
+	}
+	next := newRing[T](t, slotsFor[T](min(max(2*len(r.slots), 2*n), largest)))
+	next.index = r.index + 1
+	step(enqGrown)
+	return next
+}
+
+// fill puts vs into a ring that nobody else knows yet.
+func (r *ring[T]) fill(vs ...T) {
+	for i, v := range vs {
+		t := r.base + uint64(i)*one
+		s := r.at(t)
+		s.val = v
+		s.seq.Store(t | full)
+	}
+	r.tail.Store(r.base + uint64(len(vs))*one)
+}
+
+// link appends next to r, unless another was.
+func (l *list[T]) link(r, next *ring[T]) bool {
+	if !r.next.CompareAndSwap(nil, next) {
+		return false
+	}
+	step(enqAppended)
+	l.tail.CompareAndSwap(r, next)
+	return true
+}
+
+// dequeue takes the oldest value, or returns false if there is none.
+func (l *list[T]) dequeue() (v T, ok bool) {
+	if r := l.head.Load(); r != nil {
+		h := r.head.Load()
+		s := r.at(h)
+		switch s.seq.Load() {
+		case h | full:
+			step(deqLooked)
+			if r.head.CompareAndSwap(h, h+one) {
+				v = r.take(s, h)
+				l.notFull.wake(1)
+				return v, true
+			}
+			l.deqGov.lost(h)
+		case h:
+			if r.tail.Load() == h { // nothing was given; else see blocked
+				return v, false
+			}
+		}
+	}
+	return l.dequeueSlow()
+}
+
+func (l *list[T]) dequeueSlow() (v T, ok bool) {
+	for {
+		r := l.head.Load()
+		if r == nil {
+			return v, false
+		}
+		h := r.head.Load()
+		s := r.at(h)
+		if s.seq.Load() != h|full {
+			if l.blocked(r, s, h) {
+				return v, false
+			}
+			continue
+		}
+		step(deqLooked)
+		if !r.head.CompareAndSwap(h, h+one) {
+			l.deqGov.lost(h)
+			continue
+		}
+		v = r.take(s, h)
+		l.notFull.wake(1)
+		return v, true
+	}
+}
+
+// blocked makes one step towards a value, when the slot s of ticket h, the next to
+// be taken from r, holds none. It reports true if the queue is empty.
+func (l *list[T]) blocked(r *ring[T], s *slot[T], h uint64) (empty bool) {
+	t := r.tail.Load()
+	if t&^flags == h {
+		if t&flags == sealed {
+			return l.retire(r)
+		}
+		return true
+	}
+	// h was given, so the word of its slot is h or later.
+	switch r.settle(s, h) {
+	case slotFull:
+	case slotBarred:
+		l.barred.Add(1)
+		fallthrough
+	default: // slotSpent
+		step(deqPassing)
+		if r.head.CompareAndSwap(h, h+one) {
+			l.passed.Add(1)
+		}
+	}
+	return false
+}
+
+// retire moves the queue's head off r, which is sealed and drained. It reports
+// true if no ring has been appended, which means that the queue is empty.
+func (l *list[T]) retire(r *ring[T]) (empty bool) {
+	next := r.next.Load()
+	if next == nil {
+		return true
+	}
+	if next == r {
+		return false // done by another
+	}
+	l.tail.CompareAndSwap(r, next) // tail must not be behind head
+	step(deqHelped)
+	if l.head.CompareAndSwap(r, next) {
+		step(deqRetired)
+		r.next.Store(r)
+	}
+	return false
+}
+
+type settled uint8
+
+const (
+	slotFull   settled = iota
+	slotSpent          // dead, consumed, or a later lap's
+	slotBarred         // dead by this call
+)
+
+// settle returns the state of ticket t's slot, where t was given. If its producer
+// does not publish in a moment, the ticket is passed over.
+func (r *ring[T]) settle(s *slot[T], t uint64) settled {
+	for i := 0; ; i++ {
+		w := s.seq.Load()
+		if w == t|full {
+			return slotFull
+		}
+		if w != t {
+			return slotSpent
+		}
+		if i < patience {
+			rt.ProcYield(1)
+			continue
+		}
+		step(deqBarring)
+		if s.seq.CompareAndSwap(t, t|dead) {
+			return slotBarred
+		}
+	}
+}
+
+// close refuses further tickets.
+func (l *list[T]) close() {
+	for {
+		r := l.tail.Load()
+		if r == nil {
+			l.init()
+			continue
+		}
+		t := r.tail.Load()
+		step(closing)
+		switch {
+		case t&noMore == noMore:
+			// Closed; make sure that the waiters know.
+		case t&sealed != 0:
+			// The next ring, appended by somebody or by us, is the one to close.
+			if n := l.grow(r, t&^flags, 0); n != nil {
+				n.tail.Store(n.base | noMore)
+				if !l.link(r, n) {
+					continue
+				}
+				break
+			}
+			continue
+		case !r.tail.CompareAndSwap(t, t|noMore):
+			continue
+		}
+		step(closed)
+		l.notEmpty.wakeAll()
+		l.notFull.wakeAll()
+		return
+	}
+}
+
+// isClosed reports whether enqueues are refused.
+func (l *list[T]) isClosed() bool {
+	for {
+		r := l.tail.Load()
+		if r == nil {
+			return false
+		}
+		if t := r.tail.Load(); t&sealed == 0 || t&noMore == noMore {
+			return t&noMore == noMore
+		}
+		next := r.next.Load()
+		if next == nil {
+			return false
+		}
+		l.tail.CompareAndSwap(r, next)
+	}
+}
+
+// isOver reports whether the queue is closed and drained.
+func (l *list[T]) isOver() bool {
+	if !l.isClosed() {
+		return false
+	}
+	r, h := l.front()
+	return r != nil && r.tail.Load() == h|noMore
+}

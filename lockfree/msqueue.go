@@ -1,0 +1,170 @@
+package lockfree
+
+import (
+	"context"
+	"iter"
+)
+
+// MSQueue is the unbounded queue of Michael and Scott (1996), one node per value.
+// It is slower than [Queue] and allocates for each value; it is for those who want
+// the textbook's algorithm done right, or its extras: a Len that is exact at one
+// moment of the call whatever else goes on, and a batch that is one step, with no
+// values of others in between.
+//
+// The zero value is ready to use, as is that of [NewMS]. An MSQueue must not be
+// copied. Concurrency, ordering and memory model are those of Queue.
+type MSQueue[T any] struct {
+	q msCore[T]
+}
+
+// NewMS returns an empty queue.
+func NewMS[T any]() *MSQueue[T] {
+	q := new(MSQueue[T])
+	q.q.init()
+	return q
+}
+
+// Enqueue adds v at the end. It never waits. The error is ErrClosed after Close,
+// else nil.
+func (q *MSQueue[T]) Enqueue(v T) error {
+	return q.q.enqueue(&msNode[T]{val: v})
+}
+
+// TryEnqueue is Enqueue, under the name that [Interface] has for it.
+func (q *MSQueue[T]) TryEnqueue(v T) error { return q.Enqueue(v) }
+
+// nodesTogether is how many nodes of a batch are allocated at once, and hence how
+// many one that is still referred to keeps alive.
+const nodesTogether = 64
+
+// EnqueueBatch adds vs at the end, all at one moment: no values of others come in
+// between, and Close comes before all or after all. It never waits. It returns
+// len(vs), or 0 and ErrClosed after Close. vs is not kept.
+func (q *MSQueue[T]) EnqueueBatch(vs []T) (int, error) {
+	if len(vs) == 0 {
+		return 0, nil
+	}
+	var first, last *msNode[T]
+	for rest := vs; len(rest) > 0; {
+		nodes := make([]msNode[T], min(len(rest), nodesTogether))
+		for i := range nodes {
+			n := &nodes[i]
+			n.val = rest[i]
+			if last == nil {
+				first = n
+			} else {
+				last.next.Store(n)
+			}
+			last = n
+		}
+		rest = rest[len(nodes):]
+	}
+	if err := q.q.link(first, last, len(vs)); err != nil {
+		return 0, err
+	}
+	return len(vs), nil
+}
+
+// TryDequeue takes the oldest value. It returns the zero value and false if the
+// queue was empty at some moment of the call, and never waits.
+func (q *MSQueue[T]) TryDequeue() (T, bool) { return q.q.dequeue() }
+
+// Dequeue takes the oldest value, and waits for one if there is none; see
+// [Queue.Dequeue], which does the same about ctx and Close.
+func (q *MSQueue[T]) Dequeue(ctx context.Context) (v T, err error) {
+	if err := ended(ctx); err != nil {
+		return v, err
+	}
+	if v, ok := q.q.dequeue(); ok {
+		return v, nil
+	}
+	err = q.q.notEmpty.await(ctx, func() (ok bool) {
+		v, ok = q.q.dequeue()
+		return ok
+	}, q.q.isOver, q.q.isInhabited)
+	return v, err
+}
+
+// DequeueBatch takes the oldest values, up to len(buf), all at one moment, and
+// returns how many; it never waits, and returns 0 for an empty buf.
+func (q *MSQueue[T]) DequeueBatch(buf []T) int {
+	if len(buf) == 0 {
+		return 0
+	}
+	return q.q.take(buf)
+}
+
+// DequeueBatchWait is like DequeueBatch but waits until there is at least one
+// value; see [Queue.DequeueBatchWait].
+func (q *MSQueue[T]) DequeueBatchWait(ctx context.Context, buf []T) (n int, err error) {
+	if err := ended(ctx); err != nil || len(buf) == 0 {
+		return 0, err
+	}
+	if n := q.q.take(buf); n > 0 {
+		return n, nil
+	}
+	err = q.q.notEmpty.await(ctx, func() bool {
+		n = q.q.take(buf)
+		return n > 0
+	}, q.q.isOver, q.q.isInhabited)
+	return n, err
+}
+
+// Drain returns an iterator that takes and yields values until the queue is empty;
+// see [Queue.Drain].
+func (q *MSQueue[T]) Drain() iter.Seq[T] { return drain(q.TryDequeue) }
+
+// Consume returns an iterator that takes and yields values, waiting for them; see
+// [Queue.Consume].
+func (q *MSQueue[T]) Consume(ctx context.Context) iter.Seq[T] { return consume(ctx, q.Dequeue) }
+
+// Len returns the number of values that were in the queue at one moment of the
+// call.
+func (q *MSQueue[T]) Len() int { return q.q.sample() }
+
+// Close makes further enqueues return ErrClosed. Values in the queue stay to be
+// dequeued; goroutines that wait for one return ErrClosed. It does not wait, always
+// returns nil, and may be called any number of times.
+func (q *MSQueue[T]) Close() error {
+	q.q.close()
+	return nil
+}
+
+func (q *msCore[T]) close() {
+	for {
+		t := q.tail.Load()
+		if t == nil {
+			q.init()
+			continue
+		}
+		step(closing)
+		next := t.next.Load()
+		switch {
+		case next == &q.end:
+		case next == t:
+			q.tail.CompareAndSwap(t, q.head.Load())
+			continue
+		case next != nil:
+			q.tail.CompareAndSwap(t, next)
+			continue
+		case !t.next.CompareAndSwap(nil, &q.end):
+			continue
+		}
+		step(closed)
+		q.notEmpty.wakeAll()
+		return
+	}
+}
+
+// Stats returns the queue's counters.
+func (q *MSQueue[T]) Stats() Stats {
+	c := &q.q
+	var s Stats
+	s.Waits, s.Wakeups = c.notEmpty.waits.Load(), c.notEmpty.wakeups.Load()
+	c.sample()
+	h, t, _ := c.counts()
+	s.Enqueued, s.Dequeued, s.Len = t-c.origin, h-c.origin, int(t-h)
+	s.HighWater = max(int(c.highWater.Load()), s.Len)
+	s.EnqueueLosses, s.DequeueLosses = c.enqGov.losses.Load(), c.deqGov.losses.Load()
+	return s
+}

@@ -1,0 +1,115 @@
+package lockfree
+
+import (
+	"context"
+	"iter"
+)
+
+// Queue is an unbounded first-in first-out queue for any number of producers and
+// consumers: the default choice of this package. It never blocks an enqueue, and
+// grows and shrinks by rings of up to 64 KiB.
+//
+// The zero value is ready to use; [New] takes options. A Queue must not be copied.
+// All methods are safe for concurrent use. What a goroutine did before an enqueue
+// happens before what the one that dequeues the value does afterwards.
+//
+// Values leave in the order in which they entered, over all goroutines: if one
+// enqueue returned before another began, its value is dequeued first.
+type Queue[T any] struct {
+	l list[T]
+}
+
+// Option is an option of [New].
+type Option func(*options)
+
+type options struct{ first, largest int }
+
+// WithRings sets how many values the first ring of a queue holds (by default 32)
+// and how many the largest may hold (by default 4096). Each ring that follows a
+// full one is twice as large. Sizes are rounded down to a power of two of at least
+// 2, and a ring never takes more than about 64 KiB. New panics if first is below 1
+// or above largest.
+//
+// A queue that bursts often keeps from allocating if its first ring holds a burst.
+func WithRings(first, largest int) Option {
+	if first < 1 || first > largest {
+		panic("lockfree: WithRings needs 1 <= first <= largest")
+	}
+	return func(o *options) { o.first, o.largest = first, largest }
+}
+
+// New returns an empty queue.
+func New[T any](opts ...Option) *Queue[T] {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	q := new(Queue[T])
+	q.l.first, q.l.largest = o.first, o.largest
+	q.l.init()
+	return q
+}
+
+// Enqueue adds v at the end. It never waits. The error is ErrClosed after Close,
+// else nil.
+func (q *Queue[T]) Enqueue(v T) error { return q.l.enqueue(v) }
+
+// TryEnqueue is Enqueue, under the name that [Interface] has for it.
+func (q *Queue[T]) TryEnqueue(v T) error { return q.l.enqueue(v) }
+
+// EnqueueBatch adds vs at the end, in order, and returns how many it added. Values
+// of others may come in between. It never waits. After Close the error is
+// ErrClosed, and if Close comes in the middle the values counted are in the queue
+// and the others are not. vs is not kept.
+func (q *Queue[T]) EnqueueBatch(vs []T) (int, error) { return q.l.enqueueBatch(vs) }
+
+// TryDequeue takes the oldest value. It returns the zero value and false if the
+// queue was empty at some moment of the call, and never waits.
+func (q *Queue[T]) TryDequeue() (T, bool) { return q.l.dequeue() }
+
+// Dequeue takes the oldest value, and waits for one if there is none. If ctx has
+// ended, before or while waiting, it returns ctx.Err() and takes nothing. After
+// Close it goes on returning values, and ErrClosed when none is left; the error of
+// an ended ctx goes before. It panics if ctx is nil.
+//
+// Waiting goroutines are woken in the order in which they began to wait, but a
+// goroutine that comes at the right moment may get a value before them.
+func (q *Queue[T]) Dequeue(ctx context.Context) (T, error) { return q.l.dequeueWait(ctx) }
+
+// DequeueBatch moves the oldest values into buf until buf is full or the queue was
+// empty, and returns how many. It never waits, and returns 0 for an empty buf.
+func (q *Queue[T]) DequeueBatch(buf []T) int { return q.l.dequeueBatch(buf) }
+
+// DequeueBatchWait is like DequeueBatch but waits until there is at least one
+// value, as Dequeue does and with its errors. With an empty buf it returns 0 and
+// nil at once, or ctx.Err() if ctx has ended. It panics if ctx is nil.
+func (q *Queue[T]) DequeueBatchWait(ctx context.Context, buf []T) (int, error) {
+	return q.l.dequeueBatchWait(ctx, buf)
+}
+
+// Drain returns an iterator that takes and yields values until the queue is empty.
+// It does not wait and does not close the queue. Values are taken one at a time:
+// when the loop ends early, or its body panics, all values not yet yielded are
+// still in the queue. The iterator can be used again and by several goroutines.
+func (q *Queue[T]) Drain() iter.Seq[T] { return drain(q.TryDequeue) }
+
+// Consume returns an iterator that takes and yields values, waiting for them as
+// Dequeue does, until ctx has ended or the queue is closed and drained. Like
+// Drain's it takes one value at a time. It panics if ctx is nil.
+func (q *Queue[T]) Consume(ctx context.Context) iter.Seq[T] { return consume(ctx, q.Dequeue) }
+
+// Len returns the number of values in the queue. With operations in progress it is
+// a good estimate and never negative; without, it is exact.
+func (q *Queue[T]) Len() int { return q.l.sample() }
+
+// Close makes further enqueues return ErrClosed. Values in the queue stay to be
+// dequeued; goroutines that wait for one return ErrClosed. An enqueue beside Close
+// is either delivered or gets ErrClosed. Close does not wait, always returns nil,
+// and may be called any number of times.
+func (q *Queue[T]) Close() error {
+	q.l.close()
+	return nil
+}
+
+// Stats returns the queue's counters.
+func (q *Queue[T]) Stats() Stats { return q.l.stats() }
