@@ -57,7 +57,11 @@ func Gather[T any](p *Pool[T]) {
 }
 
 // CheckInside verifies the invariants of a pool that nobody uses.
-func CheckInside[T any](t testing.TB, p *Pool[T]) {
+func CheckInside[T any](t interface {
+	Helper()
+	Errorf(string, ...any)
+}, p *Pool[T],
+) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
