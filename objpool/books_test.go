@@ -364,7 +364,7 @@ func TestNothingIsOutOfSightAcrossPs(t *testing.T) {
 		wg.Wait()
 		require.Equal(t, retained, p.Stats().Retained)
 		if !testing.Short() && runtime.GOMAXPROCS(0) > 1 {
-			require.Greater(t, p.Stats().Gathers, uint64(10), "the test must see what it is about")
+			require.Positive(t, p.Stats().Gathers, "the test must see what it is about")
 		}
 	})
 }

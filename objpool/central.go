@@ -71,8 +71,10 @@ func (p *Pool[T]) grant(m *magazine[T], i, n int) *magazine[T] {
 	}
 	if m == p.none {
 		m, p.spare = p.spare, nil
-		m.seen = p.ctl.Load()
-		p.mags[i] = m
+		p.own[i] = m
+	}
+	if p.stripes == nil {
+		p.mags[i].Store(m)
 	}
 	m.capacity = uint64(n)
 	p.granted += n
@@ -92,12 +94,11 @@ func (p *Pool[T]) take(soft bool) (v T, ok bool) {
 	} else if pinnedBuild {
 		id := rt.Pin()
 		if uint(id) < uint(len(p.mags)) {
-			if m := p.mags[id]; m.seen == p.ctl.Load() {
-				if s := m.state; s&lenMask != 0 {
-					v = m.pop(s)
-					rt.Unpin()
-					return v, true
-				}
+			m := p.mags[id].Load()
+			if s := m.state; s&lenMask != 0 {
+				v = m.pop(s)
+				rt.Unpin()
+				return v, true
 			}
 		}
 		rt.Unpin()
@@ -161,7 +162,7 @@ func (p *Pool[T]) refill(m *magazine[T], k int) {
 
 // put is Put for an object that passed its checks and holds n bytes.
 func (p *Pool[T]) put(v T, n int64) bool {
-	if p.stripes != nil && p.cfg.Size == nil {
+	if p.stripes != nil {
 		m, _ := p.lockStripe()
 		if s := m.state; s&lenMask < m.capacity {
 			m.push(s, v)
@@ -169,6 +170,17 @@ func (p *Pool[T]) put(v T, n int64) bool {
 			return true
 		}
 		m.mu.Unlock()
+	} else if pinnedBuild {
+		id := rt.Pin()
+		if uint(id) < uint(len(p.mags)) {
+			m := p.mags[id].Load()
+			if s := m.state; s&lenMask < m.capacity {
+				m.push(s, v)
+				rt.Unpin()
+				return true
+			}
+		}
+		rt.Unpin()
 	}
 	if r, ok := p.putCentral(v, n); !ok {
 		p.refuse(v, r)

@@ -3,6 +3,7 @@ package objpool
 import (
 	"math/bits"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/poundlock/poundlock/internal/rt"
@@ -11,9 +12,10 @@ import (
 // Two engines own magazines in two ways:
 //
 //   - pinned: magazine i belongs to P i; its owner is the goroutine that is pinned
-//     there. No atomic operation and no lock is on the fast path. To take a
-//     magazine away from its P one must wait until the P is in no pinned section
-//     that began before: stopping the world does exactly that.
+//     there and found it in Pool.mags. No atomic read-modify-write and no lock is on
+//     the fast path. To take a magazine away from its P one puts the empty stand-in
+//     in its place, and waits until the P is in no pinned section that began before:
+//     stopping the world does exactly that.
 //   - portable: goroutines spread over magazines by the address of their stack, and
 //     each magazine has a mutex.
 //
@@ -32,14 +34,22 @@ const minPs = 16
 
 func (p *Pool[T]) initEngine() {
 	p.none = new(magazine[T])
-	p.ctl.Store(1) // none.seen is 0: it never agrees
 	procs := max(runtime.GOMAXPROCS(0), runtime.NumCPU())
 	if pinnedBuild && !forcePortable {
-		p.mags = make([]*magazine[T], max(procs, minPs))
-		for i := range p.mags {
-			p.mags[i] = p.none
+		n := max(procs, minPs)
+		p.mags = make([]atomic.Pointer[magazine[T]], n)
+		p.own = make([]*magazine[T], n)
+		for i := range n {
+			p.mags[i].Store(p.none)
+			p.own[i] = p.none
 		}
-		p.earned = make([]uint32, len(p.mags))
+		p.earned = make([]uint32, n)
+		if !p.onGet {
+			p.getMags = p.mags
+		}
+		if !p.onPut {
+			p.putMags = p.mags
+		}
 		return
 	}
 	// Four stripes per P keep chance meetings of two goroutines rare.
@@ -57,7 +67,7 @@ func (p *Pool[T]) magazines() []*magazine[T] {
 	if p.stripes != nil {
 		return p.stripes
 	}
-	return p.mags
+	return p.own
 }
 
 // enter makes the caller, who holds p.mu, the owner of the local magazine until
@@ -68,12 +78,12 @@ func (p *Pool[T]) enter() (*magazine[T], int) {
 		return p.lockStripe()
 	}
 	id := rt.Pin()
-	if uint(id) >= uint(len(p.mags)) {
+	if uint(id) >= uint(len(p.own)) {
 		return p.none, -1
 	}
-	m := p.mags[id]
-	if m != p.none {
-		m.seen = p.ctl.Load()
+	m := p.own[id]
+	if m.capacity > 0 {
+		p.mags[id].Store(m) // Stats may have taken it out
 	}
 	return m, id
 }
@@ -116,32 +126,20 @@ func stackHash() uint32 {
 // freeze makes the caller, who holds p.mu and owns no magazine, the owner of all
 // of them until thaw.
 func (p *Pool[T]) freeze() {
-	if p.stripes != nil {
-		for _, m := range p.stripes {
-			m.mu.Lock()
-		}
-		return
+	// From here on every fast path finds nothing and comes to mu; those that began
+	// before are over when the world has stopped.
+	p.look()
+	if p.stripes == nil {
+		waitForPinned()
 	}
-	// From here on every fast path sees that ctl changed and comes to p.mu; those
-	// that began before are over when the world has stopped.
-	p.ctl.Add(1)
-	waitForPinned()
 }
 
+// thaw gives the magazines back; in the pinned engine their owners fetch them when
+// they next come to mu.
 func (p *Pool[T]) thaw() {
-	if p.stripes != nil {
-		for _, m := range p.stripes {
-			m.mu.Unlock()
-		}
-		return
+	for _, m := range p.stripes {
+		m.mu.Unlock()
 	}
-	next := p.ctl.Load() + 1
-	for _, m := range p.mags {
-		if m != p.none {
-			m.seen = next
-		}
-	}
-	p.ctl.Store(next)
 }
 
 // waitForPinned returns after every section between rt.Pin and rt.Unpin that was
@@ -156,18 +154,18 @@ func waitForPinned() { runtime.ReadMemStats(&stopScratch) }
 var stopScratch runtime.MemStats
 
 // look makes the counters of all magazines safe to read for the caller, who holds
-// p.mu, until unlook: together they are a consistent cut through the history of
+// p.mu, until thaw: together they are a consistent cut through the history of
 // the pool (see Stats).
 func (p *Pool[T]) look() {
 	if p.stripes != nil {
-		p.freeze()
+		for _, m := range p.stripes {
+			m.mu.Lock()
+		}
 		return
 	}
-	p.ctl.Add(1)
-}
-
-func (p *Pool[T]) unlook() {
-	if p.stripes != nil {
-		p.thaw()
+	for i, m := range p.own {
+		if m != p.none {
+			p.mags[i].Store(p.none)
+		}
 	}
 }

@@ -72,8 +72,8 @@ func CheckInside[T any](t interface {
 		if n > c || c > magSize {
 			t.Errorf("magazine of %d with capacity %d", n, c)
 		}
-		if m == p.none && (n != 0 || c != 0 || m.seen != 0) {
-			t.Errorf("the stand-in was used: %d of %d, seen %d", n, c, m.seen)
+		if m == p.none && (n != 0 || c != 0 || m.state != 0) {
+			t.Errorf("the stand-in was used: %d of %d, state %d", n, c, m.state)
 		}
 	}
 	if granted != p.granted {

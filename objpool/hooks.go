@@ -76,7 +76,7 @@ func (p *Pool[T]) decide(ok bool) {
 	if pinnedBuild && p.stripes == nil {
 		id := rt.Pin()
 		if uint(id) < uint(len(p.mags)) {
-			if m := p.mags[id]; m.seen == p.ctl.Load() {
+			if m := p.mags[id].Load(); m != p.none {
 				n := &m.passed
 				if !ok {
 					n = &m.failed
@@ -97,12 +97,20 @@ func (p *Pool[T]) decide(ok bool) {
 	p.mu.Unlock()
 }
 
-// putChecked is Put with hooks.
-func (p *Pool[T]) putChecked(v T) bool {
-	if p.nilable && isNil(&v) {
+// putSlow is Put where the fast path could not keep v.
+func (p *Pool[T]) putSlow(v T) bool {
+	switch {
+	case p.nilable && isNil(&v):
 		p.count(ReasonNil)
 		return false
+	case p.onPut:
+		return p.putChecked(v)
 	}
+	return p.put(v, 0)
+}
+
+// putChecked is Put with hooks.
+func (p *Pool[T]) putChecked(v T) bool {
 	if p.dbg != nil && !p.dbg.mayEnter(v) {
 		p.count(ReasonMisused)
 		p.dbg.reportDoublePut(v)

@@ -40,10 +40,6 @@ type magazine[T any] struct {
 	// ever put in needs no word: it is length + pops, corrected by Pool.flow.
 	state uint64
 
-	// seen is the value of Pool.ctl that the owner last agreed to. The fast paths
-	// work only while they are equal.
-	seen uint64
-
 	// capacity is this magazine's share of Pool.max: 0 where none was granted.
 	capacity uint64
 

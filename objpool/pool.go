@@ -22,13 +22,16 @@ type Pool[T any] struct {
 
 	// Read by every Get and Put, written almost never.
 
-	mags []*magazine[T] // pinned engine: by P; element i is written by P i under mu
-	ctl  atomic.Uint64  // changes when owners of magazines have to come to mu
-	none *magazine[T]   // stands for a magazine not granted: empty, capacity 0
+	// mags is where the P finds its magazine (pinned engine): the one that it owns,
+	// or none, which is always empty and has no capacity, so that the fast paths need
+	// no other test. It is written under mu. getMags is mags where Get needs no more
+	// than to take an object out, and empty where onGet; putMags likewise.
+	mags, getMags, putMags []atomic.Pointer[magazine[T]]
 
+	none    *magazine[T]
+	nilable bool // T has a nil, and it is the first word
 	onGet   bool // Validate or Debug looks at what Get takes out
 	onPut   bool // Reset, Size or Debug looks at what Put brings
-	nilable bool // T has a nil, and it is the first word
 
 	stripes []*magazine[T] // portable engine: a power of two; nil in the pinned one
 	salt    atomic.Uint32  // moves goroutines between stripes
@@ -55,11 +58,12 @@ type Pool[T any] struct {
 	granted  int // sum of the capacities of all magazines
 	reserved int // room promised to Prewarm
 
-	magCap   int          // capacity of a new magazine, 0 if there are to be none
-	spare    *magazine[T] // made before it is needed, as a pinned P had better not allocate
-	earned   []uint32     // by magazine: visits to mu since the last gather
-	earnNeed uint32       // visits that earn a magazine
-	lastPops uint64       // pops at the last gather
+	magCap   int            // capacity of a new magazine, 0 if there are to be none
+	spare    *magazine[T]   // made before it is needed, as a pinned P had better not allocate
+	own      []*magazine[T] // pinned engine: by P, none where it has none
+	earned   []uint32       // by magazine: visits to mu since the last gather
+	earnNeed uint32         // visits that earn a magazine
+	lastPops uint64         // pops at the last gather
 
 	idle  idleTrim
 	books books
@@ -98,16 +102,12 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 func (p *Pool[T]) Get() T {
 	if pinnedBuild {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			if m := p.mags[id]; m.seen == p.ctl.Load() {
-				if s := m.state; s&lenMask != 0 {
-					v := m.pop(s)
-					rt.Unpin()
-					if p.onGet {
-						return p.getChecked(v)
-					}
-					return v
-				}
+		if uint(id) < uint(len(p.getMags)) {
+			m := p.getMags[id].Load()
+			if s := m.state; s&lenMask != 0 {
+				v := m.pop(s)
+				rt.Unpin()
+				return v
 			}
 		}
 		rt.Unpin()
@@ -132,23 +132,19 @@ func (p *Pool[T]) TryGet() (T, bool) {
 //
 // After Put the caller must not use v again, kept or not.
 func (p *Pool[T]) Put(v T) bool {
-	if p.onPut || p.nilable && isNil(&v) {
-		return p.putChecked(v)
-	}
-	if pinnedBuild {
+	if pinnedBuild && !(p.nilable && isNil(&v)) {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			if m := p.mags[id]; m.seen == p.ctl.Load() {
-				if s := m.state; s&lenMask < m.capacity {
-					m.push(s, v)
-					rt.Unpin()
-					return true
-				}
+		if uint(id) < uint(len(p.putMags)) {
+			m := p.putMags[id].Load()
+			if s := m.state; s&lenMask < m.capacity {
+				m.push(s, v)
+				rt.Unpin()
+				return true
 			}
 		}
 		rt.Unpin()
 	}
-	return p.put(v, 0)
+	return p.putSlow(v)
 }
 
 // Do calls f with an object from the pool, puts the object back and returns what f

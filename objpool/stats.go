@@ -129,13 +129,13 @@ type books struct {
 // the pool's lock for as long as it takes to read a word per P.
 //
 // Why the words of several Ps make one consistent cut, though they are read one
-// after the other: before reading, look changes ctl. A fast path that starts later
-// sees that and comes to the lock; one that saw the old ctl may take effect before
-// its word is read, and is in, or after, and is out. What is out cannot have
-// happened before something that is in, since whoever knows of it (an object that
-// went from one goroutine to another, say) starts after ctl changed, and hence waits
-// for the lock. This is Chandy and Lamport's distributed snapshot (TOCS 1985), with
-// ctl as the marker that travels ahead of every message.
+// after the other: before reading, look takes all magazines out of mags. A fast path
+// that starts later finds none there and comes to the lock; one that found its
+// magazine may take effect before its word is read, and is in, or after, and is out.
+// What is out cannot have happened before something that is in, since whoever knows
+// of it (an object that went from one goroutine to another, say) starts after all
+// magazines were taken out, and hence waits for the lock. This is Chandy and Lamport's
+// distributed snapshot (TOCS 1985), with markers that are ahead of every message.
 func (p *Pool[T]) Stats() Stats {
 	p.mu.Lock()
 	s := p.snapshot()
@@ -177,7 +177,7 @@ func (p *Pool[T]) snapshot() Stats {
 		pops += s >> lenBits
 		accepted += s>>lenBits + n
 	}
-	p.unlook()
+	p.thaw()
 	if !p.onGet {
 		passed = pops
 	}
