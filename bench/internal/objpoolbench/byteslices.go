@@ -1,0 +1,57 @@
+package objpoolbench
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/poundlock/poundlock/bench/internal/runner"
+	"github.com/poundlock/poundlock/objpool"
+)
+
+// byteSlices is the case of slices of many lengths.
+func byteSlices() []runner.Case {
+	const biggest = 32 << 10
+	lengths := make([]int, 1024) // log-uniform, the same for all
+	x := uint64(1)
+	for i := range lengths {
+		x = x*6364136223846793005 + 1442695040888963407
+		lengths[i] = 64 << (x >> 60 % 10)
+		lengths[i] -= int(x>>32) % (lengths[i] / 2)
+	}
+	impl := func(name, config string, mk func() (get func(n int) []byte, put func([]byte))) runner.Impl {
+		return runner.Impl{Name: name, Config: config, Bench: func(b *testing.B) {
+			get, put := mk()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for i := range b.N {
+				n := lengths[i%len(lengths)]
+				s := get(n)
+				if len(s) != n {
+					b.Fatalf("%d bytes instead of %d", len(s), n)
+				}
+				s[0]++
+				put(s)
+			}
+		}}
+	}
+	c := newCase(fmt.Sprintf("bytes/upto=%d", biggest),
+		"One op is a Get of a slice of 32 to 32768 bytes and a Put.",
+		[]runner.Impl{
+			impl("poundlock", "Bytes with defaults", func() (func(int) []byte, func([]byte)) {
+				p := objpool.Must(objpool.NewBytes(objpool.BytesConfig{}))
+				return p.Get, func(s []byte) { p.Put(s) }
+			}),
+			impl("make", "no pool", func() (func(int) []byte, func([]byte)) {
+				return func(n int) []byte { return make([]byte, n) }, func([]byte) {}
+			}),
+			impl(nameSync, "one of *[]byte, slices of the largest length", func() (func(int) []byte, func([]byte)) {
+				p := &sync.Pool{New: func() any { s := make([]byte, biggest); return &s }}
+				var box *[]byte
+				return func(n int) []byte { box = p.Get().(*[]byte); return (*box)[:n] },
+					func([]byte) { p.Put(box) }
+			}),
+		})
+	c.Metrics = []string{"ns/op", "B/op"}
+	return []runner.Case{c}
+}

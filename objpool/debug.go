@@ -1,0 +1,258 @@
+package objpool
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+// Debug chooses how closely a pool watches its users. Anything but DebugOff costs
+// microseconds, a stack trace and a lock per call: it is for tests and for hunting a
+// bug, not for production.
+//
+// Debug needs objects that have an identity: T must be a pointer to a type of
+// non-zero size, a slice, a map or a channel.
+type Debug uint8
+
+const (
+	// DebugOff looks for nothing.
+	DebugOff Debug = iota
+
+	// DebugDoublePut finds a Put of an object that is in the pool already: two
+	// later Gets would share it. The second Put discards nothing and is reported.
+	DebugDoublePut
+
+	// DebugUseAfterPut finds that and writes to an object while it is in the pool,
+	// when Get is about to return it; the object is then discarded. What a pointer
+	// points to and the elements of a slice, up to its capacity, are watched, but
+	// not what lies behind further pointers. Memory without pointers is also filled
+	// with 0xDB while the object is in the pool, to make reads stand out, and
+	// restored by Get.
+	DebugUseAfterPut
+)
+
+const poison = 0xDB
+
+// Misuse is what Debug found, with the stacks of both places. It is an error.
+type Misuse struct {
+	Pool string // Config.Name
+	Kind Debug  // DebugDoublePut or DebugUseAfterPut
+
+	// Put is the stack of the Put that brought the object into the pool; Found that
+	// of the second Put, or of the Get that noticed the write.
+	Put, Found string
+}
+
+// Error tells what happened and both stacks.
+func (m *Misuse) Error() string {
+	what, found := "Put of an object that is in the pool already", "second Put"
+	if m.Kind == DebugUseAfterPut {
+		what, found = "object was written to after Put", "found by Get"
+	}
+	return fmt.Sprintf("objpool: pool %q: %s\n\nPut:\n%s\n%s:\n%s", m.Pool, what, m.Put, found, m.Found)
+}
+
+// checkDebug returns an error if objects of type T cannot be told apart.
+func checkDebug[T any](d Debug) error {
+	if d == DebugOff {
+		return nil
+	}
+	t := reflect.TypeFor[T]()
+	switch t.Kind() {
+	case reflect.Map, reflect.Chan:
+		return nil
+	case reflect.Pointer, reflect.Slice:
+		if t.Elem().Size() > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("objpool: Debug needs objects with an identity, which %v has not", t)
+}
+
+// debugger knows which objects are in the pool.
+type debugger[T any] struct {
+	name   string
+	mode   Debug
+	report func(*Misuse)
+	typ    reflect.Type
+	plain  bool // what is watched holds no pointers, and can be overwritten
+
+	mu sync.Mutex
+	in map[unsafe.Pointer]*resident // guarded by mu, like what it points to
+}
+
+// resident is an object in the pool.
+type resident struct {
+	put    []uintptr // who put it
+	memory []byte    // what is watched, in place; nil if nothing is
+	saved  []byte    // its content at Put
+	keep   any       // the same memory, typed: keeps alive what it points to
+}
+
+func newDebugger[T any](c *Config[T]) *debugger[T] {
+	if c.Debug == DebugOff {
+		return nil
+	}
+	d := &debugger[T]{
+		name: c.Name, mode: c.Debug, report: c.OnMisuse,
+		typ: reflect.TypeFor[T](), in: make(map[unsafe.Pointer]*resident),
+	}
+	if k := d.typ.Kind(); k == reflect.Pointer || k == reflect.Slice {
+		d.plain = !hasPointers(d.typ.Elem())
+	}
+	return d
+}
+
+// identity is the first word of v: a pointer in every type that checkDebug admits.
+// Slices without capacity have none.
+func (d *debugger[T]) identity(v *T) unsafe.Pointer {
+	if d.typ.Kind() == reflect.Slice && reflect.ValueOf(*v).Cap() == 0 {
+		return nil
+	}
+	return *(*unsafe.Pointer)(unsafe.Pointer(v))
+}
+
+// mayEnter reports whether v is not in the pool.
+func (d *debugger[T]) mayEnter(v T) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.in[d.identity(&v)] == nil
+}
+
+// enter notes that v is about to be in the pool, unless it is in already.
+func (d *debugger[T]) enter(v T) bool {
+	id := d.identity(&v)
+	if id == nil {
+		return true
+	}
+	r := &resident{put: callers()}
+	if d.mode == DebugUseAfterPut {
+		d.watch(r, v)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.in[id] != nil {
+		return false
+	}
+	d.in[id] = r
+	if d.plain {
+		for i := range r.memory {
+			r.memory[i] = poison
+		}
+	}
+	return true
+}
+
+// leave notes that v was taken out and reports whether it is as it was.
+func (d *debugger[T]) leave(v T) bool {
+	r, intact := d.remove(v)
+	if !intact {
+		d.tell(&Misuse{Pool: d.name, Kind: DebugUseAfterPut, Put: frames(r.put), Found: frames(callers())})
+	}
+	return intact
+}
+
+// forget notes that v is given up.
+func (d *debugger[T]) forget(v T) { d.remove(v) }
+
+func (d *debugger[T]) remove(v T) (r *resident, intact bool) {
+	id := d.identity(&v)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r = d.in[id]; r == nil {
+		return nil, true // from Prewarm, or without identity
+	}
+	delete(d.in, id)
+	intact = true
+	for i, b := range r.memory {
+		want := byte(poison)
+		if !d.plain {
+			want = r.saved[i]
+		}
+		if b != want {
+			intact = false
+			break
+		}
+	}
+	if intact && d.plain {
+		copy(r.memory, r.saved)
+	}
+	return r, intact
+}
+
+// watch saves the memory of v.
+func (d *debugger[T]) watch(r *resident, v T) {
+	var src reflect.Value // a slice over the memory
+	switch val := reflect.ValueOf(v); val.Kind() {
+	case reflect.Pointer:
+		src = reflect.SliceAt(d.typ.Elem(), val.UnsafePointer(), 1)
+	case reflect.Slice:
+		src = val.Slice(0, val.Cap())
+	default:
+		return
+	}
+	dst := reflect.MakeSlice(src.Type(), src.Len(), src.Len())
+	reflect.Copy(dst, src)
+	r.memory, r.saved, r.keep = raw(src), raw(dst), dst.Interface()
+}
+
+// raw returns the bytes of the elements of a slice.
+func raw(s reflect.Value) []byte {
+	n := s.Len() * int(s.Type().Elem().Size())
+	return unsafe.Slice((*byte)(s.UnsafePointer()), n)
+}
+
+func (d *debugger[T]) reportDoublePut(v T) {
+	d.mu.Lock()
+	first := "(it left the pool meanwhile)\n"
+	if r := d.in[d.identity(&v)]; r != nil {
+		first = frames(r.put)
+	}
+	d.mu.Unlock()
+	d.tell(&Misuse{Pool: d.name, Kind: DebugDoublePut, Put: first, Found: frames(callers())})
+}
+
+func (d *debugger[T]) tell(m *Misuse) {
+	if d.report == nil {
+		panic(m)
+	}
+	d.report(m)
+}
+
+func callers() []uintptr {
+	pcs := make([]uintptr, 32)
+	return pcs[:runtime.Callers(3, pcs)]
+}
+
+func frames(pcs []uintptr) string {
+	var b strings.Builder
+	for fs := runtime.CallersFrames(pcs); ; {
+		f, more := fs.Next()
+		fmt.Fprintf(&b, "\t%s\n\t\t%s:%d\n", f.Function, f.File, f.Line)
+		if !more {
+			return b.String()
+		}
+	}
+}
+
+// hasPointers reports whether values of type t hold pointers.
+func hasPointers(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return t.Len() > 0 && hasPointers(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if hasPointers(t.Field(i).Type) {
+				return true
+			}
+		}
+		return false
+	case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.Interface,
+		reflect.Slice, reflect.String, reflect.UnsafePointer:
+		return true
+	}
+	return false
+}

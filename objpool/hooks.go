@@ -1,0 +1,211 @@
+package objpool
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/poundlock/poundlock/internal/rt"
+)
+
+// getSlow is Get where the fast path found nothing.
+func (p *Pool[T]) getSlow() T {
+	v, ok := p.take(false)
+	switch {
+	case !ok:
+		return p.makeNew()
+	case p.onGet:
+		return p.getChecked(v)
+	}
+	return v
+}
+
+// getChecked goes on with Get once v was taken out.
+func (p *Pool[T]) getChecked(v T) T {
+	for !p.admit(v) {
+		var ok bool
+		if v, ok = p.take(false); !ok {
+			return p.makeNew()
+		}
+	}
+	return v
+}
+
+// tryChecked is getChecked for TryGet.
+func (p *Pool[T]) tryChecked(v T) (T, bool) {
+	for !p.admit(v) {
+		var ok bool
+		if v, ok = p.take(true); !ok {
+			return v, false
+		}
+	}
+	return v, true
+}
+
+// makeNew calls New for a Get whose miss is counted.
+func (p *Pool[T]) makeNew() T {
+	made := false
+	defer func() {
+		if !made {
+			p.mu.Lock()
+			p.books.notMade++
+			p.mu.Unlock()
+		}
+	}()
+	v := p.cfg.New()
+	made = true
+	return v
+}
+
+// admit reports whether Get may return v, which was taken out. If not, v is
+// discarded.
+func (p *Pool[T]) admit(v T) (ok bool) {
+	defer func() { // also if Validate panics or ends the goroutine
+		p.decide(ok)
+		if !ok {
+			p.discarded(v, ReasonInvalid)
+		}
+	}()
+	if p.dbg != nil && !p.dbg.leave(v) {
+		return false
+	}
+	return p.cfg.Validate == nil || p.cfg.Validate(v)
+}
+
+// decide counts what became of an object that Validate or Debug looked at.
+func (p *Pool[T]) decide(ok bool) {
+	if pinnedBuild && p.stripes == nil {
+		id := rt.Pin()
+		if uint(id) < uint(len(p.mags)) {
+			if m := p.mags[id].Load(); m != p.none {
+				n := &m.passed
+				if !ok {
+					n = &m.failed
+				}
+				n.Store(n.Load() + 1)
+				rt.Unpin()
+				return
+			}
+		}
+		rt.Unpin()
+	}
+	p.mu.Lock()
+	if ok {
+		p.books.passed++
+	} else {
+		p.books.failed++
+	}
+	p.mu.Unlock()
+}
+
+// putSlow is Put where the fast path could not keep v.
+func (p *Pool[T]) putSlow(v T) bool {
+	switch {
+	case p.nilable && isNil(&v):
+		p.count(ReasonNil)
+		return false
+	case p.onPut:
+		return p.putChecked(v)
+	}
+	return p.put(v, 0)
+}
+
+// putChecked is Put with hooks.
+func (p *Pool[T]) putChecked(v T) bool {
+	if p.dbg != nil && !p.dbg.mayEnter(v) {
+		p.count(ReasonMisused)
+		p.dbg.reportDoublePut(v)
+		return false
+	}
+	v, n, ok := p.reset(v)
+	if !ok {
+		return false
+	}
+	if p.dbg != nil && !p.dbg.enter(v) {
+		p.count(ReasonMisused)
+		p.dbg.reportDoublePut(v)
+		return false
+	}
+	return p.put(v, n)
+}
+
+// reset applies Reset and Size. If it returns false, the object is discarded.
+func (p *Pool[T]) reset(in T) (out T, n int64, ok bool) {
+	why := ReasonPanicked
+	defer func() {
+		if !ok {
+			p.reject(in, why)
+		}
+	}()
+	out = in
+	if p.cfg.Reset != nil {
+		keep := false
+		if out, keep = p.cfg.Reset(in); !keep || p.nilable && isNil(&out) {
+			why = ReasonRejected
+			return
+		}
+	}
+	if p.cfg.Size != nil {
+		size := p.cfg.Size(out)
+		if size < 0 {
+			panic(fmt.Sprintf("objpool: Size returned %d", size))
+		}
+		n = int64(size)
+	}
+	ok = true
+	return
+}
+
+// count counts a Put that did not keep its object.
+func (p *Pool[T]) count(r Reason) {
+	p.mu.Lock()
+	p.books.discards[r]++
+	p.mu.Unlock()
+}
+
+// reject counts and discards an object that somebody put back.
+func (p *Pool[T]) reject(v T, r Reason) {
+	p.count(r)
+	p.discarded(v, r)
+}
+
+// refuse discards an object that Put could not place.
+func (p *Pool[T]) refuse(v T, r Reason) {
+	if p.dbg != nil {
+		p.dbg.forget(v)
+	}
+	p.discarded(v, r)
+}
+
+func (p *Pool[T]) discarded(v T, r Reason) {
+	if p.cfg.OnDiscard != nil {
+		p.cfg.OnDiscard(v, r)
+	}
+}
+
+// discardAll discards objects that were retained and are counted as r already. All
+// are discarded, even if OnDiscard panics or ends the goroutine: the rest is then
+// done while the stack unwinds.
+func (p *Pool[T]) discardAll(vs []T, r Reason) {
+	i := 0
+	defer func() {
+		if i < len(vs) {
+			p.discardAll(vs[i:], r)
+		}
+	}()
+	for i < len(vs) {
+		v := vs[i]
+		i++
+		p.refuse(v, r)
+	}
+}
+
+// isNilable reports whether T has a nil value whose first word is 0, and none other
+// has.
+func isNilable[T any]() bool {
+	switch reflect.TypeFor[T]().Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func,
+		reflect.Interface, reflect.Slice, reflect.UnsafePointer:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,150 @@
+package objpool
+
+import "fmt"
+
+// Prewarm makes up to n objects with New and retains them, as far as there is room,
+// and returns how many it added. It adds none for n of 0 or less and on a closed
+// pool. If New panics, so does Prewarm; what was made by then stays.
+func (p *Pool[T]) Prewarm(n int) (added int) {
+	if n <= 0 {
+		return 0
+	}
+	p.mu.Lock()
+	p.prepare()
+	if p.closed {
+		p.mu.Unlock()
+		return 0
+	}
+	if n > p.room() {
+		p.gather()
+	}
+	n = min(n, max(p.room(), 0))
+	p.reserved += n
+	p.mu.Unlock()
+
+	defer func() { // promised, but New panicked
+		p.mu.Lock()
+		p.reserved -= n
+		p.mu.Unlock()
+	}()
+	for n > 0 {
+		ok := p.addNew(p.cfg.New(), &n)
+		if !ok {
+			break
+		}
+		added++
+	}
+	return added
+}
+
+// addNew adds an object of Prewarm into room that is reserved for it.
+func (p *Pool[T]) addNew(v T, reserved *int) bool {
+	size := int64(0)
+	if p.cfg.Size != nil {
+		size = int64(max(p.cfg.Size(v), 0))
+	}
+	if p.nilable && isNil(&v) {
+		return false
+	}
+	if p.dbg != nil && !p.dbg.enter(v) {
+		p.dbg.reportDoublePut(v)
+		return false
+	}
+	p.mu.Lock()
+	*reserved--
+	p.reserved--
+	p.books.prewarmed++
+	fits := !p.closed && p.room() > 0 &&
+		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.bytes)
+	if fits {
+		p.pushItem(v, size)
+		p.books.highWater = max(p.books.highWater, len(p.items))
+		p.armIdle()
+	} else { // Resize or Close was faster, or the bytes are used up
+		p.books.discards[ReasonTrimmed]++
+	}
+	p.mu.Unlock()
+	if !fits {
+		p.refuse(v, ReasonTrimmed)
+	}
+	return fits
+}
+
+// Resize sets the bound on retained objects. If more are retained, the oldest are
+// discarded. A negative bound, 0, or one above 2^30 is an error, and so is a closed
+// pool ([ErrClosed]); nothing changes then.
+func (p *Pool[T]) Resize(max int) error {
+	switch {
+	case max <= 0:
+		return fmt.Errorf("objpool: Max %d is not positive", max)
+	case max > maxMax:
+		return fmt.Errorf("objpool: Max %d exceeds %d", max, maxMax)
+	}
+	p.mu.Lock()
+	p.prepare()
+	if p.closed {
+		p.mu.Unlock()
+		return fmt.Errorf("objpool: Resize: %w", ErrClosed)
+	}
+	p.gather()
+	p.setMax(max)
+	out := p.drop(len(p.items)-max, ReasonResized)
+	p.mu.Unlock()
+	p.discardAll(out, ReasonResized)
+	return nil
+}
+
+// Trim discards up to n retained objects, the oldest first, and returns how many.
+// It discards none for n of 0 or less.
+func (p *Pool[T]) Trim(n int) int {
+	return p.shrink(n, ReasonTrimmed)
+}
+
+// Clear discards all objects that are retained when it is called and returns how
+// many. Objects in use are not affected.
+func (p *Pool[T]) Clear() int {
+	return p.shrink(maxMax, ReasonCleared)
+}
+
+func (p *Pool[T]) shrink(n int, r Reason) int {
+	if n <= 0 {
+		return 0
+	}
+	p.mu.Lock()
+	p.gather()
+	out := p.drop(n, r)
+	p.mu.Unlock()
+	p.discardAll(out, r)
+	return len(out)
+}
+
+// drop takes up to n of the central objects out and counts them as r. The caller
+// holds mu, and calls discardAll without it.
+func (p *Pool[T]) drop(n int, r Reason) []T {
+	n = min(n, len(p.items))
+	if n <= 0 {
+		return nil
+	}
+	p.books.discards[r] += uint64(n)
+	return p.dropOldest(n)
+}
+
+// Close discards all retained objects, and from then on every object that is put
+// back. Get goes on to return new objects, so that what is under way can end. Close
+// does not wait for objects in use. It returns a *[PanicError] if OnDiscard panicked
+// in a discard for IdleTTL, else nil. More calls do nothing and return the same.
+func (p *Pool[T]) Close() error {
+	p.mu.Lock()
+	err := p.idle.err
+	if p.closed {
+		p.mu.Unlock()
+		return err
+	}
+	p.closed = true
+	p.stopIdle()
+	p.gather()
+	out := p.drop(maxMax, ReasonCleared)
+	p.mu.Unlock()
+	p.discardAll(out, ReasonCleared)
+	return err
+}

@@ -1,0 +1,39 @@
+package objpool
+
+// Reason says why an object left a pool, or never got in.
+type Reason uint8
+
+const (
+	// Reasons why a Put did not keep its object.
+
+	ReasonFull     Reason = iota // the pool retained its Max, or had no bytes left
+	ReasonRejected               // Reset returned false
+	ReasonTooLarge               // the object alone exceeds MaxBytes, or a buffer its limit
+	ReasonClosed                 // the pool was closed
+	ReasonNil                    // the object was nil
+	ReasonPanicked               // Reset, Size or the function of Do panicked
+	ReasonMisused                // Debug found that the object was in the pool already
+
+	// Reasons why a retained object was given up.
+
+	ReasonInvalid // Validate returned false or panicked, or Debug found a write after Put
+	ReasonCleared // Clear or Close
+	ReasonTrimmed // Trim, or a Prewarm that Resize or Close overtook
+	ReasonExpired // IdleTTL passed without a need for it
+	ReasonResized // Resize made the bound smaller
+
+	numReasons
+)
+
+var reasonNames = [numReasons]string{
+	"full", "rejected", "too large", "closed", "nil", "panicked", "misused",
+	"invalid", "cleared", "trimmed", "expired", "resized",
+}
+
+// String returns the reason in one or two words: "full", "too large".
+func (r Reason) String() string {
+	if r < numReasons {
+		return reasonNames[r]
+	}
+	return "unknown"
+}

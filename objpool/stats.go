@@ -1,0 +1,274 @@
+package objpool
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// Stats is what a pool did since it was made, or since ResetStats. All numbers of
+// one snapshot belong to the same instant, so the books balance in every snapshot,
+// whatever runs beside it:
+//
+//	Gets = Hits + Misses
+//	Puts = Accepted + the Discards of Put (Full .. Misused)
+//	Carried + Accepted + Prewarmed = Hits + Validating + the Discards of retained
+//	                                 objects (Invalid .. Resized) + Retained
+//	0 <= Retained <= Max
+//
+// [Stats.Check] verifies them. A call is counted at the moment it takes effect; one
+// that is waiting, or is in a user function, is not in yet.
+type Stats struct {
+	Name string `json:"name,omitempty"` // Config.Name
+
+	Gets   uint64 `json:"gets"`   // calls of Get, TryGet and Do that got an answer
+	Hits   uint64 `json:"hits"`   // Gets that returned a retained object
+	Misses uint64 `json:"misses"` // Gets that found none: New was called, or TryGet failed
+
+	Puts     uint64   `json:"puts"`     // calls of Put, and of Put by Do
+	Accepted uint64   `json:"accepted"` // Puts that kept their object
+	Discards Discards `json:"discards"` // objects given up or not taken, by reason
+
+	Prewarmed uint64 `json:"prewarmed"` // objects that Prewarm made
+	Carried   uint64 `json:"carried"`   // objects retained when ResetStats was called
+
+	Retained      int   `json:"retained"`       // objects in the pool now
+	RetainedBytes int64 `json:"retained_bytes"` // sum of Size over them; 0 without Size
+	Validating    int   `json:"validating"`     // taken out and being looked at by Validate now
+	Outstanding   int   `json:"outstanding"`    // objects handed out and not yet put back, dropped ones included
+	Max           int   `json:"max"`            // bound on Retained
+	MaxBytes      int64 `json:"max_bytes"`      // bound on RetainedBytes; 0 if there is none
+
+	// HighWater is the highest Retained seen, by a snapshot or when an object came
+	// to the central stack. What Ps keep to themselves in between (16 each at most)
+	// may have been more for a moment.
+	HighWater int `json:"high_water"`
+
+	HitRate float64 `json:"hit_rate"` // Hits / Gets, 0 without Gets
+
+	Gathers uint64 `json:"gathers"` // times that what Ps kept to themselves was gathered
+	Panics  uint64 `json:"panics"`  // panics of OnDiscard contained on the timer of IdleTTL
+
+	LastReset time.Time `json:"last_reset"` // when New or ResetStats was called
+}
+
+// Discards counts objects by the [Reason] that OnDiscard is told.
+type Discards struct {
+	// At Put:
+
+	Full     uint64 `json:"full"`
+	Rejected uint64 `json:"rejected"`
+	TooLarge uint64 `json:"too_large"`
+	Closed   uint64 `json:"closed"`
+	Nil      uint64 `json:"nil"`
+	Panicked uint64 `json:"panicked"`
+	Misused  uint64 `json:"misused"`
+
+	// Of retained objects:
+
+	Invalid uint64 `json:"invalid"`
+	Cleared uint64 `json:"cleared"`
+	Trimmed uint64 `json:"trimmed"`
+	Expired uint64 `json:"expired"`
+	Resized uint64 `json:"resized"`
+}
+
+// AtPut returns how many Puts did not keep their object.
+func (d *Discards) AtPut() uint64 {
+	return d.Full + d.Rejected + d.TooLarge + d.Closed + d.Nil + d.Panicked + d.Misused
+}
+
+// OfRetained returns how many retained objects were given up.
+func (d *Discards) OfRetained() uint64 {
+	return d.Invalid + d.Cleared + d.Trimmed + d.Expired + d.Resized
+}
+
+// Total returns the sum of all.
+func (d *Discards) Total() uint64 { return d.AtPut() + d.OfRetained() }
+
+// Check returns nil if the books balance, and an error that shows what does not. A
+// snapshot of a pool that does not pass is a bug of this package.
+func (s *Stats) Check() error {
+	in := s.Carried + s.Accepted + s.Prewarmed
+	out := s.Hits + uint64(s.Validating) + s.Discards.OfRetained() + uint64(s.Retained)
+	switch {
+	case s.Gets != s.Hits+s.Misses:
+		return fmt.Errorf("objpool: %d Gets, but %d Hits + %d Misses", s.Gets, s.Hits, s.Misses)
+	case s.Puts != s.Accepted+s.Discards.AtPut():
+		return fmt.Errorf("objpool: %d Puts, but %d Accepted + %d discarded", s.Puts, s.Accepted, s.Discards.AtPut())
+	case in != out:
+		return fmt.Errorf("objpool: %d objects came in, %d went out or are retained: %+v", in, out, *s)
+	case s.Retained < 0 || s.Retained > s.Max || s.Validating < 0:
+		return fmt.Errorf("objpool: Retained %d of Max %d, Validating %d", s.Retained, s.Max, s.Validating)
+	case s.MaxBytes > 0 && s.RetainedBytes > s.MaxBytes || s.RetainedBytes < 0:
+		return fmt.Errorf("objpool: RetainedBytes %d of MaxBytes %d", s.RetainedBytes, s.MaxBytes)
+	}
+	return nil
+}
+
+// books are the counters that are not in magazines, guarded by Pool.mu.
+type books struct {
+	accepts, pops  uint64 // of the central stack
+	flow           uint64 // objects moved from magazines to the central stack, less those moved back (modulo 2^64)
+	misses         uint64
+	softMisses     uint64 // those of TryGet
+	notMade        uint64 // misses whose New did not return
+	passed, failed uint64 // answers of Validate not counted in a magazine
+	prewarmed      uint64
+	discards       [numReasons]uint64
+	gathers        uint64
+	panics         uint64
+	highWater      int
+
+	lastReset time.Time
+	base      Stats // at the last ResetStats
+}
+
+// Stats returns a snapshot. It is exact at every moment and stops nobody: it holds
+// the pool's lock for as long as it takes to read a word per P.
+//
+// Why the words of several Ps make one consistent cut, though they are read one
+// after the other: before reading, look takes all magazines out of mags. A fast path
+// that starts later finds none there and comes to the lock; one that found its
+// magazine may take effect before its word is read, and is in, or after, and is out.
+// What is out cannot have happened before something that is in, since whoever knows
+// of it (an object that went from one goroutine to another, say) starts after all
+// magazines were taken out, and hence waits for the lock. This is Chandy and Lamport's
+// distributed snapshot (TOCS 1985), with markers that are ahead of every message.
+func (p *Pool[T]) Stats() Stats {
+	p.mu.Lock()
+	s := p.snapshot()
+	if p.cfg.Size == nil || s.Retained > p.books.highWater {
+		p.books.highWater = max(p.books.highWater, s.Retained)
+	}
+	base := p.books.base
+	p.mu.Unlock()
+	return s.since(&base)
+}
+
+// ResetStats sets the counters to zero and LastReset to now. What is retained counts
+// as Carried; HighWater starts from there.
+func (p *Pool[T]) ResetStats() {
+	p.mu.Lock()
+	s := p.snapshot()
+	s.Carried = uint64(s.Retained + s.Validating)
+	p.books.base = s
+	p.books.highWater = s.Retained
+	p.books.lastReset = time.Now()
+	p.mu.Unlock()
+}
+
+// snapshot returns the numbers since New. The caller holds mu.
+func (p *Pool[T]) snapshot() Stats {
+	b := &p.books
+	pops, passed, failed := b.pops, b.passed, b.failed
+	accepted := b.accepts + b.flow
+	retained := 0
+	p.look()
+	for _, m := range p.magazines() {
+		// An answer of Validate comes after its pop: read in the other order, there
+		// is never an answer without one.
+		passed += m.passed.Load()
+		failed += m.failed.Load()
+		s := m.load()
+		n := s & lenMask
+		retained += int(n)
+		pops += s >> lenBits
+		accepted += s>>lenBits + n
+	}
+	p.thaw()
+	if !p.onGet {
+		passed = pops
+	}
+	d := &b.discards
+	s := Stats{
+		Name:     p.cfg.Name,
+		Gets:     passed + b.misses,
+		Hits:     passed,
+		Misses:   b.misses,
+		Accepted: accepted,
+		Discards: Discards{
+			Full: d[ReasonFull], Rejected: d[ReasonRejected], TooLarge: d[ReasonTooLarge],
+			Closed: d[ReasonClosed], Nil: d[ReasonNil], Panicked: d[ReasonPanicked],
+			Misused: d[ReasonMisused], Invalid: failed, Cleared: d[ReasonCleared],
+			Trimmed: d[ReasonTrimmed], Expired: d[ReasonExpired], Resized: d[ReasonResized],
+		},
+		Prewarmed:     b.prewarmed,
+		Retained:      retained + len(p.items),
+		RetainedBytes: p.bytes,
+		Validating:    int(pops - passed - failed),
+		Max:           p.max,
+		MaxBytes:      p.cfg.MaxBytes,
+		Gathers:       b.gathers,
+		Panics:        b.panics,
+	}
+	s.Puts = s.Accepted + s.Discards.AtPut()
+	out := int(s.Gets - b.softMisses - b.notMade)
+	back := int(s.Puts - s.Discards.Nil - s.Discards.Misused)
+	s.Outstanding = max(out-back, 0)
+	s.HighWater = max(b.highWater, s.Retained)
+	s.LastReset = b.lastReset
+	return s
+}
+
+// since takes the counters of an earlier snapshot out of s.
+func (s Stats) since(base *Stats) Stats {
+	s.Gets -= base.Gets
+	s.Hits -= base.Hits
+	s.Misses -= base.Misses
+	s.Puts -= base.Puts
+	s.Accepted -= base.Accepted
+	s.Prewarmed -= base.Prewarmed
+	s.Gathers -= base.Gathers
+	s.Panics -= base.Panics
+	s.Carried = base.Carried
+	d, e := &s.Discards, &base.Discards
+	d.Full -= e.Full
+	d.Rejected -= e.Rejected
+	d.TooLarge -= e.TooLarge
+	d.Closed -= e.Closed
+	d.Nil -= e.Nil
+	d.Panicked -= e.Panicked
+	d.Misused -= e.Misused
+	d.Invalid -= e.Invalid
+	d.Cleared -= e.Cleared
+	d.Trimmed -= e.Trimmed
+	d.Expired -= e.Expired
+	d.Resized -= e.Resized
+	s.HitRate = stats.Ratio(s.Hits, s.Gets)
+	return s
+}
+
+// add adds the numbers of o, for types that are made of several pools.
+func (s *Stats) add(o *Stats) {
+	s.Gets += o.Gets
+	s.Hits += o.Hits
+	s.Misses += o.Misses
+	s.Puts += o.Puts
+	s.Accepted += o.Accepted
+	s.Prewarmed += o.Prewarmed
+	s.Carried += o.Carried
+	s.Retained += o.Retained
+	s.RetainedBytes += o.RetainedBytes
+	s.Validating += o.Validating
+	s.Outstanding += o.Outstanding
+	s.Max += o.Max
+	s.HighWater += o.HighWater
+	s.Gathers += o.Gathers
+	s.Panics += o.Panics
+	d, e := &s.Discards, &o.Discards
+	d.Full += e.Full
+	d.Rejected += e.Rejected
+	d.TooLarge += e.TooLarge
+	d.Closed += e.Closed
+	d.Nil += e.Nil
+	d.Panicked += e.Panicked
+	d.Misused += e.Misused
+	d.Invalid += e.Invalid
+	d.Cleared += e.Cleared
+	d.Trimmed += e.Trimmed
+	d.Expired += e.Expired
+	d.Resized += e.Resized
+	s.HitRate = stats.Ratio(s.Hits, s.Gets)
+}
