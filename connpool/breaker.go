@@ -111,6 +111,9 @@ type dialGuard struct {
 	retryAt  time.Duration // no dial before this, on the pool's clock
 	state    BreakerState
 	timer    *time.Timer // provides again at retryAt
+
+	news    []BreakerState // changes that Hooks.Breaker was not told of
+	telling bool           // a goroutine is telling
 }
 
 // mayDialLocked reports whether a dial may start now.
@@ -164,11 +167,43 @@ func (p *Pool[C]) armRetryLocked() {
 }
 
 func (p *Pool[C]) setBreakerLocked(s BreakerState) {
-	if p.guard.state == s {
+	g := &p.guard
+	if g.state == s {
 		return
 	}
-	p.guard.state = s
-	if f := p.cfg.Hooks.Breaker; f != nil {
-		p.goLocked(func() { p.hook("Hooks.Breaker", func() { f(s) }) })
+	g.state = s
+	if p.cfg.Hooks.Breaker == nil {
+		return
+	}
+	g.news = append(g.news, s)
+	if !g.telling {
+		g.telling = true
+		p.goLocked(p.tellBreaker)
+	}
+}
+
+// tellBreaker calls the hook for each change, in their order.
+func (p *Pool[C]) tellBreaker() {
+	done := false
+	defer func() {
+		if !done { // the hook ended this goroutine
+			p.mu.Lock()
+			p.guard.telling = false
+			p.unlock()
+		}
+	}()
+	for {
+		p.mu.Lock()
+		news := p.guard.news
+		p.guard.news = nil
+		p.guard.telling = len(news) > 0
+		p.unlock()
+		if len(news) == 0 {
+			done = true
+			return
+		}
+		for _, s := range news {
+			p.hook("Hooks.Breaker", func() { p.cfg.Hooks.Breaker(s) })
+		}
 	}
 }

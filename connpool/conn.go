@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // Conn is a connection on loan from a [Pool]: a small value that may be copied,
@@ -75,6 +77,8 @@ type entry[C any] struct {
 	seenAt    time.Duration
 	checkedAt time.Duration
 	leaked    uint64 // the word of the loan last reported as leaked
+
+	_ stats.Pad // the words of two entries share no line
 }
 
 // must returns the entry of c and panics when c is the zero Conn.

@@ -52,6 +52,13 @@ func (s *server) set(f func()) {
 	f()
 }
 
+// n reads one of the server's counts.
+func (s *server) n(count *int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *count
+}
+
 func sleep(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return nil
@@ -168,7 +175,7 @@ func (s *server) settled(p *Pool[*fake]) {
 	require.Equal(s.t, st.Acquires, st.Hits+st.Misses)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	require.Equal(s.t, s.slots, st.Open-int(0), "slots: the server's count and the pool's")
+	require.Equal(s.t, s.slots, st.Open, "slots: the server's count and the pool's")
 	require.EqualValues(s.t, s.dials, st.Dials, "dials")
 	require.EqualValues(s.t, s.closes, st.Closed, "closed")
 }
@@ -227,7 +234,7 @@ func (p *Pool[C]) validate() error {
 		return fmt.Errorf("%d closing, %d listed", p.closing, len(p.leaving))
 	case p.dialing < 0 || p.checking < 0 || p.keeping < 0 || p.tasks < 0:
 		return fmt.Errorf("negative: %d dialing, %d checking, %d keeping, %d tasks", p.dialing, p.checking, p.keeping, p.tasks)
-	case p.dialing > p.maxDialing():
+	case p.cfg.MaxDialing > 0 && p.dialing > p.cfg.MaxDialing:
 		return fmt.Errorf("%d dialing of %d", p.dialing, p.maxDialing())
 	case p.wake != nil || p.freed != 0 || p.short:
 		return errors.New("unlock forgot something")

@@ -3,6 +3,7 @@ package connpool
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,7 +19,7 @@ func TestMinIdleIsFilledAndRefilledWithinATick(t *testing.T) {
 		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.MaxDialing, c.Tick = 3, 1, 100*ms })
 		time.Sleep(4 * ms)
 		require.Equal(t, 3, p.Stats().Idle)
-		require.Equal(t, 1, s.peakDial)
+		require.Equal(t, 1, s.n(&s.peakDial))
 		a := acquire(t, p)
 		time.Sleep(101 * ms)
 		require.Equal(t, 3, p.Stats().Idle, "refilled while one is out")
@@ -26,7 +27,7 @@ func TestMinIdleIsFilledAndRefilledWithinATick(t *testing.T) {
 		time.Sleep(101 * ms)
 		require.Equal(t, 3, p.Stats().Idle)
 		s.end(p)
-		require.Equal(t, 4, s.peak)
+		require.Equal(t, 4, s.n(&s.peak))
 	})
 }
 
@@ -36,7 +37,7 @@ func TestMinIdleDoesNotStormAServerThatIsDown(t *testing.T) {
 		s.dialErr = errDown
 		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.Tick = 4, 100*ms })
 		time.Sleep(1050 * ms)
-		require.LessOrEqual(t, s.dials, 11*4, "one attempt for each per tick")
+		require.LessOrEqual(t, s.n(&s.dials), 11*4, "one attempt for each per tick")
 		s.set(func() { s.dialErr = nil })
 		time.Sleep(101 * ms)
 		require.Equal(t, 4, p.Stats().Idle, "recovered within a tick")
@@ -66,7 +67,7 @@ func TestIdleTimeDoesNotTouchWhatIsUsed(t *testing.T) {
 			c.Release()
 			time.Sleep(600 * ms)
 		}
-		require.Equal(t, 1, s.dials)
+		require.Equal(t, 1, s.n(&s.dials))
 		s.end(p)
 	})
 }
@@ -320,7 +321,7 @@ func TestBreaker(t *testing.T) {
 		var states []BreakerState
 		p := s.pool(func(c *Config[*fake]) {
 			c.Breaker = Breaker{Failures: 3, OpenFor: 10 * time.Second}
-			c.Hooks.Breaker = func(b BreakerState) { states = append(states, b) }
+			c.Hooks.Breaker = func(b BreakerState) { s.set(func() { states = append(states, b) }) }
 		})
 		for range 3 {
 			_, err := p.Acquire(t.Context())
@@ -335,12 +336,12 @@ func TestBreaker(t *testing.T) {
 			require.ErrorIs(t, err, errDown)
 		}
 		require.ErrorIs(t, p.Warm(t.Context(), 2), ErrBreakerOpen)
-		require.Equal(t, 3, s.dials, "fails at once, without a dial")
+		require.Equal(t, 3, s.n(&s.dials), "fails at once, without a dial")
 		time.Sleep(10 * time.Second)
 		_, err := p.Acquire(t.Context())
 		require.ErrorIs(t, err, errDown, "half open: one try")
 		require.NotErrorIs(t, err, ErrBreakerOpen)
-		require.Equal(t, 4, s.dials)
+		require.Equal(t, 4, s.n(&s.dials))
 		_, err = p.Acquire(t.Context())
 		require.ErrorIs(t, err, ErrBreakerOpen)
 		time.Sleep(10 * time.Second)
@@ -419,21 +420,22 @@ func TestLeakIsReportedOnceWithItsStack(t *testing.T) {
 		var leaks []Info
 		p := s.pool(func(c *Config[*fake]) {
 			c.LeakAfter, c.LeakStacks, c.Tick = 10*time.Second, SampleAll, time.Second
-			c.Hooks.Leaked = func(_ *fake, i Info) { leaks = append(leaks, i) }
+			c.Hooks.Leaked = func(_ *fake, i Info) { s.set(func() { leaks = append(leaks, i) }) }
 		})
+		seen := func() []Info { s.mu.Lock(); defer s.mu.Unlock(); return slices.Clone(leaks) }
 		c := acquire(t, p)
 		time.Sleep(9 * time.Second)
-		require.Empty(t, leaks)
+		require.Empty(t, seen())
 		time.Sleep(30 * time.Second)
-		require.Len(t, leaks, 1)
-		require.True(t, leaks[0].Leaked)
-		require.Contains(t, leaks[0].Stack, "TestLeakIsReportedOnceWithItsStack")
+		require.Len(t, seen(), 1)
+		require.True(t, seen()[0].Leaked)
+		require.Contains(t, seen()[0].Stack, "TestLeakIsReportedOnceWithItsStack")
 		require.Contains(t, p.Conns()[0].Stack, "time_test.go")
-		require.GreaterOrEqual(t, leaks[0].Held, 10*time.Second)
+		require.GreaterOrEqual(t, seen()[0].Held, 10*time.Second)
 		c.Release()
 		c = acquire(t, p)
 		time.Sleep(30 * time.Second)
-		require.Len(t, leaks, 2, "another loan")
+		require.Len(t, seen(), 2, "another loan")
 		c.Release()
 		require.EqualValues(t, 2, p.Stats().Leaked)
 		s.end(p)

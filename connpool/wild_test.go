@@ -32,7 +32,7 @@ func TestFailedPingGivesItsSlotBack(t *testing.T) {
 		a.Release()
 		b.Release()
 		s.end(p)
-		require.Equal(t, 2, s.peak)
+		require.Equal(t, 2, s.n(&s.peak))
 	})
 }
 
@@ -50,7 +50,7 @@ func TestConcurrentAcquiresDoNotOvershootTheMaximum(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		require.Equal(t, 4, s.peak)
+		require.Equal(t, 4, s.n(&s.peak))
 		s.end(p)
 	})
 }
@@ -147,7 +147,7 @@ func TestFailedDialDoesNotStrandWaiters(t *testing.T) {
 		wg.Wait()
 		require.Equal(t, 2, failed, "a failure goes to its initiator alone")
 		require.Equal(t, 8, served)
-		require.Equal(t, 1, s.peakDial)
+		require.Equal(t, 1, s.n(&s.peakDial))
 		s.end(p)
 	})
 }
@@ -169,7 +169,7 @@ func TestPendingOpensAreNotAbandoned(t *testing.T) {
 		wg.Wait()
 		s.end(p)
 		require.EqualValues(t, 7, p.Stats().ClosedBy.Destroy)
-		require.Equal(t, 2, s.peak)
+		require.Equal(t, 2, s.n(&s.peak))
 	})
 }
 
@@ -479,7 +479,7 @@ func TestSlotIsFreeOnlyAfterCloseReturned(t *testing.T) {
 		require.Equal(t, 100*ms, time.Since(begin))
 		c.Release()
 		s.end(p)
-		require.Equal(t, 1, s.peak)
+		require.Equal(t, 1, s.n(&s.peak))
 	})
 }
 
