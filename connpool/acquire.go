@@ -157,7 +157,6 @@ func (p *Pool[C]) grabOrdered() (Conn[C], bool) {
 // wait queues the caller, starts what may serve it, and waits.
 func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	w := p.newWaiter(ctx)
-	start := p.now()
 	p.mu.Lock()
 	if p.closed {
 		p.unlock()
@@ -185,28 +184,45 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, ErrFull
 	}
 	p.n.waited++
+	timed := p.n.waited <= timeAll || p.n.waited%timeOneIn == 0
 	p.unlock()
 
+	var start time.Duration
+	if timed || w.done != nil { // a WaitError tells how long it was
+		start = p.now()
+	}
+	var err error
 	if w.done == nil { // spares the select
 		<-w.ch
 	} else {
 		select {
 		case <-w.ch:
 		case <-w.done:
-			return Conn[C]{}, p.abandon(w, start)
+			err = p.abandon(w, p.now()-start)
 		}
 	}
-	p.waitTime.get().Record(p.now() - start)
+	if timed {
+		p.waitTime.get().Record(p.now() - start)
+	}
+	if err != nil {
+		return Conn[C]{}, err
+	}
 	c, err := w.conn, w.err
 	p.freeWaiter(w)
 	return c, err
 }
 
+// The first timeAll waits are timed, then one in timeOneIn: two looks at the clock
+// and the record are a tenth of a hand-over (BenchmarkHandoff).
+const (
+	timeAll   = 64
+	timeOneIn = 8
+)
+
 // abandon ends the wait of w, whose ctx has ended, and gives back what may have
 // been granted meanwhile.
-func (p *Pool[C]) abandon(w *waiter[C], start time.Duration) error {
-	e := &WaitError{Err: w.ctx.Err(), Waited: p.now() - start}
-	p.waitTime.get().Record(e.Waited)
+func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
+	e := &WaitError{Err: w.ctx.Err(), Waited: waited}
 	p.countEnd(e.Err)
 	p.mu.Lock()
 	if w.state == waitQueued {

@@ -174,8 +174,14 @@ func (p *Pool[C]) maxIdle() int {
 
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
-	wake, freed, short := p.wake, p.freed, p.short
-	p.wake, p.freed, p.short = nil, 0, false
+	wake := p.wake
+	if wake != nil {
+		p.wake, p.wakeLast = nil, nil
+	}
+	freed, short := p.freed, p.short
+	if p.limit != nil {
+		p.freed, p.short = 0, false
+	}
 	p.mu.Unlock()
 	for wake != nil {
 		w := wake

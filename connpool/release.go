@@ -22,11 +22,12 @@ func (p *Pool[C]) releaseSlow(c Conn[C]) {
 		}
 		return
 	}
-	p.mu.Lock()
+	// Before the lock, which many may want: what is held belongs to the pool, and
+	// whoever condemns it meanwhile leaves the reason in e.
 	if !e.takeBack(c.word) {
-		p.mu.Unlock()
 		c.stale("Release")
 	}
+	p.mu.Lock()
 	if p.cfg.Reset != nil && p.doomLocked(e) == 0 {
 		p.resetLocked(e)
 	} else {

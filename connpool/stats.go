@@ -31,8 +31,8 @@ type Stats struct {
 	Rejected    uint64 `json:"rejected"`    // calls that got ErrFull
 	NotReady    uint64 `json:"not_ready"`   // TryAcquires that found nothing idle
 
-	// WaitTime is how long calls waited, with or without success; those that were
-	// served at once do not count. DialTime is how long dials took.
+	// WaitTime is how long calls waited, with or without success: the first 64 that
+	// had to, then one in eight. DialTime is how long dials took.
 	WaitTime Latency `json:"wait_time"`
 	DialTime Latency `json:"dial_time"`
 

@@ -115,7 +115,7 @@ func options() []runner.Case {
 		Doc:       "one op is one loan of a Keyed, and of a Pool, by as many goroutines as processors",
 		Baselines: []string{"poundlock-off"},
 		Impls: impls([]Peer{keyed(), option("poundlock-off", "one Pool", nil)}, func(b *testing.B, p Peer) {
-			pool, t := start(b, p, 16)
+			pool, t := start(b, p, 16*runtime.GOMAXPROCS(0))
 			defer pool.close()
 			before := t.uses()
 			b.ResetTimer()

@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/poundlock/poundlock/bench/internal/runner"
+	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // Conn is what is pooled.
 type Conn struct {
 	uses int // loans; plain, because a connection has one holder at a time
 	held atomic.Bool
+	_    stats.Pad // or the holders of two would slow each other
 }
 
 // Peer makes pools of one implementation.
