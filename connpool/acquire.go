@@ -49,7 +49,7 @@ func (p *Pool[C]) TryAcquire() (Conn[C], error) {
 		return Conn[C]{}, ErrPaused
 	}
 	p.n.notReady++
-	if p.queue.n == 0 && p.dialing == 0 && p.trying == 0 {
+	if p.queue.n == 0 && p.dialing == 0 && p.returning == 0 {
 		if !p.checkOneLocked() && p.openLocked() < p.maxOpen && p.mayDialLocked() {
 			p.dialLocked(nil)
 		}
@@ -157,7 +157,7 @@ func (p *Pool[C]) grabOrdered() (Conn[C], bool) {
 // wait queues the caller, starts what may serve it, and waits.
 func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	w := p.newWaiter(ctx)
-	p.mu.Lock()
+	p.lock()
 	if p.closed {
 		p.unlock()
 		p.freeWaiter(w)
@@ -176,7 +176,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	}
 	p.provideLocked()
 	if w.state == waitQueued && p.cfg.MaxWaiters != 0 &&
-		p.queue.n-p.checking-p.dialing > max(p.cfg.MaxWaiters, 0) {
+		p.queue.n-p.claims-p.dialing > max(p.cfg.MaxWaiters, 0) {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
@@ -224,7 +224,7 @@ const (
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	e := &WaitError{Err: w.ctx.Err(), Waited: waited}
 	p.countEnd(e.Err)
-	p.mu.Lock()
+	p.lock()
 	if w.state == waitQueued {
 		p.dropLocked(w, waitGone)
 	}

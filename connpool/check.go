@@ -1,18 +1,72 @@
 package connpool
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-// checkJob is a check under way.
-type checkJob[C any] struct {
-	waiter *waiter[C] // who asked; nil for keep-alive and TryAcquire
-	turn   uint64     // waiter.turn then
-	count  *int       // counts the checks of its kind, if there is no waiter
+// claimTime is how long a waiter relies on a check or reset that is under way.
+// After that a dial is begun for it, if there is room: what takes so long may hang.
+const claimTime = 100 * time.Millisecond
+
+// claimLocked lets w rely on a check or reset, so that no dial is begun for it.
+// returning says that it began for nobody.
+func (p *Pool[C]) claimLocked(w *waiter[C], returning bool) {
+	w.claims, w.returning = true, returning
+	p.claims++
+	if returning {
+		p.returningClaims++
+	}
+	turn := w.turn
+	w.timer = time.AfterFunc(claimTime, func() {
+		p.mu.Lock()
+		if w.turn == turn && w.state == waitQueued {
+			p.unclaimLocked(w)
+			w.impatient = true
+			p.provideLocked()
+		}
+		p.unlock()
+	})
+}
+
+// unclaimLocked ends w's claim, if it has one.
+func (p *Pool[C]) unclaimLocked(w *waiter[C]) {
+	if !w.claims {
+		return
+	}
+	w.claims = false
+	p.claims--
+	if w.returning {
+		p.returningClaims--
+	}
+	w.timer.Stop()
+	w.timer = nil
+}
+
+// claimReturningLocked lets waiters rely on the checks and resets that began for
+// nobody, while there are enough of these, and on no more.
+func (p *Pool[C]) claimReturningLocked() {
+	for p.returningClaims < p.returning && p.queue.n > p.claims+p.dialing {
+		w := p.unservedLocked()
+		if w == nil || w.impatient {
+			return
+		}
+		p.claimLocked(w, true)
+	}
+	if p.returningClaims > p.returning {
+		for w := range p.queue.all {
+			if w.claims && w.returning {
+				p.unclaimLocked(w)
+				return // one at a time has ended
+			}
+		}
+	}
 }
 
 // checkOneLocked starts the check of an idle connection that needs one, on behalf
 // of the first waiter for whom nothing is under way. Like a dial, the check is
 // detached from its waiter: this connection alone hangs in it. Once the waiter is
-// served by another, the next waiter does not rely on the check.
+// served by another, or has lost patience, nobody relies on the check.
 func (p *Pool[C]) checkOneLocked() bool {
 	if p.marked == 0 {
 		return false
@@ -20,10 +74,7 @@ func (p *Pool[C]) checkOneLocked() bool {
 	j := checkJob[C]{waiter: p.unservedLocked()}
 	if j.waiter != nil {
 		j.turn = j.waiter.turn
-		j.waiter.checking = true
-		p.checking++
-	} else {
-		j.count = &p.trying
+		p.claimLocked(j.waiter, false)
 	}
 	for _, e := range *p.conns.Load() {
 		if e.marked {
@@ -36,19 +87,21 @@ func (p *Pool[C]) checkOneLocked() bool {
 	panic("connpool: marked connections are miscounted")
 }
 
-// uncheckLocked ends w's claim on a check.
-func (p *Pool[C]) uncheckLocked(w *waiter[C]) {
-	if w.checking {
-		w.checking = false
-		p.checking--
-	}
+// checkJob is a check under way.
+type checkJob[C any] struct {
+	waiter *waiter[C] // who asked; nil for keep-alive and TryAcquire
+	turn   uint64     // waiter.turn then
+	keep   bool       // keep-alive: counted in Pool.keeping
 }
 
 // checkLocked checks e, which the pool holds.
 func (p *Pool[C]) checkLocked(e *entry[C], j checkJob[C]) {
 	e.phase = StateChecking
-	if j.count != nil {
-		*j.count++
+	if j.waiter == nil {
+		p.returning++
+	}
+	if j.keep {
+		p.keeping++
 	}
 	p.goLocked(func() {
 		err := errGoexit
@@ -60,19 +113,21 @@ func (p *Pool[C]) checkLocked(e *entry[C], j checkJob[C]) {
 // checkDone files the outcome of a check.
 func (p *Pool[C]) checkDone(e *entry[C], j checkJob[C], err error) {
 	p.mu.Lock()
-	if w := j.waiter; w != nil && w.turn == j.turn && w.state == waitQueued {
-		p.uncheckLocked(w)
-	}
-	if j.count != nil {
-		*j.count--
+	if j.keep {
+		p.keeping--
 	}
 	p.n.checks++
 	e.checkedAt = p.now()
 	failed := p.heldDoneLocked(e, err, true)
 	if failed {
 		p.suspectLocked()
-		p.provideLocked()
 	}
+	if w := j.waiter; w == nil {
+		p.returning--
+	} else if w.turn == j.turn && w.state == waitQueued {
+		p.unclaimLocked(w)
+	}
+	p.provideLocked()
 	p.unlock()
 	p.checkFailed(e, failed, err)
 }
@@ -80,16 +135,20 @@ func (p *Pool[C]) checkDone(e *entry[C], j checkJob[C], err error) {
 // resetLocked resets e, which the pool holds, before it is lent again.
 func (p *Pool[C]) resetLocked(e *entry[C]) {
 	e.phase = StateResetting
+	p.returning++
 	p.goLocked(func() {
 		err := errGoexit
 		defer func() {
 			p.mu.Lock()
 			failed := p.heldDoneLocked(e, err, false)
+			p.returning--
+			p.provideLocked()
 			p.unlock()
 			p.checkFailed(e, failed, err)
 		}()
 		p.run("Reset", &err, p.cfg.Reset, e)
 	})
+	p.provideLocked() // who waits already may rely on it
 }
 
 // heldDoneLocked returns e from a check or reset, or closes it, and reports

@@ -76,9 +76,7 @@ func (p *Pool[C]) startCloseLocked() {
 	}
 	p.closed = true
 	p.setGate(gateClosed, true)
-	for p.queue.head != nil {
-		p.grantLocked(p.queue.head, Conn[C]{}, ErrClosed)
-	}
+	p.grantAllLocked(ErrClosed)
 	p.endWarmersLocked(ErrClosed)
 	p.condemnAllLocked(ByClose)
 	if p.guard.timer != nil {

@@ -28,6 +28,7 @@ type Config[C any] struct {
 	Close func(C) error
 	// Check says whether an idle connection still works. Nil: none is checked.
 	// It must return when its ctx ends, after CheckTimeout or at the pool's Close.
+	// Who waits for a Check or Reset for 100 ms gets a dial, if there is room.
 	Check func(context.Context, C) error
 	// Reset prepares a returned connection for its next borrower; an error closes
 	// it. It runs in a goroutine of its own, so that Release does not wait. Nil:

@@ -10,12 +10,17 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.closed || p.paused {
-		return
+	if p.marked|p.returning|p.returningClaims == 0 && p.openLocked() >= p.maxOpen || p.closed || p.paused {
+		return // nothing to claim, no room: the usual case while many wait
 	}
-	for p.marked > 0 && p.queue.n > p.checking+p.dialing && p.checkOneLocked() {
-	}
+	p.claimReturningLocked()
 	room := min(p.maxOpen-p.openLocked(), p.maxDialing()-p.dialing)
+	for p.marked > 0 && p.queue.n > p.claims+p.dialing {
+		if w := p.unservedLocked(); w != nil && w.impatient && room > 0 {
+			break
+		}
+		p.checkOneLocked()
+	}
 	if room <= 0 {
 		return
 	}
@@ -33,7 +38,7 @@ func (p *Pool[C]) provideLocked() {
 
 // wantLocked returns how many dials should be under way if nothing limited them.
 func (p *Pool[C]) wantLocked() int {
-	want := max(p.queue.n-p.checking, 0)
+	want := max(p.queue.n-p.claims, 0)
 	if p.fillDue {
 		p.fillDue = false
 		lent := 0
@@ -64,9 +69,7 @@ func (p *Pool[C]) maxDialing() int {
 func (p *Pool[C]) refusedLocked() {
 	if p.guard.state == BreakerOpen && len(*p.conns.Load()) == 0 && p.dialing == 0 {
 		err := &breakerError{p.guard.lastErr}
-		for p.queue.head != nil {
-			p.grantLocked(p.queue.head, Conn[C]{}, err)
-		}
+		p.grantAllLocked(err)
 		p.endWarmersLocked(err)
 		return
 	}
@@ -77,11 +80,12 @@ func (p *Pool[C]) refusedLocked() {
 
 // unservedLocked returns the first waiter for whom nothing is under way, or nil.
 func (p *Pool[C]) unservedLocked() *waiter[C] {
-	w := p.queue.head
-	for w != nil && (w.dialing || w.checking) { // at most MaxOpen steps
-		w = w.next
+	for w := range p.queue.all { // at most MaxOpen are passed over
+		if !w.dialing && !w.claims {
+			return w
+		}
 	}
-	return w
+	return nil
 }
 
 // dialJob is a dial under way. It is detached from the Acquire that asked for it:

@@ -213,9 +213,12 @@ func (p *Pool[C]) validate() error {
 			}
 		}
 	}
-	n := 0
-	for w := p.queue.head; w != nil; w = w.next {
+	n, claims := 0, 0
+	for w := range p.queue.all {
 		n++
+		if w.claims {
+			claims++
+		}
 		if w.state != waitQueued {
 			return fmt.Errorf("a waiter in the queue has state %d", w.state)
 		}
@@ -232,8 +235,13 @@ func (p *Pool[C]) validate() error {
 		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.paused)
 	case p.closing != len(p.leaving):
 		return fmt.Errorf("%d closing, %d listed", p.closing, len(p.leaving))
-	case p.dialing < 0 || p.checking < 0 || p.keeping < 0 || p.tasks < 0:
-		return fmt.Errorf("negative: %d dialing, %d checking, %d keeping, %d tasks", p.dialing, p.checking, p.keeping, p.tasks)
+	case claims != p.claims:
+		return fmt.Errorf("%d claims, counted %d", claims, p.claims)
+	case p.returningClaims > p.returning || p.returningClaims > p.claims:
+		return fmt.Errorf("%d of %d claims on %d that return", p.returningClaims, p.claims, p.returning)
+	case p.dialing < 0 || p.claims < 0 || p.keeping < 0 || p.returning < 0 || p.tasks < 0:
+		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
+			p.dialing, p.claims, p.keeping, p.returning, p.tasks)
 	case p.cfg.MaxDialing > 0 && p.dialing > p.cfg.MaxDialing:
 		return fmt.Errorf("%d dialing of %d", p.dialing, p.maxDialing())
 	case p.wake != nil || p.freed != 0 || p.short:

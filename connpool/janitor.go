@@ -103,6 +103,6 @@ func (p *Pool[C]) keepAliveLocked(e *entry[C]) bool {
 		return false
 	}
 	p.unmarkLocked(e)
-	p.checkLocked(e, checkJob[C]{count: &p.keeping})
+	p.checkLocked(e, checkJob[C]{keep: true})
 	return true
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/rt"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -42,35 +43,36 @@ type Pool[C any] struct {
 	dialTime *lazyHistogram
 	_        stats.Pad
 
-	mu sync.Mutex // held for short, never while a user's function runs; guards all below
+	// Held for short, never while a user's function runs; guards all below. What a
+	// hand-over touches comes first, so that it is on few cache lines.
+	mu             sync.Mutex
+	queue          queue[C]
+	wake, wakeLast *waiter[C] // granted; unlock wakes them
+	closed, paused bool
+	fillDue        bool // MinIdle is to be looked at
+	short          bool // limit had no slot: unlock reclaims
+	freed          int  // slots that unlock gives back to limit
 
-	// Slots: len(conns) + dialing + closing ≤ maxOpen, but after a Resize to less.
+	// Slots: len(conns) + dialing + closing <= maxOpen, but after a Resize to less.
 	maxOpen int
 	dialing int // dials under way
 	closing int // connections whose Close has not returned
-	leaving []*entry[C]
 
-	queue    queue[C]
-	checking int // checks under way whose waiter still waits
-	trying   int // checks under way that a TryAcquire asked for
-	keeping  int // keep-alive checks under way
-	marked   int // idle connections with the mark set
+	marked int // idle connections with the mark set
+	claims int // waiters that rely on a check or reset under way
+	// Checks and resets that began for nobody, and the waiters that rely on them.
+	returning, returningClaims int
+	epoch                      uint64 // grows with every Reset
+	n                          books
+
+	keeping  int         // keep-alive checks under way
+	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
-	fillDue  bool // MinIdle is to be looked at
 	guard    dialGuard
 	nextID   uint64
-	epoch    uint64 // grows with every Reset
-	paused   bool
-	closed   bool
 	tasks    int           // goroutines of the pool
 	drained  chan struct{} // closed when the closed pool has nothing left
 	closeErr []error
-	n        books
-
-	// What unlock does once mu is free.
-	wake, wakeLast *waiter[C]
-	freed          int  // slots to give back to limit
-	short          bool // limit had no slot
 }
 
 // The gate is zero while an Acquire may simply take and a Release simply give.
@@ -170,6 +172,20 @@ func (p *Pool[C]) maxIdle() int {
 		return math.MaxInt
 	}
 	return max(p.cfg.MaxIdle, 0)
+}
+
+// lock is mu.Lock for where many come at once. The sections under mu are far
+// shorter than a switch of goroutines, but sync.Mutex does not spin while others
+// are runnable on this processor, which is so whenever many wait; and one who
+// sleeps here may hold a connection (connpool/contended/.../hold=1us: p99).
+func (p *Pool[C]) lock() {
+	for range 16 {
+		if p.mu.TryLock() {
+			return
+		}
+		rt.ProcYield(4)
+	}
+	p.mu.Lock()
 }
 
 // unlock ends a section under mu and does what must be done outside it.

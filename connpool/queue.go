@@ -1,22 +1,30 @@
 package connpool
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // waiter is an Acquire in the queue. Guarded by Pool.mu while it is queued; from
 // the grant on it belongs to the waiting goroutine, which finds the outcome in
 // conn and err after it received from ch.
 type waiter[C any] struct {
-	ch         chan struct{} // capacity 1, so that a grant never blocks
-	ctx        context.Context
-	done       <-chan struct{}
-	next, prev *waiter[C]
-	turn       uint64 // counts the waits that used this value, so that a late dial cannot take one for another
-	state      waitState
-	dialing    bool // a dial is under way for it
-	checking   bool // a check is under way for it: counted in Pool.checking
+	// What a hand-over touches: one cache line.
+	ch        chan struct{} // capacity 1, so that a grant never blocks
+	done      <-chan struct{}
+	state     waitState
+	dialing   bool       // a dial is under way for it
+	claims    bool       // it relies on a check or reset under way: counted in Pool.claims
+	returning bool       // one that began for nobody: counted in Pool.returningClaims
+	impatient bool       // what it relied on took too long
+	next      *waiter[C] // in the queue; then the next granted in the same section under mu
+	conn      Conn[C]
+	err       error
 
-	conn Conn[C]
-	err  error
+	prev  *waiter[C]
+	turn  uint64      // counts the waits that used this value, so that a late dial cannot take one for another
+	timer *time.Timer // ends its claim
+	ctx   context.Context
 }
 
 type waitState uint8
@@ -59,6 +67,12 @@ func (q *queue[C]) remove(w *waiter[C]) {
 	q.n--
 }
 
+// all yields the waiters, oldest first.
+func (q *queue[C]) all(yield func(*waiter[C]) bool) {
+	for w := q.head; w != nil && yield(w); w = w.next {
+	}
+}
+
 // newWaiter returns a waiter for ctx, with a channel of this pool.
 func (p *Pool[C]) newWaiter(ctx context.Context) *waiter[C] {
 	w, _ := p.spare.Get().(*waiter[C])
@@ -78,7 +92,7 @@ func (p *Pool[C]) freeWaiter(w *waiter[C]) {
 // pushLocked queues w and raises the gate.
 func (p *Pool[C]) pushLocked(w *waiter[C]) {
 	w.turn++
-	w.state, w.dialing, w.checking = waitQueued, false, false
+	w.state, w.dialing, w.impatient = waitQueued, false, false
 	p.queue.push(w)
 	if p.queue.n == 1 {
 		p.setGate(gateWaiters, true)
@@ -89,7 +103,7 @@ func (p *Pool[C]) pushLocked(w *waiter[C]) {
 func (p *Pool[C]) dropLocked(w *waiter[C], s waitState) {
 	w.state = s
 	p.queue.remove(w)
-	p.uncheckLocked(w)
+	p.unclaimLocked(w)
 	if p.queue.n == 0 {
 		p.setGate(gateWaiters, false)
 	}
@@ -118,11 +132,17 @@ func (p *Pool[C]) headLocked() *waiter[C] {
 func (p *Pool[C]) grantLocked(w *waiter[C], c Conn[C], err error) {
 	p.dropLocked(w, waitGranted)
 	w.conn, w.err = c, err
-	w.next = nil
 	if p.wake == nil {
 		p.wake, p.wakeLast = w, w
 		return
 	}
 	p.wakeLast.next = w
 	p.wakeLast = w
+}
+
+// grantAllLocked ends all waits with an error.
+func (p *Pool[C]) grantAllLocked(err error) {
+	for w := p.queue.head; w != nil; w = p.queue.head {
+		p.grantLocked(w, Conn[C]{}, err)
+	}
 }

@@ -27,7 +27,7 @@ func (p *Pool[C]) releaseSlow(c Conn[C]) {
 	if !e.takeBack(c.word) {
 		c.stale("Release")
 	}
-	p.mu.Lock()
+	p.lock()
 	if p.cfg.Reset != nil && p.doomLocked(e) == 0 {
 		p.resetLocked(e)
 	} else {
@@ -90,7 +90,7 @@ func (p *Pool[C]) lendLocked(e *entry[C], uses uint64, w *waiter[C]) {
 
 // settle looks after a connection that went idle while the gate was up.
 func (p *Pool[C]) settle() {
-	p.mu.Lock()
+	p.lock()
 	p.serveLocked()
 	p.trimLocked()
 	p.unlock()

@@ -81,10 +81,14 @@ type ReasonCounts struct {
 
 // books are the counters that are kept under Pool.mu.
 type books struct {
-	usesGone                                                   uint64 // uses of the connections that have left
-	misses, waited, handoffs, undelivered, rejected, notReady  uint64
-	dials, dialErrors, checks, checkFailures, hijacked, leaked uint64
-	closed                                                     [numReasons]uint64
+	waited, handoffs uint64 // first: what a hand-over touches
+
+	usesGone                             uint64 // uses of the connections that have left
+	misses, undelivered                  uint64
+	rejected, notReady, hijacked, leaked uint64
+	dials, dialErrors                    uint64
+	checks, checkFailures                uint64
+	closed                               [numReasons]uint64
 }
 
 // Stats returns the pool's statistics. It may be called at any time, after Close too.

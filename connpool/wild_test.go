@@ -313,6 +313,47 @@ func TestHungPingBlocksNobodyElse(t *testing.T) {
 		b.Release()
 		(<-first).Release() // the one who waits for the ping gets it
 		require.Zero(t, time.Since(begin))
+		time.Sleep(10 * time.Second)
+		s.end(p)
+	})
+}
+
+// The same with nobody else about: who hangs in a ping alone gets a dial.
+func TestHungPingDoesNotBlockALoneAcquirer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, reset := range []bool{false, true} {
+			s := newServer(t)
+			hang := func(ctx context.Context, _ *fake) error { <-ctx.Done(); return ctx.Err() }
+			p := s.pool(func(c *Config[*fake]) {
+				if reset {
+					c.Reset = hang
+				} else {
+					c.Check, c.CheckAfterIdle = hang, -1
+				}
+			})
+			acquire(t, p).Release()
+			begin := time.Now()
+			c := acquire(t, p)
+			require.Equal(t, claimTime, time.Since(begin))
+			c.Destroy(nil)
+			s.end(p)
+		}
+	})
+}
+
+// A connection that is in its Reset is worth waiting for: a program that uses one
+// connection at a time opens one.
+func TestResetIsWaitedForRatherThanDialed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = 10 * ms
+		p := s.pool(func(c *Config[*fake]) {
+			c.Reset = func(ctx context.Context, _ *fake) error { return sleep(ctx, ms) }
+		})
+		for range 10 {
+			acquire(t, p).Release()
+		}
+		require.Equal(t, 1, s.n(&s.dials))
 		s.end(p)
 	})
 }
