@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+
+	"github.com/jackc/puddle/v2"
+	gopool "github.com/jolestar/go-commons-pool/v2"
+
+	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
+)
+
+// connpoolPeers are the connection and object pools with a bound and waiting.
+var connpoolPeers = []connpoolbench.Peer{
+	{
+		Name: "puddle", Config: "puddle.Pool, MaxSize = n",
+		New: func(n int, dial func() *connpoolbench.Conn) (connpoolbench.Pool, error) {
+			p, err := puddle.NewPool(&puddle.Config[*connpoolbench.Conn]{
+				Constructor: func(context.Context) (*connpoolbench.Conn, error) { return dial(), nil },
+				Destructor:  func(*connpoolbench.Conn) {},
+				MaxSize:     int32(n),
+			})
+			if err != nil {
+				return connpoolbench.Pool{}, err
+			}
+			return connpoolbench.Pool{
+				Use: func(ctx context.Context, f func(*connpoolbench.Conn)) error {
+					r, err := p.Acquire(ctx)
+					if err != nil {
+						return err
+					}
+					f(r.Value())
+					r.Release()
+					return nil
+				},
+				Close: p.Close,
+			}, nil
+		},
+	},
+	{
+		Name: "commons-pool", Config: "ObjectPool, MaxTotal = MaxIdle = n, no eviction, no tests",
+		New: func(n int, dial func() *connpoolbench.Conn) (connpoolbench.Pool, error) {
+			ctx := context.Background()
+			cfg := gopool.NewDefaultPoolConfig()
+			cfg.MaxTotal, cfg.MaxIdle = n, n
+			cfg.TimeBetweenEvictionRuns = -1
+			p := gopool.NewObjectPool(ctx, gopool.NewPooledObjectFactorySimple(
+				func(context.Context) (any, error) { return dial(), nil }), cfg)
+			return connpoolbench.Pool{
+				Use: func(ctx context.Context, f func(*connpoolbench.Conn)) error {
+					o, err := p.BorrowObject(ctx)
+					if err != nil {
+						return err
+					}
+					f(o.(*connpoolbench.Conn))
+					return p.ReturnObject(ctx, o)
+				},
+				Close: func() { p.Close(ctx) },
+			}, nil
+		},
+	},
+}

@@ -1,0 +1,262 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/rt"
+)
+
+// Acquire lends a connection: an idle one at once, else it waits for the first of
+// one that is returned, one that a dial opens, and one that a check found fit.
+// Waiters are served in the order in which they came.
+//
+// When ctx ends, Acquire returns a [*WaitError] that wraps ctx's error, and leaves
+// no trace: what it asked for serves others. A ctx that is done already wins over
+// an idle connection. When the dial that was begun for this call fails, that error
+// is returned. Close makes all waiting calls return [ErrClosed]. A full queue gives
+// [ErrFull], an open circuit breaker [ErrBreakerOpen]. A nil ctx panics.
+func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
+	if p.gate.Load()&gateAcquire == 0 && ctx.Err() == nil {
+		if e := p.hints[rt.Stripe()&p.hintMask].e.Load(); e != nil {
+			w := e.word.Load()
+			if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
+				return Conn[C]{e, w + useOne + stateLent}, nil
+			}
+		}
+	}
+	return p.acquireSlow(ctx)
+}
+
+// TryAcquire lends an idle connection or returns at once with [ErrNotReady], and
+// then has one dialed (or checked) in the background if there is room and none is
+// under way, so that a later call may succeed. It does not overtake waiters.
+// Returns [ErrPaused] while the pool is paused and [ErrClosed] after Close.
+func (p *Pool[C]) TryAcquire() (Conn[C], error) {
+	if p.gate.Load()&gateStop == 0 {
+		if c, ok := p.grab(); ok {
+			p.note(c)
+			return c, nil
+		}
+	}
+	p.mu.Lock()
+	defer p.unlock()
+	switch {
+	case p.closed:
+		return Conn[C]{}, ErrClosed
+	case p.paused:
+		return Conn[C]{}, ErrPaused
+	}
+	p.n.notReady++
+	if p.queue.n == 0 && p.dialing == 0 && p.returning == 0 {
+		if !p.checkOneLocked() && p.openLocked() < p.maxOpen && p.mayDialLocked() {
+			p.dialLocked(nil)
+		}
+	}
+	return Conn[C]{}, ErrNotReady
+}
+
+// AcquireAllIdle lends all connections that are idle now, none while others wait,
+// or while the pool is paused or closed. It does not check them first.
+func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
+	var all []Conn[C]
+	p.mu.Lock()
+	if p.gate.Load()&gateStop == 0 {
+		for _, e := range *p.conns.Load() {
+			for {
+				w := e.word.Load()
+				if w&stateMask != stateIdle {
+					break
+				}
+				if e.word.CompareAndSwap(w, w&^mark+useOne+stateLent) {
+					p.unmarkLocked(e)
+					all = append(all, Conn[C]{e, w&^mark + useOne + stateLent})
+					break
+				}
+			}
+		}
+	}
+	p.unlock()
+	for _, c := range all {
+		p.note(c)
+	}
+	return all
+}
+
+func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
+	if err := ctx.Err(); err != nil {
+		p.countEnd(err)
+		return Conn[C]{}, &WaitError{Err: err, MaxOpen: p.cfg.MaxOpen}
+	}
+	if p.gate.Load()&gateStop == 0 {
+		if c, ok := p.grab(); ok {
+			p.note(c)
+			return c, nil
+		}
+	}
+	c, err := p.wait(ctx)
+	if err == nil {
+		p.note(c)
+	}
+	return c, err
+}
+
+// grab takes an idle connection that needs no check.
+func (p *Pool[C]) grab() (Conn[C], bool) {
+	if p.cfg.Order != Affinity {
+		return p.grabOrdered()
+	}
+	h := &p.hints[rt.Stripe()&p.hintMask].e
+	if e := h.Load(); e != nil {
+		if c, ok := e.borrow(); ok {
+			return c, true
+		}
+	}
+	for _, e := range *p.conns.Load() {
+		if c, ok := e.borrow(); ok {
+			h.Store(e)
+			return c, true
+		}
+	}
+	return Conn[C]{}, false
+}
+
+// borrow lends e if it is idle and not marked.
+func (e *entry[C]) borrow() (Conn[C], bool) {
+	w := e.word.Load()
+	if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
+		return Conn[C]{e, w + useOne + stateLent}, true
+	}
+	return Conn[C]{}, false
+}
+
+// grabOrdered takes the idle connection that was returned last or first.
+func (p *Pool[C]) grabOrdered() (Conn[C], bool) {
+	for {
+		var best *entry[C]
+		var stamp uint64
+		for _, e := range *p.conns.Load() {
+			if e.word.Load()&lowBits != stateIdle {
+				continue
+			}
+			s := e.stamp.Load()
+			if best == nil || p.cfg.Order == LIFO && s > stamp || p.cfg.Order == FIFO && s < stamp {
+				best, stamp = e, s
+			}
+		}
+		if best == nil {
+			return Conn[C]{}, false
+		}
+		if c, ok := best.borrow(); ok {
+			return c, true
+		}
+	}
+}
+
+// wait queues the caller, starts what may serve it, and waits.
+func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
+	w := p.newWaiter(ctx)
+	p.lock()
+	if p.closed {
+		p.unlock()
+		p.freeWaiter(w)
+		return Conn[C]{}, ErrClosed
+	}
+	p.pushLocked(w)
+	if p.queue.n == 1 && !p.paused {
+		// The gate is up; who returned a connection before may not have seen it.
+		// If it was up already, somebody looked then.
+		if c, ok := p.grab(); ok {
+			p.dropLocked(w, waitGone)
+			p.unlock()
+			p.freeWaiter(w)
+			return c, nil
+		}
+	}
+	p.provideLocked()
+	if w.state == waitQueued && p.cfg.MaxWaiters != 0 &&
+		p.queue.n-p.claims-p.dialing > max(p.cfg.MaxWaiters, 0) {
+		p.dropLocked(w, waitGone)
+		p.n.rejected++
+		p.unlock()
+		p.freeWaiter(w)
+		return Conn[C]{}, ErrFull
+	}
+	p.n.waited++
+	timed := p.n.waited <= timeAll || p.n.waited%timeOneIn == 0
+	p.unlock()
+
+	var start time.Duration
+	if timed || w.done != nil { // a WaitError tells how long it was
+		start = p.now()
+	}
+	var err error
+	if w.done == nil { // spares the select
+		<-w.ch
+	} else {
+		select {
+		case <-w.ch:
+		case <-w.done:
+			err = p.abandon(w, p.now()-start)
+		}
+	}
+	if timed {
+		p.waitTime.get().Record(p.now() - start)
+	}
+	if err != nil {
+		return Conn[C]{}, err
+	}
+	c, err := w.conn, w.err
+	p.freeWaiter(w)
+	return c, err
+}
+
+// The first timeAll waits are timed, then one in timeOneIn: two looks at the clock
+// and the record are a tenth of a hand-over (BenchmarkHandoff).
+const (
+	timeAll   = 64
+	timeOneIn = 8
+)
+
+// abandon ends the wait of w, whose ctx has ended, and gives back what may have
+// been granted meanwhile.
+func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
+	e := &WaitError{Err: w.ctx.Err(), Waited: waited}
+	p.countEnd(e.Err)
+	p.lock()
+	if w.state == waitQueued {
+		p.dropLocked(w, waitGone)
+	}
+	granted := w.state == waitGranted
+	e.MaxOpen, e.Open, e.Dialing = p.maxOpen, p.openLocked(), p.dialing
+	e.Waiting, e.Paused, e.Dial = p.queue.n, p.paused, p.guard.lastErr
+	p.unlock()
+	if granted {
+		<-w.ch // under way: it was granted under mu
+		if w.err == nil {
+			p.giveUnused(w.conn)
+		}
+	}
+	p.freeWaiter(w)
+	return e
+}
+
+// giveUnused returns a connection that its waiter never saw.
+func (p *Pool[C]) giveUnused(c Conn[C]) {
+	p.mu.Lock()
+	p.n.undelivered++
+	if c.e.takeBack(c.word) {
+		p.returnLocked(c.e, true)
+	}
+	p.unlock()
+}
+
+// countEnd counts an Acquire that ended with its ctx.
+func (p *Pool[C]) countEnd(err error) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		p.timeouts.Add(1)
+		return
+	}
+	p.canceled.Add(1)
+}

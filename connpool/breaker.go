@@ -1,0 +1,209 @@
+package connpool
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff spaces dials after failures: the k-th failure in a row is followed by a
+// pause of Min × Factor^(k-1), at most Max, shortened by a random part. One pool
+// has one pause, whoever asks for a connection. The zero value does not pause.
+//
+// During the pause an Acquire that finds no connection waits; its ctx bounds that.
+type Backoff struct {
+	Min    time.Duration // the first pause; 0: none at all
+	Max    time.Duration // the longest pause; default: 64 × Min
+	Factor float64       // at least 1; default: 2
+	Jitter float64       // 0..1: the largest part taken off at random; default: 0.2; negative: none
+}
+
+func (b *Backoff) validate() error {
+	if b.Max != 0 && b.Max < b.Min {
+		return fmt.Errorf("connpool: Backoff.Max %v is below Backoff.Min %v", b.Max, b.Min)
+	}
+	if b.Factor != 0 && !(b.Factor >= 1) || math.IsInf(b.Factor, 0) {
+		return fmt.Errorf("connpool: Backoff.Factor %v is below 1 or not finite", b.Factor)
+	}
+	if !(b.Jitter <= 1) {
+		return fmt.Errorf("connpool: Backoff.Jitter %v exceeds 1", b.Jitter)
+	}
+	return nil
+}
+
+// pause returns how long to wait after the given number of failures in a row.
+func (b *Backoff) pause(failures int) time.Duration {
+	if b.Min <= 0 || failures <= 0 {
+		return 0
+	}
+	factor, jitter := b.Factor, b.Jitter
+	if factor == 0 {
+		factor = 2
+	}
+	if jitter == 0 {
+		jitter = 0.2
+	}
+	longest := float64(b.Max)
+	if b.Max == 0 {
+		longest = 64 * float64(b.Min)
+	}
+	d := min(float64(b.Min)*math.Pow(factor, float64(failures-1)), longest, math.MaxInt64/2)
+	return time.Duration(d * (1 - max(jitter, 0)*rand.Float64()))
+}
+
+// Breaker is a circuit breaker over dials. After Failures dials in a row have
+// failed it opens: for OpenFor no dial is tried, and while the pool has no
+// connection at all, Acquire fails at once with [ErrBreakerOpen] instead of
+// waiting. Then it is half open: one dial is tried; success closes the breaker,
+// failure opens it again. The zero value never opens.
+type Breaker struct {
+	Failures int           // failures in a row that open it; 0: it never opens
+	OpenFor  time.Duration // how long it stays open; default: 1 s
+}
+
+func (b *Breaker) validate() error {
+	if b.Failures < 0 {
+		return fmt.Errorf("connpool: Breaker.Failures %d is negative", b.Failures)
+	}
+	return nil
+}
+
+// BreakerState is the state of a pool's circuit breaker.
+type BreakerState uint8
+
+// The states of a circuit breaker.
+const (
+	BreakerClosed BreakerState = iota
+	BreakerOpen
+	BreakerHalfOpen
+)
+
+// String returns "closed", "open" or "half-open".
+func (s BreakerState) String() string {
+	switch s {
+	case BreakerOpen:
+		return "open"
+	case BreakerHalfOpen:
+		return "half-open"
+	}
+	return "closed"
+}
+
+// MarshalText makes the state readable in JSON.
+func (s BreakerState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (s *BreakerState) UnmarshalText(text []byte) error {
+	for _, v := range []BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen} {
+		if v.String() == string(text) {
+			*s = v
+			return nil
+		}
+	}
+	return fmt.Errorf("connpool: unknown breaker state %q", text)
+}
+
+// dialGuard says when a dial may be tried. Guarded by Pool.mu.
+type dialGuard struct {
+	failures int           // in a row
+	lastErr  error         // of the last dial; nil if it succeeded
+	retryAt  time.Duration // no dial before this, on the pool's clock
+	state    BreakerState
+	timer    *time.Timer // provides again at retryAt
+
+	news    []BreakerState // changes that Hooks.Breaker was not told of
+	telling bool           // a goroutine is telling
+}
+
+// mayDialLocked reports whether a dial may start now.
+func (p *Pool[C]) mayDialLocked() bool {
+	g := &p.guard
+	if g.failures == 0 {
+		return true
+	}
+	if p.now() < g.retryAt {
+		return false
+	}
+	if g.state == BreakerOpen {
+		p.setBreakerLocked(BreakerHalfOpen)
+	}
+	return g.state != BreakerHalfOpen || p.dialing == 0
+}
+
+// dialedLocked keeps the guard's books about a dial that ended with err.
+func (p *Pool[C]) dialedLocked(err error) {
+	g := &p.guard
+	g.lastErr = err
+	if err == nil {
+		g.failures, g.retryAt = 0, 0
+		p.setBreakerLocked(BreakerClosed)
+		return
+	}
+	g.failures++
+	pause := p.cfg.Backoff.pause(g.failures)
+	b := &p.cfg.Breaker
+	if b.Failures > 0 && (g.state != BreakerClosed || g.failures >= b.Failures) {
+		p.setBreakerLocked(BreakerOpen)
+		pause = max(pause, orDefault(b.OpenFor, time.Second))
+	}
+	if pause > 0 {
+		g.retryAt = p.now() + pause
+	}
+}
+
+// armRetryLocked makes sure that somebody looks again at retryAt.
+func (p *Pool[C]) armRetryLocked() {
+	g := &p.guard
+	d := g.retryAt - p.now()
+	if d <= 0 {
+		return // a half-open breaker waits for its one dial, whose end looks again
+	}
+	if g.timer == nil {
+		g.timer = time.AfterFunc(d, p.poke)
+		return
+	}
+	g.timer.Reset(d)
+}
+
+func (p *Pool[C]) setBreakerLocked(s BreakerState) {
+	g := &p.guard
+	if g.state == s {
+		return
+	}
+	g.state = s
+	if p.cfg.Hooks.Breaker == nil {
+		return
+	}
+	g.news = append(g.news, s)
+	if !g.telling {
+		g.telling = true
+		p.goLocked(p.tellBreaker)
+	}
+}
+
+// tellBreaker calls the hook for each change, in their order.
+func (p *Pool[C]) tellBreaker() {
+	done := false
+	defer func() {
+		if !done { // the hook ended this goroutine
+			p.mu.Lock()
+			p.guard.telling = false
+			p.unlock()
+		}
+	}()
+	for {
+		p.mu.Lock()
+		news := p.guard.news
+		p.guard.news = nil
+		p.guard.telling = len(news) > 0
+		p.unlock()
+		if len(news) == 0 {
+			done = true
+			return
+		}
+		for _, s := range news {
+			p.hook("Hooks.Breaker", func() { p.cfg.Hooks.Breaker(s) })
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Pause makes Acquire wait and TryAcquire fail with [ErrPaused] from now on, and
+// starts no dial or keep-alive, until [Pool.Resume]: for instance while the server
+// fails over. What is on loan may be returned. Waiters may still be cancelled.
+func (p *Pool[C]) Pause() { p.setPaused(true) }
+
+// Resume ends a [Pool.Pause] and serves those who waited, in their order.
+func (p *Pool[C]) Resume() { p.setPaused(false) }
+
+func (p *Pool[C]) setPaused(on bool) {
+	p.mu.Lock()
+	p.paused = on
+	p.setGate(gatePaused, on)
+	if !on && !p.closed {
+		p.serveLocked()
+		p.provideLocked()
+	}
+	p.unlock()
+}
+
+// Close ends the pool: every waiter and every later call gets [ErrClosed], idle
+// connections are closed, dials, checks and resets under way are cancelled. Close
+// then waits until all connections on loan have been returned and everything is
+// closed, and returns the errors of the closes. Further calls wait for the same.
+// Use [Pool.Shutdown] to bound the wait. Close must not be called by a goroutine
+// that holds a connection, nor by a function of Config.
+func (p *Pool[C]) Close() error {
+	p.startClose()
+	<-p.drained
+	return p.closeErrors()
+}
+
+// Shutdown is Close with a bound: when ctx ends first, it cancels the ctx of every
+// [Pool.Do] under way and returns an error that wraps ctx's and says what is left.
+// Connections that are returned later are still closed.
+func (p *Pool[C]) Shutdown(ctx context.Context) error {
+	p.startClose()
+	select {
+	case <-p.drained:
+		return p.closeErrors()
+	default:
+	}
+	select {
+	case <-p.drained:
+		return p.closeErrors()
+	case <-ctx.Done():
+	}
+	p.aborted.Store(true) // before the look: a Do stores its cancel, then reads this
+	for _, e := range *p.conns.Load() {
+		if cancel := e.cancel.Load(); cancel != nil {
+			(*cancel)(ErrClosed)
+		}
+	}
+	p.mu.Lock()
+	defer p.unlock()
+	return fmt.Errorf("connpool: shutdown: left %d connections on loan or in reset, %d closing, %d dials: %w",
+		len(*p.conns.Load()), p.closing, p.dialing, ctx.Err())
+}
+
+func (p *Pool[C]) startClose() {
+	p.mu.Lock()
+	p.startCloseLocked()
+	p.unlock()
+}
+
+func (p *Pool[C]) startCloseLocked() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	p.setGate(gateClosed, true)
+	p.grantAllLocked(ErrClosed)
+	p.endWarmersLocked(ErrClosed)
+	p.condemnAllLocked(ByClose)
+	if p.guard.timer != nil {
+		p.guard.timer.Stop()
+	}
+	p.cancel()
+	p.drainLocked()
+}
+
+// drainLocked notices that a closed pool has nothing left.
+func (p *Pool[C]) drainLocked() {
+	if !p.closed || p.tasks > 0 || p.openLocked() > 0 {
+		return
+	}
+	select {
+	case <-p.drained:
+	default:
+		close(p.drained)
+	}
+}
+
+func (p *Pool[C]) closeErrors() error {
+	p.mu.Lock()
+	defer p.unlock()
+	return errors.Join(p.closeErr...)
+}

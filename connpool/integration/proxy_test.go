@@ -1,0 +1,184 @@
+package integration
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// proxy stands between a pool and a server, and misbehaves when told to.
+type proxy struct {
+	t      *testing.T
+	addr   string
+	target string
+
+	mu     sync.Mutex // guards all below
+	ln     net.Listener
+	conns  map[net.Conn]bool
+	hole   chan struct{} // not nil: nothing is forwarded until it is closed
+	refuse int           // so many connections are reset when they are accepted
+	delay  time.Duration // before a connection is forwarded
+	wg     sync.WaitGroup
+}
+
+func newProxy(t *testing.T, target string) *proxy {
+	p := &proxy{t: t, addr: "127.0.0.1:0", target: target, conns: map[net.Conn]bool{}}
+	p.up()
+	t.Cleanup(func() {
+		p.blackHole(false)
+		p.down()
+		p.wg.Wait()
+	})
+	return p
+}
+
+// up listens, at the same address as before.
+func (p *proxy) up() {
+	ln, err := net.Listen("tcp", p.addr)
+	require.NoError(p.t, err)
+	p.mu.Lock()
+	p.ln, p.addr = ln, ln.Addr().String()
+	p.mu.Unlock()
+	p.wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			p.wg.Go(func() { p.serve(c) })
+		}
+	})
+}
+
+// down refuses connections and resets those there are: a crash.
+func (p *proxy) down() {
+	p.mu.Lock()
+	p.ln.Close()
+	p.mu.Unlock()
+	p.reset()
+}
+
+// reset ends every connection by an RST.
+func (p *proxy) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		rst(c)
+	}
+}
+
+func rst(c net.Conn) {
+	_ = c.(*net.TCPConn).SetLinger(0)
+	c.Close()
+}
+
+// blackHole makes the peer silent: it accepts and reads, and answers nothing.
+func (p *proxy) blackHole(on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case on && p.hole == nil:
+		p.hole = make(chan struct{})
+	case !on && p.hole != nil:
+		close(p.hole)
+		p.hole = nil
+	}
+}
+
+func (p *proxy) set(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func (p *proxy) track(c net.Conn, on bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if on {
+		p.conns[c] = true
+	} else {
+		delete(p.conns, c)
+	}
+}
+
+func (p *proxy) serve(c net.Conn) {
+	p.track(c, true)
+	defer p.track(c, false)
+	defer c.Close()
+	p.mu.Lock()
+	refuse, delay := p.refuse > 0, p.delay
+	if refuse {
+		p.refuse--
+	}
+	p.mu.Unlock()
+	if refuse {
+		rst(c)
+		return
+	}
+	time.Sleep(delay) // the fault itself, not a wait for something
+	s, err := net.Dial("tcp", p.target)
+	if err != nil {
+		rst(c)
+		return
+	}
+	p.track(s, true)
+	defer p.track(s, false)
+	defer s.Close()
+	done := make(chan struct{}, 2)
+	go func() { p.copy(s, c); done <- struct{}{} }()
+	go func() { p.copy(c, s); done <- struct{}{} }()
+	<-done
+	c.Close()
+	s.Close()
+	<-done
+}
+
+func (p *proxy) copy(to, from net.Conn) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := from.Read(buf)
+		p.mu.Lock()
+		hole := p.hole
+		p.mu.Unlock()
+		if hole != nil {
+			<-hole // what came is lost with the connection
+			rst(to)
+			return
+		}
+		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
+			return
+		}
+	}
+}
+
+// echoServer returns the address of a server that sends back what it gets.
+func echoServer(t *testing.T) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil {
+				continue
+			}
+			wg.Go(func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		wg.Wait()
+	})
+	return ln.Addr().String()
+}

@@ -1,0 +1,236 @@
+package connpool
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func (s *server) keyed(change ...func(*KeyedConfig[string, *fake])) *Keyed[string, *fake] {
+	cfg := KeyedConfig[string, *fake]{
+		Dial: func(ctx context.Context, _ string) (*fake, error) { return s.dial(ctx) },
+		Pool: Config[*fake]{Close: s.close, MaxOpen: 2},
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	k, err := NewKeyed(cfg)
+	require.NoError(s.t, err)
+	return k
+}
+
+func (s *server) endKeyed(k *Keyed[string, *fake]) {
+	s.t.Helper()
+	require.NoError(s.t, k.Close())
+	st := k.Stats()
+	require.Zero(s.t, st.Open)
+	require.Equal(s.t, st.Dials, st.DialErrors+st.Closed)
+	require.EqualValues(s.t, s.n(&s.dials), st.Dials)
+	require.Zero(s.t, s.n(&s.slots))
+	if k.limit != nil {
+		require.Zero(s.t, k.limit.used, "slots of the limiter")
+	}
+}
+
+func use(t testing.TB, k *Keyed[string, *fake], key string) {
+	t.Helper()
+	c, err := k.Acquire(t.Context(), key)
+	require.NoError(t, err)
+	c.Release()
+}
+
+func TestKeyedClosesTheLeastRecentlyUsedKeyFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal = 3 })
+		for _, key := range []string{"a", "b", "c", "a", "b"} { // so c is the oldest
+			use(t, k, key)
+		}
+		for i, victim := range []string{"c", "a", "b"} {
+			use(t, k, fmt.Sprint("new", i))
+			st, _ := k.KeyStats(victim)
+			require.Zero(t, st.Open, victim)
+			require.EqualValues(t, 1, st.ClosedBy.KeyLimit, victim)
+			require.EqualValues(t, i+1, k.Stats().ClosedBy.KeyLimit)
+		}
+		s.endKeyed(k)
+		require.Equal(t, 3, s.n(&s.peak))
+	})
+}
+
+func TestKeyedWaitsForAReturnAtTheGlobalMaximum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal = 2 })
+		a, err := k.Acquire(t.Context(), "a")
+		require.NoError(t, err)
+		b, err := k.Acquire(t.Context(), "b")
+		require.NoError(t, err)
+		got := make(chan Conn[*fake])
+		go func() {
+			c, err := k.Acquire(t.Context(), "c")
+			require.NoError(t, err)
+			got <- c
+		}()
+		synctest.Wait()
+		require.Equal(t, 1, k.Stats().Waiting)
+		b.Release() // goes idle under another key: closed, the slot moves
+		(<-got).Release()
+		require.EqualValues(t, 1, k.Stats().ClosedBy.KeyLimit)
+		a.Release()
+		synctest.Wait()
+		require.EqualValues(t, 1, k.Stats().ClosedBy.KeyLimit, "nobody lacks a slot any more")
+		s.endKeyed(k)
+		require.Equal(t, 2, s.n(&s.peak))
+	})
+}
+
+func TestKeyedPerKeyMaximum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) {
+			c.ForKey = func(key string, c Config[*fake]) Config[*fake] {
+				if key == "big" {
+					c.MaxOpen = 5
+				}
+				return c
+			}
+		})
+		for key, n := range map[string]int{"big": 5, "small": 2} {
+			require.NoError(t, k.Warm(t.Context(), key, n))
+			require.Error(t, k.Warm(t.Context(), key, n+1))
+			require.Len(t, k.Conns(key), n)
+		}
+		require.Equal(t, 7, k.Stats().MaxOpen)
+		s.endKeyed(k)
+	})
+}
+
+func TestKeyedIdleKeysVanish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTime, c.Pool.Tick = 10*time.Second, time.Second })
+		for i := range 100 {
+			use(t, k, fmt.Sprint(i))
+		}
+		held, err := k.Acquire(t.Context(), "held")
+		require.NoError(t, err)
+		for range 8 {
+			time.Sleep(time.Second)
+			use(t, k, "7")
+		}
+		require.Equal(t, 101, k.Stats().Keys)
+		time.Sleep(6 * time.Second)
+		require.ElementsMatch(t, []string{"7", "held"}, k.Keys())
+		time.Sleep(20 * time.Second)
+		require.Equal(t, []string{"held"}, k.Keys(), "what is on loan keeps its key")
+		require.EqualValues(t, 109, k.Stats().Acquires, "the books keep what vanished")
+		held.Release()
+		time.Sleep(20 * time.Second)
+		require.Empty(t, k.Keys())
+		use(t, k, "7")
+		s.endKeyed(k)
+	})
+}
+
+func TestKeyedRemembersAKeyThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialErr = errDown
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) {
+			c.Pool.Tick = time.Second
+			c.Pool.Breaker = Breaker{Failures: 3, OpenFor: 30 * time.Second}
+		})
+		for range 3 {
+			_, err := k.Acquire(t.Context(), "a")
+			require.ErrorIs(t, err, errDown)
+			time.Sleep(10 * time.Second)
+		}
+		_, err := k.Acquire(t.Context(), "a")
+		require.ErrorIs(t, err, ErrBreakerOpen)
+		time.Sleep(time.Hour)
+		require.Empty(t, k.Keys())
+		s.endKeyed(k)
+	})
+}
+
+func TestKeyedClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		k := s.keyed()
+		c, err := k.Acquire(t.Context(), "a")
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, k.Shutdown(ctx), context.DeadlineExceeded)
+		_, err = k.Acquire(t.Context(), "a")
+		require.ErrorIs(t, err, ErrClosed)
+		_, err = k.TryAcquire("b")
+		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, k.Do(t.Context(), "b", nil), ErrClosed)
+		c.Release()
+		s.endKeyed(k)
+	})
+}
+
+func TestKeyedConfigErrors(t *testing.T) {
+	s := newServer(t)
+	dial := func(ctx context.Context, _ string) (*fake, error) { return s.dial(ctx) }
+	for want, cfg := range map[string]KeyedConfig[string, *fake]{
+		"Dial is nil":       {Pool: Config[*fake]{Close: s.close}},
+		"Pool.Dial must be": {Dial: dial, Pool: s.config()},
+		"Close is nil":      {Dial: dial},
+		"MaxTotal -1":       {Dial: dial, Pool: Config[*fake]{Close: s.close}, MaxTotal: -1},
+		"MinIdle 9 exceeds": {Dial: dial, Pool: Config[*fake]{Close: s.close, MinIdle: 9, MaxOpen: 4}},
+	} {
+		_, err := NewKeyed(cfg)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestKeyedStress(t *testing.T) {
+	s := newServer(t)
+	s.onDial = func(_ context.Context, n int) error {
+		if n%7 == 0 {
+			return errDown
+		}
+		return nil
+	}
+	k := s.keyed(func(c *KeyedConfig[string, *fake]) {
+		c.MaxTotal, c.KeyIdleTime, c.Pool.Tick = 5, ms, ms
+	})
+	var wg sync.WaitGroup
+	for g := range 12 {
+		rng := rand.New(rand.NewPCG(uint64(g), 3))
+		wg.Go(func() {
+			for i := range long(t, 2000) {
+				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+				if i%5 == 0 {
+					cancel()
+					ctx, cancel = context.WithTimeout(context.Background(), 50*time.Microsecond)
+				}
+				c, err := k.Acquire(ctx, fmt.Sprint(rng.IntN(8)))
+				cancel()
+				if err == nil {
+					s.use(c, 0)
+					if i%10 == 0 {
+						c.Destroy(nil)
+					} else {
+						c.Release()
+					}
+				} else if i%5 != 0 {
+					require.ErrorIs(t, err, errDown)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.endKeyed(k)
+	require.LessOrEqual(t, s.n(&s.peak), 5)
+}

@@ -1,0 +1,76 @@
+package connpool
+
+// KeyedStats is the sum of the [Stats] of all keys, those that vanished included;
+// MaxOpen is MaxTotal, or the sum of the keys' where there is none.
+type KeyedStats struct {
+	Keys int `json:"keys"` // keys that have a pool now
+	Stats
+}
+
+// Stats returns the sum over all keys.
+func (k *Keyed[K, C]) Stats() KeyedStats {
+	k.mu.RLock()
+	sum := KeyedStats{Keys: len(k.pools), Stats: k.gone}
+	for _, kp := range k.pools {
+		s := kp.pool.counters()
+		sum.add(&s)
+	}
+	k.mu.RUnlock()
+	sum.Name = k.cfg.Pool.Name
+	if k.cfg.MaxTotal > 0 {
+		sum.MaxOpen = k.cfg.MaxTotal
+	}
+	sum.WaitTime, sum.DialTime = k.waiting.latency(), k.dialing.latency()
+	sum.derive()
+	return sum
+}
+
+// KeyStats returns the statistics of one key since it appeared, and false if it is
+// not there. WaitTime and DialTime are kept for all keys together only.
+func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	kp := k.pools[key]
+	if kp == nil {
+		return Stats{}, false
+	}
+	return kp.pool.counters(), true
+}
+
+// Conns describes the connections of one key.
+func (k *Keyed[K, C]) Conns(key K) []Info {
+	k.mu.RLock()
+	kp := k.pools[key]
+	k.mu.RUnlock()
+	if kp == nil {
+		return nil
+	}
+	return kp.pool.Conns()
+}
+
+// add adds o's counters and gauges to s. The breaker's state is the worst.
+func (s *Stats) add(o *Stats) {
+	for _, c := range []struct{ to, from *uint64 }{
+		{&s.Acquires, &o.Acquires}, {&s.Misses, &o.Misses}, {&s.Waited, &o.Waited}, {&s.Handoffs, &o.Handoffs},
+		{&s.Undelivered, &o.Undelivered}, {&s.Canceled, &o.Canceled}, {&s.Timeouts, &o.Timeouts},
+		{&s.Rejected, &o.Rejected}, {&s.NotReady, &o.NotReady}, {&s.Dials, &o.Dials},
+		{&s.DialErrors, &o.DialErrors}, {&s.Checks, &o.Checks}, {&s.CheckFailures, &o.CheckFailures},
+		{&s.Closed, &o.Closed}, {&s.Hijacked, &o.Hijacked}, {&s.Leaked, &o.Leaked}, {&s.Panics, &o.Panics},
+		{&s.ClosedBy.MaxIdle, &o.ClosedBy.MaxIdle}, {&s.ClosedBy.IdleTime, &o.ClosedBy.IdleTime},
+		{&s.ClosedBy.Lifetime, &o.ClosedBy.Lifetime}, {&s.ClosedBy.MaxUses, &o.ClosedBy.MaxUses},
+		{&s.ClosedBy.Check, &o.ClosedBy.Check}, {&s.ClosedBy.Destroy, &o.ClosedBy.Destroy},
+		{&s.ClosedBy.Reset, &o.ClosedBy.Reset}, {&s.ClosedBy.Resize, &o.ClosedBy.Resize},
+		{&s.ClosedBy.Evict, &o.ClosedBy.Evict}, {&s.ClosedBy.KeyLimit, &o.ClosedBy.KeyLimit},
+		{&s.ClosedBy.Close, &o.ClosedBy.Close},
+	} {
+		*c.to += *c.from
+	}
+	for _, g := range []struct{ to, from *int }{
+		{&s.MaxOpen, &o.MaxOpen}, {&s.Open, &o.Open}, {&s.Idle, &o.Idle}, {&s.InUse, &o.InUse},
+		{&s.Busy, &o.Busy}, {&s.Dialing, &o.Dialing}, {&s.Closing, &o.Closing}, {&s.Waiting, &o.Waiting},
+	} {
+		*g.to += *g.from
+	}
+	s.DialFailures = max(s.DialFailures, o.DialFailures)
+	s.Breaker = max(s.Breaker, o.Breaker)
+}

@@ -1,0 +1,250 @@
+package connpool
+
+import (
+	"context"
+	"math"
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/rt"
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// Pool lends connections of type C. All methods are safe for concurrent use.
+// Waiters are served strictly first in, first out; idle connections are lent as
+// Config.Order says.
+//
+// A Pool must be made by [New] and must be ended by [Pool.Close] or
+// [Pool.Shutdown], which end its goroutines.
+type Pool[C any] struct {
+	// Read by every Acquire and Release; written seldom, under mu.
+	gate     atomic.Uint32
+	hintMask int
+	hints    []hint[C]
+	conns    atomic.Pointer[[]*entry[C]] // copied on write
+	lastWord uint64                      // a lent word from here on had its last use (MaxUses)
+	cfg      Config[C]
+	base     time.Time // where the pool's clock starts
+	ctx      context.Context
+	cancel   context.CancelFunc
+	limit    *limiter[C] // the slots shared with other pools; nil: none
+
+	_        stats.Pad
+	returned atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
+	panics   atomic.Uint64
+	canceled atomic.Uint64
+	timeouts atomic.Uint64
+	aborted  atomic.Bool // Shutdown has run out of time
+	spare    sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
+	waitTime *lazyHistogram
+	dialTime *lazyHistogram
+	_        stats.Pad
+
+	// Held for short, never while a user's function runs; guards all below. What a
+	// hand-over touches comes first, so that it is on few cache lines.
+	mu             sync.Mutex
+	queue          queue[C]
+	wake, wakeLast *waiter[C] // granted; unlock wakes them
+	closed, paused bool
+	fillDue        bool // MinIdle is to be looked at
+	short          bool // limit had no slot: unlock reclaims
+	freed          int  // slots that unlock gives back to limit
+
+	// Slots: len(conns) + dialing + closing <= maxOpen, but after a Resize to less.
+	maxOpen int
+	dialing int // dials under way
+	closing int // connections whose Close has not returned
+
+	marked int // idle connections with the mark set
+	claims int // waiters that rely on a check or reset under way
+	// Checks and resets that began for nobody, and the waiters that rely on them.
+	returning, returningClaims int
+	epoch                      uint64 // grows with every Reset
+	n                          books
+
+	keeping  int         // keep-alive checks under way
+	leaving  []*entry[C] // those whose Close has not returned
+	warmers  []*warmer
+	guard    dialGuard
+	nextID   uint64
+	tasks    int           // goroutines of the pool
+	drained  chan struct{} // closed when the closed pool has nothing left
+	closeErr []error
+}
+
+// The gate is zero while an Acquire may simply take and a Release simply give.
+const (
+	gateWaiters = 1 << iota // somebody waits
+	gateClosed
+	gatePaused
+	gateSurplus // more open than MaxOpen or MaxIdle allow: look at every release
+	gateShort   // another pool of the same limiter lacks a slot
+	gateNote    // loans are to be noted: hooks, stacks
+	gateGive    // returns need more than the fast path: Reset, hooks, stamps, checks
+	gateOrdered // idle connections are not all alike to Acquire
+
+	gateAcquire = gateWaiters | gateClosed | gatePaused | gateNote | gateOrdered
+	gateRelease = gateWaiters | gateClosed | gateGive
+	gateSettle  = gateWaiters | gateClosed | gateSurplus | gateShort
+	gateStop    = gateWaiters | gateClosed | gatePaused
+)
+
+// hint remembers which entry a processor had last.
+type hint[C any] struct {
+	e atomic.Pointer[entry[C]]
+	_ [stats.Line - 8]byte
+}
+
+// New returns a pool, or an error that names the field of cfg that is wrong. It
+// opens no connection itself; with MinIdle the first dials begin in the background.
+func New[C any](cfg Config[C]) (*Pool[C], error) {
+	p, err := newPool(cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	if p.cfg.needsJanitor() {
+		p.goLocked(p.janitor)
+	}
+	p.provideLocked()
+	p.unlock()
+	return p, nil
+}
+
+func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	n := 1 << bits.Len(uint(min(max(runtime.GOMAXPROCS(0), 1), 64)-1))
+	p := &Pool[C]{
+		hintMask: n - 1,
+		hints:    make([]hint[C], n),
+		lastWord: math.MaxUint64,
+		cfg:      cfg,
+		base:     time.Now(),
+		limit:    limit,
+		waitTime: new(lazyHistogram),
+		dialTime: new(lazyHistogram),
+		maxOpen:  cfg.MaxOpen,
+		fillDue:  cfg.MinIdle > 0,
+		drained:  make(chan struct{}),
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.conns.Store(new([]*entry[C]))
+	if cfg.MaxUses > 0 && cfg.MaxUses < math.MaxUint64>>useShift {
+		p.lastWord = cfg.MaxUses<<useShift | stateLent
+	}
+	if cfg.Hooks.Acquired != nil || cfg.LeakStacks != SampleNone {
+		p.setGate(gateNote, true)
+	}
+	if cfg.Order != Affinity {
+		p.setGate(gateOrdered, true)
+	}
+	if cfg.Hooks.Released != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
+		p.setGate(gateGive, true)
+	}
+	return p, nil
+}
+
+// now reads the pool's clock.
+func (p *Pool[C]) now() time.Duration { return time.Since(p.base) }
+
+func (p *Pool[C]) setGate(bit uint32, on bool) {
+	switch {
+	case p.gate.Load()&bit != 0 == on:
+	case on:
+		p.gate.Or(bit)
+	default:
+		p.gate.And(^bit)
+	}
+}
+
+// openLocked returns how many slots are in use.
+func (p *Pool[C]) openLocked() int { return len(*p.conns.Load()) + p.dialing + p.closing }
+
+// maxIdle returns how many connections may be idle.
+func (p *Pool[C]) maxIdle() int {
+	if p.cfg.MaxIdle == 0 {
+		return math.MaxInt
+	}
+	return max(p.cfg.MaxIdle, 0)
+}
+
+// lock is mu.Lock for where many come at once. The sections under mu are far
+// shorter than a switch of goroutines, but sync.Mutex does not spin while others
+// are runnable on this processor, which is so whenever many wait; and one who
+// sleeps here may hold a connection (connpool/contended/.../hold=1us: p99).
+func (p *Pool[C]) lock() {
+	for range 16 {
+		if p.mu.TryLock() {
+			return
+		}
+		rt.ProcYield(4)
+	}
+	p.mu.Lock()
+}
+
+// unlock ends a section under mu and does what must be done outside it.
+func (p *Pool[C]) unlock() {
+	wake := p.wake
+	if wake != nil {
+		p.wake, p.wakeLast = nil, nil
+	}
+	freed, short := p.freed, p.short
+	if p.limit != nil {
+		p.freed, p.short = 0, false
+	}
+	p.mu.Unlock()
+	for wake != nil {
+		w := wake
+		wake = w.next // before the send: after it, w belongs to its waiter
+		w.ch <- struct{}{}
+	}
+	if freed > 0 {
+		p.limit.give(freed)
+	}
+	if short {
+		p.limit.reclaim()
+	}
+}
+
+// goLocked starts a goroutine that Close waits for.
+func (p *Pool[C]) goLocked(f func()) {
+	p.tasks++
+	go func() {
+		defer func() {
+			p.mu.Lock()
+			p.tasks--
+			p.drainLocked()
+			p.unlock()
+		}()
+		f()
+	}()
+}
+
+// freeSlotLocked is called after a slot became free.
+func (p *Pool[C]) freeSlotLocked() {
+	if p.limit != nil {
+		p.freed++
+	}
+	p.fillDue = p.cfg.MinIdle > 0
+	p.surplusLocked()
+	p.provideLocked()
+	p.drainLocked()
+}
+
+// surplusLocked raises the gate while a release may have to close something.
+func (p *Pool[C]) surplusLocked() {
+	p.setGate(gateSurplus, p.openLocked() > p.maxOpen || len(*p.conns.Load()) > p.maxIdle())
+}
+
+// poke looks again at what waiters need.
+func (p *Pool[C]) poke() {
+	p.mu.Lock()
+	p.provideLocked()
+	p.unlock()
+}

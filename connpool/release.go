@@ -1,0 +1,143 @@
+package connpool
+
+// releaseSlow returns c when the fast path of Release could not.
+func (p *Pool[C]) releaseSlow(c Conn[C]) {
+	e := c.e
+	if e.word.Load()&^mark != c.word {
+		if c.endedByHolder() {
+			return
+		}
+		c.stale("Release")
+	}
+	if p.cfg.Hooks.Released != nil {
+		p.noteRelease(c)
+	}
+	if p.cfg.Order != Affinity {
+		e.stamp.Store(p.returned.Add(1))
+	}
+	if p.gate.Load()&(gateWaiters|gateClosed) == 0 && p.cfg.Reset == nil && p.cfg.CheckAfterIdle >= 0 &&
+		c.word < p.lastWord && e.word.CompareAndSwap(c.word, c.word&^stateMask) {
+		if p.gate.Load()&gateSettle != 0 {
+			p.settle()
+		}
+		return
+	}
+	// Before the lock, which many may want: what is held belongs to the pool, and
+	// whoever condemns it meanwhile leaves the reason in e.
+	if !e.takeBack(c.word) {
+		c.stale("Release")
+	}
+	p.lock()
+	if p.cfg.Reset != nil && p.doomLocked(e) == 0 {
+		p.resetLocked(e)
+	} else {
+		p.returnLocked(e, false)
+	}
+	p.unlock()
+}
+
+// doomLocked returns why e, which the pool holds, must not be lent again, or 0.
+func (p *Pool[C]) doomLocked(e *entry[C]) Reason {
+	switch {
+	case e.reason != 0:
+		return e.reason
+	case p.closed:
+		return ByClose
+	case e.epoch != p.epoch:
+		return ByReset
+	case p.openLocked()-p.closing > p.maxOpen:
+		return ByResize
+	case e.word.Load()&^lowBits|stateLent >= p.lastWord:
+		return ByMaxUses
+	}
+	return 0
+}
+
+// returnLocked passes e, which the pool holds, to the first waiter, or makes it
+// idle, or closes it. checked says that it was found fit just now.
+func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
+	e.phase = 0
+	if why := p.doomLocked(e); why != 0 {
+		p.retireLocked(e, why, nil)
+		return
+	}
+	uses := e.word.Load() &^ lowBits
+	everyLoan := p.cfg.CheckAfterIdle < 0 // begins with a check
+	if checked || !everyLoan {
+		if w := p.headLocked(); w != nil {
+			p.n.handoffs++
+			p.lendLocked(e, uses, w)
+			return
+		}
+	}
+	if everyLoan && !checked {
+		e.marked = true
+		p.marked++
+		e.word.Store(uses | mark | stateIdle)
+	} else {
+		e.word.Store(uses | stateIdle)
+	}
+	p.trimLocked()
+	p.provideLocked()
+}
+
+// lendLocked lends e, which is the pool's and had the given uses, to w.
+func (p *Pool[C]) lendLocked(e *entry[C], uses uint64, w *waiter[C]) {
+	word := uses + useOne | stateLent
+	e.word.Store(word)
+	p.grantLocked(w, Conn[C]{e, word}, nil)
+}
+
+// settle looks after a connection that went idle while the gate was up.
+func (p *Pool[C]) settle() {
+	p.lock()
+	p.serveLocked()
+	p.trimLocked()
+	p.unlock()
+}
+
+// serveLocked lends idle connections to waiters.
+func (p *Pool[C]) serveLocked() {
+	for w := p.headLocked(); w != nil; w = p.headLocked() {
+		c, ok := p.grab()
+		if !ok {
+			return
+		}
+		p.n.handoffs++
+		p.grantLocked(w, c, nil)
+	}
+}
+
+// trimLocked closes the idle connections that are too many.
+func (p *Pool[C]) trimLocked() {
+	if p.gate.Load()&(gateSurplus|gateClosed|gateShort) == 0 {
+		return
+	}
+	conns := *p.conns.Load()
+	idle := 0
+	for _, e := range conns {
+		if e.word.Load()&stateMask == stateIdle {
+			idle++
+		}
+	}
+	// From the end: the order of preference of Affinity begins at the start, so
+	// these are the coldest.
+	for i := len(conns) - 1; i >= 0 && idle > 0; i-- {
+		var why Reason
+		switch {
+		case p.closed:
+			why = ByClose
+		case p.openLocked()-p.closing > p.maxOpen:
+			why = ByResize
+		case idle > p.maxIdle():
+			why = ByMaxIdle
+		case p.gate.Load()&gateShort != 0 && p.limit.wants():
+			why = ByKeyLimit
+		default:
+			return
+		}
+		if p.retireIdleLocked(conns[i], why, nil) {
+			idle--
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package connpool
+
+import (
+	"sync/atomic"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// Latency summarises a set of durations: count, mean, quantiles within 3.2 %, and
+// the exact maximum.
+type Latency = stats.Latency
+
+// Stats is what a pool has done and is doing. Counters only grow and are exact
+// when nobody is in a call; the gauges are of one moment: Open = Idle + InUse +
+// Busy + Dialing + Closing. Always Acquires = Hits + Misses, and Closed is the sum
+// of the counts by reason.
+//
+// Reading them takes the pool's lock for about 1 µs plus 1 ns per connection; it
+// costs borrowers nothing.
+type Stats struct {
+	Name string `json:"name"`
+
+	Acquires    uint64 `json:"acquires"`    // loans
+	Hits        uint64 `json:"hits"`        // loans of a connection that was in the pool
+	Misses      uint64 `json:"misses"`      // loans that went with a dial's result to a waiter
+	Waited      uint64 `json:"waited"`      // calls that had to wait
+	Handoffs    uint64 `json:"handoffs"`    // loans that passed a returned or checked connection to a waiter
+	Undelivered uint64 `json:"undelivered"` // loans whose waiter's ctx ended at that moment; taken back at once
+	Canceled    uint64 `json:"canceled"`    // calls that ended because their ctx was cancelled
+	Timeouts    uint64 `json:"timeouts"`    // calls that ended because their ctx's deadline passed
+	Rejected    uint64 `json:"rejected"`    // calls that got ErrFull
+	NotReady    uint64 `json:"not_ready"`   // TryAcquires that found nothing idle
+
+	// WaitTime is how long calls waited, with or without success: the first 64 that
+	// had to, then one in eight. DialTime is how long dials took.
+	WaitTime Latency `json:"wait_time"`
+	DialTime Latency `json:"dial_time"`
+
+	Dials         uint64 `json:"dials"`          // dials that ended, with or without success
+	DialErrors    uint64 `json:"dial_errors"`    // dials that failed
+	Checks        uint64 `json:"checks"`         // checks that ended
+	CheckFailures uint64 `json:"check_failures"` // checks and resets that failed
+
+	Closed   uint64       `json:"closed"`    // connections that the pool closed or is closing
+	ClosedBy ReasonCounts `json:"closed_by"` // the same by reason
+	Hijacked uint64       `json:"hijacked"`  // connections taken out by Hijack
+	Leaked   uint64       `json:"leaked"`    // loans that lasted longer than LeakAfter
+	Panics   uint64       `json:"panics"`    // panics and Goexits of user functions
+
+	MaxOpen int `json:"max_open"` // the limit
+	Open    int `json:"open"`     // slots in use
+	Idle    int `json:"idle"`     // connections ready, or ready after a check
+	InUse   int `json:"in_use"`   // connections on loan
+	Busy    int `json:"busy"`     // connections in Check or Reset
+	Dialing int `json:"dialing"`  // dials under way
+	Closing int `json:"closing"`  // connections in Close
+	Waiting int `json:"waiting"`  // calls that wait
+
+	Breaker      BreakerState `json:"breaker"`
+	DialFailures int          `json:"dial_failures"` // dials that failed in a row, up to now
+	Paused       bool         `json:"paused"`
+
+	HitRate float64 `json:"hit_rate"` // Hits / Acquires, 0..1
+	Usage   float64 `json:"usage"`    // InUse / MaxOpen, 0..1 (more after a Resize to less)
+}
+
+// ReasonCounts counts closed connections by reason.
+type ReasonCounts struct {
+	MaxIdle  uint64 `json:"max_idle"`
+	IdleTime uint64 `json:"idle_time"`
+	Lifetime uint64 `json:"lifetime"`
+	MaxUses  uint64 `json:"max_uses"`
+	Check    uint64 `json:"check"`
+	Destroy  uint64 `json:"destroy"`
+	Reset    uint64 `json:"reset"`
+	Resize   uint64 `json:"resize"`
+	Evict    uint64 `json:"evict"`
+	KeyLimit uint64 `json:"key_limit"`
+	Close    uint64 `json:"close"`
+}
+
+// books are the counters that are kept under Pool.mu.
+type books struct {
+	waited, handoffs uint64 // first: what a hand-over touches
+
+	usesGone                             uint64 // uses of the connections that have left
+	misses, undelivered                  uint64
+	rejected, notReady, hijacked, leaked uint64
+	dials, dialErrors                    uint64
+	checks, checkFailures                uint64
+	closed                               [numReasons]uint64
+}
+
+// Stats returns the pool's statistics. It may be called at any time, after Close too.
+func (p *Pool[C]) Stats() Stats {
+	s := p.counters()
+	s.WaitTime, s.DialTime = p.waitTime.latency(), p.dialTime.latency()
+	return s
+}
+
+// counters returns the statistics without the latencies.
+func (p *Pool[C]) counters() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := &p.n
+	s := Stats{
+		Name:     p.cfg.Name,
+		Acquires: n.usesGone, Misses: n.misses, Waited: n.waited, Handoffs: n.handoffs,
+		Undelivered: n.undelivered, Rejected: n.rejected, NotReady: n.notReady,
+		Canceled: p.canceled.Load(), Timeouts: p.timeouts.Load(), Panics: p.panics.Load(),
+		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
+		Hijacked: n.hijacked, Leaked: n.leaked,
+		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialing, Closing: p.closing, Waiting: p.queue.n,
+		Breaker: p.guard.state, DialFailures: p.guard.failures, Paused: p.paused,
+	}
+	for _, e := range *p.conns.Load() {
+		w := e.word.Load()
+		s.Acquires += w >> useShift
+		switch w & stateMask {
+		case stateIdle:
+			s.Idle++
+		case stateLent:
+			s.InUse++
+		default:
+			s.Busy++
+		}
+	}
+	c := &n.closed
+	s.ClosedBy = ReasonCounts{
+		c[ByMaxIdle], c[ByIdleTime], c[ByLifetime], c[ByMaxUses], c[ByCheck], c[ByDestroy],
+		c[ByReset], c[ByResize], c[ByEvict], c[ByKeyLimit], c[ByClose],
+	}
+	for _, v := range c {
+		s.Closed += v
+	}
+	s.derive()
+	return s
+}
+
+// derive fills in what follows from the rest.
+func (s *Stats) derive() {
+	s.Hits = s.Acquires - s.Misses
+	s.HitRate = stats.Ratio(s.Hits, s.Acquires)
+	s.Usage = stats.Ratio(uint64(s.InUse), uint64(s.MaxOpen))
+}
+
+// lazyHistogram makes its histogram (5 KiB) when the first value is due.
+type lazyHistogram struct {
+	h atomic.Pointer[stats.Histogram]
+}
+
+func (l *lazyHistogram) get() *stats.Histogram {
+	if h := l.h.Load(); h != nil {
+		return h
+	}
+	l.h.CompareAndSwap(nil, new(stats.Histogram))
+	return l.h.Load()
+}
+
+func (l *lazyHistogram) latency() Latency { return l.h.Load().Latency() }

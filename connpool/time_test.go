@@ -1,0 +1,511 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMinIdleIsFilledAndRefilledWithinATick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = ms
+		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.MaxDialing, c.Tick = 3, 1, 100*ms })
+		time.Sleep(4 * ms)
+		require.Equal(t, 3, p.Stats().Idle)
+		require.Equal(t, 1, s.n(&s.peakDial))
+		a := acquire(t, p)
+		time.Sleep(101 * ms)
+		require.Equal(t, 3, p.Stats().Idle, "refilled while one is out")
+		a.Destroy(nil)
+		time.Sleep(101 * ms)
+		require.Equal(t, 3, p.Stats().Idle)
+		s.end(p)
+		require.Equal(t, 4, s.n(&s.peak))
+	})
+}
+
+func TestMinIdleDoesNotStormAServerThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialErr = errDown
+		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.Tick = 4, 100*ms })
+		time.Sleep(1050 * ms)
+		require.LessOrEqual(t, s.n(&s.dials), 11*4, "one attempt for each per tick")
+		s.set(func() { s.dialErr = nil })
+		time.Sleep(101 * ms)
+		require.Equal(t, 4, p.Stats().Idle, "recovered within a tick")
+		s.end(p)
+	})
+}
+
+func TestIdleTimeKeepsMinIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MinIdle, c.MaxIdleTime, c.Tick = 8, 2, time.Second, 100*ms })
+		require.NoError(t, p.Warm(t.Context(), 8))
+		time.Sleep(time.Minute)
+		require.Equal(t, 2, p.Stats().Idle)
+		require.EqualValues(t, 6, p.Stats().ClosedBy.IdleTime)
+		s.end(p)
+	})
+}
+
+func TestIdleTimeDoesNotTouchWhatIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxIdleTime, c.Tick = time.Second, 100*ms })
+		for range 100 {
+			c := acquire(t, p)
+			time.Sleep(300 * ms)
+			c.Release()
+			time.Sleep(600 * ms)
+		}
+		require.Equal(t, 1, s.n(&s.dials))
+		s.end(p)
+	})
+}
+
+func TestLifetimeEndsALoanedConnAtItsReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxLifetime, c.LifetimeJitter, c.Tick = time.Second, -1, 100*ms })
+		c := acquire(t, p)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, ByLifetime, c.Info().Reason)
+		require.False(t, c.Value().closed.Load())
+		c.Release()
+		synctest.Wait()
+		require.Zero(t, p.Stats().Open)
+		require.EqualValues(t, 1, p.Stats().ClosedBy.Lifetime)
+		s.end(p)
+	})
+}
+
+func TestMaxUses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxUses, c.MaxOpen = 3, 1 })
+		for i := range 10 {
+			c := acquire(t, p)
+			require.Equal(t, i/3+1, c.Value().id)
+			require.EqualValues(t, i%3+1, c.Info().Uses)
+			c.Release()
+		}
+		// The same through hand-offs.
+		c := acquire(t, p)
+		got := make(chan int, 5)
+		for range 5 {
+			go func() {
+				c := acquire(t, p)
+				got <- c.Value().id
+				c.Release()
+			}()
+		}
+		synctest.Wait()
+		c.Release()
+		for _, id := range []int{4, 5, 5, 5, 6} {
+			require.Equal(t, id, <-got)
+		}
+		require.EqualValues(t, 5, p.Stats().ClosedBy.MaxUses)
+		s.end(p)
+	})
+}
+
+func TestCheckAfterIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.Check, c.CheckAfterIdle, c.Tick = s.check, time.Second, 100*ms })
+		c := acquire(t, p)
+		f := c.Value()
+		c.Release()
+		time.Sleep(500 * ms)
+		acquire(t, p).Release()
+		require.Zero(t, f.checks.Load(), "fresh enough")
+		time.Sleep(1300 * ms)
+		acquire(t, p).Release()
+		require.EqualValues(t, 1, f.checks.Load())
+		time.Sleep(500 * ms)
+		acquire(t, p).Release()
+		require.EqualValues(t, 1, f.checks.Load())
+		s.end(p)
+	})
+}
+
+func TestEveryLoanIsPrecededByACheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.Check, c.CheckAfterIdle, c.MaxOpen = s.check, -1, 1 })
+		for i := range 5 {
+			c := acquire(t, p)
+			require.EqualValues(t, i, c.Value().checks.Load(), "a new one needs none")
+			c.Release()
+		}
+		_, err := p.TryAcquire()
+		require.ErrorIs(t, err, ErrNotReady)
+		synctest.Wait()
+		c, err := p.TryAcquire()
+		require.NoError(t, err, "checked in the background")
+		c.Release()
+		// Through the queue, too.
+		c = acquire(t, p)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			d := acquire(t, p)
+			require.EqualValues(t, 7, d.Value().checks.Load())
+			d.Release()
+		}()
+		synctest.Wait()
+		c.Release()
+		<-done
+		s.end(p)
+	})
+}
+
+func TestFailedCheckMakesTheOthersSuspect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) {
+			c.Check, c.CheckAfterIdle, c.KeepAlive, c.Tick = s.check, time.Hour, time.Second, 100*ms
+		})
+		require.NoError(t, p.Warm(t.Context(), 4))
+		s.set(func() { s.checkErr = errDown }) // restarted: all are dead
+		for p.Stats().CheckFailures == 0 {
+			time.Sleep(100 * ms)
+		}
+		c := acquire(t, p)
+		require.Equal(t, 5, c.Value().id, "no dead connection is lent")
+		c.Release()
+		s.end(p)
+	})
+}
+
+func TestKeepAliveKeepsAndCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) {
+			c.Check, c.CheckAfterIdle, c.KeepAlive, c.Tick = s.check, time.Hour, time.Second, 100*ms
+		})
+		c := acquire(t, p)
+		f := c.Value()
+		c.Release()
+		time.Sleep(10 * time.Second)
+		require.InDelta(t, 9, f.checks.Load(), 2)
+		require.Equal(t, 1, p.Stats().Idle)
+		f.broken.Store(true)
+		time.Sleep(2 * time.Second)
+		require.Zero(t, p.Stats().Open)
+		require.EqualValues(t, 1, p.Stats().ClosedBy.Check)
+		s.end(p)
+	})
+}
+
+func TestResetRunsBeforeTheNextLoan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		var fail atomic.Bool
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxOpen = 1
+			c.Reset = func(ctx context.Context, f *fake) error {
+				f.resets.Add(1)
+				if fail.Load() {
+					return errDown
+				}
+				return sleep(ctx, 10*ms)
+			}
+		})
+		c := acquire(t, p)
+		begin := time.Now()
+		c.Release()
+		require.Zero(t, time.Since(begin), "Release does not wait")
+		require.Equal(t, 1, p.Stats().Busy)
+		c = acquire(t, p)
+		require.Equal(t, 10*ms, time.Since(begin))
+		require.EqualValues(t, 1, c.Value().resets.Load())
+		fail.Store(true)
+		c.Release()
+		require.Equal(t, 2, acquire(t, p).Hijack().id, "a failed reset closes the connection")
+		require.EqualValues(t, 1, p.Stats().CheckFailures)
+		s.mu.Lock()
+		s.slots, s.conns = 0, nil
+		s.mu.Unlock()
+		s.end(p)
+	})
+}
+
+func TestDialAndCheckTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = time.Hour
+		p := s.pool(func(c *Config[*fake]) {
+			c.DialTimeout, c.CheckTimeout, c.Check, c.CheckAfterIdle = 2*time.Second, time.Second, s.check, -1
+			c.MaxOpen = 1
+		})
+		begin := time.Now()
+		_, err := p.Acquire(t.Context())
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "dial")
+		require.Equal(t, 2*time.Second, time.Since(begin))
+		s.set(func() { s.dialTime = 0 })
+		acquire(t, p).Release()
+		s.set(func() { s.checkTime = time.Hour })
+		begin = time.Now()
+		c := acquire(t, p)
+		require.Equal(t, time.Second, time.Since(begin), "the check timed out, a dial replaced it")
+		require.Equal(t, 3, c.Value().id)
+		c.Release()
+		s.end(p)
+	})
+}
+
+func TestBackoffSpacesDials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		begin := time.Now()
+		var at []time.Duration
+		s.onDial = func(context.Context, int) error {
+			at = append(at, time.Since(begin))
+			if len(at) <= 6 {
+				return errDown
+			}
+			return nil
+		}
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxDialing = 1
+			c.Backoff = Backoff{Min: 100 * ms, Max: 800 * ms, Jitter: -1}
+		})
+		errs := 0
+		for {
+			c, err := p.Acquire(t.Context())
+			if err == nil {
+				c.Release()
+				break
+			}
+			errs++
+		}
+		require.Equal(t, 6, errs)
+		require.Equal(t, []time.Duration{0, 100 * ms, 300 * ms, 700 * ms, 1500 * ms, 2300 * ms, 3100 * ms}, at)
+		require.Zero(t, p.Stats().DialFailures)
+		s.end(p)
+	})
+}
+
+func TestBackoffJitterAndBounds(t *testing.T) {
+	b := Backoff{Min: 100 * ms, Max: time.Second, Factor: 3, Jitter: 0.5}
+	for k, full := range map[int]time.Duration{1: 100 * ms, 2: 300 * ms, 3: 900 * ms, 4: time.Second, 1000: time.Second} {
+		lo, hi := time.Hour, time.Duration(0)
+		for range 200 {
+			d := b.pause(k)
+			lo, hi = min(lo, d), max(hi, d)
+		}
+		require.GreaterOrEqual(t, lo, full/2)
+		require.LessOrEqual(t, hi, full)
+		require.Less(t, lo, full*6/10)
+		require.Greater(t, hi, full*9/10)
+	}
+	require.Zero(t, (&Backoff{}).pause(3))
+	require.Equal(t, 64*ms, (&Backoff{Min: ms, Jitter: -1}).pause(50), "Max's default")
+}
+
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialErr = errDown
+		var states []BreakerState
+		p := s.pool(func(c *Config[*fake]) {
+			c.Breaker = Breaker{Failures: 3, OpenFor: 10 * time.Second}
+			c.Hooks.Breaker = func(b BreakerState) { s.set(func() { states = append(states, b) }) }
+		})
+		for range 3 {
+			_, err := p.Acquire(t.Context())
+			require.ErrorIs(t, err, errDown)
+			require.NotErrorIs(t, err, ErrBreakerOpen)
+			synctest.Wait()
+		}
+		require.Equal(t, BreakerOpen, p.Stats().Breaker)
+		for range 100 {
+			_, err := p.Acquire(t.Context())
+			require.ErrorIs(t, err, ErrBreakerOpen)
+			require.ErrorIs(t, err, errDown)
+		}
+		require.ErrorIs(t, p.Warm(t.Context(), 2), ErrBreakerOpen)
+		require.Equal(t, 3, s.n(&s.dials), "fails at once, without a dial")
+		time.Sleep(10 * time.Second)
+		_, err := p.Acquire(t.Context())
+		require.ErrorIs(t, err, errDown, "half open: one try")
+		require.NotErrorIs(t, err, ErrBreakerOpen)
+		require.Equal(t, 4, s.n(&s.dials))
+		_, err = p.Acquire(t.Context())
+		require.ErrorIs(t, err, ErrBreakerOpen)
+		time.Sleep(10 * time.Second)
+		s.set(func() { s.dialErr = nil })
+		acquire(t, p).Release()
+		require.Equal(t, BreakerClosed, p.Stats().Breaker)
+		s.end(p)
+		require.Equal(t, []BreakerState{
+			BreakerOpen, BreakerHalfOpen, BreakerOpen, BreakerHalfOpen, BreakerClosed,
+		}, states)
+	})
+}
+
+func TestOpenBreakerLetsWaitersWaitForConnsOnLoan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.Breaker = Breaker{Failures: 1, OpenFor: time.Hour} })
+		c := acquire(t, p)
+		s.set(func() { s.dialErr = errDown })
+		_, err := p.Acquire(t.Context())
+		require.ErrorIs(t, err, errDown)
+		got := make(chan error, 1)
+		go func() {
+			d, err := p.Acquire(t.Context())
+			if err == nil {
+				d.Destroy(nil) // the last one
+			}
+			got <- err
+		}()
+		synctest.Wait()
+		require.Equal(t, 1, p.Stats().Waiting)
+		go func() {
+			_, err := p.Acquire(t.Context())
+			got <- err
+		}()
+		synctest.Wait()
+		c.Release()
+		require.NoError(t, <-got)
+		require.ErrorIs(t, <-got, ErrBreakerOpen, "nothing can come back any more")
+		s.end(p)
+	})
+}
+
+func TestHalfOpenBreakerTriesOneDialAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialErr, s.dialTime = errDown, ms
+		p := s.pool(func(c *Config[*fake]) { c.Breaker = Breaker{Failures: 1, OpenFor: time.Second} })
+		_, err := p.Acquire(t.Context())
+		require.Error(t, err)
+		time.Sleep(time.Second)
+		s.set(func() { s.peakDial, s.dialErr = 0, nil })
+		done := make(chan error, 4)
+		for range 4 {
+			go func() {
+				c, err := p.Acquire(t.Context())
+				if err == nil {
+					time.Sleep(10 * ms)
+					c.Release()
+				}
+				done <- err
+			}()
+		}
+		time.Sleep(ms / 2)
+		require.Equal(t, 1, p.Stats().Dialing)
+		for range 4 {
+			require.NoError(t, <-done)
+		}
+		s.end(p)
+	})
+}
+
+func TestLeakIsReportedOnceWithItsStack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		var leaks []Info
+		p := s.pool(func(c *Config[*fake]) {
+			c.LeakAfter, c.LeakStacks, c.Tick = 10*time.Second, SampleAll, time.Second
+			c.Hooks.Leaked = func(_ *fake, i Info) { s.set(func() { leaks = append(leaks, i) }) }
+		})
+		seen := func() []Info { s.mu.Lock(); defer s.mu.Unlock(); return slices.Clone(leaks) }
+		c := acquire(t, p)
+		time.Sleep(9 * time.Second)
+		require.Empty(t, seen())
+		time.Sleep(30 * time.Second)
+		require.Len(t, seen(), 1)
+		require.True(t, seen()[0].Leaked)
+		require.Contains(t, seen()[0].Stack, "TestLeakIsReportedOnceWithItsStack")
+		require.Contains(t, p.Conns()[0].Stack, "time_test.go")
+		require.GreaterOrEqual(t, seen()[0].Held, 10*time.Second)
+		c.Release()
+		c = acquire(t, p)
+		time.Sleep(30 * time.Second)
+		require.Len(t, seen(), 2, "another loan")
+		c.Release()
+		require.EqualValues(t, 2, p.Stats().Leaked)
+		s.end(p)
+	})
+}
+
+func TestShortLoansAreNoLeaks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.LeakAfter, c.Tick = 2*time.Second, time.Second })
+		for range 50 {
+			c := acquire(t, p)
+			time.Sleep(1900 * ms)
+			c.Release() // and lent again at once: the word differs
+		}
+		require.Zero(t, p.Stats().Leaked)
+		s.end(p)
+	})
+}
+
+func TestLeakStacksSampling(t *testing.T) {
+	s := newServer(t)
+	p := s.pool(func(c *Config[*fake]) { c.LeakStacks = 3 })
+	for i := range 9 {
+		c := acquire(t, p)
+		require.Equal(t, i%3 == 0, c.Info().Stack != "", "loan %d", i)
+		c.Release()
+	}
+	s.end(p)
+}
+
+func TestSurplusOfMaxIdleIsClosedAtReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxIdle = 8, 2 })
+		var all []Conn[*fake]
+		for range 8 {
+			all = append(all, acquire(t, p))
+		}
+		for _, c := range all {
+			c.Release()
+		}
+		synctest.Wait()
+		require.Equal(t, 2, p.Stats().Idle)
+		require.EqualValues(t, 6, p.Stats().ClosedBy.MaxIdle)
+		s.end(p)
+
+		s = newServer(t)
+		p = s.pool(func(c *Config[*fake]) { c.MaxIdle = -1 })
+		acquire(t, p).Release()
+		synctest.Wait()
+		require.Zero(t, p.Stats().Open, "none is kept")
+		s.end(p)
+	})
+}
+
+func TestWaitErrorSaysWhatThePoolWasBusyWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		a, b := acquire(t, p), acquire(t, p)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := p.Acquire(ctx)
+		var w *WaitError
+		require.True(t, errors.As(err, &w))
+		require.Equal(t, WaitError{Err: context.DeadlineExceeded, Waited: time.Second, MaxOpen: 2, Open: 2}, *w)
+		require.EqualError(t, err, "connpool: acquire: context deadline exceeded after 1s (2 of 2 open, 0 dialing, 0 waiting)")
+		a.Release()
+		b.Release()
+		s.end(p)
+	})
+}

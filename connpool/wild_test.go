@@ -1,0 +1,549 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Each test here is a bug of another pool, by the name of what goes wrong and
+// where it was seen.
+
+const ms = time.Millisecond
+
+func TestFailedPingGivesItsSlotBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Check, c.CheckAfterIdle = 2, s.check, -1 })
+		a, b := acquire(t, p), acquire(t, p)
+		a.Value().broken.Store(true)
+		b.Value().broken.Store(true)
+		a.Release()
+		b.Release()
+		a, b = acquire(t, p), acquire(t, p)
+		require.Equal(t, 2, p.Stats().Open)
+		require.EqualValues(t, 2, p.Stats().CheckFailures)
+		a.Release()
+		b.Release()
+		s.end(p)
+		require.Equal(t, 2, s.n(&s.peak))
+	})
+}
+
+func TestConcurrentAcquiresDoNotOvershootTheMaximum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = 10 * ms
+		p := s.pool()
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				c := acquire(t, p)
+				s.use(c, ms)
+				c.Release()
+			})
+		}
+		wg.Wait()
+		require.Equal(t, 4, s.n(&s.peak))
+		s.end(p)
+	})
+}
+
+func TestReleaseAfterCloseClosesAndAcquireAfterCloseFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool()
+		c := acquire(t, p)
+		done := make(chan error)
+		go func() { done <- p.Close() }()
+		synctest.Wait()
+		_, err := p.Acquire(t.Context())
+		require.ErrorIs(t, err, ErrClosed)
+		_, err = p.TryAcquire()
+		require.ErrorIs(t, err, ErrClosed)
+		c.Release()
+		require.NoError(t, <-done)
+		s.end(p)
+	})
+}
+
+func TestIdleTimeoutIsEnforced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxIdleTime, c.Tick = time.Second, 100*ms })
+		c := acquire(t, p)
+		c.Release()
+		time.Sleep(999 * ms)
+		require.Equal(t, 1, p.Stats().Open, "never early")
+		time.Sleep(201 * ms)
+		require.Zero(t, p.Stats().Open, "within two ticks")
+		require.EqualValues(t, 1, p.Stats().ClosedBy.IdleTime)
+		s.end(p)
+	})
+}
+
+// database/sql before go1.24: waiters are served in random order (go#31708).
+func TestWaitersAreServedInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		c := acquire(t, p)
+		var order []int
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				c := acquire(t, p)
+				order = append(order, i) // the only connection guards it
+				c.Release()
+			})
+			synctest.Wait()
+		}
+		c.Release()
+		wg.Wait()
+		for i, n := range order {
+			require.Equal(t, i, n)
+		}
+		require.Len(t, order, 100)
+		require.EqualValues(t, 100, p.Stats().Handoffs)
+		s.end(p)
+	})
+}
+
+// go#10886: after a failed dial nobody dials for the other waiters.
+func TestFailedDialDoesNotStrandWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = 10 * ms
+		s.onDial = func(_ context.Context, n int) error {
+			if n <= 2 {
+				return errDown
+			}
+			return nil
+		}
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxDialing = 4, 1 })
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var failed, served int
+		for range 10 {
+			wg.Go(func() {
+				c, err := p.Acquire(t.Context())
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					require.ErrorIs(t, err, errDown)
+					failed++
+					return
+				}
+				served++
+				c.Release()
+			})
+		}
+		wg.Wait()
+		require.Equal(t, 2, failed, "a failure goes to its initiator alone")
+		require.Equal(t, 8, served)
+		require.Equal(t, 1, s.n(&s.peakDial))
+		s.end(p)
+	})
+}
+
+// go#64614: opens that were asked for are forgotten when connections are returned
+// broken, and the waiters starve although there is room.
+func TestPendingOpensAreNotAbandoned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		a, b := acquire(t, p), acquire(t, p)
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { acquire(t, p).Destroy(errDown) })
+		}
+		synctest.Wait()
+		a.Destroy(errDown)
+		b.Destroy(nil)
+		wg.Wait()
+		s.end(p)
+		require.EqualValues(t, 7, p.Stats().ClosedBy.Destroy)
+		require.Equal(t, 2, s.n(&s.peak))
+	})
+}
+
+// vitess#17662: a connection returned at the moment somebody begins to wait is
+// seen by neither. Plain scheduling, many times: the window is a few instructions.
+func TestNoLostWakeUp(t *testing.T) {
+	s := newServer(t)
+	p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+	rounds := 20000
+	if testing.Short() {
+		rounds = 2000
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for i := range rounds {
+				ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+				c, err := p.Acquire(ctx)
+				cancel()
+				if err != nil {
+					t.Errorf("lost: %v", err)
+					return
+				}
+				if i%16 == 0 {
+					runtime.Gosched()
+				}
+				c.Release()
+			}
+		})
+	}
+	wg.Wait()
+	s.end(p)
+}
+
+// vitess#20310: a connection is handed to a waiter whose ctx has expired and then
+// is lost, or late.
+func TestConnIsNotHandedToAnExpiredWaiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		c := acquire(t, p)
+		ctx, cancel := context.WithCancel(t.Context())
+		errs := make(chan error, 3)
+		for range 3 {
+			go func() {
+				_, err := p.Acquire(ctx)
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		got := make(chan Conn[*fake], 1)
+		go func() { got <- acquire(t, p) }()
+		synctest.Wait()
+		cancel() // and at once, before the cancelled can leave:
+		c.Release()
+		(<-got).Release()
+		for range 3 {
+			require.ErrorIs(t, <-errs, context.Canceled)
+		}
+		require.EqualValues(t, 3, p.Stats().Canceled)
+		require.Zero(t, p.Stats().Undelivered)
+		s.end(p)
+	})
+}
+
+// vitess#20080: the refresh of idle connections takes all of them at once.
+func TestKeepAliveLeavesCapacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.checkTime = 5 * time.Second // nearly hangs
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxOpen, c.Check, c.CheckTimeout = 8, s.check, 10*time.Second
+			c.CheckAfterIdle, c.KeepAlive, c.Tick = time.Hour, time.Second, 100*ms
+		})
+		require.NoError(t, p.Warm(t.Context(), 8))
+		time.Sleep(1500 * ms)
+		st := p.Stats()
+		require.Equal(t, 2, st.Busy, "a quarter at most")
+		begin := time.Now()
+		var held []Conn[*fake]
+		for range 6 {
+			held = append(held, acquire(t, p))
+		}
+		require.Zero(t, time.Since(begin), "the others are there at once")
+		for _, c := range held {
+			c.Release()
+		}
+		s.end(p)
+	})
+}
+
+// vitess#21189: Close returns while a dial runs, whose connection nobody closes.
+func TestCloseWaitsForDials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.onDial = func(ctx context.Context, _ int) error {
+			<-ctx.Done() // told to stop, it takes its time and succeeds all the same
+			time.Sleep(time.Second)
+			return nil
+		}
+		p := s.pool()
+		errs := make(chan error, 1)
+		go func() {
+			_, err := p.Acquire(t.Context())
+			errs <- err
+		}()
+		synctest.Wait()
+		begin := time.Now()
+		require.NoError(t, p.Close())
+		require.Equal(t, time.Second, time.Since(begin))
+		require.ErrorIs(t, <-errs, ErrClosed)
+		s.end(p)
+		require.EqualValues(t, 1, p.Stats().ClosedBy.Close)
+	})
+}
+
+// pgx#2394: one hung ping blocks all who want a connection.
+func TestHungPingBlocksNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxOpen, c.CheckAfterIdle, c.Tick, c.CheckTimeout = 3, time.Second, 100*ms, 5*time.Second
+			c.Check = func(ctx context.Context, f *fake) error {
+				if f.broken.Load() {
+					<-ctx.Done() // a black hole
+					return ctx.Err()
+				}
+				return nil
+			}
+		})
+		a := acquire(t, p)
+		a.Value().broken.Store(true)
+		a.Release()
+		time.Sleep(2 * time.Second)
+		first := make(chan Conn[*fake], 1)
+		go func() { first <- acquire(t, p) }() // hangs in the ping, or so it seems
+		synctest.Wait()
+		begin := time.Now()
+		b := acquire(t, p)
+		require.Zero(t, time.Since(begin), "another acquirer dials meanwhile")
+		b.Release()
+		(<-first).Release() // the one who waits for the ping gets it
+		require.Zero(t, time.Since(begin))
+		time.Sleep(10 * time.Second)
+		s.end(p)
+	})
+}
+
+// The same with nobody else about: who hangs in a ping alone gets a dial.
+func TestHungPingDoesNotBlockALoneAcquirer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, reset := range []bool{false, true} {
+			s := newServer(t)
+			hang := func(ctx context.Context, _ *fake) error { <-ctx.Done(); return ctx.Err() }
+			p := s.pool(func(c *Config[*fake]) {
+				if reset {
+					c.Reset = hang
+				} else {
+					c.Check, c.CheckAfterIdle = hang, -1
+				}
+			})
+			acquire(t, p).Release()
+			begin := time.Now()
+			c := acquire(t, p)
+			require.Equal(t, claimTime, time.Since(begin))
+			c.Destroy(nil)
+			s.end(p)
+		}
+	})
+}
+
+// A connection that is in its Reset is worth waiting for: a program that uses one
+// connection at a time opens one.
+func TestResetIsWaitedForRatherThanDialed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = 10 * ms
+		p := s.pool(func(c *Config[*fake]) {
+			c.Reset = func(ctx context.Context, _ *fake) error { return sleep(ctx, ms) }
+		})
+		for range 10 {
+			acquire(t, p).Release()
+		}
+		require.Equal(t, 1, s.n(&s.dials))
+		s.end(p)
+	})
+}
+
+// pgx#1437: the jitter is rolled anew at every look, so nearly all connections die
+// at the earliest possible age.
+func TestLifetimeJitterIsDrawnOncePerConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		var mu sync.Mutex
+		var ages []time.Duration
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxOpen, c.MaxLifetime, c.LifetimeJitter, c.Tick = 100, 100*time.Second, 50*time.Second, 100*ms
+			c.Hooks.Closed = func(_ *fake, i Info, _ error) {
+				mu.Lock()
+				defer mu.Unlock()
+				ages = append(ages, i.Age)
+				if i.Age < i.Lifetime || i.Age > i.Lifetime+200*ms {
+					t.Errorf("closed at %v, its lifetime is %v", i.Age, i.Lifetime)
+				}
+			}
+		})
+		require.NoError(t, p.Warm(t.Context(), 100))
+		time.Sleep(101 * time.Second)
+		require.Zero(t, p.Stats().Open)
+		require.EqualValues(t, 100, p.Stats().ClosedBy.Lifetime)
+		late := 0
+		for _, a := range ages {
+			require.Greater(t, a, 49*time.Second)
+			if a > 75*time.Second {
+				late++
+			}
+		}
+		require.InDelta(t, 50, late, 30, "spread over the whole range")
+		s.end(p)
+	})
+}
+
+// go-redis#3497: the request's ctx kills the dial, so that with short requests no
+// connection is ever opened.
+func TestRequestCtxDoesNotKillTheDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = 50 * ms
+		p := s.pool()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*ms)
+		defer cancel()
+		begin := time.Now()
+		_, err := p.Acquire(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 10*ms, time.Since(begin))
+		time.Sleep(41 * ms)
+		c, err := p.TryAcquire()
+		require.NoError(t, err, "the dial went on and serves the next")
+		c.Release()
+		require.EqualValues(t, 1, p.Stats().Timeouts)
+		s.end(p)
+	})
+}
+
+// clickhouse-go#1759: an Acquire that is cancelled keeps its slot.
+func TestCancelledAcquireLeaksNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = ms
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		for i := range 100 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%3)*ms/2)
+			if c, err := p.Acquire(ctx); err == nil {
+				c.Release()
+			}
+			cancel()
+		}
+		a, b := acquire(t, p), acquire(t, p)
+		a.Release()
+		b.Release()
+		s.end(p)
+	})
+}
+
+// puddle 2.2.3: what CreateResource opens across a Reset stays in the pool.
+func TestDialThatEndsAfterResetIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialTime = 10 * ms
+		p := s.pool()
+		got := make(chan Conn[*fake], 1)
+		go func() { got <- acquire(t, p) }()
+		time.Sleep(5 * ms)
+		p.Reset()
+		c := <-got
+		require.Equal(t, 2, c.Value().id, "the second dial's")
+		c.Release()
+		require.EqualValues(t, 1, p.Stats().ClosedBy.Reset)
+		s.end(p)
+	})
+}
+
+// puddle 2.2.3: Close leaves those waiting who wait already.
+func TestCloseWakesEveryWaiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		c := acquire(t, p)
+		errs := make(chan error, 50)
+		for range 50 {
+			go func() {
+				_, err := p.Acquire(context.Background())
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			p.Close()
+			close(closed)
+		}()
+		for range 50 {
+			require.ErrorIs(t, <-errs, ErrClosed)
+		}
+		select {
+		case <-closed:
+			t.Fatal("Close did not wait for the loan")
+		default:
+		}
+		c.Release()
+		<-closed
+		s.end(p)
+	})
+}
+
+// puddle, database/sql, go-redis: max 2, a dial takes 100 ms, a connection is
+// returned after 5 ms: they wait for 100 ms.
+func TestReleasedConnServesAnAcquirerThatDials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		a := acquire(t, p)
+		s.set(func() { s.dialTime = 100 * ms })
+		go func() {
+			time.Sleep(5 * ms)
+			a.Release()
+		}()
+		begin := time.Now()
+		b := acquire(t, p)
+		require.Equal(t, 5*ms, time.Since(begin))
+		b.Release()
+		time.Sleep(100 * ms)
+		require.Equal(t, 2, p.Stats().Idle, "the dial's result is not lost")
+		s.end(p)
+	})
+}
+
+// A slot freed before the close has returned lets the server see 5 of 4.
+func TestSlotIsFreeOnlyAfterCloseReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.closeTime = 100 * ms
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		acquire(t, p).Destroy(errDown)
+		require.Equal(t, 1, p.Stats().Closing)
+		begin := time.Now()
+		c := acquire(t, p)
+		require.Equal(t, 100*ms, time.Since(begin))
+		c.Release()
+		s.end(p)
+		require.Equal(t, 1, s.n(&s.peak))
+	})
+}
+
+// database/sql's TestConnectionLeak: a failing use must not leak its connection.
+func TestFailingUseDoesNotLeak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		app := errors.New("no such row")
+		require.ErrorIs(t, p.Do(t.Context(), func(context.Context, *fake) error { return app }), app)
+		require.EqualValues(t, 1, p.Stats().Idle, "an application's error keeps the connection")
+		require.ErrorIs(t, p.Do(t.Context(), func(context.Context, *fake) error { return ErrBadConn }), ErrBadConn)
+		require.PanicsWithValue(t, "boom", func() {
+			_ = p.Do(t.Context(), func(context.Context, *fake) error { panic("boom") })
+		})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = p.Do(t.Context(), func(context.Context, *fake) error { runtime.Goexit(); return nil })
+		}()
+		<-done
+		acquire(t, p).Release()
+		require.EqualValues(t, 3, p.Stats().ClosedBy.Destroy)
+		s.end(p)
+	})
+}
