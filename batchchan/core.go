@@ -229,8 +229,9 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 		c.cutLocked(ByBytes)
 		c.wakeLocked(e)
 	}
-	if len(c.buf) == 0 {
-		c.openLocked(at, e)
+	opens := len(c.buf) == 0
+	if opens {
+		c.bufAt = at
 	}
 	c.buf = append(c.buf, item)
 	if c.cfg.SizeOf != nil {
@@ -244,6 +245,8 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 	case c.cfg.MaxBytes > 0 && c.bufBytes >= c.cfg.MaxBytes:
 		c.cutLocked(ByBytes)
 		c.wakeLocked(e)
+	case opens:
+		c.openedLocked(e)
 	}
 }
 
@@ -251,28 +254,30 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 // must be room.
 func (c *core[T]) addManyLocked(items []T, at time.Duration, e *effects[T]) {
 	for len(items) > 0 {
-		if len(c.buf) == 0 {
-			c.openLocked(at, e)
+		opens := len(c.buf) == 0
+		if opens || at < c.bufAt {
+			c.bufAt = at
 		}
-		c.bufAt = min(c.bufAt, at)
 		n := min(len(items), c.maxBatch-len(c.buf))
 		c.buf = append(c.buf, items[:n]...)
 		items = items[n:]
-		if len(c.buf) >= c.maxBatch {
+		switch {
+		case len(c.buf) >= c.maxBatch:
 			c.cutLocked(BySize)
 			c.wakeLocked(e)
+		case opens:
+			c.openedLocked(e)
 		}
 	}
 }
 
-// openLocked starts a batch whose first item came at the given time.
-func (c *core[T]) openLocked(at time.Duration, e *effects[T]) {
-	c.bufAt = at
+// openedLocked follows the first item of a batch that is not due by size.
+func (c *core[T]) openedLocked(e *effects[T]) {
 	switch {
 	case c.cfg.Linger == 0 || c.closing:
 		c.wakeLocked(e)
 	case c.cfg.Linger > 0:
-		c.expectLocked(at, e)
+		c.expectLocked(e)
 	}
 }
 

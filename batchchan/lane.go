@@ -69,7 +69,7 @@ func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
 	l.mu.unlock()
 	c.roomLocked()
 	if c.cfg.Linger > 0 {
-		c.expectLocked(l.at, e)
+		c.expectLocked(e)
 	}
 	return true
 }

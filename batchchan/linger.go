@@ -22,9 +22,9 @@ func (c *core[T]) firstLocked() (time.Duration, bool) {
 	return 0, false
 }
 
-// expectLocked sees to it that somebody looks when what came at the given time
-// has reached the age Linger.
-func (c *core[T]) expectLocked(at time.Duration, e *effects[T]) {
+// expectLocked sees to it that somebody looks when what is open has reached the
+// age Linger.
+func (c *core[T]) expectLocked(e *effects[T]) {
 	if c.cfg.PreciseLinger && !c.fakeClock && c.cfg.Linger <= preciseWindow {
 		if !c.spinning {
 			c.wakeLocked(e)

@@ -180,8 +180,8 @@ func (c *core[T]) spinLocked(now *time.Duration, e *effects[T]) bool {
 	c.spinning = false
 	c.fakeClock = c.fakeClock || stuck > spinStuck
 	if c.poke { // this taker goes off with another batch: somebody must look
-		if first, ok := c.firstLocked(); ok {
-			c.expectLocked(first, e)
+		if _, ok := c.firstLocked(); ok {
+			c.expectLocked(e)
 		}
 	}
 	return true
