@@ -112,9 +112,6 @@ func (c *Chan[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
 			c.side.receivers.wake()
 		}
 		if n += k; n == len(items) {
-			if n == 0 && r == closed {
-				return 0, ErrClosed
-			}
 			return n, nil
 		}
 		if r == closed {
