@@ -30,6 +30,7 @@ type ring[T any] struct {
 	head     atomic.Uint64
 	_        [stats.Line - 8]byte
 	slots    []slot[T]
+	ats      []time.Duration // when the items of sampled tickets came; owned like their slots
 	capacity int
 	lap      uint64 // distance between tickets of one slot: a power of two above capacity
 	sample   uint64 // tickets with these bits 0 are timed and counted for the high-water mark
@@ -41,7 +42,6 @@ type ring[T any] struct {
 type slot[T any] struct {
 	stamp atomic.Uint64
 	item  T
-	at    time.Duration // of a sampled ticket
 }
 
 const closedBit = 1 << 63
@@ -67,6 +67,7 @@ func (r *ring[T]) init(capacity int) {
 		r.sample = 127
 	}
 	r.slots = make([]slot[T], capacity)
+	r.ats = make([]time.Duration, capacity/64+1)
 	for i := range r.slots {
 		r.slots[i].stamp.Store(uint64(i))
 	}
@@ -115,7 +116,7 @@ func (r *ring[T]) send(item T) outcome {
 			if r.tail.CompareAndSwap(t, r.after(t)) {
 				s.item = item
 				if t&r.sample == 0 {
-					r.sent(s, t)
+					r.sent(t)
 				}
 				s.stamp.Store(t + 1)
 				return done
@@ -162,14 +163,14 @@ func (r *ring[T]) take(s *slot[T], h uint64, item *T) {
 	var zero T
 	s.item = zero
 	if h&r.sample == 0 {
-		r.wait.Record(time.Since(r.base) - s.at)
+		r.wait.Record(time.Since(r.base) - r.ats[h&(r.lap-1)/64])
 	}
 	s.stamp.Store(h + r.lap)
 }
 
 // sent does what a sampled ticket is for.
-func (r *ring[T]) sent(s *slot[T], t uint64) {
-	s.at = time.Since(r.base)
+func (r *ring[T]) sent(t uint64) {
+	r.ats[t&(r.lap-1)/64] = time.Since(r.base)
 	r.noteHigh(int64(r.count(t)+1) - int64(r.count(r.head.Load())))
 }
 
@@ -209,7 +210,7 @@ func (r *ring[T]) sendMany(items []T) (int, outcome) {
 			}
 			s.item = item
 			if t&r.sample == 0 {
-				r.sent(s, t)
+				r.sent(t)
 			}
 			s.stamp.Store(t + 1)
 			t = r.after(t)

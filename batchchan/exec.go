@@ -32,43 +32,46 @@ func (x *executor[T]) inside(ctx context.Context) bool { return ctx.Value(inside
 // execute runs the processor on b until it succeeds or fails for good, and
 // records in b what became of it. It returns with no panic whatever the user's
 // functions do; runtime.Goexit it cannot stop, only book.
-func (x *executor[T]) execute(b *batch[T], fn func(ctx context.Context, b *batch[T]) error) {
+func (x *executor[T]) execute(b *batch[T], fn func(context.Context, *batch[T]) error) {
 	b.failed = true
-	returned := false
-	defer func() {
-		if !returned { // Goexit: the goroutine is ending
-			x.report(ErrGoexit, b)
-		}
-	}()
-	for attempt := 1; ; attempt++ {
-		err := x.attempt(b, fn)
-		if err == nil {
-			b.failed = false
-			break
-		}
+	err := x.attempt(b, fn)
+	for attempt := 1; err != nil; attempt++ {
 		if !x.retry(attempt, err) {
 			x.report(err, b)
-			break
+			return
 		}
 		b.retries++
+		err = x.attempt(b, fn)
 	}
-	returned = true
+	b.failed = false
 }
 
 // attempt calls the processor once.
 func (x *executor[T]) attempt(b *batch[T], fn func(context.Context, *batch[T]) error) (err error) {
-	ctx := x.ctx
-	if x.cfg.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, x.cfg.Timeout)
-		defer cancel()
-	}
+	returned := false
 	defer func() {
+		if returned {
+			return
+		}
 		if r := recover(); r != nil {
 			b.panics++
 			err = &PanicError{Value: r, Stack: debug.Stack()}
+			return
 		}
+		x.report(ErrGoexit, b) // the goroutine is ending
 	}()
+	if x.cfg.Timeout > 0 {
+		err = x.attemptTimed(b, fn)
+	} else {
+		err = fn(x.ctx, b)
+	}
+	returned = true
+	return err
+}
+
+func (x *executor[T]) attemptTimed(b *batch[T], fn func(context.Context, *batch[T]) error) error {
+	ctx, cancel := context.WithTimeout(x.ctx, x.cfg.Timeout)
+	defer cancel()
 	return fn(ctx, b)
 }
 
