@@ -18,16 +18,14 @@ type executor[T any] struct {
 	hookPanics atomic.Uint64
 }
 
-// insideKey marks the contexts of an instance's own processor.
-type insideKey struct{ instance any }
-
 func (x *executor[T]) init(cfg Config[T]) {
 	x.cfg = cfg
-	x.ctx, x.cancel = context.WithCancel(context.WithValue(context.Background(), insideKey{x}, true))
+	x.ctx, x.cancel = context.WithCancel(context.WithValue(context.Background(), x, true))
 }
 
-// inside says whether ctx is, or comes from, the processor's.
-func (x *executor[T]) inside(ctx context.Context) bool { return ctx.Value(insideKey{x}) != nil }
+// inside says whether ctx is, or comes from, the processor's: x itself is the
+// key that marks it.
+func (x *executor[T]) inside(ctx context.Context) bool { return ctx.Value(x) != nil }
 
 // execute runs the processor on b until it succeeds or fails for good, and
 // records in b what became of it. It returns with no panic whatever the user's
