@@ -1,0 +1,175 @@
+package batchchan
+
+import (
+	"context"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/rt"
+)
+
+// Batcher collects items and gives them to a function in batches.
+//
+// Every item whose send returned nil reaches the function exactly once, unless
+// the overflow policy drops it (then OnDrop has it) or Shutdown hands it back.
+// Every other send returned an error and its item went nowhere.
+//
+// With one worker and no Shards, items are processed in the order in which they
+// were accepted, so a goroutine's items keep their order. What a sender did
+// before its send happens before the function's call with the item.
+//
+// All methods are safe for concurrent use. The function must not call Close, and
+// must not wait in Send, Flush or Shutdown for itself: given the function's ctx,
+// Flush and Shutdown return ErrInProcessor, and a Send that finds no room returns
+// ErrFull.
+type Batcher[T any] struct {
+	c      *core[T]
+	shards []*lane[T] // a power of two; nil: one place
+	_      noCopy
+}
+
+// noCopy makes go vet report copies of what holds it.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
+
+// New returns a Batcher that processes batches with fn. It returns an error that
+// names the first bad field of cfg. No goroutine runs before the first item is
+// sent. Call Close or Shutdown when done with it.
+func New[T any](cfg Config[T], fn Func[T]) (*Batcher[T], error) {
+	if fn == nil {
+		return nil, errNoProcessor
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	call := func(ctx context.Context, b *batch[T]) error { return fn(ctx, b.items[b.off:]) }
+	var c *core[T]
+	c = newCore(cfg, func(b *batch[T]) { c.execute(b, call) })
+	return newBatcher(c), nil
+}
+
+func newBatcher[T any](c *core[T]) *Batcher[T] {
+	b := &Batcher[T]{c: c}
+	if c.cfg.Shards > 1 && c.chunk > 0 {
+		n := 1
+		for n < c.cfg.Shards && n < 256 {
+			n *= 2
+		}
+		for range n {
+			b.shards = append(b.shards, c.newLane())
+		}
+	}
+	return b
+}
+
+// Send hands item over. nil means that it was accepted; after an error it was
+// not, and never will be. If there is no room, Send does what Config.Overflow
+// says; with Block it waits for room, first come, first served.
+//
+// When ctx is done, before or while it waits, Send returns ctx.Err(). When
+// Close or Shutdown has begun, or begins while it waits, it returns ErrClosed.
+func (b *Batcher[T]) Send(ctx context.Context, item T) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c := b.c
+	if b.shards != nil {
+		return b.sendShard(ctx, item)
+	}
+	c.mu.lock()
+	if n := len(c.buf); n != 0 && n < c.room {
+		c.buf = append(c.buf, item)
+		c.mu.unlock()
+		return nil
+	}
+	if c.cfg.SizeOf == nil {
+		return c.sendSlow(ctx, item, 0, forever)
+	}
+	c.mu.unlock()
+	return c.send(ctx, item, forever)
+}
+
+func (b *Batcher[T]) sendShard(ctx context.Context, item T) error {
+	return b.c.sendLane(ctx, b.shards[rt.Stripe()&(len(b.shards)-1)], item)
+}
+
+// sendLane sends through l.
+func (c *core[T]) sendLane(ctx context.Context, l *lane[T], item T) error {
+	l.mu.lock()
+	if len(l.buf) < l.quota {
+		l.buf = append(l.buf, item)
+		l.mu.unlock()
+		return nil
+	}
+	l.mu.unlock()
+	var e effects[T]
+	c.mu.lock()
+	if l.closed {
+		return c.rejectLocked(ErrClosed, &e)
+	}
+	if c.cfg.SizeOf != nil {
+		c.unlock(&e)
+		return c.send(ctx, item, forever)
+	}
+	if c.laneSlow(l, item, &e) {
+		c.unlock(&e)
+		return nil
+	}
+	return c.sendSlowWith(ctx, item, 0, forever, &e)
+}
+
+// TrySend is Send without waiting: where Send would wait, and where the policy
+// is CallerRuns and there is no room, it returns ErrFull.
+func (b *Batcher[T]) TrySend(item T) error {
+	return b.c.send(context.Background(), item, noWait)
+}
+
+// SendTimeout is Send that waits for at most d and then returns ErrTimeout. A d
+// that is not positive makes it TrySend.
+func (b *Batcher[T]) SendTimeout(item T, d time.Duration) error {
+	if d <= 0 {
+		d = noWait
+	}
+	return b.c.send(context.Background(), item, d)
+}
+
+// SendMany sends items in order, in as few steps as possible and next to each
+// other where there is room. It returns how many were accepted, the first n, and
+// an error if that is not all of them: what Send of the next one returned. The
+// slice is not kept.
+func (b *Batcher[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
+	return b.c.sendMany(ctx, items, forever)
+}
+
+// Flush makes everything accepted so far due and waits until it was processed,
+// with its retries; what is sent meanwhile is not waited for. It returns ctx.Err()
+// when ctx is done first, and ErrClosed if Shutdown handed items back. Any number
+// of goroutines may flush at once: they share one wait.
+func (b *Batcher[T]) Flush(ctx context.Context) error { return b.c.flush(ctx) }
+
+// Close refuses new items, waits until everything accepted was processed, and
+// ends all goroutines. Senders that wait get ErrClosed. It returns nil, and may
+// be called again and at the same time. Use Shutdown to bound the wait.
+func (b *Batcher[T]) Close() error {
+	b.c.beginClose()
+	<-b.c.done
+	return nil
+}
+
+// Shutdown is Close until ctx is done. If it is done first, Shutdown cancels the
+// context of the function's running calls, takes back what never reached the
+// function, oldest first, and returns it with an error that says how much was
+// left undone and wraps ctx's cause. It does not wait for the running calls
+// then; Done tells when they have returned. Of several calls one gets the items.
+func (b *Batcher[T]) Shutdown(ctx context.Context) (undelivered []T, err error) {
+	return b.c.shutdown(ctx)
+}
+
+// Done returns a channel that is closed when the Batcher was closed, nothing is
+// left to process and the last call of the function has returned.
+func (b *Batcher[T]) Done() <-chan struct{} { return b.c.done }
+
+// Stats returns a consistent snapshot. It takes the senders' lock for some tens
+// of nanoseconds; the counting itself costs senders nothing.
+func (b *Batcher[T]) Stats() Stats { return b.c.stats() }

@@ -1,0 +1,179 @@
+package batchchan
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Func processes one batch. items is valid until Func returns and must not be
+// kept (see Config.DetachBatches); afterwards it is cleared and used again. An
+// error or a panic makes the batch fail, see Config.Retry and Config.OnError.
+//
+// ctx ends when Config.Timeout passes or when [Batcher.Shutdown] gives up.
+type Func[T any] func(ctx context.Context, items []T) error
+
+// Config configures a [Batcher], a [Queue], a [Pipe], a [Caller] or a [Keyed].
+// The zero value works: natural batching in batches of at most 100.
+type Config[T any] struct {
+	// Name tells instances apart: it is in Stats and, as the label "batchchan",
+	// in goroutine and CPU profiles.
+	Name string
+
+	// MaxBatch is the largest number of items in a batch; reaching it cuts the
+	// batch. Default 100. A MaxPending below it bounds batches too.
+	MaxBatch int
+
+	// MaxBytes is the largest sum of SizeOf over a batch, never exceeded: an
+	// item that does not fit goes into the next batch, and one that is larger by
+	// itself is refused with ErrTooLarge. 0 means no limit. Needs SizeOf.
+	MaxBytes int
+
+	// SizeOf returns an item's size in bytes. It is called once per send, by the
+	// sender; a negative result counts as 0.
+	SizeOf func(T) int
+
+	// Linger is the age that the first item of a batch may reach before the
+	// batch is cut. It is counted from the first item, not from the last flush
+	// and not from the last item. 0 means natural batching: a batch is cut when
+	// a worker is free for it, so a lone item never waits and load makes batches
+	// larger. Negative means that age never cuts a batch.
+	Linger time.Duration
+
+	// PreciseLinger keeps a Linger to within tens of microseconds where timers
+	// of the operating system are late by 0.1 to 1 ms: an idle worker yields in
+	// a loop for at most the last 2 ms. It costs up to one core while a batch is
+	// waiting. It has no effect in a Keyed.
+	PreciseLinger bool
+
+	// MaxPending bounds the items that were accepted and not yet given to the
+	// processor. (Those in the processor, at most Workers*MaxBatch, are not in
+	// it.) Default 4096, or 8*MaxBatch if that is more.
+	MaxPending int
+
+	// MaxPendingBytes bounds the sum of SizeOf over the same items. 0 means no
+	// limit. Needs SizeOf.
+	MaxPendingBytes int
+
+	// Overflow says what a send does when one of these bounds is reached.
+	Overflow Overflow
+
+	// Workers is how many batches may be in the processor at the same time.
+	// Default 1, which also makes processing first in, first out. A Queue
+	// ignores it: whoever calls Recv gets a batch.
+	Workers int
+
+	// Shards above 1 lets Send collect items in that many places, so that
+	// senders on many cores do not meet on one lock. Order is then lost, and a
+	// shard's items count towards the size trigger only in lots of up to 64.
+	// 0 and 1 mean one place, in order. Without effect where SizeOf is used.
+	Shards int
+
+	// DetachBatches gives the slices to the processor for good: it may keep
+	// them, and every batch costs an allocation.
+	DetachBatches bool
+
+	// Timeout bounds each call of the processor, through its ctx. 0 means no
+	// limit.
+	Timeout time.Duration
+
+	// Retry says how failed batches are tried again.
+	Retry Retry
+
+	// OnError is called with a batch that failed for good. The slice is valid
+	// until it returns (or for good, see DetachBatches). It runs in the worker.
+	OnError func(err error, items []T)
+
+	// OnDrop is called with every item that the overflow policy drops, by the
+	// sender that met the full buffer.
+	OnDrop func(item T, reason DropReason)
+}
+
+// Retry describes how a failed batch is tried again: after Backoff, then twice
+// that, and so on up to MaxBackoff, each time shortened at random by up to half
+// (so that many clients do not come back at the same moment). The worker waits
+// meanwhile. Shutdown ends the wait when it gives up; the batch then fails.
+type Retry struct {
+	// MaxAttempts bounds the calls of the processor for one batch. 0 and 1 mean
+	// that a failed batch is not tried again.
+	MaxAttempts int
+	// Backoff is the wait before the second attempt. Default 100 ms.
+	Backoff time.Duration
+	// MaxBackoff bounds the wait. Default 30 s.
+	MaxBackoff time.Duration
+	// NoJitter waits for exactly the computed time.
+	NoJitter bool
+	// Retryable says whether an error is worth another attempt. nil means all
+	// errors but panics.
+	Retryable func(error) bool
+}
+
+// check fills in the defaults and returns an error that names the first bad
+// field.
+func (cfg *Config[T]) check() error {
+	type limit struct {
+		name string
+		n    int
+	}
+	for _, l := range []limit{
+		{"MaxBatch", cfg.MaxBatch},
+		{"MaxBytes", cfg.MaxBytes},
+		{"MaxPending", cfg.MaxPending},
+		{"MaxPendingBytes", cfg.MaxPendingBytes},
+		{"Workers", cfg.Workers},
+		{"Shards", cfg.Shards},
+		{"Retry.MaxAttempts", cfg.Retry.MaxAttempts},
+	} {
+		if l.n < 0 {
+			return fmt.Errorf("batchchan: %s %d is negative", l.name, l.n)
+		}
+	}
+	type duration struct {
+		name string
+		d    time.Duration
+	}
+	for _, d := range []duration{
+		{"Timeout", cfg.Timeout},
+		{"Retry.Backoff", cfg.Retry.Backoff},
+		{"Retry.MaxBackoff", cfg.Retry.MaxBackoff},
+	} {
+		if d.d < 0 {
+			return fmt.Errorf("batchchan: %s %v is negative", d.name, d.d)
+		}
+	}
+	if cfg.SizeOf == nil && cfg.MaxBytes > 0 {
+		return fmt.Errorf("batchchan: MaxBytes %d needs SizeOf", cfg.MaxBytes)
+	}
+	if cfg.SizeOf == nil && cfg.MaxPendingBytes > 0 {
+		return fmt.Errorf("batchchan: MaxPendingBytes %d needs SizeOf", cfg.MaxPendingBytes)
+	}
+	if cfg.Overflow > CallerRuns {
+		return fmt.Errorf("batchchan: Overflow %d is unknown", cfg.Overflow)
+	}
+	if cfg.PreciseLinger && cfg.Linger <= 0 {
+		return fmt.Errorf("batchchan: PreciseLinger needs a positive Linger, not %v", cfg.Linger)
+	}
+	if cfg.MaxBatch == 0 {
+		cfg.MaxBatch = 100
+	}
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = max(4096, min(cfg.MaxBatch, 1<<24)*8)
+	}
+	// A buffer that is full must be a batch that is full, or it would never be
+	// cut (franz-go#726).
+	cfg.MaxBatch = min(cfg.MaxBatch, cfg.MaxPending)
+	if cfg.MaxBytes > 0 && cfg.MaxPendingBytes > 0 {
+		cfg.MaxBytes = min(cfg.MaxBytes, cfg.MaxPendingBytes)
+	}
+	if cfg.MaxBytes == 0 && cfg.MaxPendingBytes == 0 {
+		cfg.SizeOf = nil
+	}
+	cfg.Workers = max(cfg.Workers, 1)
+	if cfg.Retry.Backoff == 0 {
+		cfg.Retry.Backoff = 100 * time.Millisecond
+	}
+	if cfg.Retry.MaxBackoff == 0 {
+		cfg.Retry.MaxBackoff = 30 * time.Second
+	}
+	return nil
+}

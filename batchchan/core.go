@@ -1,0 +1,382 @@
+package batchchan
+
+import (
+	"sync"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// core is the buffer behind Batcher, Queue, Pipe and Caller: senders append to
+// buf; a full buf is cut, that is, swapped whole for an empty one and put on the
+// list of ready batches; takers (workers or Recv callers) take batches.
+//
+// A buf that is not full is cut only by a taker, at the moment it takes it, so
+// a batch that is due while everyone is busy goes on filling up and the ready
+// list holds full batches alone.
+//
+// Invariants, whenever mu is free:
+//   - pending + reserved <= maxPending, pendingBytes <= maxPendingBytes
+//   - len(buf) < maxBatch, bufBytes < maxBytes
+//   - accepted = delivered + dropped + undelivered + pending
+//   - if something is due and a taker is idle, a wake-up is on its way
+//   - if senders wait, there is no room for the first of them
+type core[T any] struct {
+	// Set by newCore, then only read.
+	executor[T]
+	maxBatch int
+	chunk    int             // items that a lane may collect; 0: lanes are off
+	process  func(*batch[T]) // nil for the pull side
+	base     time.Time       // what now() counts from
+	done     chan struct{}   // closed when nothing is left and nobody works
+	age      stats.Histogram // of the first item when its batch is taken
+	proc     stats.Histogram // of a batch in the processor
+	freeWait sync.Pool       // *waiter[T]; per instance, see the package's rule on channels
+
+	_ stats.Pad
+
+	// What Send touches, on one line.
+	mu   spinLock
+	buf  []T // the open batch
+	room int // an append to a non-empty buf is plain while len(buf) < room
+
+	// All below is guarded by mu, too.
+	closing     bool
+	pressed     bool // the open batch is due: a send found no room
+	manual      bool // the open batch is due: Flush
+	finished    bool // done is closed
+	armed       bool // timer runs
+	spinning    bool // a taker yields towards the open batch's deadline
+	fakeClock   bool // yielding does not advance the clock (testing/synctest)
+	bufBytes    int
+	bufSizes    []int         // of the items in buf, where SizeOf is used
+	bufAt       time.Duration // when the open batch's first item came
+	bufSeq      uint64        // the open batch's number
+	ready       list[T]       // cut, not yet taken
+	readyItems  int
+	readyBytes  int
+	reserved    int // room given to active lanes
+	lanes       []*lane[T]
+	lanesAt     time.Duration // no active lane's first item is older
+	waiters     waitList[T]   // blocked senders, first come first
+	idle        []*taker      // parked takers, last come first: it is still in the cache
+	workers     int           // worker goroutines and senders that run a batch
+	inFlight    int           // batches taken and not completed
+	inFlightN   int           // their items
+	outstanding int           // batches cut and not completed
+	flushes     []*flushWait  // unfinished barriers, by target
+	free        []*batch[T]   // empty batches
+	timer       *time.Timer
+	poke        bool
+
+	n counts
+}
+
+// counts are the plain counters under core.mu.
+type counts struct {
+	cut         uint64 // items in all batches cut so far
+	direct      uint64 // items accepted and dropped without having been in buf
+	delivered   uint64
+	succeeded   uint64
+	failed      uint64
+	retried     uint64
+	panics      uint64
+	rejected    uint64
+	droppedNew  uint64
+	droppedOld  uint64
+	undelivered uint64
+	blocked     uint64
+	blockedTime time.Duration
+	batches     uint64
+	reasons     [numReasons]uint64
+	highWater   int
+}
+
+// batch is one batch on its way, or in the free list.
+type batch[T any] struct {
+	next    *batch[T]
+	items   []T
+	sizes   []int  // of the items, where SizeOf is used
+	ticket  uint64 // of the taking: dense
+	off     int    // items[:off] were dropped by DropOldest
+	n       int    // items delivered
+	bytes   int
+	seq     uint64
+	reason  Reason
+	firstAt time.Duration
+	startAt time.Duration
+
+	// What became of it, for completeLocked.
+	failed  bool
+	retries int
+	panics  int
+}
+
+// list is a FIFO of batches: a linked list, because a ring of fixed size would
+// have to be sized for batches of one item.
+type list[T any] struct{ head, tail *batch[T] }
+
+func (l *list[T]) push(b *batch[T]) {
+	if l.tail == nil {
+		l.head = b
+	} else {
+		l.tail.next = b
+	}
+	l.tail = b
+}
+
+func (l *list[T]) pop() *batch[T] {
+	b := l.head
+	if l.head = b.next; l.head == nil {
+		l.tail = nil
+	}
+	b.next = nil
+	return b
+}
+
+// taker is a parked worker or Recv caller.
+type taker struct {
+	ch   chan struct{} // capacity 1
+	next *taker        // in effects
+}
+
+// effects are what a section under mu leaves to be done after unlock: wake-ups,
+// which are long, and calls of user functions, which are forbidden there.
+type effects[T any] struct {
+	takers  *taker
+	waiters *waiter[T]
+	flushes *flushWait
+	spawn   int
+	end     bool // nothing is left: close done
+}
+
+func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
+	c := &core[T]{
+		maxBatch: cfg.MaxBatch,
+		process:  process,
+		base:     time.Now(),
+		done:     make(chan struct{}),
+		bufSeq:   1,
+	}
+	c.freeWait.New = func() any { return &waiter[T]{ch: make(chan struct{}, 1)} }
+	c.executor.init(cfg)
+	if cfg.SizeOf == nil && min(cfg.MaxBatch, laneItems) > 1 {
+		c.chunk = min(cfg.MaxBatch, laneItems)
+	}
+	c.mu.init(true)
+	c.buf = c.newItems()
+	return c
+}
+
+// now returns the instance's monotonic clock.
+func (c *core[T]) now() time.Duration { return time.Since(c.base) }
+
+func (c *core[T]) newItems() []T { return make([]T, 0, min(c.maxBatch, 1024)) }
+
+// unlock releases mu and does what the section left to do.
+func (c *core[T]) unlock(e *effects[T]) {
+	c.mu.unlock()
+	if e.takers != nil || e.waiters != nil || e.flushes != nil || e.spawn != 0 || e.end {
+		c.after(e)
+	}
+}
+
+func (c *core[T]) after(e *effects[T]) {
+	for ; e.spawn > 0; e.spawn-- {
+		go c.work()
+	}
+	for t := e.takers; t != nil; {
+		next := t.next // t may park again as soon as it is woken
+		t.next = nil
+		t.ch <- struct{}{}
+		t = next
+	}
+	for w := e.waiters; w != nil; {
+		next := w.next
+		w.next = nil
+		w.ch <- struct{}{}
+		w = next
+	}
+	for f := e.flushes; f != nil; f = f.next {
+		close(f.done)
+	}
+	if e.end {
+		c.cancel()
+		close(c.done)
+	}
+	*e = effects[T]{}
+}
+
+// pendingLocked returns the accepted items that wait, without those in lanes.
+func (c *core[T]) pendingLocked() int { return c.readyItems + len(c.buf) }
+
+func (c *core[T]) fitsLocked(n, size int) bool {
+	return c.pendingLocked()+c.reserved+n <= c.cfg.MaxPending &&
+		(c.cfg.MaxPendingBytes == 0 || c.readyBytes+c.bufBytes+size <= c.cfg.MaxPendingBytes)
+}
+
+// roomLocked recomputes room. It must follow every change of what it reads.
+func (c *core[T]) roomLocked() {
+	c.room = 0
+	if !c.closing && c.cfg.SizeOf == nil && c.waiters.head == nil {
+		c.room = min(c.maxBatch-1, c.cfg.MaxPending-c.reserved-c.readyItems)
+	}
+}
+
+// addLocked appends one item, for which there must be room.
+func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
+	if c.cfg.MaxBytes > 0 && c.bufBytes+size > c.cfg.MaxBytes && len(c.buf) > 0 {
+		c.cutLocked(ByBytes)
+		c.wakeLocked(e)
+	}
+	opens := len(c.buf) == 0
+	if opens {
+		c.bufAt = at
+	}
+	c.buf = append(c.buf, item)
+	if c.cfg.SizeOf != nil {
+		c.bufBytes += size
+		c.bufSizes = append(c.bufSizes, size)
+	}
+	switch {
+	case len(c.buf) >= c.maxBatch:
+		c.cutLocked(BySize)
+		c.wakeLocked(e)
+	case c.cfg.MaxBytes > 0 && c.bufBytes >= c.cfg.MaxBytes:
+		c.cutLocked(ByBytes)
+		c.wakeLocked(e)
+	case opens:
+		c.openedLocked(e)
+	}
+}
+
+// addManyLocked appends items that came at the same time and for which there
+// must be room.
+func (c *core[T]) addManyLocked(items []T, at time.Duration, e *effects[T]) {
+	for len(items) > 0 {
+		opens := len(c.buf) == 0
+		if opens || at < c.bufAt {
+			c.bufAt = at
+		}
+		n := min(len(items), c.maxBatch-len(c.buf))
+		c.buf = append(c.buf, items[:n]...)
+		items = items[n:]
+		switch {
+		case len(c.buf) >= c.maxBatch:
+			c.cutLocked(BySize)
+			c.wakeLocked(e)
+		case opens:
+			c.openedLocked(e)
+		}
+	}
+}
+
+// openedLocked follows the first item of a batch that is not due by size.
+func (c *core[T]) openedLocked(e *effects[T]) {
+	switch {
+	case c.cfg.Linger == 0 || c.closing:
+		c.wakeLocked(e)
+	case c.cfg.Linger > 0:
+		c.expectLocked(e)
+	}
+}
+
+// cutLocked turns the open batch, which must not be empty, into a ready one.
+func (c *core[T]) cutLocked(why Reason) {
+	var b *batch[T]
+	if n := len(c.free); n > 0 {
+		b = c.free[n-1]
+		c.free[n-1] = nil
+		c.free = c.free[:n-1]
+	} else {
+		b = &batch[T]{items: c.newItems()}
+	}
+	b.items, c.buf = c.buf, b.items
+	b.sizes, c.bufSizes = c.bufSizes, b.sizes
+	b.bytes, c.bufBytes = c.bufBytes, 0
+	b.seq, b.reason, b.firstAt = c.bufSeq, why, c.bufAt
+	c.bufSeq++
+	c.outstanding++
+	c.n.cut += uint64(len(b.items))
+	c.n.reasons[why]++
+	c.readyItems += len(b.items)
+	c.readyBytes += b.bytes
+	c.pressed, c.manual = false, false
+	c.ready.push(b)
+	c.roomLocked()
+}
+
+// dueLocked says whether, and why, a taker may cut the open batch now.
+func (c *core[T]) dueLocked(now time.Duration) (Reason, bool) {
+	switch {
+	case len(c.buf) == 0:
+	case c.closing:
+		return ByClose, true
+	case c.manual:
+		return ByManual, true
+	case c.pressed || c.waiters.head != nil:
+		return ByBytes, true
+	case c.cfg.Linger == 0:
+		return ByIdle, true
+	case c.cfg.Linger > 0 && now-c.bufAt >= c.cfg.Linger:
+		return ByLinger, true
+	}
+	return 0, false
+}
+
+// takeLocked returns the next batch, or nil if none is due.
+func (c *core[T]) takeLocked(now time.Duration, e *effects[T]) *batch[T] {
+	if c.ready.head == nil {
+		if len(c.lanes) > 0 {
+			c.collectDueLocked(now, e)
+		}
+		if c.ready.head == nil {
+			why, due := c.dueLocked(now)
+			if !due {
+				return nil
+			}
+			c.cutLocked(why)
+		}
+	}
+	c.noteHighWaterLocked()
+	b := c.ready.pop()
+	n := len(b.items) - b.off
+	b.n = n
+	b.ticket = c.n.batches
+	c.readyItems -= n
+	c.readyBytes -= b.bytes
+	c.inFlight++
+	c.inFlightN += n
+	c.n.delivered += uint64(n)
+	c.n.batches++
+	c.admitLocked(e)
+	c.roomLocked()
+	return b
+}
+
+func (c *core[T]) noteHighWaterLocked() {
+	c.n.highWater = max(c.n.highWater, c.pendingLocked())
+}
+
+// completeLocked books a batch that was processed and makes it free.
+func (c *core[T]) completeLocked(b *batch[T], e *effects[T]) {
+	n := b.n
+	c.inFlight--
+	c.inFlightN -= n
+	if b.failed {
+		c.n.failed += uint64(n)
+	} else {
+		c.n.succeeded += uint64(n)
+	}
+	c.n.retried += uint64(b.retries)
+	c.n.panics += uint64(b.panics)
+	c.retireLocked(b, e)
+}
+
+// retireLocked ends a batch's life; its items must have been cleared.
+func (c *core[T]) retireLocked(b *batch[T], e *effects[T]) {
+	c.outstanding--
+	c.passLocked(b.seq, e)
+	*b = batch[T]{items: b.items[:0], sizes: b.sizes[:0]}
+	c.free = append(c.free, b)
+}

@@ -1,0 +1,61 @@
+package batchchan
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors that operations return, to be matched with [errors.Is].
+var (
+	// ErrClosed is returned for what is sent after Close or Shutdown began (and
+	// to a sender that waited for room then), and by receivers once everything
+	// accepted was received.
+	ErrClosed = errors.New("batchchan: closed")
+
+	// ErrFull is returned when there is no room and the operation or the
+	// overflow policy forbids waiting.
+	ErrFull = errors.New("batchchan: full")
+
+	// ErrEmpty is returned by a receive that must not wait and finds nothing.
+	ErrEmpty = errors.New("batchchan: empty")
+
+	// ErrTimeout is returned when the time given to a Timeout operation passed.
+	ErrTimeout = errors.New("batchchan: timeout")
+
+	// ErrTooLarge is returned for an item whose size alone exceeds MaxBytes or
+	// MaxPendingBytes: it could never be delivered within the caps.
+	ErrTooLarge = errors.New("batchchan: item larger than the byte limit")
+
+	// ErrDropped is what [Caller.Do] returns when the overflow policy dropped
+	// its request.
+	ErrDropped = errors.New("batchchan: dropped by the overflow policy")
+
+	// ErrInProcessor is returned by Flush and Shutdown when they are called with
+	// the context of the very processor that they would have to wait for.
+	ErrInProcessor = errors.New("batchchan: called from within the processor, would wait for itself")
+
+	// ErrGoexit is the error of a batch whose processor called runtime.Goexit
+	// (as t.FailNow does) instead of returning.
+	ErrGoexit = errors.New("batchchan: processor called runtime.Goexit")
+
+	errNoProcessor = errors.New("batchchan: the processor function is nil")
+)
+
+// PanicError is the error of a batch whose processor panicked. It goes where
+// the batch's error goes: to OnError, and to every caller of [Caller.Do] that
+// was in the batch.
+type PanicError struct {
+	Value any    // what was passed to panic
+	Stack []byte // the stack of the panicking goroutine
+}
+
+// Error returns the panic's value and stack.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("batchchan: processor panicked: %v\n\n%s", e.Value, e.Stack)
+}
+
+// Unwrap returns the panic's value if it is an error, and nil otherwise.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

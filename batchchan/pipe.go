@@ -1,0 +1,166 @@
+package batchchan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// PipeFunc processes one batch and appends its results, any number of them, to
+// out, which it returns. in is valid until it returns. After an error (and the
+// retries) a batch has no results; OnError has its items.
+type PipeFunc[In, Out any] func(ctx context.Context, in []In, out []Out) ([]Out, error)
+
+// PipeConfig configures a [Pipe].
+type PipeConfig[In any] struct {
+	Config[In]
+
+	// Ordered delivers results in the order in which the batches were cut, also
+	// with several Workers: a fast batch then waits for a slow one before it.
+	Ordered bool
+
+	// MaxResults is how many batches of results may wait to be received; then
+	// workers wait, and so, in the end, do senders. Default 2*Workers. After
+	// Close it does not hold.
+	MaxResults int
+}
+
+// Pipe is a [Batcher] whose function has results, which are received at the
+// other end: a stage of a pipeline. Slow receivers slow down senders.
+//
+// All methods are safe for concurrent use.
+type Pipe[In, Out any] struct {
+	c   *core[In]
+	out outQueue[Out]
+	fn  PipeFunc[In, Out]
+	_   noCopy
+}
+
+// NewPipe returns a Pipe that processes batches with fn. Shards is ignored. It
+// returns an error that names the first bad field of cfg.
+func NewPipe[In, Out any](cfg PipeConfig[In], fn PipeFunc[In, Out]) (*Pipe[In, Out], error) {
+	if fn == nil {
+		return nil, errNoProcessor
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.MaxResults < 0 {
+		return nil, fmt.Errorf("batchchan: MaxResults %d is negative", cfg.MaxResults)
+	}
+	if cfg.MaxResults == 0 {
+		cfg.MaxResults = 2 * cfg.Workers
+	}
+	p := &Pipe[In, Out]{fn: fn}
+	p.out.init(cfg.MaxResults, cfg.Ordered)
+	p.c = newCore(cfg.Config, p.process)
+	return p, nil
+}
+
+func (p *Pipe[In, Out]) process(b *batch[In]) {
+	r := p.out.get()
+	defer func() { p.out.put(b.ticket, r) }() // also after Goexit: the next in order waits for it
+	p.c.execute(b, func(ctx context.Context, b *batch[In]) error {
+		out, err := p.fn(ctx, b.items[b.off:], r.items[:0])
+		if err != nil {
+			out = out[:0]
+		}
+		r.items = out
+		return err
+	})
+	if b.failed {
+		r.items = r.items[:0]
+	}
+}
+
+// Send hands item over, as [Batcher.Send].
+func (p *Pipe[In, Out]) Send(ctx context.Context, item In) error { return p.c.send(ctx, item, forever) }
+
+// TrySend is Send without waiting, as [Batcher.TrySend].
+func (p *Pipe[In, Out]) TrySend(item In) error {
+	return p.c.send(context.Background(), item, noWait)
+}
+
+// SendTimeout is Send that waits for at most d, as [Batcher.SendTimeout].
+func (p *Pipe[In, Out]) SendTimeout(item In, d time.Duration) error {
+	if d <= 0 {
+		d = noWait
+	}
+	return p.c.send(context.Background(), item, d)
+}
+
+// SendMany sends items in order, as [Batcher.SendMany].
+func (p *Pipe[In, Out]) SendMany(ctx context.Context, items []In) (n int, err error) {
+	return p.c.sendMany(ctx, items, forever)
+}
+
+// Recv waits for a result and returns it. When ctx is done it returns ctx.Err()
+// and takes nothing. When the Pipe is closed and every result was received, it
+// returns ErrClosed, every time.
+func (p *Pipe[In, Out]) Recv(ctx context.Context) (Out, error) {
+	var one [1]Out
+	_, err := p.out.recv(ctx, p.c.done, one[:])
+	return one[0], err
+}
+
+// RecvMany waits for a result and stores it and those that are there with it in
+// dst. It returns how many, at least 1 unless there is an error or dst is empty.
+func (p *Pipe[In, Out]) RecvMany(ctx context.Context, dst []Out) (n int, err error) {
+	if len(dst) == 0 {
+		return 0, ctx.Err()
+	}
+	return p.out.recv(ctx, p.c.done, dst)
+}
+
+// Results returns an iterator over the results, each with a nil error. It ends
+// when the Pipe is closed and every result was received; if ctx is done first, it
+// yields a zero result and ctx.Err() and ends.
+func (p *Pipe[In, Out]) Results(ctx context.Context) iter.Seq2[Out, error] {
+	return func(yield func(Out, error) bool) {
+		for {
+			r, err := p.Recv(ctx)
+			if errors.Is(err, ErrClosed) || !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Flush makes everything accepted so far due and waits until it was processed.
+// The results may still wait to be received, MaxResults batches of them at most:
+// a Flush by the only receiver can wait for itself, bound it with ctx.
+func (p *Pipe[In, Out]) Flush(ctx context.Context) error { return p.c.flush(ctx) }
+
+// CloseSend refuses new items and returns at once. What was accepted is
+// processed; its results are received, and then ErrClosed.
+func (p *Pipe[In, Out]) CloseSend() {
+	p.c.beginClose()
+	p.out.unbound()
+}
+
+// Close refuses new items, waits until everything accepted was processed, and
+// ends all goroutines. It does not wait for receivers: results that wait are
+// kept, without a bound now, and may still be received. It returns nil and may be
+// called again.
+func (p *Pipe[In, Out]) Close() error {
+	p.CloseSend()
+	<-p.c.done
+	return nil
+}
+
+// Shutdown is Close until ctx is done, and then as [Batcher.Shutdown].
+func (p *Pipe[In, Out]) Shutdown(ctx context.Context) (undelivered []In, err error) {
+	if !p.c.inside(ctx) {
+		p.CloseSend()
+	}
+	return p.c.shutdown(ctx)
+}
+
+// Done returns a channel that is closed when the Pipe was closed, nothing is left
+// to process and the last call of the function has returned.
+func (p *Pipe[In, Out]) Done() <-chan struct{} { return p.c.done }
+
+// Stats returns a consistent snapshot of the sending side and the processing.
+func (p *Pipe[In, Out]) Stats() Stats { return p.c.stats() }

@@ -1,0 +1,74 @@
+package batchchan
+
+import "strconv"
+
+// Overflow says what a send does when MaxPending or MaxPendingBytes is reached.
+type Overflow uint8
+
+const (
+	// Block waits for room: first come, first served. It is the default.
+	Block Overflow = iota
+	// Reject returns [ErrFull].
+	Reject
+	// DropNewest drops the item being sent. The send returns nil; the item goes
+	// to OnDrop.
+	DropNewest
+	// DropOldest drops what has waited longest, to make room.
+	DropOldest
+	// CallerRuns makes the sender process the oldest waiting batch itself, in
+	// addition to the Workers, and then tries again. Try operations never do so:
+	// they return ErrFull.
+	CallerRuns
+)
+
+// String returns the name of the policy.
+func (o Overflow) String() string {
+	return name(uint8(o), "Block", "Reject", "DropNewest", "DropOldest", "CallerRuns")
+}
+
+// DropReason says why an item was dropped.
+type DropReason uint8
+
+const (
+	// DroppedNewest marks an item that found no room under [DropNewest].
+	DroppedNewest DropReason = iota
+	// DroppedOldest marks an item that made room for a newer one under
+	// [DropOldest].
+	DroppedOldest
+)
+
+// String returns the name of the reason.
+func (r DropReason) String() string { return name(uint8(r), "DroppedNewest", "DroppedOldest") }
+
+// Reason says which trigger cut a batch.
+type Reason uint8
+
+const (
+	// BySize marks a batch that reached MaxBatch.
+	BySize Reason = iota
+	// ByLinger marks a batch whose first item reached the age Linger.
+	ByLinger
+	// ByBytes marks a batch that the next item would have made exceed MaxBytes,
+	// or that was cut because MaxPendingBytes left no room for another item.
+	ByBytes
+	// ByManual marks a batch that Flush asked for.
+	ByManual
+	// ByIdle marks a batch that was cut because a worker was free (Linger 0).
+	ByIdle
+	// ByClose marks what was left at Close or Shutdown.
+	ByClose
+
+	numReasons = 6
+)
+
+// String returns the name of the trigger.
+func (r Reason) String() string {
+	return name(uint8(r), "BySize", "ByLinger", "ByBytes", "ByManual", "ByIdle", "ByClose")
+}
+
+func name(i uint8, names ...string) string {
+	if int(i) < len(names) {
+		return names[i]
+	}
+	return "batchchan(" + strconv.Itoa(int(i)) + ")"
+}

@@ -1,0 +1,57 @@
+package batchchan
+
+import "context"
+
+// Producer is one goroutine's fast lane into a [Batcher] or a [Queue]: it
+// collects up to 64 items (MaxBatch, if that is less) before it takes the shared
+// lock. Its items are accepted when Send returns nil, as those of Batcher.Send:
+// they count as pending, age towards Linger, reach a worker that is free, and are
+// processed by Flush and Close even if the Producer is never used again. Only the
+// size trigger sees them late, when the lane is full.
+//
+// Items of one Producer keep their order. A Producer's methods must not be called
+// at the same time.
+type Producer[T any] struct {
+	c *core[T]
+	l *lane[T]
+	_ noCopy
+}
+
+// Producer returns a new fast lane. It needs no Close to be freed.
+func (b *Batcher[T]) Producer() *Producer[T] { return &Producer[T]{c: b.c, l: b.c.newLane()} }
+
+// Send is Batcher.Send through the lane. After Close it returns ErrClosed.
+func (p *Producer[T]) Send(ctx context.Context, item T) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l := p.l
+	l.mu.lock()
+	if n := len(l.buf); n < l.quota {
+		l.buf = append(l.buf, item)
+		l.mu.unlock()
+		return nil
+	}
+	l.mu.unlock()
+	return p.c.sendLane(ctx, l, item)
+}
+
+// Flush hands the lane's items over to the Batcher, where the size trigger sees
+// them. It does not wait for them to be processed: Batcher.Flush does.
+func (p *Producer[T]) Flush() {
+	var e effects[T]
+	p.c.mu.lock()
+	p.l.mu.lock()
+	p.c.drainLocked(p.l, &e)
+	p.l.mu.unlock()
+	p.c.unlock(&e)
+}
+
+// Close hands the lane's items over; Sends after it return ErrClosed. It does
+// not close the Batcher.
+func (p *Producer[T]) Close() {
+	p.c.mu.lock()
+	p.l.closed = true
+	p.c.mu.unlock()
+	p.Flush()
+}

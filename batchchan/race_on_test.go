@@ -1,0 +1,5 @@
+//go:build race
+
+package batchchan
+
+const raceEnabled = true

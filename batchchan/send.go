@@ -1,0 +1,226 @@
+package batchchan
+
+import (
+	"context"
+	"time"
+)
+
+// noWait and forever are the special timeouts of a send.
+const (
+	forever = time.Duration(-1)
+	noWait  = time.Duration(-2)
+)
+
+// send is the way of one item into the core.
+func (c *core[T]) send(ctx context.Context, item T, d time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	size := 0
+	if c.cfg.SizeOf != nil {
+		var err error
+		if size, err = c.sizeOf(item); err != nil {
+			return err
+		}
+	}
+	c.mu.lock()
+	return c.sendSlow(ctx, item, size, d)
+}
+
+func (c *core[T]) sizeOf(item T) (int, error) {
+	size := max(c.cfg.SizeOf(item), 0)
+	if c.cfg.MaxBytes > 0 && size > c.cfg.MaxBytes || c.cfg.MaxPendingBytes > 0 && size > c.cfg.MaxPendingBytes {
+		c.mu.lock()
+		c.n.rejected++
+		c.mu.unlock()
+		return 0, ErrTooLarge
+	}
+	return size, nil
+}
+
+// sendSlow is entered with mu held and returns without.
+func (c *core[T]) sendSlow(ctx context.Context, item T, size int, d time.Duration) error {
+	var e effects[T]
+	return c.sendSlowWith(ctx, item, size, d, &e)
+}
+
+func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Duration, e *effects[T]) error {
+	for {
+		if c.closing {
+			return c.rejectLocked(ErrClosed, e)
+		}
+		if c.waiters.head == nil {
+			if c.fitsLocked(1, size) {
+				c.addLocked(item, size, c.stampLocked(), e)
+				c.unlock(e)
+				return nil
+			}
+			if c.reserved > 0 { // what lanes have set aside and not used
+				c.collectLocked(e)
+				continue
+			}
+		}
+		// Full: whatever is open is due, or it might wait for a size that it
+		// cannot reach.
+		if c.ready.head == nil && len(c.buf) > 0 && !c.pressed {
+			c.pressed = true
+			c.wakeLocked(e)
+		}
+		switch c.cfg.Overflow {
+		case DropNewest:
+			c.n.direct++
+			c.n.droppedNew++
+			c.unlock(e)
+			c.drop(item, DroppedNewest)
+			return nil
+		case DropOldest:
+			old := c.dropOldestLocked(e)
+			var more []T // only where bytes are the bound
+			for !c.fitsLocked(1, size) {
+				more = append(more, c.dropOldestLocked(e))
+			}
+			c.addLocked(item, size, c.stampLocked(), e)
+			c.unlock(e)
+			c.drop(old, DroppedOldest)
+			for _, old := range more {
+				c.drop(old, DroppedOldest)
+			}
+			return nil
+		case CallerRuns:
+			if d == noWait {
+				return c.rejectLocked(ErrFull, e)
+			}
+			if err := c.callerRunsLocked(ctx, e); err != nil {
+				return err
+			}
+			continue
+		case Reject:
+			return c.rejectLocked(ErrFull, e)
+		default:
+			if d == noWait || c.inside(ctx) {
+				return c.rejectLocked(ErrFull, e)
+			}
+			_, err := c.blockLocked(ctx, c.newWaiter(item, size), d, e)
+			return err
+		}
+	}
+}
+
+// stampLocked returns the time for an item that is about to be added; the clock
+// is read only where the item opens a batch.
+func (c *core[T]) stampLocked() time.Duration {
+	if len(c.buf) == 0 || c.cfg.MaxBytes > 0 {
+		return c.now()
+	}
+	return c.bufAt
+}
+
+func (c *core[T]) rejectLocked(err error, e *effects[T]) error {
+	c.n.rejected++
+	c.unlock(e)
+	return err
+}
+
+// dropOldestLocked takes out the item that has waited longest. There is one.
+func (c *core[T]) dropOldestLocked(e *effects[T]) T {
+	if c.ready.head == nil {
+		c.cutLocked(ByBytes)
+		c.wakeLocked(e)
+	}
+	c.noteHighWaterLocked()
+	b := c.ready.head
+	item := b.items[b.off]
+	var zero T
+	b.items[b.off] = zero
+	b.off++
+	c.readyItems--
+	if c.cfg.SizeOf != nil {
+		c.readyBytes -= b.sizes[b.off-1]
+		b.bytes -= b.sizes[b.off-1]
+	}
+	c.n.droppedOld++
+	if b.off == len(b.items) {
+		c.ready.pop()
+		c.retireLocked(b, e)
+	}
+	c.roomLocked()
+	return item
+}
+
+// callerRunsLocked processes the oldest waiting batch in the sender. It is
+// entered and left with mu held, unless it returns an error.
+func (c *core[T]) callerRunsLocked(ctx context.Context, e *effects[T]) error {
+	now := c.now()
+	b := c.takeLocked(now, e)
+	if b == nil { // cannot be while it is full; do not spin on it
+		return c.rejectLocked(ErrFull, e)
+	}
+	c.unlock(e)
+	c.begin(b, now)
+	err := ErrGoexit // what the processor may do instead of returning
+	defer func() {
+		c.finish(b, c.now())
+		c.mu.lock()
+		c.completeLocked(b, e)
+		c.endLocked(e)
+		if err != nil {
+			c.n.rejected++
+			c.unlock(e)
+		}
+	}()
+	c.process(b)
+	err = ctx.Err()
+	return err
+}
+
+// sendMany accepts items in order, as many as it can, and returns how many.
+func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if c.cfg.SizeOf != nil {
+		return c.sendEach(ctx, items, d)
+	}
+	if len(items) == 0 {
+		return 0, nil
+	}
+	var e effects[T]
+	c.mu.lock()
+	if c.closing {
+		c.n.rejected += uint64(len(items))
+		c.unlock(&e)
+		return 0, ErrClosed
+	}
+	n := 0
+	if c.waiters.head == nil {
+		if c.reserved > 0 && !c.fitsLocked(len(items), 0) {
+			c.collectLocked(&e)
+		}
+		n = min(len(items), c.cfg.MaxPending-c.pendingLocked()-c.reserved)
+		at := c.bufAt
+		if len(c.buf) == 0 || n > c.maxBatch-len(c.buf) {
+			at = c.now()
+		}
+		c.addManyLocked(items[:n], at, &e)
+	}
+	if n == len(items) {
+		c.unlock(&e)
+		return n, nil
+	}
+	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) {
+		left, err := c.blockLocked(ctx, c.newWaiterMany(items[n:]), d, &e)
+		return len(items) - left, err
+	}
+	c.unlock(&e)
+	m, err := c.sendEach(ctx, items[n:], d)
+	return n + m, err
+}
+
+func (c *core[T]) sendEach(ctx context.Context, items []T, d time.Duration) (int, error) {
+	for i, item := range items {
+		if err := c.send(ctx, item, d); err != nil {
+			return i, err
+		}
+	}
+	return len(items), nil
+}

@@ -1,0 +1,106 @@
+package batchchan
+
+import (
+	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// Latency summarises a set of durations: Count, Mean, P50, P90, P99, P999, Max.
+type Latency = stats.Latency
+
+// Stats is a snapshot of what an instance has done. Counters only grow and count
+// items unless they say otherwise. All are taken under one lock, so
+//
+//	Accepted = Delivered + DroppedNewest + DroppedOldest + Undelivered + Pending
+//	Delivered = Succeeded + Failed + InFlight
+//
+// hold in every snapshot.
+type Stats struct {
+	Name string `json:"name,omitempty"`
+
+	Accepted      uint64 `json:"accepted"`       // sends that returned nil
+	Delivered     uint64 `json:"delivered"`      // given to the processor or to Recv
+	Succeeded     uint64 `json:"succeeded"`      // in batches that were processed
+	Failed        uint64 `json:"failed"`         // in batches that failed for good
+	DroppedNewest uint64 `json:"dropped_newest"` // by Overflow DropNewest
+	DroppedOldest uint64 `json:"dropped_oldest"` // by Overflow DropOldest
+	Undelivered   uint64 `json:"undelivered"`    // handed back by Shutdown
+	Rejected      uint64 `json:"rejected"`       // refused with an error; a context that was done beforehand is not counted
+
+	Batches uint64 `json:"batches"` // given to the processor or to Recv
+	Retried uint64 `json:"retried"` // attempts after the first of a batch
+	Panics  uint64 `json:"panics"`  // in the processor and in hooks
+
+	Blocked     uint64        `json:"blocked"`         // sends that had to wait for room
+	BlockedTime time.Duration `json:"blocked_time_ns"` // that they waited, in all
+
+	// Batches by what cut them. They may exceed Batches by those that wait.
+	FlushedSize   uint64 `json:"flushed_size"`
+	FlushedLinger uint64 `json:"flushed_linger"`
+	FlushedBytes  uint64 `json:"flushed_bytes"`
+	FlushedManual uint64 `json:"flushed_manual"`
+	FlushedIdle   uint64 `json:"flushed_idle"`
+	FlushedClose  uint64 `json:"flushed_close"`
+
+	Pending         int `json:"pending"`           // accepted and not delivered
+	PendingBytes    int `json:"pending_bytes"`     // their sizes, where SizeOf is used
+	HighWater       int `json:"high_water"`        // most that were pending; those in Producers and shards count when they leave them
+	InFlight        int `json:"in_flight"`         // items in the processor or not yet released
+	InFlightBatches int `json:"in_flight_batches"` // their batches
+	Waiting         int `json:"waiting"`           // sends that wait for room
+
+	MeanFill float64 `json:"mean_fill"` // items per delivered batch as a fraction of MaxBatch, 0..1
+
+	Age        Latency `json:"age"`        // of a batch's first item when the batch was delivered
+	Processing Latency `json:"processing"` // of a batch: retries included
+
+	Uptime time.Duration `json:"uptime_ns"` // since the instance was made
+}
+
+// Dropped returns how many items the overflow policy dropped.
+func (s Stats) Dropped() uint64 { return s.DroppedNewest + s.DroppedOldest }
+
+// Rate returns how many items per second were delivered between an earlier
+// snapshot of the same instance and this one.
+func (s Stats) Rate(earlier Stats) float64 {
+	return stats.Rate(earlier.Delivered, s.Delivered, s.Uptime-earlier.Uptime)
+}
+
+func (c *core[T]) stats() Stats {
+	c.mu.lock()
+	n := c.n
+	s := Stats{
+		Pending:         c.pendingLocked(),
+		PendingBytes:    c.readyBytes + c.bufBytes,
+		InFlight:        c.inFlightN,
+		InFlightBatches: c.inFlight,
+		Waiting:         c.waiters.n,
+		Accepted:        n.cut + n.direct + uint64(len(c.buf)),
+		Uptime:          c.now(),
+	}
+	for _, l := range c.lanes {
+		l.mu.lock()
+		s.Pending += len(l.buf)
+		s.Accepted += uint64(len(l.buf))
+		l.mu.unlock()
+	}
+	c.mu.unlock()
+	s.fill(&n, c.cfg.Name, c.hookPanics.Load(), c.maxBatch)
+	s.Age, s.Processing = c.age.Latency(), c.proc.Latency()
+	return s
+}
+
+// fill sets what comes from the plain counters.
+func (s *Stats) fill(n *counts, name string, hookPanics uint64, maxBatch int) {
+	s.Name = name
+	s.Delivered, s.Succeeded, s.Failed = n.delivered, n.succeeded, n.failed
+	s.DroppedNewest, s.DroppedOldest = n.droppedNew, n.droppedOld
+	s.Undelivered, s.Rejected = n.undelivered, n.rejected
+	s.Batches, s.Retried, s.Panics = n.batches, n.retried, n.panics+hookPanics
+	s.Blocked, s.BlockedTime = n.blocked, n.blockedTime
+	s.FlushedSize, s.FlushedLinger, s.FlushedBytes = n.reasons[BySize], n.reasons[ByLinger], n.reasons[ByBytes]
+	s.FlushedManual, s.FlushedIdle, s.FlushedClose = n.reasons[ByManual], n.reasons[ByIdle], n.reasons[ByClose]
+	s.HighWater = max(n.highWater, s.Pending)
+	s.MeanFill = stats.Ratio(n.delivered, n.batches*uint64(maxBatch))
+}

@@ -1,0 +1,197 @@
+package batchchan
+
+import (
+	"context"
+	"runtime"
+	"runtime/pprof"
+	"time"
+)
+
+// wakeLocked gets one taker on its way, if any is idle or may be started.
+func (c *core[T]) wakeLocked(e *effects[T]) {
+	if n := len(c.idle); n > 0 {
+		t := c.idle[n-1]
+		c.idle[n-1] = nil
+		c.idle = c.idle[:n-1]
+		t.next = e.takers
+		e.takers = t
+		return
+	}
+	c.poke = true
+	if c.process != nil && c.workers < c.cfg.Workers {
+		c.workers++
+		e.spawn++
+	}
+}
+
+// takersLocked says whether a taker is idle or may be started.
+func (c *core[T]) takersLocked() bool {
+	return len(c.idle) > 0 || c.process != nil && c.workers < c.cfg.Workers
+}
+
+// parkLocked makes t idle; mu is released while it waits and held on return.
+// It returns the time and whether t was woken, rather than ctx done.
+func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now time.Duration, woken bool) {
+	c.idle = append(c.idle, t)
+	if c.cfg.Linger > 0 {
+		c.armLocked(e)
+	}
+	c.unlock(e)
+	if ctx == nil || ctx.Done() == nil {
+		<-t.ch
+		now = c.now()
+		c.mu.lock()
+		return now, true
+	}
+	select {
+	case <-t.ch:
+		now = c.now()
+		c.mu.lock()
+		return now, true
+	case <-ctx.Done():
+	}
+	c.mu.lock()
+	for i, u := range c.idle {
+		if u == t {
+			c.idle = append(c.idle[:i], c.idle[i+1:]...)
+			return 0, false
+		}
+	}
+	// Somebody has just counted on this taker: pass the wake-up on.
+	c.mu.unlock()
+	<-t.ch
+	c.mu.lock()
+	c.wakeLocked(e)
+	return 0, false
+}
+
+// next completes the batch that a worker has processed, if any, and returns the
+// one to process now, waiting for it. It returns nil when c is closed and
+// nothing waits: the worker must end.
+func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
+	var e effects[T]
+	now := c.now()
+	if last != nil {
+		c.finish(last, now)
+	}
+	c.mu.lock()
+	if last != nil {
+		c.completeLocked(last, &e)
+	}
+	for {
+		if b := c.takeLocked(now, &e); b != nil {
+			c.unlock(&e)
+			c.begin(b, now)
+			return b
+		}
+		if c.closing {
+			c.workers--
+			c.endLocked(&e)
+			c.unlock(&e)
+			return nil
+		}
+		if c.cfg.PreciseLinger && c.spinLocked(&now, &e) {
+			continue
+		}
+		now, _ = c.parkLocked(nil, t, &e)
+	}
+}
+
+// begin books the start of b's processing; outside mu.
+func (c *core[T]) begin(b *batch[T], now time.Duration) {
+	c.age.Record(now - b.firstAt)
+	b.startAt = now
+}
+
+// finish books the end of b's processing and clears its items; outside mu.
+func (c *core[T]) finish(b *batch[T], now time.Duration) {
+	c.proc.Record(now - b.startAt)
+	if c.cfg.DetachBatches {
+		b.items = c.newItems()
+		return
+	}
+	clear(b.items)
+}
+
+// work is a worker's life. A processor that calls runtime.Goexit ends the
+// goroutine; another takes its place, with the batch as failed.
+func (c *core[T]) work() { c.workFrom(nil) }
+
+func (c *core[T]) workFrom(b *batch[T]) {
+	done := false
+	defer func() {
+		if !done {
+			go c.workFrom(b)
+		}
+	}()
+	if c.cfg.Name != "" {
+		pprof.SetGoroutineLabels(pprof.WithLabels(c.ctx, pprof.Labels("batchchan", c.cfg.Name)))
+	}
+	t := &taker{ch: make(chan struct{}, 1)}
+	for {
+		if b = c.next(b, t); b == nil {
+			break
+		}
+		c.process(b)
+	}
+	done = true
+}
+
+// endLocked closes done when c is closed and nothing is left to do.
+func (c *core[T]) endLocked(e *effects[T]) {
+	if c.closing && !c.finished && c.workers == 0 && c.inFlight == 0 && c.pendingLocked() == 0 {
+		c.finished = true
+		if c.timer != nil {
+			c.timer.Stop()
+		}
+		e.end = true
+	}
+}
+
+// spinLocked yields until the open batch's deadline if that is near. mu is
+// released meanwhile and held on return. It reports false, at once, if the taker
+// should park instead.
+func (c *core[T]) spinLocked(now *time.Duration, e *effects[T]) bool {
+	first, ok := c.firstLocked()
+	if !ok || c.spinning || c.fakeClock || first+c.cfg.Linger-*now > preciseWindow {
+		return false
+	}
+	deadline := first + c.cfg.Linger
+	c.spinning, c.poke = true, false
+	c.unlock(e)
+	stuck := 0
+	for i := 0; *now < deadline && stuck <= spinStuck; i++ {
+		runtime.Gosched()
+		then := *now
+		if *now = c.now(); *now > then {
+			stuck = 0
+		} else {
+			stuck++
+		}
+		if i%4 == 3 && c.mu.tryLock() {
+			poked := c.poke
+			c.mu.unlock()
+			if poked {
+				break
+			}
+		}
+	}
+	c.mu.lock()
+	c.spinning = false
+	c.fakeClock = c.fakeClock || stuck > spinStuck
+	if c.poke { // this taker goes off with another batch: somebody must look
+		if _, ok := c.firstLocked(); ok {
+			c.expectLocked(e)
+		}
+	}
+	return true
+}
+
+// spinStuck is how often the clock may stand still while a taker yields before
+// it is taken for one that yielding does not move (in a testing/synctest bubble
+// time passes only when everyone waits).
+const spinStuck = 1000
+
+// preciseWindow is how far from the deadline PreciseLinger begins to yield: more
+// than the lateness of the operating system's timers.
+const preciseWindow = 2 * time.Millisecond

@@ -1,0 +1,55 @@
+package batchchanbench
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/poundlock/poundlock/bench/internal/runner"
+)
+
+// calls are the cases of many callers that share the calls of a backend, which
+// answers at once.
+func calls(peers []Peer) []runner.Case {
+	var cases []runner.Case
+	for _, callers := range []int{1, 64, 512} {
+		var impls []runner.Impl
+		for _, x := range append([]Peer{poundlock(), handWritten()}, peers...) {
+			if x.NewCaller != nil {
+				impls = append(impls, runner.Impl{Name: x.Name, Config: x.Config, Bench: func(b *testing.B) { do(b, x, callers) }})
+			}
+		}
+		c := newCase(fmt.Sprintf("do/callers=%d", callers),
+			fmt.Sprintf("One op is a call of one of %d callers, which waits for its own answer.", callers),
+			impls, append([]string{nameSelect}, peerNames(peers, answers)...)...)
+		c.Quick = callers == 64
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+func do(b *testing.B, x Peer, callers int) {
+	k := x.NewCaller(func(reqs, res []int) {
+		for i, r := range reqs {
+			res[i] = 2 * r
+		}
+	})
+	var wrong, done atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	produce(callers, b.N, func(from, to int) {
+		for v := from; v <= to; v++ {
+			if k.Do(v) != 2*v {
+				wrong.Add(1)
+			}
+		}
+		done.Add(int64(max(to-from+1, 0)))
+	})
+	b.StopTimer()
+	if k.Close != nil {
+		k.Close()
+	}
+	if wrong.Load() != 0 || done.Load() != int64(b.N) {
+		b.Fatalf("%d of %d calls were answered, %d wrongly", done.Load(), b.N, wrong.Load())
+	}
+}
