@@ -60,7 +60,7 @@ func (rw *RWMutex) tryUpgrade() bool {
 				return false
 			}
 			// Leave: from here on nobody is inside but phantoms.
-			x.stripes.Load().here().out.Add(1)
+			x.stripe().out.Add(1)
 			var a attempt
 			var contended bool
 			rw.drain(x, &a, nil, &contended)

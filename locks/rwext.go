@@ -11,6 +11,11 @@ import (
 // rwExt is the part of an RWMutex that only contended, biased or instrumented
 // locks need.
 type rwExt struct {
+	// cells are the stripes. They are made once, with mu held, before biased is
+	// first set: who has seen that may read them. Their line is not written again.
+	cells []stripe
+	_     stats.Pad
+
 	mu      sync.Mutex // held for a few instructions, never while waiting
 	q       queue      // guarded by mu
 	drainer *waiter    // guarded by mu: the writer that sleeps with drainParked set
@@ -20,13 +25,12 @@ type rwExt struct {
 	undone                        atomic.Uint64 // reads counted by phantoms
 	handoffs, canceled            atomic.Uint64
 
-	waits   atomic.Pointer[waits]
-	stripes atomic.Pointer[stripes]
-	opts    atomic.Pointer[RWOptions]
+	waits atomic.Pointer[waits]
+	opts  atomic.Pointer[RWOptions]
 
-	base   atomic.Int64  // see stripes
+	base   atomic.Int64  // see stripe
 	hops   atomic.Int32  // see considerBias
-	last   atomic.Int32  // thread of the last fold, plus 1
+	last   atomic.Int32  // thread of the last fold
 	cool   atomic.Int32  // folds to let pass before bias is tried again
 	backIn atomic.Int32  // the next value of cool
 	lastIn uint64        // guarded by wLock: Σ in when the last writer was inside

@@ -1,5 +1,7 @@
 package locks
 
+import "github.com/poundlock/poundlock/internal/rt"
+
 // rLockSlow is where RLock goes when the lock is biased or closed, or when a
 // count wants folding. s is the state that RLock saw; unless that is moded, RLock
 // has already added itself.
@@ -8,8 +10,17 @@ package locks
 func (rw *RWMutex) rLockSlow(s uint64) {
 	switch {
 	case s&(closed|biased) == biased:
-		if !rw.enterStripe(rw.x.Load()) {
+		// enterStripe by hand: the calls would cost as much as the work
+		// (BenchmarkMixed/writes=0%).
+		id := rt.Thread()
+		cells := rw.x.Load().cells
+		c := &cells[id&(len(cells)-1)]
+		c.in.Add(1)
+		if rw.load()&(closed|biased) != biased {
+			rw.exitStripe(rw.x.Load(), c)
 			rw.rLockWait(nil, false)
+		} else if id == 0 {
+			rt.NumberThread()
 		}
 	case s < moded:
 		// Counted in active and with the lock open, the caller is inside: a writer
@@ -112,12 +123,12 @@ func (rw *RWMutex) tryRLock() bool {
 //go:norace
 func (rw *RWMutex) rUnlockSlow(s uint64) {
 	if s&biased != 0 {
-		x := rw.x.Load()
-		x.stripes.Load().here().out.Add(1)
+		cells := rw.x.Load().cells
+		cells[rt.Thread()&(len(cells)-1)].out.Add(1)
 		// The writer sets drainParked and then sums; the caller counts itself out
 		// and then looks. One of the two sees the other.
 		if rw.load()&drainParked != 0 {
-			rw.wakeDrainer(x)
+			rw.wakeDrainer(rw.x.Load())
 		}
 		return
 	}

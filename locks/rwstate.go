@@ -68,6 +68,7 @@ const (
 
 // The fast paths call sync/atomic by name: an atomic.Uint64 would put them over
 // what the compiler inlines. Everything else goes through these.
+func (rw *RWMutex) store(s uint64)       { atomic.StoreUint64(&rw.state, s) }
 func (rw *RWMutex) load() uint64         { return atomic.LoadUint64(&rw.state) }
 func (rw *RWMutex) add(d uint64) uint64  { return atomic.AddUint64(&rw.state, d) }
 func (rw *RWMutex) cas(o, n uint64) bool { return atomic.CompareAndSwapUint64(&rw.state, o, n) }

@@ -116,10 +116,11 @@ func (rw *RWMutex) counts() (reads, writes uint64) {
 	}
 	if x := rw.x.Load(); x != nil {
 		undone := x.undone.Load()
-		if st := x.stripes.Load(); st != nil {
-			for i := range st.cells {
-				reads += st.cells[i].in.Load()
-			}
+		x.mu.Lock() // orders the making of cells
+		cells := x.cells
+		x.mu.Unlock()
+		for i := range cells {
+			reads += cells[i].in.Load()
 		}
 		reads -= min(undone, reads)
 	}

@@ -26,11 +26,6 @@ import (
 // This is the big-reader lock (brlock) of Linux with the reader indicator of
 // "NUMA-Aware Reader-Writer Locks" (Calciu et al., PPoPP 2013) split into ingress
 // and egress counts; that bias comes and goes is BRAVO (Dice and Kogan, ATC 2019).
-type stripes struct {
-	mask  uint
-	cells []stripe
-}
-
 type stripe struct {
 	in, out atomic.Uint64
 	_       [stats.Line - 16]byte
@@ -40,30 +35,39 @@ const maxStripes = 64
 
 // newStripes makes twice as many stripes as there are Ps, since a process has
 // somewhat more threads than that and two that run at once should not share one.
-func newStripes(limit int) *stripes {
+func newStripes(limit int) []stripe {
 	n := min(max(2*runtime.GOMAXPROCS(0), 8), maxStripes)
 	if limit > 0 {
 		n = min(n, limit)
 	}
-	n = 1 << (bits.Len(uint(n)) - 1)
-	return &stripes{mask: uint(n - 1), cells: make([]stripe, n)}
+	return make([]stripe, 1<<(bits.Len(uint(n))-1))
 }
 
-// here returns the stripe of the current thread.
+// stripe returns the stripe of the current thread.
 //
 //go:norace
-func (st *stripes) here() *stripe { return &st.cells[uint(rt.Thread())&st.mask] }
+func (x *rwExt) stripe() *stripe {
+	id := rt.Thread()
+	if id == 0 {
+		id = rt.NumberThread()
+	}
+	return &x.cells[id&(len(x.cells)-1)]
+}
 
 // enterStripe tries to acquire for reading in a stripe and reports whether it
 // did. It fails if the lock is closed or not biased any more.
 //
 //go:norace
 func (rw *RWMutex) enterStripe(x *rwExt) bool {
-	c := x.stripes.Load().here()
+	c := x.stripe()
 	c.in.Add(1)
-	if rw.load()&(closed|biased) == biased {
-		return true
-	}
+	return rw.load()&(closed|biased) == biased || rw.exitStripe(x, c)
+}
+
+// exitStripe takes a phantom out of its stripe. It returns false.
+//
+//go:norace
+func (rw *RWMutex) exitStripe(x *rwExt, c *stripe) bool {
 	c.out.Add(1)
 	x.undone.Add(1)
 	if rw.load()&drainParked != 0 {
@@ -82,7 +86,7 @@ func (rw *RWMutex) inside(x *rwExt) (n, active int64, in uint64) {
 	if s&biased == 0 {
 		return activeOf(s), activeOf(s), 0
 	}
-	cells := x.stripes.Load().cells
+	cells := x.cells
 	var out uint64
 	for i := range cells {
 		out += cells[i].out.Load()
@@ -112,7 +116,7 @@ func (rw *RWMutex) considerBias(reads, writes uint64) {
 		return
 	}
 	x := rw.extend()
-	id := int32(rt.Thread() + 1)
+	id := int32(rt.NumberThread())
 	if x.last.Swap(id) == id {
 		x.hops.Store(max(x.hops.Load()-1, 0))
 		return
@@ -126,13 +130,15 @@ func (rw *RWMutex) considerBias(reads, writes uint64) {
 		x.cool.Add(-1)
 		return
 	}
-	if x.stripes.Load() == nil {
+	x.mu.Lock()
+	if x.cells == nil {
 		limit := 0
 		if o := x.opts.Load(); o != nil {
 			limit = o.MaxStripes
 		}
-		x.stripes.CompareAndSwap(nil, newStripes(limit))
+		x.cells = newStripes(limit)
 	}
+	x.mu.Unlock()
 	for {
 		// With wLock claimed a writer may be summing: bias must not appear now.
 		s := rw.load()

@@ -4,59 +4,41 @@ package rt
 
 import (
 	"sync/atomic"
-	"unsafe"
+	_ "unsafe" // for go:linkname
 )
 
-// threads maps the address of a runtime M (an OS thread that runs Go code) to a
-// small dense number. An M registers itself once and is never taken out: Ms live
-// as long as the process, but for those of goroutines that exit while locked to
-// their thread, whose number the next M at that address inherits.
+// threads gives small dense numbers to the Ms of the runtime (the OS threads that
+// run Go code), found by a hash of their addresses: two Ms that share a slot share
+// a number, which one in a thousand pairs does. A number is given once and stays:
+// an M lives as long as the process, but for those of goroutines that exit while
+// locked to their thread.
 var (
-	threads     [1 << threadBits]thread
+	threads     [threadSlots]uint32 // atomic
 	threadCount atomic.Uint32
 )
 
-const threadBits = 10
-
-type thread struct {
-	m  atomic.Uintptr
-	id atomic.Uint32
-}
+const threadSlots = 1 << 10
 
 //go:linkname getm runtime.getm
 func getm() uintptr
 
-// Thread returns a small number that tells the threads which run Go code apart:
-// 0 for the first one seen, 1 for the next, and so on. Like [Stripe] it is only
-// a hint of where this goroutine runs. It costs about a quarter of Stripe, which
-// has to pin and unpin (BenchmarkThread, BenchmarkStripe).
-func Thread() int {
-	m := getm()
-	if t := &threads[slotOf(m)]; t.m.Load() == m {
-		return int(t.id.Load())
-	}
-	return threadSlow(m)
-}
+// slotOf mixes the bits of m above those that its alignment leaves zero.
+func slotOf(m uintptr) uintptr { return (m>>10 ^ m>>20) % threadSlots }
 
-// slotOf spreads m by Fibonacci hashing; Ms are at least 1 KiB apart.
-func slotOf(m uintptr) uintptr {
-	const golden = ^uintptr(0)/1618*1000 | 1
-	return (m >> 10 * golden) >> (8*unsafe.Sizeof(m) - threadBits)
-}
+// Thread returns a small number that tells the threads which run Go code apart,
+// from 1 on, or 0 if the current thread has none; [NumberThread] then gives it
+// one. Like [Stripe] it is only a hint of where this goroutine runs. It is
+// cheaper since it does not pin, and it is inlined (BenchmarkThread,
+// BenchmarkStripe).
+func Thread() int { return int(atomic.LoadUint32(&threads[slotOf(getm())])) }
 
-// threadSlow finds m by linear probing or registers it. With the table full,
-// which takes a thousand threads, the slot number serves as the hint.
-func threadSlow(m uintptr) int {
-	for i := range uintptr(len(threads)) {
-		t := &threads[(slotOf(m)+i)&(1<<threadBits-1)]
-		if t.m.Load() == 0 && t.m.CompareAndSwap(0, m) {
-			t.id.Store(threadCount.Add(1) - 1)
-		}
-		if t.m.Load() == m {
-			return int(t.id.Load())
-		}
+// NumberThread returns the number of the current thread, from 1 on.
+func NumberThread() int {
+	t := &threads[slotOf(getm())]
+	if atomic.LoadUint32(t) == 0 {
+		atomic.CompareAndSwapUint32(t, 0, threadCount.Add(1))
 	}
-	return int(slotOf(m))
+	return int(atomic.LoadUint32(t))
 }
 
 //go:linkname throw runtime.throw
