@@ -203,6 +203,8 @@ func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
 
 // contend prepares e for waiting: its waits go to the histograms of all keys.
 func (k *Keyed[K]) contend(e *keyedEntry[K]) time.Time {
+	raceDisable()
 	e.rw.extend().waits.CompareAndSwap(nil, &k.waits)
+	raceEnable()
 	return time.Now()
 }

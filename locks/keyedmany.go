@@ -69,6 +69,8 @@ func (k *Keyed[K]) lockMany(l *limit, keys []K) (HeldMany[K], bool) {
 			return HeldMany[K]{}, false
 		}
 		h.gen = h.e.gen
+	}
+	for _, h := range held {
 		h.sh.countWrite()
 	}
 	return HeldMany[K]{held}, true

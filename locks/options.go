@@ -27,15 +27,17 @@ type RWOptions struct {
 // SetOptions replaces the options of rw. It waits for the write lock, which it
 // does not count; call it before rw is used, or at any time but while holding rw.
 func (rw *RWMutex) SetOptions(o RWOptions) {
-	x := rw.extend()
 	rw.Lock()
-	rw.setOptions(x, &o)
+	raceDisable()
+	rw.setOptions(&o)
 	rw.writes.Add(^uint64(0)) // modulo 2^64: what the Lock above counts
+	raceEnable()
 	rw.Unlock()
 }
 
 //go:norace
-func (rw *RWMutex) setOptions(x *rwExt, o *RWOptions) {
+func (rw *RWMutex) setOptions(o *RWOptions) {
+	x := rw.extend()
 	x.opts.Store(o)
 	x.tick = 0
 	if o.HoldSampling > 0 {

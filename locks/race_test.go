@@ -87,9 +87,6 @@ func init() {
 			m.Lock()
 			m.Unlock()
 			write()
-			if m.TryLock() {
-				m.Unlock()
-			}
 		})
 	}
 }

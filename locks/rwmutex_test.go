@@ -323,7 +323,14 @@ func init() {
 	misuse("RWMutex.RUnlock", func() { new(RWMutex).RUnlock() })
 	misuse("RWMutex.RUnlock2", func() { var m RWMutex; m.Lock(); m.RUnlock() })
 	misuse("RWMutex.RUnlock3", func() { var m RWMutex; m.RLock(); m.RUnlock(); m.RUnlock() })
-	misuse("RWMutex.RUnlock4", func() { var m RWMutex; enableBias(&m); m.RLock(); m.RUnlock(); m.RUnlock(); m.Lock() })
+	misuse("RWMutex.RUnlock4", func() {
+		var m RWMutex
+		enableBias(&m)
+		m.RLock()
+		m.RUnlock()
+		m.RUnlock()
+		m.Lock()
+	})
 	misuse("RWMutex.Downgrade", func() { new(RWMutex).Downgrade() })
 	misuse("RWMutex.Downgrade2", func() { var m RWMutex; m.RLock(); m.Downgrade() })
 	misuse("RWMutex.TryUpgrade", func() { new(RWMutex).TryUpgrade() })
