@@ -29,6 +29,7 @@ type rwExt struct {
 	opts  atomic.Pointer[RWOptions]
 
 	base   atomic.Int64  // see stripe
+	rounds atomic.Int32  // see sleepsEarly; less someRounds
 	hops   atomic.Int32  // see considerBias
 	last   atomic.Int32  // thread of the last fold
 	cool   atomic.Int32  // folds to let pass before bias is tried again

@@ -47,7 +47,8 @@ func (rw *RWMutex) rLockSlow(s uint64) {
 func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 	x := rw.extend()
 	var a attempt
-	for round := 0; ; {
+	round := 0
+	for {
 		s := rw.load()
 		if s&closed == 0 {
 			if s&biased != 0 && !a.token {
@@ -72,7 +73,7 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 			break
 		}
 		contended = true
-		if spin(&round) {
+		if !x.sleepsEarly(s) && readerSpin.spin(&round) {
 			continue
 		}
 		how := rw.park(x, &a, l, true)
@@ -87,6 +88,9 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 	}
 	if contended {
 		x.readContended.Add(1)
+		if a.w == nil && round > 0 {
+			x.learn(round)
+		}
 	}
 	if a.w != nil {
 		x.waited(&a, &x.histograms().read)

@@ -35,7 +35,7 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 			break
 		}
 		contended = true
-		if spin(&round) {
+		if writerSpin.spin(&round) {
 			continue
 		}
 		how := rw.park(x, &a, l, false)
@@ -78,7 +78,7 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 			fatal(errRUnlock)
 		}
 		*contended = true
-		if spin(&round) {
+		if readerSpin.spin(&round) {
 			continue
 		}
 		if a.start.IsZero() {

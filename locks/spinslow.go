@@ -15,22 +15,24 @@ type spinExt struct {
 	mu sync.Mutex // held for a few instructions, never while waiting
 	q  queue      // guarded by mu
 
-	budget atomic.Int32 // polls that a waiter may spend, times 8, less spinBudget
+	budget atomic.Int32 // polls that a waiter may spend, less spinBudget
 
 	contended, spun, polls, yields, parked, handoffs, canceled atomic.Uint64
 
 	wait atomic.Pointer[stats.Histogram]
 }
 
-// A waiter looks at the lock every pollPause PAUSEs, at most maxPolls times: below
-// 4 µs where a PAUSE takes 18 ns, about half of that elsewhere. How often it may
-// is learned as in glibc's adaptive mutexes: up to twice what was enough lately.
+// A waiter looks at the lock every pollPause PAUSEs, at most maxPolls times: about
+// 2 µs, as the runtime does. Finer polls do not help (BenchmarkSpin): the fewer
+// there are, the longer the holder has the lock's cache line to itself. How many a
+// waiter may spend is learned as in glibc's adaptive mutexes: up to twice what was
+// enough lately.
 const (
-	pollPause  = 10
-	maxPolls   = 20
-	minPolls   = 2
-	spinBudget = 8 // polls that a new lock allows
-	maxYields  = 2
+	pollPause  = 30
+	maxPolls   = 4
+	minPolls   = 1
+	spinBudget = maxPolls // polls that a new lock allows
+	maxYields  = 1
 )
 
 //go:norace
@@ -49,7 +51,7 @@ func (m *SpinMutex) lockSlow(l *limit) bool {
 	x := m.extend()
 	var a attempt
 	contended := false
-	budget := x.budget.Load()/8 + spinBudget
+	budget := x.budget.Load() + spinBudget
 	polls, yields, sum := int32(0), 0, uint64(0)
 	for {
 		s := m.load()
@@ -93,7 +95,7 @@ func (m *SpinMutex) lockSlow(l *limit) bool {
 	if sum > 0 {
 		x.polls.Add(sum)
 	}
-	want := max(budget-budget/4, minPolls) // it did not pay
+	want := max(budget-1, minPolls) // it did not pay
 	if yields == 0 && a.w == nil {
 		x.spun.Add(1)
 		want = min(2*polls+minPolls, maxPolls)
