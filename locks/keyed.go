@@ -1,0 +1,210 @@
+package locks
+
+import (
+	"context"
+	"hash/maphash"
+	"math/bits"
+	"runtime"
+	"time"
+)
+
+// Keyed is a set of read/write locks with names: one for every key that somebody
+// holds or waits for. A lock appears with its first user and vanishes with its
+// last, so there is nothing to clean up. Keys are independent of each other, and
+// each lock keeps the promises of an [RWMutex]. Make one with [NewKeyed]; all
+// methods are safe for concurrent use.
+//
+// A key that is not equal to itself (a NaN) locks something of its own, which
+// nobody else can wait for. A key in an interface type that holds something not
+// comparable panics, as in a map.
+type Keyed[K comparable] struct {
+	_      noCopy
+	seed   maphash.Seed
+	mask   uint64
+	shards []keyedShard[K]
+	waits  waits // of all keys
+}
+
+// KeyedOption tunes a [Keyed].
+type KeyedOption func(*keyedConfig)
+
+type keyedConfig struct{ shards, top int }
+
+// WithShards sets into how many independently locked parts the table is cut. It
+// is rounded up to a power of two; 0 or less means the default, 16 per P; more
+// than 4096 means 4096.
+func WithShards(n int) KeyedOption { return func(c *keyedConfig) { c.shards = n } }
+
+// WithTop sets how many contended keys each shard remembers for [Keyed.Top] after
+// their locks have vanished; 0 or less means none. The default is 8.
+func WithTop(n int) KeyedOption { return func(c *keyedConfig) { c.top = n } }
+
+// NewKeyed returns a Keyed in which nothing is locked.
+func NewKeyed[K comparable](opts ...KeyedOption) *Keyed[K] {
+	c := keyedConfig{top: 8}
+	for _, o := range opts {
+		o(&c)
+	}
+	if c.shards <= 0 {
+		c.shards = 16 * runtime.GOMAXPROCS(0)
+	}
+	n := 1 << bits.Len(uint(min(c.shards, 4096)-1))
+	k := &Keyed[K]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
+	for i := range k.shards {
+		k.shards[i].index = i
+		k.shards[i].top.limit = max(c.top, 0)
+	}
+	return k
+}
+
+// Held is a key that is locked, as returned by the methods of [Keyed]. It may be
+// passed to another goroutine. The zero Held holds nothing.
+type Held[K comparable] struct {
+	sh     *keyedShard[K]
+	e      *keyedEntry[K]
+	gen    uint64
+	reader bool
+}
+
+// Lock locks key for writing. It waits until nobody else holds it.
+func (k *Keyed[K]) Lock(key K) Held[K] {
+	sh, e, locked := k.pin(key, forWriting)
+	if !locked {
+		k.lockPinned(e, nil)
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen}
+}
+
+// RLock locks key for reading. It waits while a writer holds it or waits for its
+// readers to leave.
+func (k *Keyed[K]) RLock(key K) Held[K] {
+	sh, e, locked := k.pin(key, forReading)
+	if !locked {
+		k.rLockPinned(e, nil)
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}
+}
+
+// TryLock locks key for writing if that is possible at once, and reports whether
+// it did. If not, the Held is zero.
+func (k *Keyed[K]) TryLock(key K) (Held[K], bool) {
+	sh, e, locked := k.pin(key, forWriting)
+	if !locked && !e.rw.TryLock() {
+		sh.unpin(e, forWriting)
+		return Held[K]{}, false
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+}
+
+// TryRLock locks key for reading if that is possible at once, and reports whether
+// it did. If not, the Held is zero.
+func (k *Keyed[K]) TryRLock(key K) (Held[K], bool) {
+	sh, e, locked := k.pin(key, forReading)
+	if !locked && !e.rw.TryRLock() {
+		sh.unpin(e, forReading)
+		return Held[K]{}, false
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, true
+}
+
+// LockContext is Lock that gives up when ctx is done: it then returns a zero Held
+// and ctx.Err(). A ctx that is already done wins over a free key. A nil ctx
+// panics.
+func (k *Keyed[K]) LockContext(ctx context.Context, key K) (Held[K], error) {
+	if err := ctx.Err(); err != nil {
+		return Held[K]{}, err
+	}
+	sh, e, locked := k.pin(key, forWriting)
+	if !locked && !k.lockPinned(e, &limit{done: ctx.Done()}) {
+		sh.unpin(e, forWriting)
+		return Held[K]{}, ctx.Err()
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen}, nil
+}
+
+// RLockContext is RLock that gives up when ctx is done, as [Keyed.LockContext]
+// does.
+func (k *Keyed[K]) RLockContext(ctx context.Context, key K) (Held[K], error) {
+	if err := ctx.Err(); err != nil {
+		return Held[K]{}, err
+	}
+	sh, e, locked := k.pin(key, forReading)
+	if !locked && !k.rLockPinned(e, &limit{done: ctx.Done()}) {
+		sh.unpin(e, forReading)
+		return Held[K]{}, ctx.Err()
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, nil
+}
+
+// LockTimeout is Lock that gives up after d, and reports whether key is locked. A
+// d of zero or less is TryLock.
+func (k *Keyed[K]) LockTimeout(d time.Duration, key K) (Held[K], bool) {
+	if d <= 0 {
+		return k.TryLock(key)
+	}
+	sh, e, locked := k.pin(key, forWriting)
+	if !locked && !k.lockPinned(e, &limit{timeout: d}) {
+		sh.unpin(e, forWriting)
+		return Held[K]{}, false
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+}
+
+// Unlock releases what h holds. It ends the process if that has been released
+// before, or if h is zero; but a second release of a read lock goes unnoticed
+// while other readers hold the key, and takes the lock of one of them.
+func (h Held[K]) Unlock() {
+	if h.e == nil {
+		fatal(errKeyedUnlock)
+	}
+	h.sh.release(h.e, h.gen, h.reader)
+}
+
+// Key returns the key that h was acquired with. It must not be called after
+// Unlock. That of a zero Held is the zero value.
+func (h Held[K]) Key() K {
+	if h.e == nil {
+		var zero K
+		return zero
+	}
+	return h.e.key
+}
+
+// lockPinned locks e, waiting as long as l allows. The caller has pinned it.
+func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
+	if e.rw.TryLock() {
+		return true
+	}
+	start := k.contend(e)
+	ok := true
+	if l == nil {
+		e.rw.Lock()
+	} else {
+		ok = e.rw.lockWithin(l)
+	}
+	e.waited.Add(int64(time.Since(start)))
+	return ok
+}
+
+func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
+	if e.rw.TryRLock() {
+		return true
+	}
+	start := k.contend(e)
+	ok := true
+	if l == nil {
+		e.rw.RLock()
+	} else {
+		ok = e.rw.rLockWithin(l)
+	}
+	e.waited.Add(int64(time.Since(start)))
+	return ok
+}
+
+// contend prepares e for waiting: its waits go to the histograms of all keys.
+func (k *Keyed[K]) contend(e *keyedEntry[K]) time.Time {
+	raceDisable()
+	e.rw.extend().waits.CompareAndSwap(nil, &k.waits)
+	raceEnable()
+	return time.Now()
+}

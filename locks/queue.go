@@ -1,0 +1,132 @@
+package locks
+
+import (
+	"context"
+	"time"
+)
+
+// waiter is one goroutine that sleeps for a lock. It sleeps on a channel of its
+// own, made when it goes to sleep: that is what a testing/synctest bubble
+// recognises as durably blocked, and why channels are not kept for reuse (one
+// made in a bubble must not be used outside of it).
+type waiter struct {
+	ch         chan struct{} // capacity 1: a wake-up never blocks the waker
+	next, prev *waiter       // guarded by the queue's lock
+	reader     bool
+	queued     bool // guarded by the queue's lock
+	granted    bool // guarded by the queue's lock: woken with the lock in hand
+}
+
+//go:norace
+func newWaiter(reader bool) *waiter {
+	return &waiter{ch: make(chan struct{}, 1), reader: reader}
+}
+
+func (w *waiter) signal() { w.ch <- struct{}{} }
+
+// queue is a FIFO of waiters. Its owner guards it.
+type queue struct {
+	head, tail *waiter
+	n          int
+}
+
+//go:norace
+func (q *queue) pushBack(w *waiter) {
+	w.queued, w.granted = true, false
+	w.prev, w.next = q.tail, nil
+	if q.tail != nil {
+		q.tail.next = w
+	} else {
+		q.head = w
+	}
+	q.tail = w
+	q.n++
+}
+
+//go:norace
+func (q *queue) pushFront(w *waiter) {
+	w.queued, w.granted = true, false
+	w.prev, w.next = nil, q.head
+	if q.head != nil {
+		q.head.prev = w
+	} else {
+		q.tail = w
+	}
+	q.head = w
+	q.n++
+}
+
+//go:norace
+func (q *queue) remove(w *waiter) {
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		q.head = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		q.tail = w.prev
+	}
+	w.next, w.prev, w.queued = nil, nil, false
+	q.n--
+}
+
+// starving is how long a waiter may be overtaken before an Unlock must hand the
+// lock to it. It is the value of sync.Mutex.
+const starving = time.Millisecond
+
+// limit says what ends a wait without the lock. A nil *limit waits for ever.
+type limit struct {
+	done    <-chan struct{} // a ctx's
+	timeout time.Duration   // if above 0
+	timer   *time.Timer     // made by the first sleep
+}
+
+// sleep waits for w's wake-up and reports whether it came before the limit.
+//
+//go:norace
+func (l *limit) sleep(w *waiter) bool {
+	if l == nil {
+		<-w.ch
+		return true
+	}
+	var expired <-chan time.Time
+	if l.timeout > 0 {
+		if l.timer == nil {
+			l.timer = time.NewTimer(l.timeout)
+		}
+		expired = l.timer.C
+	}
+	select {
+	case <-w.ch:
+		return true
+	case <-l.done:
+		return false
+	case <-expired:
+		return false
+	}
+}
+
+// stop releases what l holds.
+func (l *limit) stop() {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// lockContext is the ctx form of a lock operation: try acquires at once or not at
+// all, slow waits within its limit. A done ctx wins over a free lock.
+func lockContext(ctx context.Context, try func() bool, slow func(*limit) bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if try() {
+		return nil
+	}
+	l := limit{done: ctx.Done()}
+	if !slow(&l) {
+		return ctx.Err()
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package locks
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// rwExt is the part of an RWMutex that only contended, biased or instrumented
+// locks need.
+type rwExt struct {
+	// cells are the stripes. They are made once, with mu held, before biased is
+	// first set: who has seen that may read them. Their line is not written again.
+	cells []stripe
+	_     stats.Pad
+
+	mu      sync.Mutex // held for a few instructions, never while waiting
+	q       queue      // guarded by mu
+	drainer *waiter    // guarded by mu: the writer that sleeps with drainParked set
+
+	readContended, writeContended atomic.Uint64
+	readParked, writeParked       atomic.Uint64
+	undone                        atomic.Uint64 // reads counted by phantoms
+	handoffs, canceled            atomic.Uint64
+
+	waits atomic.Pointer[waits]
+	opts  atomic.Pointer[RWOptions]
+
+	base   atomic.Int64  // see stripe
+	rounds atomic.Int32  // see sleepsEarly; less someRounds
+	hops   atomic.Int32  // see considerBias
+	last   atomic.Int32  // thread of the last fold
+	cool   atomic.Int32  // folds to let pass before bias is tried again
+	backIn atomic.Int32  // the next value of cool
+	lastIn uint64        // guarded by wLock: Σ in when the last writer was inside
+	avg    uint64        // guarded by wLock: reads per write, times 8
+	tick   uint64        // guarded by wLock: writes since sampling began
+	since  time.Time     // guarded by wLock or sampled: when the sampled hold began
+	parks  atomic.Uint64 // sleeps seen by site sampling
+}
+
+// waits are the latency histograms of a lock, or of several that share them.
+type waits struct {
+	read, write, hold stats.Histogram
+}
+
+// extend returns rw's rwExt, making it if need be.
+//
+//go:norace
+func (rw *RWMutex) extend() *rwExt {
+	if x := rw.x.Load(); x != nil {
+		return x
+	}
+	rw.x.CompareAndSwap(nil, new(rwExt))
+	return rw.x.Load()
+}
+
+func (x *rwExt) histograms() *waits {
+	if w := x.waits.Load(); w != nil {
+		return w
+	}
+	x.waits.CompareAndSwap(nil, new(waits))
+	return x.waits.Load()
+}

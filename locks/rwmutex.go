@@ -1,0 +1,228 @@
+package locks
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// RWMutex is a reader/writer lock with the methods and the rules of
+// [sync.RWMutex]: any number of readers or one writer; a writer that waits keeps
+// new readers out, so read locks must not be taken recursively; a lock belongs to
+// no goroutine, so one may lock and another unlock. The zero value is unlocked.
+// It must not be copied after first use and must not be shared between a
+// testing/synctest bubble and goroutines outside of it that contend for it.
+//
+// Beyond sync it counts exactly what it does ([RWMutex.Stats]), takes a ctx or a
+// timeout, downgrades and upgrades, and lets parallel readers scale: a lock that
+// is mostly read, by several threads at once, moves its readers to counters of
+// their own cache lines (see the package documentation).
+//
+// In the terms of the Go memory model the n'th Unlock (or Downgrade) is
+// synchronized before any later Lock or RLock returns, and an RUnlock before the
+// return of the next Lock or successful TryUpgrade. Failed operations synchronize
+// nothing.
+//
+// Waiters queue in order of arrival. Newcomers may overtake them while the lock
+// is free, until one has waited for 1 ms; then the lock is handed to it. A writer
+// waits at most for the readers that are inside when its turn comes.
+//
+// Misuse, such as unlocking an unlocked lock, ends the process with a message and
+// cannot be recovered, as in sync. With biased readers an RUnlock too many is
+// found when the next writer arrives.
+type RWMutex struct {
+	_      noCopy
+	_      [0]atomic.Uint64      // aligns state on 32-bit machines
+	state  uint64                // atomic; see rwstate.go
+	reads  atomic.Uint64         // folded; the top byte counts folds in progress
+	writes atomic.Uint64         // folded
+	x      atomic.Pointer[rwExt] // what only some locks need; made by the first that does
+}
+
+// The race detector's edges hang on two addresses, as in sync.RWMutex:
+// writers release readerTok, readers release writerTok.
+func (rw *RWMutex) readerTok() unsafe.Pointer { return unsafe.Pointer(&rw.reads) }
+func (rw *RWMutex) writerTok() unsafe.Pointer { return unsafe.Pointer(&rw.writes) }
+
+// enter and the four below bracket an operation for the race detector.
+func (rw *RWMutex) enter() {
+	raceRead(unsafe.Pointer(&rw.x))
+	raceDisable()
+}
+
+func (rw *RWMutex) readLocked() {
+	raceEnable()
+	raceAcquire(rw.readerTok())
+}
+
+func (rw *RWMutex) writeLocked() {
+	raceEnable()
+	raceAcquire(rw.readerTok())
+	raceAcquire(rw.writerTok())
+}
+
+// Lock locks rw for writing. It waits until no other writer and no reader holds
+// rw.
+func (rw *RWMutex) Lock() {
+	if raceEnabled {
+		rw.enter()
+	}
+	// The state without what must not be set: with any of it the swap fails.
+	if s := atomic.LoadUint64(&rw.state) &^ lockMask; !atomic.CompareAndSwapUint64(&rw.state, s, s+(wLock|oneWrite)) {
+		rw.lockSlow(nil)
+	}
+	if raceEnabled {
+		rw.writeLocked()
+	}
+}
+
+// Unlock unlocks rw for writing. It ends the process if rw is not locked for
+// writing.
+func (rw *RWMutex) Unlock() {
+	if raceEnabled {
+		raceRead(unsafe.Pointer(&rw.x))
+		raceRelease(rw.readerTok())
+		raceDisable()
+	}
+	// Adding the top bit flips it: if it is set now, it was clear.
+	if s := atomic.AddUint64(&rw.state, wLock); s&unlockMask != 0 {
+		rw.unlockSlow(s, errUnlock)
+	}
+	if raceEnabled {
+		raceEnable()
+	}
+}
+
+// RLock locks rw for reading. It waits while a writer holds rw or waits for its
+// readers to leave.
+func (rw *RWMutex) RLock() {
+	if raceEnabled {
+		rw.enter()
+	}
+	if s := atomic.LoadUint64(&rw.state); s >= moded || atomic.AddUint64(&rw.state, oneReader|oneRead)&rLockedMask != 0 {
+		rw.rLockSlow(s)
+	}
+	if raceEnabled {
+		rw.readLocked()
+	}
+}
+
+// RUnlock undoes one RLock; other readers stay. It ends the process if rw is not
+// locked for reading.
+func (rw *RWMutex) RUnlock() {
+	if raceEnabled {
+		raceRead(unsafe.Pointer(&rw.x))
+		raceReleaseMerge(rw.writerTok())
+		raceDisable()
+	}
+	// Bias may be enabled between the load and the add; whoever entered while it
+	// was not is in active, and may leave there.
+	if s := atomic.LoadUint64(&rw.state); s >= moded || atomic.AddUint64(&rw.state, ^oneReader+1)&rUnlockMask != 0 {
+		rw.rUnlockSlow(s)
+	}
+	if raceEnabled {
+		raceEnable()
+	}
+}
+
+// TryLock locks rw for writing if that is possible at once, and reports whether
+// it did.
+func (rw *RWMutex) TryLock() bool {
+	if raceEnabled {
+		rw.enter()
+	}
+	ok := rw.tryLock()
+	if raceEnabled {
+		if ok {
+			rw.writeLocked()
+		} else {
+			raceEnable()
+		}
+	}
+	return ok
+}
+
+// TryRLock locks rw for reading if that is possible at once, and reports whether
+// it did.
+func (rw *RWMutex) TryRLock() bool {
+	if raceEnabled {
+		rw.enter()
+	}
+	ok := rw.tryRLock()
+	if raceEnabled {
+		if ok {
+			rw.readLocked()
+		} else {
+			raceEnable()
+		}
+	}
+	return ok
+}
+
+// LockContext is Lock that gives up when ctx is done. It returns nil with rw
+// locked, or ctx.Err() with rw as if nothing had been asked. A ctx that is
+// already done wins over a free lock. A nil ctx panics.
+func (rw *RWMutex) LockContext(ctx context.Context) error {
+	return lockContext(ctx, rw.TryLock, rw.lockWithin)
+}
+
+// RLockContext is RLock that gives up when ctx is done, as
+// [RWMutex.LockContext] does.
+func (rw *RWMutex) RLockContext(ctx context.Context) error {
+	return lockContext(ctx, rw.TryRLock, rw.rLockWithin)
+}
+
+// LockTimeout is Lock that gives up after d, and reports whether rw is locked. A
+// d of zero or less is TryLock.
+func (rw *RWMutex) LockTimeout(d time.Duration) bool {
+	return rw.TryLock() || d > 0 && rw.lockWithin(&limit{timeout: d})
+}
+
+// RLockTimeout is RLock that gives up after d, and reports whether rw is locked.
+// A d of zero or less is TryRLock.
+func (rw *RWMutex) RLockTimeout(d time.Duration) bool {
+	return rw.TryRLock() || d > 0 && rw.rLockWithin(&limit{timeout: d})
+}
+
+func (rw *RWMutex) lockWithin(l *limit) bool {
+	if raceEnabled {
+		rw.enter()
+	}
+	ok := rw.lockSlow(l)
+	l.stop()
+	if raceEnabled {
+		if ok {
+			rw.writeLocked()
+		} else {
+			raceEnable()
+		}
+	}
+	return ok
+}
+
+func (rw *RWMutex) rLockWithin(l *limit) bool {
+	if raceEnabled {
+		rw.enter()
+	}
+	ok := rw.rLockWait(l, false)
+	l.stop()
+	if raceEnabled {
+		if ok {
+			rw.readLocked()
+		} else {
+			raceEnable()
+		}
+	}
+	return ok
+}
+
+// RLocker returns a [sync.Locker] whose Lock and Unlock are rw.RLock and
+// rw.RUnlock.
+func (rw *RWMutex) RLocker() sync.Locker { return (*rlocker)(rw) }
+
+type rlocker RWMutex
+
+func (r *rlocker) Lock()   { (*RWMutex)(r).RLock() }
+func (r *rlocker) Unlock() { (*RWMutex)(r).RUnlock() }

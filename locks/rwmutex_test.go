@@ -1,0 +1,398 @@
+package locks
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/internal/rt"
+)
+
+// The method sets are those of sync.
+var (
+	_ sync.Locker = (*RWMutex)(nil)
+	_ sync.Locker = (*SpinMutex)(nil)
+	_ interface {
+		sync.Locker
+		RLock()
+		RUnlock()
+		TryLock() bool
+		TryRLock() bool
+		RLocker() sync.Locker
+	} = (*RWMutex)(nil)
+)
+
+func TestSizes(t *testing.T) {
+	require.EqualValues(t, 32, unsafe.Sizeof(RWMutex{}))
+	require.EqualValues(t, 16, unsafe.Sizeof(SpinMutex{}))
+	require.EqualValues(t, 8, unsafe.Alignof(RWMutex{}))
+	require.Zero(t, unsafe.Sizeof(stripe{})%128)
+}
+
+func TestIdleLocksAreSmall(t *testing.T) {
+	locks := make([]RWMutex, 100_000)
+	require.Zero(t, testing.AllocsPerRun(1, func() {
+		for i := range locks {
+			locks[i].Lock()
+			locks[i].Unlock()
+			locks[i].RLock()
+			locks[i].RUnlock()
+			if !locks[i].TryLock() {
+				panic("locked")
+			}
+			locks[i].Unlock()
+		}
+	}), "an uncontended lock has nothing but its 32 bytes")
+}
+
+// TestFastPathsAreInlined guards the shape of Lock, Unlock, RLock and RUnlock: a
+// call more would cost a quarter of the uncontended time.
+func TestFastPathsAreInlined(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("compiles the package")
+	}
+	out, err := exec.Command("go", "build", "-gcflags=-m", ".").CombinedOutput()
+	if err != nil {
+		t.Skipf("cannot compile here: %v", err)
+	}
+	for _, m := range []string{
+		"RWMutex).Lock", "RWMutex).Unlock", "RWMutex).RLock", "RWMutex).RUnlock",
+		"SpinMutex).Lock", "SpinMutex).Unlock",
+	} {
+		require.Contains(t, string(out), "can inline (*"+m+"\n")
+	}
+}
+
+func TestMutualExclusionAndReaders(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		rw.RLock()
+		require.True(t, rw.TryRLock())
+		require.False(t, rw.TryLock())
+		require.EqualValues(t, 2, rw.Stats().ActiveReaders)
+		rw.RUnlock()
+		rw.RUnlock()
+		require.True(t, rw.TryLock())
+		require.True(t, rw.Stats().Locked)
+		require.False(t, rw.TryLock())
+		require.False(t, rw.TryRLock())
+		rw.Unlock()
+		l := rw.RLocker()
+		l.Lock()
+		require.False(t, rw.TryLock())
+		l.Unlock()
+		rw.Lock()
+		rw.Unlock()
+		st := rw.Stats()
+		require.EqualValues(t, 3, st.Reads)
+		require.EqualValues(t, 2, st.Writes)
+		require.Zero(t, st.Contention, "nothing waited")
+		checkIdle(t, rw)
+	})
+}
+
+func TestWriterKeepsNewReadersOut(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		rw.RLock()
+		locked := make(chan struct{})
+		go func() { rw.Lock(); close(locked) }()
+		waitFor(t, "the writer", func() bool { return rw.Stats().Waiting == 1 })
+		require.False(t, rw.TryRLock(), "a reader overtook a waiting writer")
+		require.False(t, rw.RLockTimeout(time.Millisecond))
+		rw.RUnlock()
+		<-locked
+		rw.Unlock()
+		st := rw.Stats()
+		require.EqualValues(t, 1, st.WriteContended)
+		require.EqualValues(t, 1, st.WriteParked)
+		require.EqualValues(t, 1, st.WriteWait.Count)
+		require.EqualValues(t, 1, st.Canceled)
+		checkIdle(t, rw)
+	})
+}
+
+func TestContextAndTimeout(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		ctx, cancel := context.WithCancel(context.Background())
+		require.NoError(t, rw.LockContext(ctx))
+		require.False(t, rw.LockTimeout(time.Millisecond))
+		require.False(t, rw.RLockTimeout(time.Millisecond))
+		require.False(t, rw.LockTimeout(0))
+		require.False(t, rw.LockTimeout(-1))
+		require.False(t, rw.RLockTimeout(0))
+		errs := make(chan error)
+		go func() { errs <- rw.LockContext(ctx) }()
+		go func() { errs <- rw.RLockContext(ctx) }()
+		waitFor(t, "both", func() bool { return rw.Stats().Waiting == 2 })
+		cancel()
+		require.ErrorIs(t, <-errs, context.Canceled)
+		require.ErrorIs(t, <-errs, context.Canceled)
+		rw.Unlock()
+
+		require.ErrorIs(t, rw.LockContext(ctx), context.Canceled, "a done ctx wins over a free lock")
+		require.ErrorIs(t, rw.RLockContext(ctx), context.Canceled)
+		cause := errors.New("cause")
+		cctx, ccancel := context.WithCancelCause(context.Background())
+		ccancel(cause)
+		require.Equal(t, context.Canceled, rw.LockContext(cctx), "ctx.Err, as documented")
+		require.NoError(t, rw.RLockContext(context.Background()))
+		require.True(t, rw.RLockTimeout(time.Hour))
+		require.True(t, rw.RLockTimeout(-1))
+		rw.RUnlock()
+		rw.RUnlock()
+		rw.RUnlock()
+		require.True(t, rw.LockTimeout(time.Hour))
+		rw.Unlock()
+		st := rw.Stats()
+		require.EqualValues(t, 2, st.Writes)
+		require.EqualValues(t, 3, st.Reads)
+		require.EqualValues(t, 4, st.Canceled)
+		require.Panics(t, func() { rw.LockContext(nil) }) //nolint:staticcheck // documented
+		checkIdle(t, rw)
+	})
+}
+
+func TestDowngradeLetsNoWriterIn(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		var wg sync.WaitGroup
+		v := 0
+		rw.Lock()
+		wg.Go(func() { rw.Lock(); v++; rw.Unlock() })
+		waitFor(t, "the writer", func() bool { return rw.Stats().Waiting == 1 })
+		rw.Downgrade()
+		require.Zero(t, v)
+		require.False(t, rw.TryLock())
+		rw.RUnlock()
+		wg.Wait()
+		require.Equal(t, 1, v)
+		st := rw.Stats()
+		require.EqualValues(t, 2, st.Writes)
+		require.EqualValues(t, 1, st.Reads)
+		checkIdle(t, rw)
+	})
+}
+
+func TestDowngradeLetsReadersJoin(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		rw.Lock()
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { rw.RLock(); rw.RUnlock() })
+		}
+		waitFor(t, "the readers", func() bool { return rw.Stats().Waiting == 5 })
+		rw.Downgrade()
+		wg.Wait() // with the downgraded lock held
+		rw.RUnlock()
+		checkIdle(t, rw)
+	})
+}
+
+func TestTryUpgrade(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		rw.RLock()
+		require.True(t, rw.TryUpgrade(), "the only reader")
+		require.False(t, rw.TryRLock())
+		rw.Downgrade()
+		rw.RLock()
+		require.False(t, rw.TryUpgrade(), "two readers")
+		rw.RUnlock()
+		require.True(t, rw.TryUpgrade())
+		rw.Unlock()
+
+		rw.RLock()
+		done := make(chan struct{})
+		go func() { rw.Lock(); close(done) }()
+		waitFor(t, "the writer", func() bool { return rw.Stats().Waiting == 1 })
+		require.False(t, rw.TryUpgrade(), "a writer waits for this reader")
+		rw.RUnlock()
+		<-done
+		rw.Unlock()
+		st := rw.Stats()
+		require.EqualValues(t, 3, st.Writes)
+		require.EqualValues(t, 4, st.Reads)
+		checkIdle(t, rw)
+	})
+}
+
+func TestOneOfTwoUpgradersWins(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		n := 0
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range scaled(3000) {
+					rw.RLock()
+					if rw.TryUpgrade() {
+						n++
+						rw.Unlock()
+					} else {
+						rw.RUnlock()
+					}
+				}
+			})
+		}
+		within(t, time.Minute, wg.Wait)
+		require.EqualValues(t, n, rw.Stats().Writes)
+		checkIdle(t, rw)
+	})
+}
+
+func TestSetOptions(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		rw.SetOptions(RWOptions{Name: "cfg", HoldSampling: 2, NoBias: true})
+		st := rw.Stats()
+		require.Equal(t, "cfg", st.Name)
+		require.Equal(t, ModeWord, st.Mode, "NoBias ends bias")
+		require.Zero(t, st.Writes, "SetOptions does not count")
+		require.Zero(t, st.Reads)
+		for range 10 {
+			rw.Lock()
+			rw.Unlock()
+		}
+		for range 10 {
+			require.True(t, rw.TryLock())
+			rw.Downgrade()
+			rw.RUnlock()
+		}
+		st = rw.Stats()
+		require.EqualValues(t, 10, st.WriteHold.Count, "every second write")
+		require.EqualValues(t, 20, st.Writes)
+		rw.SetOptions(RWOptions{})
+		rw.Lock()
+		rw.Unlock()
+		require.EqualValues(t, 10, rw.Stats().WriteHold.Count)
+		checkIdle(t, rw)
+	})
+}
+
+func TestModeFollowsUse(t *testing.T) {
+	if raceEnabled {
+		t.Skip("too slow to be worth it")
+	}
+	withProcs(t, 2)
+	var rw RWMutex
+	within(t, time.Minute, func() {
+		for rw.Stats().Mode != ModeStriped {
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					for range 50_000 {
+						rw.RLock()
+						rw.RUnlock()
+					}
+				})
+			}
+			wg.Wait()
+		}
+	})
+	for range 1000 {
+		rw.Lock()
+		rw.Unlock()
+	}
+	require.Equal(t, ModeWord, rw.Stats().Mode, "writes end bias")
+	checkIdle(t, &rw)
+}
+
+func TestOneReaderStaysInTheWord(t *testing.T) {
+	if !rt.Pinned {
+		t.Skip("this build cannot tell threads apart")
+	}
+	withProcs(t, 1)
+	var rw RWMutex
+	for range 100_000 {
+		rw.RLock()
+		rw.RUnlock()
+	}
+	require.Equal(t, ModeWord, rw.Stats().Mode)
+}
+
+func init() {
+	misuse := func(name string, f func()) { children["misuse/"+name] = f }
+	misuse("RWMutex.Unlock", func() { new(RWMutex).Unlock() })
+	misuse("RWMutex.Unlock2", func() { var m RWMutex; m.RLock(); m.Unlock() })
+	misuse("RWMutex.Unlock3", func() { var m RWMutex; m.Lock(); m.Unlock(); m.Unlock() })
+	misuse("RWMutex.Unlock4", func() { var m RWMutex; enableBias(&m); m.RLock(); m.Unlock() })
+	misuse("RWMutex.RUnlock", func() { new(RWMutex).RUnlock() })
+	misuse("RWMutex.RUnlock2", func() { var m RWMutex; m.Lock(); m.RUnlock() })
+	misuse("RWMutex.RUnlock3", func() { var m RWMutex; m.RLock(); m.RUnlock(); m.RUnlock() })
+	misuse("RWMutex.RUnlock4", func() {
+		var m RWMutex
+		enableBias(&m)
+		m.RLock()
+		m.RUnlock()
+		m.RUnlock()
+		m.Lock()
+	})
+	misuse("RWMutex.Downgrade", func() { new(RWMutex).Downgrade() })
+	misuse("RWMutex.Downgrade2", func() { var m RWMutex; m.RLock(); m.Downgrade() })
+	misuse("RWMutex.TryUpgrade", func() { new(RWMutex).TryUpgrade() })
+	misuse("SpinMutex.Unlock", func() { new(SpinMutex).Unlock() })
+	misuse("SpinMutex.Unlock2", func() { var m SpinMutex; m.Lock(); m.Unlock(); m.Unlock() })
+	misuse("Held.Unlock", func() { Held[int]{}.Unlock() })
+	misuse("Held.Unlock2", func() { h := NewKeyed[int]().Lock(1); h.Unlock(); h.Unlock() })
+	misuse("Held.Unlock3", func() { // another holds the key now
+		k := NewKeyed[int]()
+		h := k.Lock(1)
+		h.Unlock()
+		k.Lock(1)
+		h.Unlock()
+	})
+	misuse("Held.Unlock4", func() { // while another waits for it
+		k := NewKeyed[int]()
+		h := k.Lock(1)
+		go func() { k.Lock(1) }()
+		for k.Stats().WriteParked == 0 {
+		}
+		h.Unlock()
+		h.Unlock()
+	})
+	misuse("HeldMany.Unlock", func() { h := NewKeyed[int]().LockMany(1, 2); h.Unlock(); h.Unlock() })
+	misuse("Held.RUnlock", func() { h := NewKeyed[int]().RLock(1); h.Unlock(); h.Unlock() })
+}
+
+func TestMisuseCannotBeRecovered(t *testing.T) {
+	for name := range children {
+		if !strings.HasPrefix(name, "misuse/") {
+			continue
+		}
+		t.Run(strings.TrimPrefix(name, "misuse/"), func(t *testing.T) {
+			t.Parallel()
+			out, err := child(t, name)
+			require.Error(t, err, out)
+			require.Contains(t, out, "fatal error: locks: ")
+			require.Contains(t, out, "unlocked")
+			require.NotContains(t, out, "PASS")
+		})
+	}
+}
+
+func TestVetSeesCopies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs go vet")
+	}
+	dir, err := os.MkdirTemp(".", "_vet")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "copy.go"), []byte(`package copies
+
+import "github.com/poundlock/poundlock/locks"
+
+func rw(l locks.RWMutex)       {}
+func spin(l locks.SpinMutex)   {}
+func keyed(l locks.Keyed[int]) {}
+`), 0o666))
+	out, err := exec.Command("go", "vet", "./"+filepath.Base(dir)).CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip(err)
+	}
+	require.Error(t, err)
+	require.Equal(t, 3, strings.Count(string(out), "passes lock by value"), "%s", out)
+}

@@ -1,0 +1,103 @@
+package locks
+
+import "sync/atomic"
+
+// The state word of an RWMutex. Statistics ride on the atomics that lock and
+// unlock need anyway:
+//
+//	63   60 59     42 41     28 27      5 4      0
+//	+------+---------+---------+---------+--------+
+//	| mode |  reads  | writes  | active  | notes  |
+//	+------+---------+---------+---------+--------+
+//
+// reads and writes count acquisitions since the last fold (see fold); active is
+// the readers that entered through this word and did not leave through it. mode
+// is what readers must look at before they add themselves, and is on top so that
+// one comparison does: that keeps RLock and RUnlock within what the compiler
+// inlines.
+//
+// Invariants, outside of the few instructions in which a transition is under way:
+//   - wLock has one owner, the writer that set it. It holds the lock once no
+//     reader is inside (drain), and bias does not change but by its owner then.
+//   - closed == 0 is what an acquisition needs; the reader that adds itself to
+//     active and finds the lock closed takes itself out again (a phantom).
+//   - The queue is empty, or the lock is closed, or woken is set: somebody is
+//     due to look at the queue, so that no sleeper is forgotten.
+//   - Readers inside = active + base + Σ in − Σ out (see stripes); with biased
+//     clear all of them are in active.
+const (
+	wLock   uint64 = 1 << 63 // claimed by a writer
+	handoff uint64 = 1 << 62 // the next Unlock hands the lock to the first in the queue
+	sampled uint64 = 1 << 61 // this hold is being timed; its Unlock clears it
+	biased  uint64 = 1 << 60 // readers enter and leave through stripes
+
+	drainParked uint64 = 1 << 0 // the writer sleeps until the readers inside have left
+	waiting     uint64 = 1 << 1 // the queue is not empty
+	woken       uint64 = 1 << 2 // a waiter taken from the queue is on its way to try again
+	watched     uint64 = 1 << 3 // writers take the slow path, for sampling
+	unbiasable  uint64 = 1 << 4 // never enable bias
+
+	activeShift        = 5
+	oneReader   uint64 = 1 << activeShift
+	activeMask  uint64 = 1<<28 - oneReader
+	activeFull  uint64 = 1 << 27 // also set by the borrow of an RUnlock too many
+
+	writesShift        = 28
+	oneWrite    uint64 = 1 << writesShift
+	writesMask  uint64 = 1<<42 - oneWrite
+	writesFull  uint64 = 3 << 40 // 4096 writes: fold
+
+	readsShift        = 42
+	oneRead    uint64 = 1 << readsShift
+	readsMask  uint64 = 1<<60 - oneRead
+	readsFull  uint64 = 31 << 55 // 8192 reads: fold. 254 000 more may come before the fold is late
+
+	// closed keeps everybody out. handoff and sampled without wLock mean that an
+	// Unlock is under way and not finished.
+	closed = wLock | handoff | sampled
+
+	// moded is the least state with a bit of mode in it.
+	moded = biased
+
+	// A set bit sends the fast path of the operation to its slow path.
+	rLockedMask = closed | readsFull | activeFull // after the add
+	rUnlockMask = wLock | activeFull
+	lockMask    = closed | biased | drainParked | waiting | woken | watched | activeMask
+	unlockMask  = wLock | handoff | sampled | waiting | writesFull | readsFull
+)
+
+// The fast paths call sync/atomic by name: an atomic.Uint64 would put them over
+// what the compiler inlines. Everything else goes through these.
+func (rw *RWMutex) store(s uint64)       { atomic.StoreUint64(&rw.state, s) }
+func (rw *RWMutex) load() uint64         { return atomic.LoadUint64(&rw.state) }
+func (rw *RWMutex) add(d uint64) uint64  { return atomic.AddUint64(&rw.state, d) }
+func (rw *RWMutex) cas(o, n uint64) bool { return atomic.CompareAndSwapUint64(&rw.state, o, n) }
+func (rw *RWMutex) and(mask uint64)      { atomic.AndUint64(&rw.state, mask) }
+func (rw *RWMutex) or(mask uint64)       { atomic.OrUint64(&rw.state, mask) }
+
+func activeOf(s uint64) int64  { return int64(s & activeMask >> activeShift) }
+func writesOf(s uint64) uint64 { return s & writesMask >> writesShift }
+func readsOf(s uint64) uint64  { return s & readsMask >> readsShift }
+
+// A fold in progress is counted in the top byte of RWMutex.reads.
+const (
+	oneFold   uint64 = 1 << 56
+	foldsMask        = ^(oneFold - 1)
+)
+
+// fold moves the counts out of the state word before they overflow, and returns
+// what it moved. It never waits: several may run at once, each moves what it
+// takes. [RWMutex.Stats] waits for the few instructions between.
+func (rw *RWMutex) fold() (reads, writes uint64) {
+	rw.reads.Add(oneFold)
+	for {
+		s := rw.load()
+		if rw.cas(s, s&^(readsMask|writesMask)) {
+			reads, writes = readsOf(s), writesOf(s)
+			break
+		}
+	}
+	rw.writes.Add(writes)
+	rw.reads.Add(reads - oneFold)
+	return reads, writes
+}

@@ -1,0 +1,198 @@
+package locks
+
+import "time"
+
+// lockSlow acquires for writing, waiting as long as l allows. A writer first
+// claims wLock, which keeps newcomers out, and then waits for the readers inside.
+//
+//go:norace
+func (rw *RWMutex) lockSlow(l *limit) bool {
+	x := rw.extend()
+	var a attempt
+	contended := false
+	for round := 0; ; {
+		s := rw.load()
+		if s&closed == 0 {
+			n := s | wLock
+			if a.token {
+				n &^= woken
+			}
+			empty := s&(activeMask|biased) == 0
+			if empty {
+				n += oneWrite
+			}
+			if !rw.cas(s, n) {
+				continue
+			}
+			a.token = false
+			if empty {
+				break
+			}
+			if !rw.drain(x, &a, l, &contended) {
+				return false
+			}
+			rw.add(oneWrite)
+			break
+		}
+		contended = true
+		if writerSpin.spin(&round) {
+			continue
+		}
+		how := rw.park(x, &a, l, false)
+		if how == gaveUp {
+			return false
+		}
+		if how == granted {
+			if !rw.drain(x, &a, l, &contended) {
+				return false
+			}
+			rw.add(oneWrite)
+			break
+		}
+		round = 0
+	}
+	if contended {
+		x.writeContended.Add(1)
+	}
+	if !a.start.IsZero() {
+		x.waited(&a, &x.histograms().write)
+	}
+	if rw.load()&watched != 0 {
+		rw.sampleHold(x)
+	}
+	return true
+}
+
+// drain waits, with wLock claimed, for the readers inside to leave. If l ends the
+// wait it gives the claim up and reports false.
+//
+//go:norace
+func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
+	for round := 0; ; {
+		n, active, in := rw.inside(x)
+		if n == 0 {
+			rw.settle(x, active, in)
+			return true
+		}
+		if n < 0 {
+			fatal(errRUnlock)
+		}
+		*contended = true
+		if readerSpin.spin(&round) {
+			continue
+		}
+		if a.start.IsZero() {
+			a.start = time.Now()
+			x.writeParked.Add(1)
+		}
+		if a.w == nil {
+			a.w = newWaiter(false)
+		}
+		x.mu.Lock()
+		x.drainer = a.w
+		rw.or(drainParked)
+		if n, _, _ := rw.inside(x); n == 0 {
+			x.drainer = nil
+			rw.and(^drainParked)
+			x.mu.Unlock()
+			continue
+		}
+		x.mu.Unlock()
+		if l.sleep(a.w) {
+			continue
+		}
+		x.mu.Lock()
+		if x.drainer == a.w {
+			x.drainer = nil
+			rw.and(^drainParked)
+		}
+		x.mu.Unlock()
+		x.canceled.Add(1)
+		rw.unclaim(x)
+		return false
+	}
+}
+
+// wakeDrainer wakes the writer that sleeps in drain if the last reader has left.
+//
+//go:norace
+func (rw *RWMutex) wakeDrainer(x *rwExt) {
+	x.mu.Lock()
+	if d := x.drainer; d != nil {
+		if n, _, _ := rw.inside(x); n <= 0 {
+			x.drainer = nil
+			rw.and(^drainParked)
+			d.signal()
+		}
+	}
+	x.mu.Unlock()
+}
+
+// tryLock acquires for writing if nobody is inside.
+//
+//go:norace
+func (rw *RWMutex) tryLock() bool {
+	for {
+		s := rw.load()
+		switch {
+		case s&closed != 0:
+			return false
+		case s&biased != 0:
+			if !rw.cas(s, s|wLock) {
+				continue
+			}
+			x := rw.x.Load()
+			n, active, in := rw.inside(x)
+			if n != 0 {
+				rw.unclaim(x)
+				return false
+			}
+			rw.settle(x, active, in)
+			rw.add(oneWrite)
+		case s&activeMask != 0:
+			return false
+		case !rw.cas(s, s+(wLock|oneWrite)):
+			continue
+		}
+		if s&watched != 0 {
+			rw.sampleHold(rw.x.Load())
+		}
+		return true
+	}
+}
+
+// unlockSlow finishes an Unlock or a Downgrade that left state s: it reports
+// misuse, folds, and wakes who waits.
+//
+//go:norace
+func (rw *RWMutex) unlockSlow(s uint64, misuse string) {
+	if s&wLock != 0 {
+		fatal(misuse)
+	}
+	x := rw.x.Load()
+	if s&sampled != 0 {
+		d := time.Since(x.since) // before sampled, which guards it, is given up
+		rw.and(^sampled)
+		x.histograms().hold.Record(d)
+	}
+	if s&(writesFull|readsFull) != 0 {
+		rw.fold()
+	}
+	if x != nil {
+		rw.wakeNext(x)
+	}
+}
+
+// sampleHold starts the clock for every n'th writer. The caller holds rw.
+//
+//go:norace
+func (rw *RWMutex) sampleHold(x *rwExt) {
+	o := x.opts.Load()
+	if o == nil || o.HoldSampling <= 0 {
+		return
+	}
+	if x.tick++; x.tick%uint64(o.HoldSampling) == 0 {
+		x.since = time.Now()
+		rw.or(sampled)
+	}
+}

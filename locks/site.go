@@ -1,0 +1,143 @@
+package locks
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// sites holds the sampled waits of all locks, by call stack and lock name. It is
+// touched only by samples and by WriteContention.
+var sites struct {
+	mu sync.Mutex
+	m  map[siteKey]*site
+}
+
+const (
+	siteDepth = 8    // frames kept of a stack
+	maxSites  = 4096 // different ones kept; more are counted as "(others)"
+)
+
+type siteKey struct {
+	name string
+	pcs  [siteDepth]uintptr
+}
+
+type site struct {
+	samples uint64
+	scale   uint64 // waits that the samples stand for
+	total   time.Duration
+	max     time.Duration
+}
+
+// waited records the wait that ended with the lock.
+//
+//go:norace
+func (x *rwExt) waited(a *attempt, h *stats.Histogram) {
+	d := time.Since(a.start)
+	h.Record(d)
+	if o := x.opts.Load(); o != nil && o.SiteSampling > 0 {
+		if every := uint64(o.SiteSampling); x.parks.Add(1)%every == 0 {
+			raceEnable() // sites is not of the lock: its mutex must count
+			recordSite(o.Name, every, d)
+			raceDisable()
+		}
+	}
+}
+
+// recordSite adds one sample that stands for scale waits.
+func recordSite(name string, scale uint64, d time.Duration) {
+	k := siteKey{name: name}
+	runtime.Callers(3, k.pcs[:])
+	sites.mu.Lock()
+	defer sites.mu.Unlock()
+	if sites.m == nil {
+		sites.m = make(map[siteKey]*site)
+	}
+	s := sites.m[k]
+	if s == nil {
+		if len(sites.m) >= maxSites {
+			k = siteKey{name: "(others)"}
+		}
+		if s = sites.m[k]; s == nil {
+			s = new(site)
+			sites.m[k] = s
+		}
+	}
+	s.samples++
+	s.scale += scale
+	s.total += d * time.Duration(scale)
+	s.max = max(s.max, d)
+}
+
+// WriteContention writes a table of where goroutines slept for locks that have
+// opted in with [RWOptions.SiteSampling], the most waited for first: the waiting
+// time and the number of waits that the samples stand for, the longest sampled
+// wait, the lock's name and the calls that led to it. It returns w's error.
+func WriteContention(w io.Writer) error {
+	type row struct {
+		siteKey
+		site
+	}
+	var rows []row
+	sites.mu.Lock()
+	for k, s := range sites.m {
+		rows = append(rows, row{k, *s})
+	}
+	sites.mu.Unlock()
+	slices.SortFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(a.name, b.name), slices.Compare(a.pcs[:], b.pcs[:]))
+	})
+
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintf(tw, "WAITED\tWAITS\tSAMPLES\tMAX\tLOCK\tCALLED FROM\n")
+	for _, r := range rows {
+		calls := r.calls()
+		fmt.Fprintf(tw, "%v\t%d\t%d\t%v\t%s\t%s\n", r.total.Round(time.Microsecond), r.scale, r.samples,
+			r.max.Round(time.Microsecond), cmp.Or(r.name, "-"), calls[0])
+		for _, c := range calls[1:] {
+			fmt.Fprintf(tw, "\t\t\t\t\t%s\n", c)
+		}
+	}
+	return tw.Flush()
+}
+
+// calls names the frames of k, the caller of the lock first; at least one.
+func (k *siteKey) calls() []string {
+	var calls []string
+	n := slices.Index(k.pcs[:], 0)
+	if n < 0 {
+		n = len(k.pcs)
+	}
+	frames := runtime.CallersFrames(k.pcs[:n])
+	for {
+		f, more := frames.Next()
+		// The lock's own methods are inlined or not: leave them out by name.
+		own := strings.Contains(f.Function, "/locks.(*RWMutex)") || strings.Contains(f.Function, "/locks.lockContext")
+		if f.Function != "" && (len(calls) > 0 || !own) {
+			calls = append(calls, fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line))
+		}
+		if !more {
+			break
+		}
+	}
+	if len(calls) == 0 {
+		return []string{"-"}
+	}
+	return calls
+}
+
+// ResetContention forgets what [WriteContention] would write.
+func ResetContention() {
+	sites.mu.Lock()
+	sites.m = nil
+	sites.mu.Unlock()
+}

@@ -1,0 +1,181 @@
+package locks
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// SpinMutex is a mutual exclusion lock for sections of a few instructions. A
+// waiter polls for about as long as holders of this lock have lately made waiters
+// wait, then yields to other goroutines, then sleeps: it burns no time while the
+// holder is descheduled. The zero value is unlocked. It must not be copied after
+// first use and must not be shared between a testing/synctest bubble and
+// goroutines outside of it that contend for it.
+//
+// Like [sync.Mutex] it belongs to no goroutine, an Unlock is synchronized before
+// later Locks, newcomers may overtake sleepers until one of them has waited for
+// 1 ms, and unlocking an unlocked one ends the process and cannot be recovered.
+// Unlike it, it counts what it does and takes a ctx.
+type SpinMutex struct {
+	_     noCopy
+	_     [0]atomic.Uint64 // aligns state on 32-bit machines
+	state uint64           // atomic: see below; the bits between the flags count acquisitions
+	x     atomic.Pointer[spinExt]
+}
+
+const (
+	spinLocked  uint64 = 1 << 63
+	spinHandoff uint64 = 1 << 62 // the next Unlock hands the lock to the first in the queue
+	spinWoken   uint64 = 1 << 1  // a waiter taken from the queue is on its way to try again
+	spinWaiting uint64 = 1 << 0  // the queue is not empty
+	spinOne     uint64 = 1 << 2  // one acquisition
+
+	spinClosed     = spinLocked | spinHandoff
+	spinLockMask   = spinClosed | spinWoken | spinWaiting
+	spinUnlockMask = spinClosed | spinWaiting
+)
+
+// SpinStats is what a [SpinMutex] knows about itself. Counters are exact when no
+// operation is in progress.
+type SpinStats struct {
+	Acquired uint64 `json:"acquired"` // times the lock was acquired, by whatever method
+	Spun     uint64 `json:"spun"`     // of those, after polling only
+	Polls    uint64 `json:"polls"`    // looks at the lock by waiters that polled
+	Yields   uint64 `json:"yields"`   // times that a waiter let other goroutines run
+	Parked   uint64 `json:"parked"`   // waiters that went to sleep, each once
+	Handoffs uint64 `json:"handoffs"` // waiters given the lock because others had overtaken them for 1 ms
+	Canceled uint64 `json:"canceled"` // waits ended by a ctx or a timeout
+
+	Locked     bool    `json:"locked"`
+	Waiting    int     `json:"waiting"`    // goroutines asleep for the lock
+	Contended  uint64  `json:"contended"`  // of Acquired, those that found the lock taken
+	Contention float64 `json:"contention"` // Contended by Acquired, 0 to 1
+
+	// Wait summarises the waits of those that slept, from their first sleep to the
+	// lock. The clock is not read for any other.
+	Wait Latency `json:"wait"`
+}
+
+// Lock locks m. It waits until nobody else holds it.
+func (m *SpinMutex) Lock() {
+	if raceEnabled {
+		raceDisable()
+	}
+	// The state without what must not be set: with any of it the swap fails.
+	if s := atomic.LoadUint64(&m.state) &^ spinLockMask; !atomic.CompareAndSwapUint64(&m.state, s, s+(spinLocked|spinOne)) {
+		m.lockSlow(nil)
+	}
+	if raceEnabled {
+		raceEnable()
+		raceAcquire(unsafe.Pointer(m))
+	}
+}
+
+// Unlock unlocks m. It ends the process if m is not locked.
+func (m *SpinMutex) Unlock() {
+	if raceEnabled {
+		raceRelease(unsafe.Pointer(m))
+		raceDisable()
+	}
+	// Adding the top bit flips it: if it is set now, it was clear.
+	if s := atomic.AddUint64(&m.state, spinLocked); s&spinUnlockMask != 0 {
+		m.unlockSlow(s)
+	}
+	if raceEnabled {
+		raceEnable()
+	}
+}
+
+// TryLock locks m if nobody holds it, and reports whether it did.
+func (m *SpinMutex) TryLock() bool {
+	if raceEnabled {
+		raceDisable()
+	}
+	ok := m.tryLock()
+	if raceEnabled {
+		raceEnable()
+		if ok {
+			raceAcquire(unsafe.Pointer(m))
+		}
+	}
+	return ok
+}
+
+func (m *SpinMutex) tryLock() bool {
+	for {
+		s := m.load()
+		if s&spinClosed != 0 {
+			return false
+		}
+		if m.cas(s, s+(spinLocked|spinOne)) {
+			return true
+		}
+	}
+}
+
+// LockContext is Lock that gives up when ctx is done. It returns nil with m
+// locked, or ctx.Err() with m as if nothing had been asked. A ctx that is already
+// done wins over a free lock. A nil ctx panics.
+func (m *SpinMutex) LockContext(ctx context.Context) error {
+	return lockContext(ctx, m.TryLock, m.lockWithin)
+}
+
+// LockTimeout is Lock that gives up after d, and reports whether m is locked. A d
+// of zero or less is TryLock.
+func (m *SpinMutex) LockTimeout(d time.Duration) bool {
+	return m.TryLock() || d > 0 && m.lockWithin(&limit{timeout: d})
+}
+
+func (m *SpinMutex) lockWithin(l *limit) bool {
+	if raceEnabled {
+		raceDisable()
+	}
+	ok := m.lockSlow(l)
+	l.stop()
+	if raceEnabled {
+		raceEnable()
+		if ok {
+			raceAcquire(unsafe.Pointer(m))
+		}
+	}
+	return ok
+}
+
+// Stats returns what m has counted so far. It may be called at any time and makes
+// nobody wait for longer than a few instructions.
+func (m *SpinMutex) Stats() SpinStats {
+	if raceEnabled {
+		raceDisable()
+		defer raceEnable()
+	}
+	return m.stats()
+}
+
+//go:norace
+func (m *SpinMutex) stats() SpinStats {
+	var st SpinStats
+	if x := m.x.Load(); x != nil {
+		x.mu.Lock()
+		st.Waiting = x.q.n
+		x.mu.Unlock()
+		st.Contended, st.Spun, st.Polls = x.contended.Load(), x.spun.Load(), x.polls.Load()
+		st.Yields, st.Parked = x.yields.Load(), x.parked.Load()
+		st.Handoffs, st.Canceled = x.handoffs.Load(), x.canceled.Load()
+		st.Wait = x.wait.Load().Latency()
+	}
+	// The whole after its parts: they never exceed it.
+	s := m.load()
+	st.Acquired = s &^ spinClosed >> 2
+	st.Locked = s&spinClosed != 0
+	st.Contention = stats.Ratio(st.Contended, st.Acquired)
+	return st
+}
+
+func (m *SpinMutex) load() uint64         { return atomic.LoadUint64(&m.state) }
+func (m *SpinMutex) add(d uint64) uint64  { return atomic.AddUint64(&m.state, d) }
+func (m *SpinMutex) cas(o, n uint64) bool { return atomic.CompareAndSwapUint64(&m.state, o, n) }
+func (m *SpinMutex) and(mask uint64)      { atomic.AndUint64(&m.state, mask) }

@@ -1,0 +1,206 @@
+package locks
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func checkSpinIdle(t *testing.T, m *SpinMutex) {
+	t.Helper()
+	require.Zero(t, m.load()&spinLockMask, "flags of an idle lock")
+	require.Zero(t, m.Stats().Waiting)
+}
+
+func TestSpinMutexBasics(t *testing.T) {
+	var m SpinMutex
+	m.Lock()
+	require.False(t, m.TryLock())
+	require.True(t, m.Stats().Locked)
+	require.False(t, m.LockTimeout(time.Millisecond))
+	require.False(t, m.LockTimeout(0))
+	m.Unlock()
+	require.True(t, m.LockTimeout(-1))
+	m.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	require.NoError(t, m.LockContext(ctx))
+	failed := make(chan error)
+	go func() { failed <- m.LockContext(ctx) }()
+	waitFor(t, "the waiter", func() bool { return m.Stats().Waiting == 1 })
+	cancel()
+	require.ErrorIs(t, <-failed, context.Canceled)
+	m.Unlock()
+	require.ErrorIs(t, m.LockContext(ctx), context.Canceled, "a done ctx wins over a free lock")
+	st := m.Stats()
+	require.EqualValues(t, 3, st.Acquired)
+	require.EqualValues(t, 2, st.Canceled)
+	require.EqualValues(t, 2, st.Parked)
+	require.Zero(t, st.Contention)
+	checkSpinIdle(t, &m)
+}
+
+func TestSpinMutexExactCountsUnderMixes(t *testing.T) {
+	forEachProcs(t, func(t *testing.T) {
+		var m SpinMutex
+		n, total := uint64(0), atomic.Uint64{}
+		var wg sync.WaitGroup
+		for i := range 16 {
+			wg.Go(func() {
+				got := uint64(0)
+				for j := range scaled(4000) {
+					ok := true
+					switch (i + j) % 4 {
+					case 0:
+						ok = m.TryLock()
+					case 1:
+						ok = m.LockTimeout(time.Duration(j%20) * time.Microsecond)
+					default:
+						m.Lock()
+					}
+					if ok {
+						n++
+						got++
+						if j%64 == 0 {
+							runtime.Gosched()
+						}
+						m.Unlock()
+					}
+				}
+				total.Add(got)
+			})
+		}
+		within(t, time.Minute, wg.Wait)
+		require.Equal(t, total.Load(), n)
+		st := m.Stats()
+		require.Equal(t, n, st.Acquired)
+		require.LessOrEqual(t, st.Contended, st.Acquired)
+		checkSpinIdle(t, &m)
+	})
+}
+
+func TestSpinMutexCancelRacingAWakeUp(t *testing.T) {
+	forEachProcs(t, func(t *testing.T) {
+		var m SpinMutex
+		for i := range scaled(3000) {
+			ctx, cancel := context.WithCancel(context.Background())
+			m.Lock()
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					if m.LockContext(ctx) == nil {
+						m.Unlock()
+					}
+				})
+			}
+			wg.Go(func() { m.Lock(); m.Unlock() })
+			if i%2 > 0 {
+				waitFor(t, "sleepers", func() bool { return m.Stats().Waiting >= i%4 })
+			}
+			go cancel()
+			m.Unlock()
+			within(t, time.Minute, wg.Wait)
+			cancel()
+		}
+		checkSpinIdle(t, &m)
+	})
+}
+
+// TestSpinMutexHolderDescheduled: while the holder is away waiters sleep; they
+// burn nothing.
+func TestHolderDescheduledBurnsNoCPU(t *testing.T) {
+	withProcs(t, 2)
+	locks := map[string]sync.Locker{"SpinMutex": new(SpinMutex), "RWMutex": new(RWMutex)}
+	for name, l := range locks {
+		t.Run(name, func(t *testing.T) {
+			before := cpuTime(t)
+			start := time.Now()
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					for range 3 {
+						l.Lock()
+						time.Sleep(10 * time.Millisecond) // descheduled with the lock held
+						l.Unlock()
+					}
+				})
+			}
+			within(t, time.Minute, wg.Wait)
+			wall, cpu := time.Since(start), cpuTime(t)-before
+			require.GreaterOrEqual(t, wall, 240*time.Millisecond)
+			require.Less(t, cpu, wall/2, "waiters burn the processor")
+			if m, ok := l.(*SpinMutex); ok {
+				require.NotZero(t, m.Stats().Parked)
+			}
+		})
+	}
+}
+
+func TestSpinMutexNeverCollapsesOnOneP(t *testing.T) {
+	withProcs(t, 1)
+	var m SpinMutex
+	n := 0
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() {
+			for range scaled(500) {
+				m.Lock()
+				n++
+				if n%100 == 0 {
+					runtime.Gosched()
+				}
+				m.Unlock()
+			}
+		})
+	}
+	within(t, 10*time.Second, wg.Wait)
+	require.Equal(t, 200*scaled(500), n)
+	require.Zero(t, m.Stats().Polls, "polling with one P is of no use")
+	checkSpinIdle(t, &m)
+}
+
+func TestSpinMutexHandoff(t *testing.T) {
+	withProcs(t, 2)
+	var m SpinMutex
+	var stop atomic.Bool
+	var hog sync.WaitGroup
+	hog.Go(func() {
+		for !stop.Load() {
+			m.Lock()
+			for start := time.Now(); time.Since(start) < 200*time.Microsecond; {
+			}
+			m.Unlock()
+		}
+	})
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for range 5 {
+				m.Lock()
+				m.Unlock()
+			}
+		})
+	}
+	within(t, time.Minute, wg.Wait)
+	stop.Store(true)
+	hog.Wait()
+	checkSpinIdle(t, &m)
+}
+
+func TestSpinMutexAllocatesNothing(t *testing.T) {
+	var m SpinMutex
+	var rw RWMutex
+	enableBias(&rw)
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		m.Lock()
+		m.Unlock()
+		rw.RLock()
+		rw.RUnlock()
+		rw.Lock()
+		rw.Unlock()
+	}))
+}

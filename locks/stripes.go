@@ -1,0 +1,187 @@
+package locks
+
+import (
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/poundlock/poundlock/internal/rt"
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
+// Reader bias. While a lock is biased its readers count themselves in and out in
+// a stripe of their own instead of the state word, which then is only read by
+// them and stays in every cache. Both counters of a stripe only grow; a reader
+// may leave through another stripe than it came by, or through the word, so
+// everything is summed everywhere:
+//
+//	readers inside = active + base + Σ in − Σ out
+//
+// A writer claims wLock and sums: first all outs, then active and base, then all
+// ins. What it missed of the outs and what it caught late of the ins both make
+// the sum larger, so zero means that nobody was inside at the moment in the
+// middle, and nobody gets in later: a reader counts itself in and then looks at
+// the state word, the writer sets wLock and then sums, so one sees the other.
+//
+// This is the big-reader lock (brlock) of Linux with the reader indicator of
+// "NUMA-Aware Reader-Writer Locks" (Calciu et al., PPoPP 2013) split into ingress
+// and egress counts; that bias comes and goes is BRAVO (Dice and Kogan, ATC 2019).
+type stripe struct {
+	in, out atomic.Uint64
+	_       [stats.Line - 16]byte
+}
+
+const maxStripes = 64
+
+// newStripes makes twice as many stripes as there are Ps, since a process has
+// somewhat more threads than that and two that run at once should not share one.
+func newStripes(limit int) []stripe {
+	n := min(max(2*runtime.GOMAXPROCS(0), 8), maxStripes)
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	return make([]stripe, 1<<(bits.Len(uint(n))-1))
+}
+
+// stripe returns the stripe of the current thread.
+//
+//go:norace
+func (x *rwExt) stripe() *stripe {
+	id := rt.Thread()
+	if id == 0 {
+		id = rt.NumberThread()
+	}
+	return &x.cells[id&(len(x.cells)-1)]
+}
+
+// enterStripe tries to acquire for reading in a stripe and reports whether it
+// did. It fails if the lock is closed or not biased any more.
+//
+//go:norace
+func (rw *RWMutex) enterStripe(x *rwExt) bool {
+	c := x.stripe()
+	c.in.Add(1)
+	return rw.load()&(closed|biased) == biased || rw.exitStripe(x, c)
+}
+
+// exitStripe takes a phantom out of its stripe. It returns false.
+//
+//go:norace
+func (rw *RWMutex) exitStripe(x *rwExt, c *stripe) bool {
+	c.out.Add(1)
+	x.undone.Add(1)
+	if rw.load()&drainParked != 0 {
+		rw.wakeDrainer(x)
+	}
+	return false
+}
+
+// inside returns how many readers are inside, or more (never fewer) while some
+// come and go; and the active and Σ in that it saw. It is meant for who has
+// claimed wLock; for anybody else it is a guess.
+//
+//go:norace
+func (rw *RWMutex) inside(x *rwExt) (n, active int64, in uint64) {
+	s := rw.load()
+	if s&biased == 0 {
+		return activeOf(s), activeOf(s), 0
+	}
+	cells := x.cells
+	var out uint64
+	for i := range cells {
+		out += cells[i].out.Load()
+	}
+	active = activeOf(rw.load())
+	base := x.base.Load()
+	for i := range cells {
+		in += cells[i].in.Load()
+	}
+	return active + base + int64(in-out), active, in
+}
+
+// The mode is chosen from the reads per write. A revocation costs the writer a
+// look at every stripe, about what a hundred shared adds of readers cost.
+const (
+	enableRatio  = 64
+	disableRatio = 24
+	minReads     = 4096
+)
+
+// considerBias enables bias if of the last reads, in which there were writes,
+// some came from different threads and few enough were writes.
+//
+//go:norace
+func (rw *RWMutex) considerBias(reads, writes uint64) {
+	if reads < minReads || reads < enableRatio*writes {
+		return
+	}
+	x := rw.extend()
+	id := int32(rt.NumberThread())
+	if x.last.Swap(id) == id {
+		x.hops.Store(max(x.hops.Load()-1, 0))
+		return
+	}
+	// A goroutine that has moved once looks like two readers; one that is alone
+	// does not keep moving.
+	if x.hops.Add(1) < 2 {
+		return
+	}
+	if x.cool.Load() > 0 {
+		x.cool.Add(-1)
+		return
+	}
+	x.mu.Lock()
+	if x.cells == nil {
+		limit := 0
+		if o := x.opts.Load(); o != nil {
+			limit = o.MaxStripes
+		}
+		x.cells = newStripes(limit)
+	}
+	x.mu.Unlock()
+	for {
+		// With wLock claimed a writer may be summing: bias must not appear now.
+		s := rw.load()
+		if s&(closed|biased|unbiasable) != 0 || rw.cas(s, s|biased) {
+			return
+		}
+	}
+}
+
+// settle is called by the owner of wLock when a sum was zero, with what that sum
+// saw. It moves the readers that entered through the word and left through
+// stripes from active to base, lest active overflow, and gives bias up if the
+// lock is written too often.
+//
+//go:norace
+func (rw *RWMutex) settle(x *rwExt, active int64, in uint64) {
+	if rw.load()&biased == 0 {
+		return
+	}
+	if active != 0 {
+		// Exactly those: a phantom may have added itself since.
+		rw.add(-uint64(active) << activeShift)
+		x.base.Add(active)
+	}
+	d := min(in-x.lastIn, 1<<32)
+	x.lastIn = in
+	if x.avg == 0 {
+		x.avg = 4 * enableRatio * 8
+	}
+	x.avg += d - x.avg/8
+	if x.avg >= disableRatio*8 {
+		return
+	}
+	rw.unbias(x)
+	x.cool.Store(x.backIn.Load())
+	x.backIn.Store(min(2*x.backIn.Load()+1, 63))
+}
+
+// unbias gives bias up. The caller owns wLock and has settled.
+//
+//go:norace
+func (rw *RWMutex) unbias(x *rwExt) {
+	rw.and(^biased)
+	x.avg = 0
+	x.hops.Store(0)
+}
