@@ -3,8 +3,12 @@
 package main
 
 import (
+	"github.com/poundlock/poundlock/bench/internal/batchchanbench"
+	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
 	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
+	"github.com/poundlock/poundlock/bench/internal/locksbench"
+	"github.com/poundlock/poundlock/bench/internal/objpoolbench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
@@ -14,6 +18,11 @@ var groups = [][]runner.Case{
 	floorbench.Cases(),
 	lockfreebench.Cases(),
 	workerpoolbench.Cases(),
+	batchchanbench.Cases(),
+	connpoolbench.Cases(),
+	lockfreebench.Cases(),
+	locksbench.Cases(),
+	objpoolbench.Cases(),
 }
 
 func main() { runner.Main(groups...) }

@@ -27,7 +27,8 @@ type Group struct {
 type GroupOption func(*Group)
 
 // Limit bounds the group's tasks in the pool, running or queued, to n: Go waits
-// while there are as many. n below 1 means no bound.
+// while there are as many. A task that calls Go keeps its own place meanwhile: if
+// all n do, none gets one, as with errgroup's limit. n below 1 means no bound.
 func Limit(n int) GroupOption {
 	return func(g *Group) {
 		g.slots = nil

@@ -92,6 +92,9 @@ func (c *core[T]) wait(ctx context.Context) error {
 }
 
 func (c *core[T]) pause(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if c.self() != nil {
 		return ErrInTask
 	}

@@ -111,3 +111,15 @@ func TestMapContextAndClose(t *testing.T) {
 	require.Equal(t, 50, n)
 	closeAndCheck(t, p)
 }
+
+func TestMapOfNil(t *testing.T) {
+	p, err := workerpool.New(workerpool.Config{})
+	require.NoError(t, err)
+	n := 0
+	for _, err := range workerpool.Map[int, int](bg, p, count(3), nil) {
+		require.ErrorIs(t, err, workerpool.ErrNilTask)
+		n++
+	}
+	require.Equal(t, 3, n)
+	closeAndCheck(t, p)
+}

@@ -12,7 +12,9 @@ import (
 //
 // Leaving the loop cancels what was begun and waits for it. When ctx ends, the
 // results due from then on are those that were ready and the ctx's error for the
-// others. A panic in f is that result's *PanicError.
+// others. A panic in f is that result's *PanicError, a nil f makes every result
+// ErrNilTask. While the pool's queue is full, Map waits for room before it yields
+// the next result.
 func Map[T, R any](ctx context.Context, p *Pool, in iter.Seq[T], f func(context.Context, T) (R, error), opts ...TaskOption) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -34,7 +36,11 @@ func Map[T, R any](ctx context.Context, p *Pool, in iter.Seq[T], f func(context.
 			return yield(fut.Wait(context.Background()))
 		}
 		for v := range in {
-			ahead = append(ahead, Go(ctx, p, func(ctx context.Context) (R, error) { return f(ctx, v) }, opts...))
+			var task func(context.Context) (R, error)
+			if f != nil {
+				task = func(ctx context.Context) (R, error) { return f(ctx, v) }
+			}
+			ahead = append(ahead, Go(ctx, p, task, opts...))
 			if len(ahead) >= width && !first() {
 				return
 			}

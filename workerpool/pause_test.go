@@ -179,3 +179,15 @@ func TestPauseHoldsViews(t *testing.T) {
 		closeAndCheck(t, p)
 	})
 }
+
+func TestPauseWithEndedContext(t *testing.T) {
+	p, err := workerpool.New(workerpool.Config{})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(bg)
+	cancel()
+	require.ErrorIs(t, p.Pause(ctx), context.Canceled)
+	ran := make(chan struct{})
+	require.NoError(t, p.Submit(func() { close(ran) }))
+	<-ran // it is not paused
+	closeAndCheck(t, p)
+}

@@ -13,6 +13,8 @@ import (
 // that waited for it returns. Tasks of one priority start in the order in which
 // they were accepted; submitters that wait for room are served in order, though
 // others that find room may pass them.
+//
+// A nil ctx panics, here and in every method and function that takes one.
 type Pool struct {
 	_ noCopy
 	c *core[job]
@@ -134,7 +136,8 @@ func (p *Pool) Resize(minWorkers, maxWorkers int) error {
 }
 
 // Pause stops workers from starting tasks and waits until none runs, or until ctx
-// ends; the pool stays paused either way, until Resume or Close. Submissions are
+// ends; the pool stays paused either way, until Resume or Close. With a ctx that
+// has ended before it does nothing but return ctx.Err(). Submissions are
 // accepted meanwhile as far as the queue has room. It returns ErrClosed after
 // Close and ErrInTask from a task of the pool.
 func (p *Pool) Pause(ctx context.Context) error {
@@ -165,7 +168,8 @@ func (p *Pool) Wait(ctx context.Context) error {
 // Close refuses new tasks, runs those accepted, waits until they and OnPanic have
 // ended, and ends all goroutines of the pool. It resumes a paused pool. Further
 // calls wait for the same and return nil too. From a task of the pool it refuses
-// new tasks and returns ErrInTask without waiting: call it again from outside.
+// new tasks and returns ErrInTask without waiting: call it again from outside. Tasks
+// that CallerRuns runs in their submitters are the submitters' to wait for.
 func (p *Pool) Close() error {
 	if p == nil || p.c == nil {
 		return nil
@@ -176,7 +180,8 @@ func (p *Pool) Close() error {
 // Shutdown is Close that waits until ctx ends at most. Then it discards the tasks
 // still queued (those of Do, Go and Group end with ErrClosed), cancels the ctx of
 // those that run, and returns a *ShutdownError that says how many of each there
-// were; workers end when their tasks do.
+// were; workers end when their tasks do. Tasks in a View's own queue are discarded
+// when one of its running tasks ends, and are not in that number.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	if p == nil || p.c == nil {
 		return nil
