@@ -92,9 +92,6 @@ func (c *core[T]) wait(ctx context.Context) error {
 }
 
 func (c *core[T]) pause(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if c.self() != nil {
 		return ErrInTask
 	}
@@ -105,6 +102,9 @@ func (c *core[T]) pause(ctx context.Context) error {
 	}
 	c.setPaused(true)
 	c.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return c.waitQuiet(ctx, true)
 }
 

@@ -188,6 +188,13 @@ func TestPauseWithEndedContext(t *testing.T) {
 	require.ErrorIs(t, p.Pause(ctx), context.Canceled)
 	ran := make(chan struct{})
 	require.NoError(t, p.Submit(func() { close(ran) }))
-	<-ran // it is not paused
+	require.NoError(t, p.Pause(bg))
+	select {
+	case <-ran:
+		t.Fatal("ran while paused")
+	default:
+	}
+	p.Resume()
+	<-ran
 	closeAndCheck(t, p)
 }

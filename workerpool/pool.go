@@ -136,8 +136,8 @@ func (p *Pool) Resize(minWorkers, maxWorkers int) error {
 }
 
 // Pause stops workers from starting tasks and waits until none runs, or until ctx
-// ends; the pool stays paused either way, until Resume or Close. With a ctx that
-// has ended before it does nothing but return ctx.Err(). Submissions are
+// ends; the pool stays paused either way, until Resume or Close. A ctx that
+// has ended before makes it pause without waiting, and return ctx.Err(). Submissions are
 // accepted meanwhile as far as the queue has room. It returns ErrClosed after
 // Close and ErrInTask from a task of the pool.
 func (p *Pool) Pause(ctx context.Context) error {
