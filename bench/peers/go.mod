@@ -3,23 +3,43 @@ module github.com/poundlock/poundlock/bench/peers
 go 1.26.0
 
 require (
+	github.com/MasterOfBinary/gobatch v0.4.0
 	github.com/alitto/pond/v2 v2.7.1
 	github.com/bytedance/gopkg v0.1.4
+	github.com/destel/rill v0.7.0
 	github.com/gammazero/workerpool v1.3.0
+	github.com/graph-gophers/dataloader/v7 v7.1.0
+	github.com/jackc/puddle/v2 v2.2.3
+	github.com/jolestar/go-commons-pool/v2 v2.1.2
+	github.com/moby/locker v1.0.1
 	github.com/poundlock/poundlock v0.0.0
+	github.com/puzpuzpuz/xsync/v4 v4.5.0
+	github.com/samber/lo v1.53.0
 	github.com/sourcegraph/conc v0.3.0
+	go.opentelemetry.io/otel/sdk v1.47.0
+	go.opentelemetry.io/otel/trace v1.47.0
+	google.golang.org/api v0.311.0
 )
 
 require (
 	github.com/aclements/go-moremath v0.0.0-20210112150236-f10218a38794 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/gammazero/deque v1.2.2 // indirect
+	github.com/go-logr/logr v1.4.4 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/google/uuid v1.6.0 // indirect
 	github.com/panjf2000/ants/v2 v2.12.1 // indirect
+	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
+	go.opentelemetry.io/otel v1.47.0 // indirect
+	go.opentelemetry.io/otel/log v1.47.0 // indirect
+	go.opentelemetry.io/otel/metric v1.47.0 // indirect
 	go.uber.org/atomic v1.7.0 // indirect
 	go.uber.org/multierr v1.9.0 // indirect
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/term v0.47.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )
 
 replace github.com/poundlock/poundlock => ../..

@@ -4,7 +4,11 @@
 package main
 
 import (
+	"github.com/poundlock/poundlock/bench/internal/batchchanbench"
+	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
+	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
+	"github.com/poundlock/poundlock/bench/internal/locksbench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
@@ -14,6 +18,10 @@ import (
 var groups = [][]runner.Case{
 	floorbench.Cases(),
 	workerpoolbench.Cases(workerpoolPeers...),
+	batchchanbench.Cases(batchchanPeers...),
+	connpoolbench.Cases(connpoolPeers...),
+	lockfreebench.Cases(lockfreePeers...),
+	locksbench.Cases(lockPeers...),
 }
 
 func main() { runner.Main(groups...) }
