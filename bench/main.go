@@ -16,7 +16,6 @@ import (
 // groups are the cases of every package, one line each.
 var groups = [][]runner.Case{
 	floorbench.Cases(),
-	lockfreebench.Cases(),
 	workerpoolbench.Cases(),
 	batchchanbench.Cases(),
 	connpoolbench.Cases(),
