@@ -57,7 +57,9 @@ func (p *Pool[T]) prepare() {
 	if p.spare == nil && p.magCap > 0 && p.stripes == nil {
 		p.spare = new(magazine[T])
 	}
-	p.items = slices.Grow(p.items, magSize+1)
+	if cap(p.items)-len(p.items) <= magSize {
+		p.items = slices.Grow(p.items, magSize+1)
+	}
 }
 
 // grant gives magazine i a capacity of n if it is due for one. It returns the
@@ -182,6 +184,11 @@ func (p *Pool[T]) put(v T, n int64) bool {
 		}
 		rt.Unpin()
 	}
+	return p.putOrRefuse(v, n)
+}
+
+// putOrRefuse is put without a look at the local magazine first.
+func (p *Pool[T]) putOrRefuse(v T, n int64) bool {
 	if r, ok := p.putCentral(v, n); !ok {
 		p.refuse(v, r)
 		return false
