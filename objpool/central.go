@@ -20,6 +20,11 @@ const (
 	minEarn = 64
 	maxEarn = 1 << 16
 
+	// visitsPerLook is how many visits to a pool without magazines there are for each
+	// one that looks whether its P has earned one. The others need no P: a pool that
+	// works centrally is as fast as a slice under a mutex (bench case handoff).
+	visitsPerLook = 8
+
 	// soon is how many pops must lie between two gathers for the magazines to be
 	// worth them: about 20 times what stopping the world costs.
 	soon = 1 << 16
@@ -48,6 +53,16 @@ func (p *Pool[T]) room() int {
 	return p.max - p.granted - p.reserved - len(p.items)
 }
 
+// express reports whether a visit may work on the central stack alone: no magazine
+// is granted, and it is not this visit's turn to look.
+func (p *Pool[T]) express() bool {
+	if p.granted != 0 || p.earnNeed < minEarn {
+		return false
+	}
+	p.visits++
+	return p.visits%visitsPerLook != 0
+}
+
 // prepare allocates what a visit may need, before it is pinned.
 func (p *Pool[T]) prepare() {
 	if p.cfg.New == nil {
@@ -57,7 +72,9 @@ func (p *Pool[T]) prepare() {
 	if p.spare == nil && p.magCap > 0 && p.stripes == nil {
 		p.spare = new(magazine[T])
 	}
-	p.items = slices.Grow(p.items, magSize+1)
+	if cap(p.items)-len(p.items) <= magSize {
+		p.items = slices.Grow(p.items, magSize+1)
+	}
 }
 
 // grant gives magazine i a capacity of n if it is due for one. It returns the
@@ -66,7 +83,7 @@ func (p *Pool[T]) grant(m *magazine[T], i, n int) *magazine[T] {
 	if i < 0 || p.magCap == 0 || p.closed {
 		return m
 	}
-	if p.earned[i]++; p.earned[i] < p.earnNeed {
+	if p.earned[i] += visitsPerLook; p.earned[i] < p.earnNeed {
 		return m
 	}
 	if m == p.none {
@@ -108,6 +125,13 @@ func (p *Pool[T]) take(soft bool) (v T, ok bool) {
 
 func (p *Pool[T]) takeCentral(soft bool) (v T, ok bool) {
 	p.mu.Lock()
+	if len(p.items) > 0 && p.express() {
+		v = p.popItem()
+		p.books.pops++
+		p.idle.low = min(p.idle.low, len(p.items))
+		p.mu.Unlock()
+		return v, true
+	}
 	p.prepare()
 	for {
 		m, i := p.enter()
@@ -182,6 +206,11 @@ func (p *Pool[T]) put(v T, n int64) bool {
 		}
 		rt.Unpin()
 	}
+	return p.putOrRefuse(v, n)
+}
+
+// putOrRefuse is put without a look at the local magazine first.
+func (p *Pool[T]) putOrRefuse(v T, n int64) bool {
 	if r, ok := p.putCentral(v, n); !ok {
 		p.refuse(v, r)
 		return false
@@ -193,6 +222,14 @@ func (p *Pool[T]) put(v T, n int64) bool {
 // counted already.
 func (p *Pool[T]) putCentral(v T, n int64) (Reason, bool) {
 	p.mu.Lock()
+	if p.cfg.Size == nil && !p.closed && p.room() > 0 && p.express() {
+		p.pushItem(v, n)
+		p.books.accepts++
+		p.books.highWater = max(p.books.highWater, len(p.items))
+		p.armIdle()
+		p.mu.Unlock()
+		return 0, true
+	}
 	p.prepare()
 	why := ReasonFull
 	for {

@@ -9,6 +9,12 @@ import (
 
 // getSlow is Get where the fast path found nothing.
 func (p *Pool[T]) getSlow() T {
+	if pinnedBuild && p.getMags != nil { // and nothing in it
+		if v, ok := p.takeCentral(false); ok {
+			return v
+		}
+		return p.makeNew()
+	}
 	v, ok := p.take(false)
 	switch {
 	case !ok:
@@ -105,6 +111,8 @@ func (p *Pool[T]) putSlow(v T) bool {
 		return false
 	case p.onPut:
 		return p.putChecked(v)
+	case pinnedBuild && p.putMags != nil: // and no room in it
+		return p.putOrRefuse(v, 0)
 	}
 	return p.put(v, 0)
 }

@@ -61,6 +61,7 @@ type Pool[T any] struct {
 	magCap   int            // capacity of a new magazine, 0 if there are to be none
 	spare    *magazine[T]   // made before it is needed, as a pinned P had better not allocate
 	own      []*magazine[T] // pinned engine: by P, none where it has none
+	visits   uint32         // by all, while no magazine is granted
 	earned   []uint32       // by magazine: visits to mu since the last gather
 	earnNeed uint32         // visits that earn a magazine
 	lastPops uint64         // pops at the last gather
