@@ -194,3 +194,23 @@ func BenchmarkSpin(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkKeyed(b *testing.B) {
+	for _, n := range []int{16, 1024} {
+		keys := make([]string, n)
+		for i := range keys {
+			keys[i] = fmt.Sprint("tenant/", i)
+		}
+		b.Run(fmt.Sprintf("keys=%d/ours", n), func(b *testing.B) {
+			k := NewKeyed[string]()
+			var seed atomic.Uint32
+			b.RunParallel(func(pb *testing.PB) {
+				x := seed.Add(2654435761)
+				for pb.Next() {
+					x = x*1664525 + 1013904223
+					k.Lock(keys[uint64(x)*uint64(n)>>32]).Unlock()
+				}
+			})
+		})
+	}
+}

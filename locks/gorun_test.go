@@ -36,8 +36,8 @@ func TestGoOwnTests(t *testing.T) {
 	for _, typ := range []string{"RWMutex", "SpinMutex"} {
 		t.Run(typ, func(t *testing.T) {
 			// Inside the module, or the copy could not import the package; the
-			// leading underscore keeps it out of ./...
-			dir, err := os.MkdirTemp(".", "_gotests")
+			// leading dot keeps it out of ./...
+			dir, err := os.MkdirTemp(".", ".gotests")
 			require.NoError(t, err)
 			t.Cleanup(func() { os.RemoveAll(dir) })
 			adapted := goTestsFor(t, src, typ)

@@ -31,8 +31,8 @@ type KeyedOption func(*keyedConfig)
 type keyedConfig struct{ shards, top int }
 
 // WithShards sets into how many independently locked parts the table is cut. It
-// is rounded up to a power of two; 0 or less means the default, 16 per P; more
-// than 4096 means 4096.
+// is rounded up to a power of two; 0 or less means the default, 32 per P; more
+// than 4096 means 4096. A shard takes 256 bytes.
 func WithShards(n int) KeyedOption { return func(c *keyedConfig) { c.shards = n } }
 
 // WithTop sets how many contended keys each shard remembers for [Keyed.Top] after
@@ -46,12 +46,11 @@ func NewKeyed[K comparable](opts ...KeyedOption) *Keyed[K] {
 		o(&c)
 	}
 	if c.shards <= 0 {
-		c.shards = 16 * runtime.GOMAXPROCS(0)
+		c.shards = 32 * runtime.GOMAXPROCS(0)
 	}
 	n := 1 << bits.Len(uint(min(c.shards, 4096)-1))
 	k := &Keyed[K]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
 	for i := range k.shards {
-		k.shards[i].index = i
 		k.shards[i].top.limit = max(c.top, 0)
 	}
 	return k
@@ -182,7 +181,7 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 	} else {
 		ok = e.rw.lockWithin(l)
 	}
-	e.waited.Add(int64(time.Since(start)))
+	e.waited.Add(max(int64(time.Since(start)), 1))
 	return ok
 }
 
@@ -197,7 +196,7 @@ func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
 	} else {
 		ok = e.rw.rLockWithin(l)
 	}
-	e.waited.Add(int64(time.Since(start)))
+	e.waited.Add(max(int64(time.Since(start)), 1))
 	return ok
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"unsafe"
 )
 
 // HeldMany is a set of keys that are locked, as returned by [Keyed.LockMany].
@@ -40,8 +41,8 @@ func (h HeldMany[K]) Unlock() {
 }
 
 // lockMany first pins the entries of all keys, which gives every key that several
-// callers want one entry with one id, and then locks them in the order of their
-// ids. (The hashes would not do: two keys may have the same.)
+// callers want one entry, and then locks them in the order of their addresses, which
+// do not change. (The hashes would not do: two keys may have the same.)
 func (k *Keyed[K]) lockMany(l *limit, keys []K) (HeldMany[K], bool) {
 	pinned := make([]Held[K], len(keys))
 	for i, key := range keys {
@@ -49,7 +50,7 @@ func (k *Keyed[K]) lockMany(l *limit, keys []K) (HeldMany[K], bool) {
 		pinned[i] = Held[K]{sh: sh, e: e}
 	}
 	slices.SortFunc(pinned, func(a, b Held[K]) int {
-		return cmp.Or(cmp.Compare(a.sh.index, b.sh.index), cmp.Compare(a.e.id, b.e.id))
+		return cmp.Compare(uintptr(unsafe.Pointer(a.e)), uintptr(unsafe.Pointer(b.e)))
 	})
 	held := pinned[:0]
 	for i := range pinned {

@@ -14,19 +14,18 @@ import (
 // Everything in it but the entries' locks is guarded by mu, which nobody holds
 // while it waits for an entry.
 type keyedShard[K comparable] struct {
-	mu      sync.Mutex
-	n       int              // entries in buckets
-	buckets []*keyedEntry[K] // a power of two of them
-	free    *keyedEntry[K]   // chained by next
-	nfree   int
-	ids     uint64
-	index   int
+	mu            sync.Mutex
+	buckets       []*keyedEntry[K] // a power of two of them
+	n             int              // entries in buckets
+	free          *keyedEntry[K]   // chained by next, with the length of the chain in hash
+	writes, reads uint64           // acquired, or being waited for
 
-	writes, reads uint64    // acquired, or being waited for
-	gone          keyedSums // of entries that have vanished
-	top           topKeys[K]
+	// The line above is all that an uncontended lock touches of its shard.
 
-	_ stats.Pad
+	gone keyedSums // of entries that have vanished
+	top  topKeys[K]
+
+	_ [2*stats.Line - 144]byte // to 256 bytes, on 64-bit machines
 }
 
 // keyedEntry is the lock of one key. refs is above zero while it is in the table,
@@ -35,11 +34,10 @@ type keyedEntry[K comparable] struct {
 	rw     RWMutex
 	next   *keyedEntry[K]
 	hash   uint64
-	id     uint64 // unique within the shard while in the table
-	gen    uint64 // changes when a writer's or the last user's hold ends
 	refs   int    // users: who hold it and who wait for it
-	waited atomic.Int64
+	gen    uint64 // changes when a writer's or the last user's hold ends
 	key    K
+	waited atomic.Int64 // ns; above 0 if any user had to wait
 }
 
 type purpose int
@@ -101,13 +99,11 @@ func (sh *keyedShard[K]) insert(key K, h uint64) *keyedEntry[K] {
 	e := sh.free
 	if e != nil {
 		sh.free = e.next
-		sh.nfree--
 	} else {
 		e = new(keyedEntry[K])
 	}
-	sh.ids++
 	b := sh.bucket(h)
-	e.key, e.hash, e.id, e.refs, e.next = key, h, sh.ids, 1, *b
+	e.key, e.hash, e.refs, e.next = key, h, 1, *b
 	*b = e
 	sh.n++
 	return e
@@ -172,19 +168,23 @@ func (sh *keyedShard[K]) remove(e *keyedEntry[K]) {
 	if sh.n--; sh.n == 0 && len(sh.buckets) > 8*minBuckets {
 		sh.buckets = make([]*keyedEntry[K], minBuckets)
 	}
-	if x := e.rw.x.Load(); x != nil {
+	if waited := e.waited.Load(); waited != 0 { // it was contended
+		x := e.rw.x.Load()
 		sums := x.sums()
 		sh.gone.add(sums)
-		sh.top.note(e.key, sums.contended(), e.waited.Load())
+		sh.top.note(e.key, sums.contended(), waited)
 		e.waited.Store(0)
 		x.resetCounters()
 	}
 	e.gen++
 	var zero K
 	e.key = zero
-	if sh.nfree < maxFree {
-		e.next, sh.free = sh.free, e
-		sh.nfree++
+	e.next, e.hash = sh.free, 1
+	if sh.free != nil {
+		e.hash += sh.free.hash
+	}
+	if e.hash <= maxFree {
+		sh.free = e
 	} else {
 		e.next = nil
 	}

@@ -378,7 +378,7 @@ func TestVetSeesCopies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs go vet")
 	}
-	dir, err := os.MkdirTemp(".", "_vet")
+	dir, err := os.MkdirTemp(".", ".vet")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "copy.go"), []byte(`package copies

@@ -430,7 +430,7 @@ func TestHandoffAfterStarving(t *testing.T) {
 				close(done)
 			}()
 			waitFor(t, "the sleeper", func() bool { return rw.Stats().Waiting == 1 })
-			time.Sleep(2 * starving)
+			time.Sleep(2 * starving) // real time: how long a sleeper has waited is the subject
 			within(t, 20*time.Second, func() {
 				for rw.load()&handoff == 0 {
 					rw.Unlock()

@@ -44,24 +44,27 @@ func (sp *spinner) spin(round *int) bool {
 // on two: readers that always find the lock open at their first look had better
 // sleep and leave it to the writer's core for a while, as those of sync.RWMutex
 // do (BenchmarkMixed/writes=10%/section=0: half the time). So the rounds that
-// readers need are averaged, in sixteenths, and when there are few they spin only
+// readers need are averaged, in 128ths, and when there are few they spin only
 // once in a while, to learn when that changes.
 const (
-	someRounds = 32 // the average that a new lock has
-	fewRounds  = 20
+	someRounds = 256 // the average that a new lock has
+	fewRounds  = 160
 	retryEvery = 16 // contended reads
 )
+
+// short says whether sections are as short as that.
+func (x *rwExt) short() bool { return x.rounds.Load()+someRounds < fewRounds }
 
 // sleepsEarly says whether a reader should not spin. Parallel readers, with bias,
 // always do.
 func (x *rwExt) sleepsEarly(s uint64) bool {
-	return s&biased == 0 && x.rounds.Load()+someRounds < fewRounds && x.readContended.Load()%retryEvery != 0
+	return s&biased == 0 && x.short() && x.readContended.Load()%retryEvery != 0
 }
 
 // learn adds the rounds that a reader needed to the average.
 func (x *rwExt) learn(rounds int) {
 	r := x.rounds.Load() + someRounds
-	x.rounds.Store(r + (int32(16*rounds)-r)/8 - someRounds)
+	x.rounds.Store(r + (int32(128*rounds)-r)/8 - someRounds)
 }
 
 // What a sleep ended with.

@@ -124,7 +124,7 @@ func TestHolderDescheduledBurnsNoCPU(t *testing.T) {
 				wg.Go(func() {
 					for range 3 {
 						l.Lock()
-						time.Sleep(10 * time.Millisecond) // descheduled with the lock held
+						time.Sleep(10 * time.Millisecond) // real time: a holder that the scheduler took away
 						l.Unlock()
 					}
 				})

@@ -100,22 +100,32 @@ func (rw *RWMutex) inside(x *rwExt) (n, active int64, in uint64) {
 }
 
 // The mode is chosen from the reads per write. A revocation costs the writer a
-// look at every stripe, about what a hundred shared adds of readers cost.
+// look at every stripe and the readers a pause. Short sections gain less from
+// running side by side (see sleepsEarly) and must be read more often for it.
 const (
 	enableRatio  = 64
 	disableRatio = 24
+	shortFactor  = 8
 	minReads     = 4096
 )
+
+// ratio returns r for this lock's sections.
+func (x *rwExt) ratio(r uint64) uint64 {
+	if x.short() {
+		return r * shortFactor
+	}
+	return r
+}
 
 // considerBias enables bias if of the last reads, in which there were writes,
 // some came from different threads and few enough were writes.
 //
 //go:norace
 func (rw *RWMutex) considerBias(reads, writes uint64) {
-	if reads < minReads || reads < enableRatio*writes {
+	x := rw.extend()
+	if reads < minReads || reads < x.ratio(enableRatio)*writes {
 		return
 	}
-	x := rw.extend()
 	id := int32(rt.NumberThread())
 	if x.last.Swap(id) == id {
 		x.hops.Store(max(x.hops.Load()-1, 0))
@@ -166,10 +176,10 @@ func (rw *RWMutex) settle(x *rwExt, active int64, in uint64) {
 	d := min(in-x.lastIn, 1<<32)
 	x.lastIn = in
 	if x.avg == 0 {
-		x.avg = 4 * enableRatio * 8
+		x.avg = 4 * x.ratio(enableRatio) * 8
 	}
 	x.avg += d - x.avg/8
-	if x.avg >= disableRatio*8 {
+	if x.avg >= x.ratio(disableRatio)*8 {
 		return
 	}
 	rw.unbias(x)

@@ -42,7 +42,7 @@ var lockPeers = []locksbench.Peer{
 		},
 	},
 	{
-		Name:   "moby/locker",
+		Name:   "moby-locker",
 		Config: "locker.New",
 		Keyed: func(b *testing.B, m *locksbench.KeyedMix) {
 			l := locker.New()

@@ -143,7 +143,7 @@ func waits() []runner.Case {
 	w := newCase("writer/readers=32", "How long a writer waits among readers that never pause; one op is one write.",
 		[]int{2}, []string{syncRW}, writerImpls())
 	w.Metrics = []string{"max-ns", "p50-ns", "p99-ns"}
-	w.BenchTime = "2000x"
+	w.BenchTime = "500x"
 	f := newCase("fairness/goroutines-per-p=16", "How long goroutines wait for one lock; one op is one acquisition.",
 		[]int{2}, []string{syncMutex, antsLock}, waitImpls())
 	f.Metrics = []string{"p50-ns", "p99-ns", "max-ns"}
