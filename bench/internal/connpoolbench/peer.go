@@ -38,7 +38,7 @@ type Pool struct {
 // The names of the root implementations that poundlock is held against.
 const (
 	nameChan = "chan"
-	nameSQL  = "database/sql"
+	nameSQL  = "sql.DB"
 )
 
 // Cases returns every comparison; the peers are measured in all of them, after the
