@@ -116,3 +116,10 @@ func TestAllocations(t *testing.T) {
 	})
 	c.Close()
 }
+
+// Send's fast path touches one line of the Batcher: see core.
+func TestFastPathIsOnOneLine(t *testing.T) {
+	lock, room := hotOffsets()
+	require.Less(t, lock, uintptr(64))
+	require.Less(t, room, uintptr(64))
+}

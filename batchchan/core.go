@@ -22,23 +22,12 @@ import (
 //   - if something is due and a taker is idle, a wake-up is on its way
 //   - if senders wait, there is no room for the first of them
 type core[T any] struct {
-	// Set by newCore, then only read.
-	executor[T]
-	maxBatch int
-	chunk    int             // items that a lane may collect; 0: lanes are off
-	process  func(*batch[T]) // nil for the pull side
-	base     time.Time       // what now() counts from
-	done     chan struct{}   // closed when nothing is left and nobody works
-	age      stats.Histogram // of the first item when its batch is taken
-	proc     stats.Histogram // of a batch in the processor
-	freeWait sync.Pool       // *waiter[T]; per instance, see the package's rule on channels
-
-	_ stats.Pad
-
-	// What Send touches, on one line.
-	mu   spinLock
-	buf  []T // the open batch
-	room int // an append to a non-empty buf is plain while len(buf) < room
+	// What Send touches, on one line: first, because the allocator aligns that.
+	mu     spinLock
+	buf    []T           // the open batch
+	room   int           // an append to a non-empty buf is plain while len(buf) < room
+	bufAt  time.Duration // when the open batch's first item came
+	bufSeq uint64        // the open batch's number
 
 	// All below is guarded by mu, too.
 	closing     bool
@@ -49,10 +38,8 @@ type core[T any] struct {
 	spinning    bool // a taker yields towards the open batch's deadline
 	fakeClock   bool // yielding does not advance the clock (testing/synctest)
 	bufBytes    int
-	bufSizes    []int         // of the items in buf, where SizeOf is used
-	bufAt       time.Duration // when the open batch's first item came
-	bufSeq      uint64        // the open batch's number
-	ready       list[T]       // cut, not yet taken
+	bufSizes    []int   // of the items in buf, where SizeOf is used
+	ready       list[T] // cut, not yet taken
 	readyItems  int
 	readyBytes  int
 	reserved    int // room given to active lanes
@@ -70,6 +57,19 @@ type core[T any] struct {
 	poke        bool
 
 	n counts
+
+	_ stats.Pad
+
+	// Set by newCore, then only read.
+	executor[T]
+	maxBatch int
+	chunk    int             // items that a lane may collect; 0: lanes are off
+	process  func(*batch[T]) // nil for the pull side
+	base     time.Time       // what now() counts from
+	done     chan struct{}   // closed when nothing is left and nobody works
+	age      stats.Histogram // of the first item when its batch is taken
+	proc     stats.Histogram // of a batch in the processor
+	freeWait sync.Pool       // *waiter[T]; per instance, see the package's rule on channels
 }
 
 // counts are the plain counters under core.mu.
@@ -92,24 +92,24 @@ type counts struct {
 	highWater   int
 }
 
-// batch is one batch on its way, or in the free list.
+// batch is one batch on its way, or in the free list. What cutting and taking
+// touch comes first, on one cache line: it moves between cores with every batch.
 type batch[T any] struct {
 	next    *batch[T]
 	items   []T
-	sizes   []int  // of the items, where SizeOf is used
-	ticket  uint64 // of the taking: dense
-	off     int    // items[:off] were dropped by DropOldest
-	n       int    // items delivered
-	bytes   int
-	seq     uint64
-	reason  Reason
 	firstAt time.Duration
-	startAt time.Duration
+	seq     uint64
+	bytes   int
+	reason  Reason
+	failed  bool // what became of it, for completeLocked
 
-	// What became of it, for completeLocked.
-	failed  bool
+	n       int    // items delivered
+	off     int    // items[:off] were dropped by DropOldest
+	ticket  uint64 // of the taking: dense
+	startAt time.Duration
 	retries int
 	panics  int
+	sizes   []int // of the items, where SizeOf is used
 }
 
 // list is a FIFO of batches: a linked list, because a ring of fixed size would
@@ -162,6 +162,9 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 	c.executor.init(cfg)
 	if cfg.SizeOf == nil && min(cfg.MaxBatch, laneItems) > 1 {
 		c.chunk = min(cfg.MaxBatch, laneItems)
+		if cfg.Linger >= 0 { // age shows what the size trigger sees late
+			c.chunk = laneItems / c.chunk * c.chunk
+		}
 	}
 	c.mu.init(true)
 	c.buf = c.newItems()
@@ -292,8 +295,10 @@ func (c *core[T]) cutLocked(why Reason) {
 		b = &batch[T]{items: c.newItems()}
 	}
 	b.items, c.buf = c.buf, b.items
-	b.sizes, c.bufSizes = c.bufSizes, b.sizes
-	b.bytes, c.bufBytes = c.bufBytes, 0
+	if c.cfg.SizeOf != nil {
+		b.sizes, c.bufSizes = c.bufSizes, b.sizes
+		b.bytes, c.bufBytes = c.bufBytes, 0
+	}
 	b.seq, b.reason, b.firstAt = c.bufSeq, why, c.bufAt
 	c.bufSeq++
 	c.outstanding++
@@ -377,6 +382,9 @@ func (c *core[T]) completeLocked(b *batch[T], e *effects[T]) {
 func (c *core[T]) retireLocked(b *batch[T], e *effects[T]) {
 	c.outstanding--
 	c.passLocked(b.seq, e)
-	*b = batch[T]{items: b.items[:0], sizes: b.sizes[:0]}
+	b.items = b.items[:0]
+	if c.cfg.SizeOf != nil || b.off|b.retries|b.panics != 0 { // else nothing to reset, and a line less to write
+		b.sizes, b.off, b.retries, b.panics = b.sizes[:0], 0, 0, 0
+	}
 	c.free = append(c.free, b)
 }

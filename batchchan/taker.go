@@ -37,7 +37,7 @@ func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now 
 		c.armLocked(e)
 	}
 	c.unlock(e)
-	if ctx == nil || ctx.Done() == nil {
+	if ctx.Done() == nil {
 		<-t.ch
 		now = c.now()
 		c.mu.lock()
@@ -93,7 +93,7 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 		if c.cfg.PreciseLinger && c.spinLocked(&now, &e) {
 			continue
 		}
-		now, _ = c.parkLocked(nil, t, &e)
+		now, _ = c.parkLocked(context.Background(), t, &e)
 	}
 }
 
