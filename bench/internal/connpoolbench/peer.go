@@ -2,6 +2,7 @@ package connpoolbench
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -49,7 +50,14 @@ func Cases(peers ...Peer) []runner.Case {
 	cases = append(cases, free(all)...)
 	cases = append(cases, contended(all)...)
 	cases = append(cases, cancelStorm(all), headOfLine(all))
-	return append(cases, options()...)
+	cases = append(cases, options()...)
+	for i := range cases { // the wider field is in bench/peers only
+		c := &cases[i]
+		c.Baselines = slices.DeleteFunc(c.Baselines, func(name string) bool {
+			return !slices.ContainsFunc(c.Impls, func(im runner.Impl) bool { return im.Name == name })
+		})
+	}
+	return cases
 }
 
 // impls makes the implementations of a case of all peers.
