@@ -46,9 +46,8 @@ func (s *spanData) fill(i int) {
 	}
 }
 
-// reset empties the span and keeps the attributes' memory, but not what it points to.
+// reset empties the span and keeps the attributes' memory.
 func (s *spanData) reset() {
-	clear(s.attributes)
 	*s = spanData{attributes: s.attributes[:0]}
 }
 
