@@ -9,6 +9,7 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
 	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
 	"github.com/poundlock/poundlock/bench/internal/locksbench"
+	"github.com/poundlock/poundlock/bench/internal/objpoolbench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
@@ -22,6 +23,7 @@ var groups = [][]runner.Case{
 	connpoolbench.Cases(connpoolPeers...),
 	lockfreebench.Cases(lockfreePeers...),
 	locksbench.Cases(lockPeers...),
+	objpoolbench.Cases(objpoolPeers...),
 }
 
 func main() { runner.Main(groups...) }
