@@ -128,7 +128,7 @@ func runModel(t *rapid.T, inBubble bool) {
 			t.Errorf("batch of %d items, %d bytes", len(items), bytes)
 		}
 		if inBubble {
-			time.Sleep(time.Duration(n%3) * time.Millisecond)
+			time.Sleep(time.Duration(n%3) * time.Millisecond) // real time: only in a bubble
 		}
 		var err error
 		if flaky && n%5 == 0 {

@@ -74,7 +74,7 @@ func others(t *testing.T, what string, running *atomic.Int64, f *freezer) {
 			buf := make([]byte, 1<<20)
 			t.Fatalf("%s: %d goroutines do not finish:\n%s", what, n, buf[:runtime.Stack(buf, true)])
 		}
-		time.Sleep(50 * time.Microsecond)
+		time.Sleep(50 * time.Microsecond) // real time: polls, with a deadline
 	}
 }
 
@@ -134,7 +134,7 @@ var scenarios = []scenario{
 						enq.Add(1)
 					}
 					if rand.IntN(4) == 0 {
-						time.Sleep(time.Microsecond)
+						time.Sleep(time.Microsecond) // real time: slows the producer
 					}
 				}
 			})
@@ -165,7 +165,7 @@ var scenarios = []scenario{
 				buf := make([]byte, 1<<20)
 				t.Fatalf("%d of %d values came out\n%s", deq.Load(), enq.Load(), buf[:runtime.Stack(buf, true)])
 			}
-			time.Sleep(50 * time.Microsecond)
+			time.Sleep(50 * time.Microsecond) // real time: polls, with a deadline
 		}
 		// If one Close is frozen before it has woken the consumers, another does it.
 		for range 2 {

@@ -162,7 +162,7 @@ func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Opera
 		wg.Go(func() {
 			<-start
 			for clock.Load() < int64(goroutines*each) {
-				time.Sleep(time.Microsecond)
+				time.Sleep(time.Microsecond) // real time: polls a counter
 			}
 			record(goroutines, linIn{op: "close"}, func() linOut { q.Close(); return linOut{} })
 		})

@@ -218,7 +218,7 @@ func TestBooksAreExactUnderClearResizeTrimPrewarm(t *testing.T) {
 			case 2:
 				p.Trim(rng.IntN(30))
 			case 3:
-				time.Sleep(time.Millisecond) // let magazines fill
+				time.Sleep(time.Millisecond) // real time: lets the others work for a while
 			}
 		})
 	})
@@ -255,7 +255,7 @@ func TestBoundHoldsWhileGOMAXPROCSChanges(t *testing.T) {
 			case 1:
 				require.NoError(t, p.Resize(80+rng.IntN(40)))
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // real time: lets the others work for a while
 		})
 	})
 }

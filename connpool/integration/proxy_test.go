@@ -120,7 +120,7 @@ func (p *proxy) serve(c net.Conn) {
 		rst(c)
 		return
 	}
-	time.Sleep(delay) // the fault itself, not a wait for something
+	time.Sleep(delay) // real time: the delay is the fault itself
 	s, err := net.Dial("tcp", p.target)
 	if err != nil {
 		rst(c)
