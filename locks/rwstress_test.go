@@ -72,7 +72,8 @@ func mixAll(t *testing.T, writePercent int) {
 					case 0:
 						ok = rw.TryLock()
 					case 1:
-						if ok = rw.LockTimeout(time.Duration(rng.IntN(20)) * time.Microsecond); !ok {
+						d := time.Duration(rng.IntN(20)) * time.Microsecond
+						if ok = rw.LockTimeout(d); !ok && d > 0 {
 							c++
 						}
 					case 2:
