@@ -70,7 +70,8 @@ func enableBias(rw *RWMutex) bool {
 	return s&(closed|biased) == 0 && rw.cas(s, s|biased)
 }
 
-// disableBias takes the write lock and switches rw back to the word.
+// disableBias takes the write lock, which counts as a write, and switches rw back
+// to the word.
 //
 //go:norace
 func disableBias(rw *RWMutex) {
@@ -80,7 +81,6 @@ func disableBias(rw *RWMutex) {
 	if rw.load()&biased != 0 {
 		rw.unbias(rw.x.Load())
 	}
-	rw.writes.Add(^uint64(0)) // what lockSlow has counted
 	if s := rw.add(wLock); s&unlockMask != 0 {
 		rw.unlockSlow(s, errUnlock)
 	}

@@ -24,13 +24,12 @@ type RWOptions struct {
 	NoBias bool
 }
 
-// SetOptions replaces the options of rw. It waits for the write lock, which it
-// does not count; call it before rw is used, or at any time but while holding rw.
+// SetOptions replaces the options of rw. It takes the write lock, and counts as
+// a write; call it before rw is used, or at any time but while holding rw.
 func (rw *RWMutex) SetOptions(o RWOptions) {
 	rw.Lock()
 	raceDisable()
 	rw.setOptions(&o)
-	rw.writes.Add(^uint64(0)) // modulo 2^64: what the Lock above counts
 	raceEnable()
 	rw.Unlock()
 }

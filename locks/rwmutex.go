@@ -191,7 +191,6 @@ func (rw *RWMutex) lockWithin(l *limit) bool {
 		rw.enter()
 	}
 	ok := rw.lockSlow(l)
-	l.stop()
 	if raceEnabled {
 		if ok {
 			rw.writeLocked()
@@ -199,6 +198,7 @@ func (rw *RWMutex) lockWithin(l *limit) bool {
 			raceEnable()
 		}
 	}
+	l.stop()
 	return ok
 }
 
@@ -207,7 +207,6 @@ func (rw *RWMutex) rLockWithin(l *limit) bool {
 		rw.enter()
 	}
 	ok := rw.rLockWait(l, false)
-	l.stop()
 	if raceEnabled {
 		if ok {
 			rw.readLocked()
@@ -215,6 +214,7 @@ func (rw *RWMutex) rLockWithin(l *limit) bool {
 			raceEnable()
 		}
 	}
+	l.stop()
 	return ok
 }
 

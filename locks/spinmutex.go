@@ -135,13 +135,13 @@ func (m *SpinMutex) lockWithin(l *limit) bool {
 		raceDisable()
 	}
 	ok := m.lockSlow(l)
-	l.stop()
 	if raceEnabled {
 		raceEnable()
 		if ok {
 			raceAcquire(unsafe.Pointer(m))
 		}
 	}
+	l.stop()
 	return ok
 }
 
