@@ -86,8 +86,10 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 
 func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 	if err := ctx.Err(); err != nil {
-		p.countEnd(err)
-		return Conn[C]{}, &WaitError{Err: err, MaxOpen: p.cfg.MaxOpen}
+		p.mu.Lock()
+		e := p.waitErrorLocked(err, 0)
+		p.unlock()
+		return Conn[C]{}, e
 	}
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.grab(); ok {
@@ -222,15 +224,12 @@ const (
 // abandon ends the wait of w, whose ctx has ended, and gives back what may have
 // been granted meanwhile.
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
-	e := &WaitError{Err: w.ctx.Err(), Waited: waited}
-	p.countEnd(e.Err)
 	p.lock()
 	if w.state == waitQueued {
 		p.dropLocked(w, waitGone)
 	}
 	granted := w.state == waitGranted
-	e.MaxOpen, e.Open, e.Dialing = p.maxOpen, p.openLocked(), p.dialing
-	e.Waiting, e.Paused, e.Dial = p.queue.n, p.paused, p.guard.lastErr
+	e := p.waitErrorLocked(w.ctx.Err(), waited)
 	p.unlock()
 	if granted {
 		<-w.ch // under way: it was granted under mu
@@ -252,11 +251,15 @@ func (p *Pool[C]) giveUnused(c Conn[C]) {
 	p.unlock()
 }
 
-// countEnd counts an Acquire that ended with its ctx.
-func (p *Pool[C]) countEnd(err error) {
+// waitErrorLocked counts and describes an Acquire that ends with its ctx.
+func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 	if errors.Is(err, context.DeadlineExceeded) {
-		p.timeouts.Add(1)
-		return
+		p.n.timeouts++
+	} else {
+		p.n.canceled++
 	}
-	p.canceled.Add(1)
+	return &WaitError{
+		Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialing,
+		Waiting: p.queue.n, Paused: p.paused, Dial: p.guard.lastErr,
+	}
 }

@@ -44,7 +44,8 @@
 //
 // # Cost
 //
-// Acquire and Release together take 15 to 30 ns and do not allocate; processors do
+// Acquire and Release together take a third to a half of a channel's receive and
+// send, 10 to 30 ns, and do not allocate; processors do
 // not disturb each other while each finds a connection that it had before. A call
 // that must wait costs about two context switches. A Reset or a Check costs a
 // goroutine. LeakAfter and the limits of time cost borrowers nothing. An idle pool

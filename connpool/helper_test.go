@@ -250,15 +250,6 @@ func (p *Pool[C]) validate() error {
 	return nil
 }
 
-// must returns v, or fails the test.
-func must[T any](t testing.TB) func(v T, err error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		require.NoError(t, err)
-		return v
-	}
-}
-
 func acquire(t testing.TB, p *Pool[*fake]) Conn[*fake] {
 	t.Helper()
 	c, err := p.Acquire(context.Background())

@@ -19,7 +19,8 @@ type KeyedConfig[K comparable, C any] struct {
 	Pool Config[C]
 	// ForKey may change the configuration for one key: its limits, hooks, name.
 	// It runs when the key appears, and may run twice if two calls use the key first
-	// at once. What it gets has no Dial. Nil: all keys are alike.
+	// at once. What it gets has no Dial, and the Tick is Pool's for all keys. Nil: all
+	// keys are alike.
 	ForKey func(K, Config[C]) Config[C]
 	// MaxTotal bounds the slots in use over all keys: at the bound, a key that
 	// needs one more gets that of an idle connection of the key that was used

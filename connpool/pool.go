@@ -35,8 +35,6 @@ type Pool[C any] struct {
 	_        stats.Pad
 	returned atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
 	panics   atomic.Uint64
-	canceled atomic.Uint64
-	timeouts atomic.Uint64
 	aborted  atomic.Bool // Shutdown has run out of time
 	spare    sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
 	waitTime *lazyHistogram

@@ -87,6 +87,7 @@ type books struct {
 	misses, undelivered                  uint64
 	rejected, notReady, hijacked, leaked uint64
 	dials, dialErrors                    uint64
+	canceled, timeouts                   uint64
 	checks, checkFailures                uint64
 	closed                               [numReasons]uint64
 }
@@ -107,7 +108,7 @@ func (p *Pool[C]) counters() Stats {
 		Name:     p.cfg.Name,
 		Acquires: n.usesGone, Misses: n.misses, Waited: n.waited, Handoffs: n.handoffs,
 		Undelivered: n.undelivered, Rejected: n.rejected, NotReady: n.notReady,
-		Canceled: p.canceled.Load(), Timeouts: p.timeouts.Load(), Panics: p.panics.Load(),
+		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.panics.Load(),
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
 		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialing, Closing: p.closing, Waiting: p.queue.n,

@@ -286,78 +286,6 @@ func TestCloseWaitsForDials(t *testing.T) {
 	})
 }
 
-// pgx#2394: one hung ping blocks all who want a connection.
-func TestHungPingBlocksNobodyElse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
-			c.MaxOpen, c.CheckAfterIdle, c.Tick, c.CheckTimeout = 3, time.Second, 100*ms, 5*time.Second
-			c.Check = func(ctx context.Context, f *fake) error {
-				if f.broken.Load() {
-					<-ctx.Done() // a black hole
-					return ctx.Err()
-				}
-				return nil
-			}
-		})
-		a := acquire(t, p)
-		a.Value().broken.Store(true)
-		a.Release()
-		time.Sleep(2 * time.Second)
-		first := make(chan Conn[*fake], 1)
-		go func() { first <- acquire(t, p) }() // hangs in the ping, or so it seems
-		synctest.Wait()
-		begin := time.Now()
-		b := acquire(t, p)
-		require.Zero(t, time.Since(begin), "another acquirer dials meanwhile")
-		b.Release()
-		(<-first).Release() // the one who waits for the ping gets it
-		require.Zero(t, time.Since(begin))
-		time.Sleep(10 * time.Second)
-		s.end(p)
-	})
-}
-
-// The same with nobody else about: who hangs in a ping alone gets a dial.
-func TestHungPingDoesNotBlockALoneAcquirer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, reset := range []bool{false, true} {
-			s := newServer(t)
-			hang := func(ctx context.Context, _ *fake) error { <-ctx.Done(); return ctx.Err() }
-			p := s.pool(func(c *Config[*fake]) {
-				if reset {
-					c.Reset = hang
-				} else {
-					c.Check, c.CheckAfterIdle = hang, -1
-				}
-			})
-			acquire(t, p).Release()
-			begin := time.Now()
-			c := acquire(t, p)
-			require.Equal(t, claimTime, time.Since(begin))
-			c.Destroy(nil)
-			s.end(p)
-		}
-	})
-}
-
-// A connection that is in its Reset is worth waiting for: a program that uses one
-// connection at a time opens one.
-func TestResetIsWaitedForRatherThanDialed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		s.dialTime = 10 * ms
-		p := s.pool(func(c *Config[*fake]) {
-			c.Reset = func(ctx context.Context, _ *fake) error { return sleep(ctx, ms) }
-		})
-		for range 10 {
-			acquire(t, p).Release()
-		}
-		require.Equal(t, 1, s.n(&s.dials))
-		s.end(p)
-	})
-}
-
 // pgx#1437: the jitter is rolled anew at every look, so nearly all connections die
 // at the earliest possible age.
 func TestLifetimeJitterIsDrawnOncePerConnection(t *testing.T) {
@@ -388,28 +316,6 @@ func TestLifetimeJitterIsDrawnOncePerConnection(t *testing.T) {
 			}
 		}
 		require.InDelta(t, 50, late, 30, "spread over the whole range")
-		s.end(p)
-	})
-}
-
-// go-redis#3497: the request's ctx kills the dial, so that with short requests no
-// connection is ever opened.
-func TestRequestCtxDoesNotKillTheDial(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		s.dialTime = 50 * ms
-		p := s.pool()
-		ctx, cancel := context.WithTimeout(t.Context(), 10*ms)
-		defer cancel()
-		begin := time.Now()
-		_, err := p.Acquire(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, 10*ms, time.Since(begin))
-		time.Sleep(41 * ms)
-		c, err := p.TryAcquire()
-		require.NoError(t, err, "the dial went on and serves the next")
-		c.Release()
-		require.EqualValues(t, 1, p.Stats().Timeouts)
 		s.end(p)
 	})
 }

@@ -2,6 +2,7 @@ package connpoolbench
 
 import (
 	"context"
+	"math/rand/v2"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -115,7 +116,7 @@ func options() []runner.Case {
 		Doc:       "one op is one loan of a Keyed, and of a Pool, by as many goroutines as processors",
 		Baselines: []string{"poundlock-off"},
 		Impls: impls([]Peer{keyed(), option("poundlock-off", "one Pool", nil)}, func(b *testing.B, p Peer) {
-			pool, t := start(b, p, 16*runtime.GOMAXPROCS(0))
+			pool, t := start(b, p, 16*16)
 			defer pool.close()
 			before := t.uses()
 			b.ResetTimer()
@@ -132,9 +133,9 @@ func option(name, config string, change func(*connpool.Config[*Conn])) Peer {
 	}}
 }
 
-// keyed is a Keyed whose calls go round 16 keys.
+// keyed is a Keyed of 16 keys.
 func keyed() Peer {
-	return Peer{Name: "poundlock", Config: "Keyed, 16 keys in turn", New: func(n int, dial func() *Conn) (Pool, error) {
+	return Peer{Name: "poundlock", Config: "Keyed, 16 keys at random", New: func(n int, dial func() *Conn) (Pool, error) {
 		k, err := connpool.NewKeyed(connpool.KeyedConfig[int, *Conn]{
 			Dial: func(context.Context, int) (*Conn, error) { return dial(), nil },
 			Pool: connpool.Config[*Conn]{Close: func(*Conn) error { return nil }, MaxOpen: n},
@@ -142,10 +143,9 @@ func keyed() Peer {
 		if err != nil {
 			return Pool{}, err
 		}
-		var turn atomic.Uint64
 		return Pool{
 			Use: func(ctx context.Context, f func(*Conn)) error {
-				c, err := k.Acquire(ctx, int(turn.Add(1)&15))
+				c, err := k.Acquire(ctx, rand.IntN(16))
 				if err != nil {
 					return err
 				}

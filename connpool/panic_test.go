@@ -1,0 +1,77 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPanicsAndGoexitsOfUserFunctions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		boom := errors.New("boom")
+		mode := 0
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxOpen, c.CheckAfterIdle = 1, -1
+			c.Check = func(context.Context, *fake) error {
+				switch mode {
+				case 3:
+					panic(boom)
+				case 4:
+					runtime.Goexit()
+				}
+				return nil
+			}
+			c.Close = func(f *fake) error {
+				_ = s.close(f)
+				switch mode {
+				case 5:
+					panic(boom)
+				case 6:
+					runtime.Goexit()
+				}
+				return nil
+			}
+		})
+		s.onDial = func(context.Context, int) error {
+			if mode == 1 {
+				s.set(func() { s.slots--; s.dialing-- })
+				panic(boom)
+			}
+			if mode == 2 {
+				s.set(func() { s.slots--; s.dialing-- })
+				runtime.Goexit()
+			}
+			return nil
+		}
+		for mode = 1; mode <= 2; mode++ {
+			_, err := p.Acquire(t.Context())
+			require.Error(t, err)
+			var pe *PanicError
+			if mode == 1 {
+				require.ErrorAs(t, err, &pe)
+				require.ErrorIs(t, err, boom)
+				require.Contains(t, string(pe.Stack), "panic_test.go")
+			} else {
+				require.ErrorIs(t, err, errGoexit)
+			}
+		}
+		mode = 0
+		acquire(t, p).Release()
+		for mode = 3; mode <= 4; mode++ {
+			acquire(t, p).Release() // the check fails, a dial replaces it
+		}
+		for mode = 5; mode <= 6; mode++ {
+			acquire(t, p).Destroy(nil)
+			synctest.Wait()
+		}
+		mode = 0
+		acquire(t, p).Release()
+		require.EqualValues(t, 6, p.Stats().Panics)
+		s.end(p)
+	})
+}
