@@ -18,7 +18,6 @@ import (
 // and a double discard show.
 type tracked struct {
 	where atomic.Int32
-	bad   bool // only its user writes it
 }
 
 const (
