@@ -18,7 +18,6 @@ import (
 // and a double discard show.
 type tracked struct {
 	where atomic.Int32
-	bad   bool // only its user writes it
 }
 
 const (
@@ -439,4 +438,60 @@ func TestCheckFindsBooksThatDoNotBalance(t *testing.T) {
 		spoil(&s)
 		require.Error(t, s.Check(), i)
 	}
+}
+
+// Objects that move from one P to another while the words of both are read one after
+// the other must not be counted twice.
+func TestASnapshotIsOneCut(t *testing.T) {
+	objpool.EachEngine(t, func(t *testing.T) {
+		const population = 8
+		p := newPool(t, objpool.Config[*thing]{Max: 500})
+		p.Prewarm(population)
+		stop := make(chan struct{})
+		way := make(chan *thing, population)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					if v, ok := p.TryGet(); ok {
+						way <- v
+					}
+					runtime.Gosched()
+					select {
+					case v := <-way:
+						p.Put(v)
+					default:
+					}
+				}
+			})
+		}
+		rounds := 300
+		if testing.Short() {
+			rounds = 100
+		}
+		pauses := 0
+		for range rounds {
+			objpool.Eager(p)
+			time.Sleep(100 * time.Microsecond) // let objects move
+			if n := objpool.SlowRetained(p, func() { pauses++; time.Sleep(20 * time.Microsecond) }); n > population {
+				t.Errorf("%d retained, there are %d", n, population)
+				break
+			}
+			if s := p.Stats(); s.Retained > population || s.Retained+s.Outstanding != population {
+				t.Errorf("%d retained + %d outstanding", s.Retained, s.Outstanding)
+			}
+		}
+		close(stop)
+		wg.Wait()
+		for len(way) > 0 {
+			p.Put(<-way)
+		}
+		require.Equal(t, population, p.Stats().Retained)
+		require.Positive(t, pauses, "there were magazines")
+	})
 }

@@ -66,8 +66,12 @@ func TestBytesFilesByWhatTheCapacityCovers(t *testing.T) {
 
 func TestBytesStayBelowMaxBytes(t *testing.T) {
 	for _, cfg := range []objpool.BytesConfig{
-		{}, {MaxBytes: 4 << 20}, {MaxSize: 1 << 12, MaxBytes: 1 << 14}, {MinSize: 4096, MaxSize: 4096},
-		{MinSize: 1, MaxSize: 1 << 8}, {MaxSize: 64 << 20},
+		{},
+		{MaxBytes: 4 << 20},
+		{MaxSize: 1 << 12, MaxBytes: 1 << 14},
+		{MinSize: 4096, MaxSize: 4096},
+		{MinSize: 1, MaxSize: 1 << 8},
+		{MaxSize: 64 << 20},
 	} {
 		b := objpool.Must(objpool.NewBytes(cfg))
 		sum := int64(0)

@@ -107,3 +107,20 @@ func ClassMax(b *Bytes) (n []int) {
 	}
 	return n
 }
+
+// SlowRetained counts what is retained as Stats does, but with pause after each
+// magazine.
+func SlowRetained[T any](p *Pool[T], pause func()) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.look()
+	defer p.thaw()
+	n := len(p.items)
+	for _, m := range p.magazines() {
+		if l := int(m.load() & lenMask); m.capacity > 0 {
+			n += l
+			pause()
+		}
+	}
+	return n
+}

@@ -15,8 +15,8 @@ import (
 //
 // All methods are safe for concurrent use, also from within the functions of
 // [Config]. What happens before a Put of an object happens before the Get that
-// returns it. Objects come back newest first where one goroutine works alone; there
-// is no order between goroutines.
+// returns it. Objects mostly come back newest first, which is good for caches, but no
+// order is promised.
 type Pool[T any] struct {
 	_ noCopy
 
