@@ -11,6 +11,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// The tests come in three strengths:
+//
+//	go test ./lockfree                                  the usual
+//	go test -tags chaos ./lockfree                      yields at every step, tiny rings, frozen goroutines
+//	POUNDLOCK_LONG=1 go test -timeout 30m ./lockfree    30 million operations, 2000 histories a type, all mutants
+//
 // long reports whether the long verification is asked for: POUNDLOCK_LONG=1 makes
 // the aspect checker look at more than ten million operations and the mutants test
 // apply all its mutants.

@@ -19,94 +19,176 @@ type mutant struct {
 }
 
 var mutants = []mutant{
-	{"cut tail not recovered from head", "mslist.go",
-		"case t:\n\t\t\tq.tail.CompareAndSwap(t, q.head.Load())\n\t\tdefault:\n\t\t\tstep(msHelping)", "default:\n\t\t\tstep(msHelping)", false},
-	{"dequeued value not cleared", "mslist.go",
-		"v = next.val\n\t\tvar zero T\n\t\tnext.val = zero", "v = next.val", false},
-	{"dead nodes not cut", "mslist.go",
-		"step(msRead)\n\t\tif h.seq%cutEvery == 0 {", "step(msRead)\n\t\tif false {", false},
-	{"Len of two moments", "mslist.go",
-		"if q.head.Load() == h {", "if true {", false},
-	{"lost race reported as empty (list)", "mslist.go",
-		"q.deqGov.lost(h.seq * one)\n\t\t\tcontinue\n\t\t}\n\t\tstep(msTook)\n\t\tv =", "return v, false\n\t\t}\n\t\tstep(msTook)\n\t\tv =", false},
-	{"enqueue after Close (list)", "mslist.go",
-		"case &q.end:\n\t\t\treturn ErrClosed", "case &q.end:\n\t\t\treturn nil", false},
+	{
+		"cut tail not recovered from head", "mslist.go",
+		"case t:\n\t\t\tq.tail.CompareAndSwap(t, q.head.Load())\n\t\tdefault:\n\t\t\tstep(msHelping)", "default:\n\t\t\tstep(msHelping)", false,
+	},
+	{
+		"dequeued value not cleared", "mslist.go",
+		"v = next.val\n\t\tvar zero T\n\t\tnext.val = zero", "v = next.val", false,
+	},
+	{
+		"dead nodes not cut", "mslist.go",
+		"step(msRead)\n\t\tif h.seq%cutEvery == 0 {", "step(msRead)\n\t\tif false {", false,
+	},
+	{
+		"Len of two moments", "mslist.go",
+		"if q.head.Load() == h {", "if true {", false,
+	},
+	{
+		"lost race reported as empty (list)", "mslist.go",
+		"q.deqGov.lost(h.seq * one)\n\t\t\tcontinue\n\t\t}\n\t\tstep(msTook)\n\t\tv =", "return v, false\n\t\t}\n\t\tstep(msTook)\n\t\tv =", false,
+	},
+	{
+		"enqueue after Close (list)", "mslist.go",
+		"case &q.end:\n\t\t\treturn ErrClosed", "case &q.end:\n\t\t\treturn nil", false,
+	},
 
-	{"lost race reported as empty (ring)", "list.go",
-		"l.deqGov.lost(h)\n\t\t\tcontinue", "return v, false", true},
-	{"empty without looking at tail", "list.go",
-		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h || s.seq.Load() == h {\n\t\tif t&flags == sealed {", false},
-	{"sealed and drained taken for empty", "list.go",
-		"return l.retire(r)\n\t\t}\n\t\treturn true", "l.retire(r)\n\t\t}\n\t\treturn true", false},
-	{"stalled producer waited for", "list.go",
-		"if i < patience {", "if true {", false},
-	{"stalled consumer not passed over", "list.go",
-		"s.seq.CompareAndSwap(w, t|dead)", "_ = w", false},
-	{"dead slot used again at once", "list.go",
-		"if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t|dead)", "if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t)", false},
-	{"ring never full", "list.go",
-		"case int64(t-r.head.Load()) >= int64(r.lap):", "case false:", false},
-	{"sealed ring gives tickets", "list.go",
-		"r.tail.CompareAndSwap(t, t|sealed)", "r.tail.CompareAndSwap(t, t+one)", false},
-	{"head passes a ticket that was not given", "list.go",
-		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h && s.seq.Load() == h {\n\t\tif t&flags == sealed {", false},
-	{"tail left on a retired ring", "list.go",
-		"l.tail.CompareAndSwap(r, next) // tail must not be behind head", "", false},
-	{"retired ring not cut", "list.go",
-		"r.next.Store(r)", "_ = r", false},
-	{"retired ring cut with nil", "list.go",
-		"r.next.Store(r)", "r.next.Store(nil)", false},
-	{"append without compare", "list.go",
-		"if !r.next.CompareAndSwap(nil, next) {\n\t\treturn false\n\t}", "r.next.Store(next)", false},
-	{"closed set on a sealed ring", "list.go",
-		"case t&sealed != 0:\n\t\t\t// The next", "case false:\n\t\t\t// The next", false},
-	{"Close wakes nobody", "list.go",
-		"step(closed)\n\t\tl.notEmpty.wakeAll()", "step(closed)", false},
-	{"barred counted by those who did not bar", "list.go",
-		"case slotBarred:\n\t\tl.barred.Add(1)\n\t\tfallthrough", "case slotBarred:\n\t\tfallthrough", false},
+	{
+		"lost race reported as empty (ring)", "list.go",
+		"l.deqGov.lost(h)\n\t\t\tcontinue", "return v, false", true,
+	},
+	{
+		"empty without looking at tail", "list.go",
+		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h || s.seq.Load() == h {\n\t\tif t&flags == sealed {", false,
+	},
+	{
+		"sealed and drained taken for empty", "list.go",
+		"return l.retire(r)\n\t\t}\n\t\treturn true", "l.retire(r)\n\t\t}\n\t\treturn true", false,
+	},
+	{
+		"stalled producer waited for", "list.go",
+		"if i < patience {", "if true {", false,
+	},
+	{
+		"stalled consumer not passed over", "list.go",
+		"s.seq.CompareAndSwap(w, t|dead)", "_ = w", false,
+	},
+	{
+		"dead slot used again at once", "list.go",
+		"if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t|dead)", "if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t)", false,
+	},
+	{
+		"ring never full", "list.go",
+		"case int64(t-r.head.Load()) >= int64(r.lap):", "case false:", false,
+	},
+	{
+		"sealed ring gives tickets", "list.go",
+		"r.tail.CompareAndSwap(t, t|sealed)", "r.tail.CompareAndSwap(t, t+one)", false,
+	},
+	{
+		"head passes a ticket that was not given", "list.go",
+		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h && s.seq.Load() == h {\n\t\tif t&flags == sealed {", false,
+	},
+	{
+		"tail left on a retired ring", "list.go",
+		"l.tail.CompareAndSwap(r, next) // tail must not be behind head", "", false,
+	},
+	{
+		"retired ring not cut", "list.go",
+		"r.next.Store(r)", "_ = r", false,
+	},
+	{
+		"retired ring cut with nil", "list.go",
+		"r.next.Store(r)", "r.next.Store(nil)", false,
+	},
+	{
+		"append without compare", "list.go",
+		"if !r.next.CompareAndSwap(nil, next) {\n\t\treturn false\n\t}", "r.next.Store(next)", false,
+	},
+	{
+		"closed set on a sealed ring", "close.go",
+		"case t&sealed != 0:\n\t\t\t// The next", "case false:\n\t\t\t// The next", false,
+	},
+	{
+		"Close wakes nobody", "close.go",
+		"step(closed)\n\t\tl.notEmpty.wakeAll()", "step(closed)", false,
+	},
+	{
+		"barred counted by those who did not bar", "list.go",
+		"case slotBarred:\n\t\tl.barred.Add(1)\n\t\tfallthrough", "case slotBarred:\n\t\tfallthrough", false,
+	},
 
-	{"owner's slot freed for its own ticket", "ring.go",
-		"s.seq.CompareAndSwap(w, w&^state+r.lap)", "s.seq.CompareAndSwap(w, w&^state)", false},
-	{"barred producer does not leave", "ring.go",
-		"step(enqBarred)\n\tr.leave(s)", "step(enqBarred)", false},
-	{"barred value kept", "ring.go",
-		"var zero T\n\ts.val = zero\n\tstep(enqBarred)", "step(enqBarred)", false},
-	{"published without compare", "ring.go",
-		"if s.seq.CompareAndSwap(t, t|full) {\n\t\treturn true\n\t}", "if s.seq.Store(t|full); s != nil {\n\t\treturn true\n\t}", true},
-	{"left without compare", "ring.go",
-		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}", "s.seq.Store(h+r.lap)", false},
-	{"value read after the slot is left", "ring.go",
+	{
+		"owner's slot freed for its own ticket", "ring.go",
+		"s.seq.CompareAndSwap(w, w&^state+r.lap)", "s.seq.CompareAndSwap(w, w&^state)", false,
+	},
+	{
+		"barred producer does not leave", "ring.go",
+		"step(enqBarred)\n\tr.leave(s)", "step(enqBarred)", false,
+	},
+	{
+		"barred value kept", "ring.go",
+		"var zero T\n\ts.val = zero\n\tstep(enqBarred)", "step(enqBarred)", false,
+	},
+	{
+		"published without compare", "ring.go",
+		"if s.seq.CompareAndSwap(t, t|full) {\n\t\treturn true\n\t}", "if s.seq.Store(t|full); s != nil {\n\t\treturn true\n\t}", true,
+	},
+	{
+		"left without compare", "ring.go",
+		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}", "s.seq.Store(h+r.lap)", false,
+	},
+	{
+		"value read after the slot is left", "ring.go",
 		"step(deqRead)\n\tif !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}",
-		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}\n\tstep(deqRead)\n\tv = s.val", false},
-	{"taken value kept", "ring.go",
-		"var zero T\n\ts.val = zero\n\tstep(deqRead)", "step(deqRead)", false},
+		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}\n\tstep(deqRead)\n\tv = s.val", false,
+	},
+	{
+		"taken value kept", "ring.go",
+		"var zero T\n\ts.val = zero\n\tstep(deqRead)", "step(deqRead)", false,
+	},
 
-	{"batch goes on after a barred value", "batch.go",
-		"l.withdraw(r, x+one, end)\n\t\t\treturn i", "_ = end", false},
-	{"withdrawn tickets not counted", "batch.go",
-		"if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\tl.barred.Add(1)", "if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\t_ = s", false},
-	{"batch takes slots that are not ready", "batch.go",
-		"if r.at(x).seq.Load() != x|state {", "if i == 0 && r.at(x).seq.Load() != x|state {", false},
+	{
+		"batch goes on after a barred value", "batch.go",
+		"l.withdraw(r, x+one, end)\n\t\t\treturn i", "_ = end", false,
+	},
+	{
+		"withdrawn tickets not counted", "batch.go",
+		"if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\tl.barred.Add(1)", "if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\t_ = s", false,
+	},
+	{
+		"batch takes slots that are not ready", "batch.go",
+		"if r.at(x).seq.Load() != x|state {", "if i == 0 && r.at(x).seq.Load() != x|state {", false,
+	},
 
-	{"limit one too many", "limit.go",
-		"until := h + l.capacity", "until := h + l.capacity + one", false},
-	{"stalled producers counted as values", "limit.go",
-		"case slotBarred:\n\t\t\t\tl.barred.Add(1)", "case slotBarred:\n\t\t\t\tlive += one", false},
-	{"counted though some were dead", "limit.go",
-		"if live == t-h {", "if true {", false},
+	{
+		"limit one too many", "limit.go",
+		"until := h + l.capacity", "until := h + l.capacity + one", false,
+	},
+	{
+		"stalled producers counted as values", "limit.go",
+		"case slotBarred:\n\t\t\t\tl.barred.Add(1)", "case slotBarred:\n\t\t\t\tlive += one", false,
+	},
+	{
+		"counted though some were dead", "limit.go",
+		"if live == t-h {", "if true {", false,
+	},
 
-	{"no second look after registering", "waiters.go",
-		"step(waitJoined)\n\t\tif try() {", "step(waitJoined)\n\t\tif false && try() {", false},
-	{"claimed before signalled", "waiters.go",
-		"step(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)\n\t\tw.claim()", "w.claim()\n\t\tstep(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)", false},
-	{"signal of a cancelled waiter lost", "waiters.go",
-		"w.wake(1) // the signal was for somebody who still waits", "", false},
-	{"one signal for a batch", "waiters.go",
-		"; n > 0 && w.unclaimed.Load() > 0; n--", "; n > 0 && w.unclaimed.Load() > 0; n = 0", false},
-	{"success not passed on", "waiters.go",
-		"if w.unclaimed.Load() > 0 && more() {", "if false && more() {", false},
-	{"cancelled waiter stays counted", "waiters.go",
-		"case <-ctx.Done():\n\t\t\tw.leave()", "case <-ctx.Done():", false},
+	{
+		"no second look after registering", "waiters.go",
+		"step(waitJoined)\n\t\tif try() {", "step(waitJoined)\n\t\tif false && try() {", false,
+	},
+	{
+		"claimed before signalled", "waiters.go",
+		"step(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)\n\t\tw.claim()", "w.claim()\n\t\tstep(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)", false,
+	},
+	{
+		"signal of a cancelled waiter lost", "waiters.go",
+		"w.wake(1) // the signal was for somebody who still waits", "", false,
+	},
+	{
+		"one signal for a batch", "waiters.go",
+		"; n > 0 && w.unclaimed.Load() > 0; n--", "; n > 0 && w.unclaimed.Load() > 0; n = 0", false,
+	},
+	{
+		"success not passed on", "waiters.go",
+		"if w.unclaimed.Load() > 0 && more() {", "if false && more() {", false,
+	},
+	{
+		"cancelled waiter stays counted", "waiters.go",
+		"case <-ctx.Done():\n\t\t\tw.leave()", "case <-ctx.Done():", false,
+	},
 }
 
 // TestMutants applies each mutant to a copy of its file and expects the tests to

@@ -25,11 +25,9 @@ func TestZeroValueIsReady(t *testing.T) {
 			require.Equal(t, "a", v)
 		})
 		t.Run(name+"/Close first", func(t *testing.T) {
-			q := q
+			var q Interface[string] = new(MSQueue[string])
 			if name == "Queue" {
 				q = new(Queue[string])
-			} else {
-				q = new(MSQueue[string])
 			}
 			require.NoError(t, q.Close())
 			require.Equal(t, ErrClosed, q.TryEnqueue("a"))
@@ -64,19 +62,20 @@ func TestConstructorsRejectNonsense(t *testing.T) {
 }
 
 func TestNilContextPanics(t *testing.T) {
+	var none context.Context
 	for _, k := range kinds[int](0) {
 		q := k.make()
 		for name, f := range map[string]func(){
-			"Dequeue":          func() { _, _ = q.Dequeue(nil) },               //nolint:staticcheck // the point
-			"DequeueBatchWait": func() { _, _ = q.DequeueBatchWait(nil, nil) }, //nolint:staticcheck
-			"Consume":          func() { q.Consume(nil) },                      //nolint:staticcheck
+			"Dequeue":          func() { _, _ = q.Dequeue(none) },
+			"DequeueBatchWait": func() { _, _ = q.DequeueBatchWait(none, nil) },
+			"Consume":          func() { q.Consume(none) },
 		} {
 			require.PanicsWithValue(t, "lockfree: nil context", f, k.name+"."+name)
 		}
 	}
 	q := NewBounded[int](1)
-	require.PanicsWithValue(t, "lockfree: nil context", func() { _ = q.Enqueue(nil, 1) })                   //nolint:staticcheck
-	require.PanicsWithValue(t, "lockfree: nil context", func() { _, _ = q.EnqueueBatchWait(nil, []int{}) }) //nolint:staticcheck
+	require.PanicsWithValue(t, "lockfree: nil context", func() { _ = q.Enqueue(none, 1) })
+	require.PanicsWithValue(t, "lockfree: nil context", func() { _, _ = q.EnqueueBatchWait(none, []int{}) })
 }
 
 func TestFIFOThroughManyRings(t *testing.T) {

@@ -308,7 +308,7 @@ func TestThousandProducersWaitForRoom(t *testing.T) {
 func TestCloseRace(t *testing.T) {
 	for _, k := range kinds[int](0) {
 		t.Run(k.name, func(t *testing.T) {
-			for round := range scale(30, 150, 5000) {
+			for round := range scale(30, 60, 5000) {
 				q := k.make()
 				var accepted, delivered atomic.Int64
 				var wg sync.WaitGroup
