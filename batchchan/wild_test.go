@@ -2,6 +2,7 @@ package batchchan
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -437,4 +438,61 @@ func TestProducerHasNaturalBatching(t *testing.T) {
 		require.Equal(t, []int{1, 49}, h.sizes())
 		require.NoError(t, b.Close())
 	})
+}
+
+// Close finds what is in a lane alone, though no worker was ever started.
+func TestCloseEmptiesLanes(t *testing.T) {
+	var got collector[int]
+	b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: -1}, got.process))
+	require.NoError(t, b.Producer().Send(bg, 1))
+	require.NoError(t, b.Close())
+	require.Equal(t, []int{1}, got.items())
+}
+
+// A large item that gives up waiting lets a smaller one behind it in at once.
+func TestCancelledSenderLetsTheNextIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		b := must[int](t)(New(Config[int]{MaxPendingBytes: 10, SizeOf: func(n int) int { return n }}, h.process))
+		require.NoError(t, b.Send(bg, 1))
+		synctest.Wait()
+		require.NoError(t, b.Send(bg, 5))
+		go func() { require.ErrorIs(t, b.SendTimeout(9, time.Second), ErrTimeout) }()
+		synctest.Wait()
+		start := time.Now()
+		require.NoError(t, b.Send(bg, 3), "first come, first served: after the large one")
+		require.Equal(t, time.Second, time.Since(start))
+		close(h.gate)
+		require.NoError(t, b.Close())
+		require.Equal(t, []int{1, 5, 3}, h.items())
+	})
+}
+
+// A receiver that is cancelled just as it is woken passes the wake-up on.
+func TestQueueWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			q, err := NewQueue(Config[int]{MaxBatch: 1})
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(bg)
+			for _, c := range []context.Context{bg, ctx} { // the last to park is woken first
+				go func() {
+					if b, err := q.Recv(c); err == nil {
+						b.Release()
+					}
+				}()
+				synctest.Wait()
+			}
+			q.c.mu.lock() // both in one moment, as seen by the receiver
+			go cancel()
+			go q.Send(bg, 1)
+			for range 3 {
+				runtime.Gosched()
+			}
+			q.c.mu.unlock()
+			synctest.Wait()
+			require.Zero(t, q.Stats().Pending)
+			q.Close()
+		})
+	}
 }
