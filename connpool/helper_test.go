@@ -109,7 +109,7 @@ func (s *server) close(c *fake) error {
 	d, err := s.closeTime, s.closeErr
 	s.mu.Unlock()
 	if d > 0 {
-		time.Sleep(d)
+		time.Sleep(d) // real time: work that takes this long; mostly in a bubble
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -190,7 +190,7 @@ func (s *server) use(c Conn[*fake], d time.Duration) {
 		s.t.Errorf("connection %d is closed and lent", f.id)
 	}
 	if d > 0 {
-		time.Sleep(d)
+		time.Sleep(d) // real time: work that takes this long; mostly in a bubble
 	}
 	f.held.Store(false)
 }

@@ -93,7 +93,7 @@ func stressEverything(t *testing.T, change func(*server, *Config[*fake])) {
 					hijacked.Add(1)
 					s.set(func() { s.slots--; delete(s.conns, f) })
 				case 2:
-					time.Sleep(10 * time.Microsecond)
+					time.Sleep(10 * time.Microsecond) // real time: the work of a holder
 					c.Release()
 				default:
 					c.Release()
@@ -213,7 +213,7 @@ func TestStressClose(t *testing.T) {
 			})
 		}
 		if i%2 == 0 {
-			time.Sleep(time.Duration(i%7) * 20 * time.Microsecond)
+			time.Sleep(time.Duration(i%7) * 20 * time.Microsecond) // real time: varies the moment of Close
 		}
 		wg.Go(func() { _ = p.Close() })
 		s.end(p)
