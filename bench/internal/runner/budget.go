@@ -13,6 +13,7 @@ const (
 	fullBudget  = 290 * time.Second // "about five minutes", reports included
 	quickBudget = 56 * time.Second
 
+	goodBenchTime = 15 * time.Millisecond // shorter samples show how things warm up
 	minBenchTime  = 2 * time.Millisecond
 	fullMaxTime   = 100 * time.Millisecond
 	quickMaxTime  = 30 * time.Millisecond
@@ -21,8 +22,8 @@ const (
 	unknownSample = 250 * time.Millisecond
 )
 
-// budget decides how long samples are and how many rounds each unit gets. With
-// -rounds nothing is cut; else the first round shows what each unit really costs
+// budget decides how long samples are and how many rounds each unit gets. Where 12
+// rounds would make the samples too short, there are 6. With -rounds nothing is cut; else the first round shows what each unit really costs
 // and the most expensive ones get fewer rounds when the time would not do.
 type budget struct {
 	total     time.Duration // 0: unbounded
@@ -53,9 +54,14 @@ func newBudget(us []unit, o *options) budget {
 			}
 		}
 		if free > 0 {
-			left := b.total/time.Duration(b.rounds) - fixed
-			each := time.Duration(float64(left) / rampFactor / float64(free))
-			b.benchTime = max(minBenchTime, min(each, b.benchTime)).Round(100 * time.Microsecond)
+			each := func() time.Duration {
+				left := b.total/time.Duration(b.rounds) - fixed
+				return time.Duration(float64(left) / rampFactor / float64(free))
+			}
+			if o.rounds == 0 && each() < goodBenchTime {
+				b.rounds = quickRounds
+			}
+			b.benchTime = max(minBenchTime, min(each(), b.benchTime)).Round(100 * time.Microsecond)
 		}
 	}
 	if o.rounds > 0 {

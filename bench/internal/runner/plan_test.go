@@ -107,6 +107,9 @@ func TestBudgetObeysTheUser(t *testing.T) {
 	b = newBudget(makeUnits(3, 3), &options{quick: true})
 	assert.Equal(t, quickRounds, b.rounds)
 	assert.Equal(t, quickMaxTime, b.benchTime, "few cases need not fill the time")
+	b = newBudget(makeUnits(200, 4), &options{})
+	assert.Equal(t, quickRounds, b.rounds, "rather fewer rounds than samples of no length")
+	assert.GreaterOrEqual(t, b.benchTime, goodBenchTime)
 }
 
 func TestAllot(t *testing.T) {
