@@ -183,9 +183,14 @@ func (c *Config[C]) checkNumbers() error {
 		name string
 		v    time.Duration
 	}{
-		{"MaxLifetime", c.MaxLifetime}, {"MaxIdleTime", c.MaxIdleTime}, {"KeepAlive", c.KeepAlive},
-		{"LeakAfter", c.LeakAfter}, {"Tick", c.Tick}, {"Backoff.Min", c.Backoff.Min},
-		{"Backoff.Max", c.Backoff.Max}, {"Breaker.OpenFor", c.Breaker.OpenFor},
+		{"MaxLifetime", c.MaxLifetime},
+		{"MaxIdleTime", c.MaxIdleTime},
+		{"KeepAlive", c.KeepAlive},
+		{"LeakAfter", c.LeakAfter},
+		{"Tick", c.Tick},
+		{"Backoff.Min", c.Backoff.Min},
+		{"Backoff.Max", c.Backoff.Max},
+		{"Breaker.OpenFor", c.Breaker.OpenFor},
 	} {
 		if f.v < 0 {
 			return fmt.Errorf("connpool: %s %v is negative", f.name, f.v)

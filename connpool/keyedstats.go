@@ -51,23 +51,46 @@ func (k *Keyed[K, C]) Conns(key K) []Info {
 // add adds o's counters and gauges to s. The breaker's state is the worst.
 func (s *Stats) add(o *Stats) {
 	for _, c := range []struct{ to, from *uint64 }{
-		{&s.Acquires, &o.Acquires}, {&s.Misses, &o.Misses}, {&s.Waited, &o.Waited}, {&s.Handoffs, &o.Handoffs},
-		{&s.Undelivered, &o.Undelivered}, {&s.Canceled, &o.Canceled}, {&s.Timeouts, &o.Timeouts},
-		{&s.Rejected, &o.Rejected}, {&s.NotReady, &o.NotReady}, {&s.Dials, &o.Dials},
-		{&s.DialErrors, &o.DialErrors}, {&s.Checks, &o.Checks}, {&s.CheckFailures, &o.CheckFailures},
-		{&s.Closed, &o.Closed}, {&s.Hijacked, &o.Hijacked}, {&s.Leaked, &o.Leaked}, {&s.Panics, &o.Panics},
-		{&s.ClosedBy.MaxIdle, &o.ClosedBy.MaxIdle}, {&s.ClosedBy.IdleTime, &o.ClosedBy.IdleTime},
-		{&s.ClosedBy.Lifetime, &o.ClosedBy.Lifetime}, {&s.ClosedBy.MaxUses, &o.ClosedBy.MaxUses},
-		{&s.ClosedBy.Check, &o.ClosedBy.Check}, {&s.ClosedBy.Destroy, &o.ClosedBy.Destroy},
-		{&s.ClosedBy.Reset, &o.ClosedBy.Reset}, {&s.ClosedBy.Resize, &o.ClosedBy.Resize},
-		{&s.ClosedBy.Evict, &o.ClosedBy.Evict}, {&s.ClosedBy.KeyLimit, &o.ClosedBy.KeyLimit},
+		{&s.Acquires, &o.Acquires},
+		{&s.Misses, &o.Misses},
+		{&s.Waited, &o.Waited},
+		{&s.Handoffs, &o.Handoffs},
+		{&s.Undelivered, &o.Undelivered},
+		{&s.Canceled, &o.Canceled},
+		{&s.Timeouts, &o.Timeouts},
+		{&s.Rejected, &o.Rejected},
+		{&s.NotReady, &o.NotReady},
+		{&s.Dials, &o.Dials},
+		{&s.DialErrors, &o.DialErrors},
+		{&s.Checks, &o.Checks},
+		{&s.CheckFailures, &o.CheckFailures},
+		{&s.Closed, &o.Closed},
+		{&s.Hijacked, &o.Hijacked},
+		{&s.Leaked, &o.Leaked},
+		{&s.Panics, &o.Panics},
+		{&s.ClosedBy.MaxIdle, &o.ClosedBy.MaxIdle},
+		{&s.ClosedBy.IdleTime, &o.ClosedBy.IdleTime},
+		{&s.ClosedBy.Lifetime, &o.ClosedBy.Lifetime},
+		{&s.ClosedBy.MaxUses, &o.ClosedBy.MaxUses},
+		{&s.ClosedBy.Check, &o.ClosedBy.Check},
+		{&s.ClosedBy.Destroy, &o.ClosedBy.Destroy},
+		{&s.ClosedBy.Reset, &o.ClosedBy.Reset},
+		{&s.ClosedBy.Resize, &o.ClosedBy.Resize},
+		{&s.ClosedBy.Evict, &o.ClosedBy.Evict},
+		{&s.ClosedBy.KeyLimit, &o.ClosedBy.KeyLimit},
 		{&s.ClosedBy.Close, &o.ClosedBy.Close},
 	} {
 		*c.to += *c.from
 	}
 	for _, g := range []struct{ to, from *int }{
-		{&s.MaxOpen, &o.MaxOpen}, {&s.Open, &o.Open}, {&s.Idle, &o.Idle}, {&s.InUse, &o.InUse},
-		{&s.Busy, &o.Busy}, {&s.Dialing, &o.Dialing}, {&s.Closing, &o.Closing}, {&s.Waiting, &o.Waiting},
+		{&s.MaxOpen, &o.MaxOpen},
+		{&s.Open, &o.Open},
+		{&s.Idle, &o.Idle},
+		{&s.InUse, &o.InUse},
+		{&s.Busy, &o.Busy},
+		{&s.Dialing, &o.Dialing},
+		{&s.Closing, &o.Closing},
+		{&s.Waiting, &o.Waiting},
 	} {
 		*g.to += *g.from
 	}
