@@ -155,7 +155,8 @@ func TestContextAndTimeout(t *testing.T) {
 		require.EqualValues(t, 2, st.Writes)
 		require.EqualValues(t, 3, st.Reads)
 		require.EqualValues(t, 4, st.Canceled)
-		require.Panics(t, func() { rw.LockContext(nil) }) //nolint:staticcheck // documented
+		//lint:ignore SA1012 what a nil ctx does is under test
+		require.Panics(t, func() { rw.LockContext(nil) })
 		checkIdle(t, rw)
 	})
 }
