@@ -46,9 +46,9 @@ func send(b *testing.B, x Peer, producers, size int) {
 	got.check(b, b.N)
 }
 
-// privateSlices is the limit, measured beside the others but no baseline, as it has
-// no linger, no bound on what waits and no order of shutdown: each producer fills a slice of its own and sends it
-// whole, so items wait for as long as their producer likes and nothing ages.
+// privateSlices is the limit: each producer fills a slice of its own and sends it
+// whole, so items wait for as long as their producer likes and nothing ages. It is
+// measured beside the others but is no baseline, as it does less.
 func privateSlices(producers, size int) runner.Impl {
 	return runner.Impl{
 		Name: nameSlices, Config: "limit: each producer fills its own slice and sends it whole; no linger",
