@@ -477,8 +477,12 @@ func TestASnapshotIsOneCut(t *testing.T) {
 		pauses := 0
 		for range rounds {
 			objpool.Eager(p)
-			time.Sleep(100 * time.Microsecond) // let objects move
-			if n := objpool.SlowRetained(p, func() { pauses++; time.Sleep(20 * time.Microsecond) }); n > population {
+			time.Sleep(100 * time.Microsecond) // real time: lets objects move
+			pause := func() {
+				pauses++
+				time.Sleep(20 * time.Microsecond) // real time: widens the window under test
+			}
+			if n := objpool.SlowRetained(p, pause); n > population {
 				t.Errorf("%d retained, there are %d", n, population)
 				break
 			}
