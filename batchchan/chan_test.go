@@ -287,7 +287,9 @@ func TestChanCloseAgainstSenders(t *testing.T) {
 		require.EqualValues(t, accepted.Load(), s.Sent)
 		require.EqualValues(t, accepted.Load(), s.Received)
 		require.Zero(t, s.Len)
-		require.Equal(t, 3, s.HighWater)
+		// Whether a sender ever finds it full is the scheduler's choice.
+		require.GreaterOrEqual(t, s.HighWater, 1)
+		require.LessOrEqual(t, s.HighWater, 3)
 	}
 }
 

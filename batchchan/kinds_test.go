@@ -443,7 +443,9 @@ func TestKeyedBatchesByKeyOneAtATime(t *testing.T) {
 			require.Equal(t, [][]int{{key, key + 5, key + 10}, {key + 15, key + 20, key + 25}, {key + 30, key + 35}}, got[key])
 		}
 		require.Equal(t, 4, most)
-		require.Equal(t, 4*time.Second, time.Since(start), "15 batches, 4 at a time")
+		// 15 batches, 4 at a time: 4 s, or 5 s where the batches that end at the same
+		// moment leave two of one key for last.
+		require.Contains(t, []time.Duration{4 * time.Second, 5 * time.Second}, time.Since(start))
 		s := k.Stats()
 		checkQuiet(t, s.Stats)
 		require.Zero(t, s.Keys+s.IdleKeys)

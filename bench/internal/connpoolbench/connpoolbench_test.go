@@ -40,6 +40,9 @@ func TestEveryImplementationDoesEveryCase(t *testing.T) {
 
 // A pool that lends what another holds, or opens too many, must fail.
 func TestMisbehavingPoolsFail(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the misbehaviour under test is a data race")
+	}
 	one := Peer{Name: "one", New: func(_ int, dial func() *Conn) (Pool, error) {
 		c := dial()
 		return Pool{Use: func(_ context.Context, f func(*Conn)) error { f(c); return nil }}, nil

@@ -1,0 +1,5 @@
+//go:build !race
+
+package connpoolbench
+
+const raceEnabled = false
