@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/puddle/v2"
 	gopool "github.com/jolestar/go-commons-pool/v2"
+	chanpool "github.com/silenceper/pool"
 
 	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
 )
@@ -55,6 +56,32 @@ var connpoolPeers = []connpoolbench.Peer{
 					return p.ReturnObject(ctx, o)
 				},
 				Close: func() { p.Close(ctx) },
+			}, nil
+		},
+	},
+	{
+		// InitialCap is 0: connections opened beforehand would leave nothing to the
+		// case head of line, and in all others every connection is open anyhow.
+		Name: "silenceper", Config: "NewChannelPool, MaxCap = MaxIdle = n, no ping, no idle timeout; Get takes no ctx: who waits cannot give up",
+		New: func(n int, dial func() *connpoolbench.Conn) (connpoolbench.Pool, error) {
+			p, err := chanpool.NewChannelPool(&chanpool.Config{
+				MaxCap: n, MaxIdle: n,
+				Factory: func() (any, error) { return dial(), nil },
+				Close:   func(any) error { return nil },
+			})
+			if err != nil {
+				return connpoolbench.Pool{}, err
+			}
+			return connpoolbench.Pool{
+				Use: func(_ context.Context, f func(*connpoolbench.Conn)) error {
+					c, err := p.Get()
+					if err != nil {
+						return err
+					}
+					f(c.(*connpoolbench.Conn))
+					return p.Put(c)
+				},
+				Close: p.Release,
 			}, nil
 		},
 	},
