@@ -14,7 +14,7 @@ import (
 // proxy stands between a pool and a server, and misbehaves when told to.
 type proxy struct {
 	t      *testing.T
-	addr   string
+	addr   string // the same all the time
 	target string
 
 	mu     sync.Mutex // guards all below
@@ -27,8 +27,10 @@ type proxy struct {
 }
 
 func newProxy(t *testing.T, target string) *proxy {
-	p := &proxy{t: t, addr: "127.0.0.1:0", target: target, conns: map[net.Conn]bool{}}
-	p.up()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{t: t, addr: ln.Addr().String(), target: target, conns: map[net.Conn]bool{}}
+	p.accept(ln)
 	t.Cleanup(func() {
 		p.blackHole(false)
 		p.down()
@@ -41,8 +43,12 @@ func newProxy(t *testing.T, target string) *proxy {
 func (p *proxy) up() {
 	ln, err := net.Listen("tcp", p.addr)
 	require.NoError(p.t, err)
+	p.accept(ln)
+}
+
+func (p *proxy) accept(ln net.Listener) {
 	p.mu.Lock()
-	p.ln, p.addr = ln, ln.Addr().String()
+	p.ln = ln
 	p.mu.Unlock()
 	p.wg.Go(func() {
 		for {
