@@ -32,10 +32,11 @@ func pairs(peers []Peer) []runner.Case {
 			impls = append(impls, runner.Impl{Name: p.Name, Config: p.Config, Bench: func(b *testing.B) {
 				var m maker
 				pool := p.New(m.make)
-				run, uses := pool.Pairs, b.N
+				run, uses := pool.Pairs, warmOps+b.N
 				if s.burst {
-					run, uses = pool.Bursts, b.N*BurstSize
+					run, uses = pool.Bursts, uses*BurstSize
 				}
+				split(warmOps, goroutinesOr(s.goroutines), run)
 				b.ReportAllocs()
 				b.ResetTimer()
 				split(b.N, goroutinesOr(s.goroutines), run)
@@ -56,6 +57,10 @@ func goroutinesOr(n int) int {
 	}
 	return n
 }
+
+// warmOps are run before the timed part, so that short samples do not show how a
+// pool fills and adapts.
+const warmOps = 10_000
 
 // handoffs are the cases where objects come back on another goroutine than the one
 // that took them.
@@ -108,6 +113,7 @@ func buffers(peers []Peer) []runner.Case {
 					run, want = pool.Bursts, want*BurstSize
 				}
 				sums := make(chan int, goroutinesOr(s.goroutines))
+				split(warmOps, cap(sums), func(n int) { run(n, line) })
 				b.ReportAllocs()
 				b.ResetTimer()
 				split(b.N, cap(sums), func(n int) { sums <- run(n, line) })

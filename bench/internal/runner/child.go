@@ -124,7 +124,7 @@ func (m *meter) values(r testing.BenchmarkResult) map[string]float64 {
 		// Rounded, so that what a set-up allocates once does not turn 0 into 0.000004,
 		// but not cut to whole numbers as testing does: half an allocation is one.
 		result.BytesPerOp:  math.Round(float64(r.MemBytes)/n*10) / 10,
-		result.AllocsPerOp: math.Round(float64(r.MemAllocs)/n*100) / 100,
+		result.AllocsPerOp: math.Round(float64(r.MemAllocs)/n*10) / 10,
 	}
 	if m.cpu > 0 && m.wall > 0 {
 		v[result.CPUPerOp] = float64(m.cpu.Nanoseconds()) / n
