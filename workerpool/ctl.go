@@ -59,18 +59,31 @@ func (c *ctl) cas(old, new ctlState) bool { return c.w.CompareAndSwap(uint64(old
 
 func (c *ctl) sub(d ctlState) ctlState { return ctlState(c.w.Add(-uint64(d))) }
 
+// arrived is s with one coming token used up.
+func (s ctlState) arrived() ctlState {
+	switch s.token() {
+	case tokenComing:
+		return s.withToken(tokenNone)
+	case tokenTwo:
+		return s.withToken(tokenComing)
+	}
+	return s
+}
+
 // arrive makes a woken or new worker active and uses up one coming token.
 func (c *ctl) arrive() {
 	for {
-		s := c.load()
-		n := s + activeOne
-		switch s.token() {
-		case tokenComing:
-			n = n.withToken(tokenNone)
-		case tokenTwo:
-			n = n.withToken(tokenComing)
+		if s := c.load(); c.cas(s, (s + activeOne).arrived()) {
+			return
 		}
-		if c.cas(s, n) {
+	}
+}
+
+// unspawn takes a worker that was counted but not started out of the count, and
+// uses up one coming token.
+func (c *ctl) unspawn() {
+	for {
+		if s := c.load(); c.cas(s, (s - workerOne).arrived()) {
 			return
 		}
 	}

@@ -61,6 +61,10 @@ func TestResizeDownWhileTheQueueNeverEmpties(t *testing.T) {
 		var running, limit, over atomic.Int64
 		limit.Store(8)
 		var producers sync.WaitGroup
+		defer func() { // also where a check below ends the test
+			stop.Store(true)
+			producers.Wait()
+		}()
 		for range 3 {
 			producers.Go(func() {
 				for !stop.Load() {

@@ -28,15 +28,25 @@ type running struct {
 	told   bool // this task's stall was reported
 }
 
-// spawn starts the goroutine of a worker already counted in ctl.
+// spawn starts the goroutine of a worker already counted in ctl, or takes it out
+// of the count again if the limit has gone down since.
 func (c *core[T]) spawn() {
 	w := &worker{wake: make(chan bool, 1)}
 	c.mu.Lock()
+	if !c.direct && c.ctl.load().workers() > int(c.limit.Load()) {
+		c.ctl.unspawn()
+		c.settleSurplus()
+		c.closeGone()
+		c.mu.Unlock()
+		if c.ready() {
+			c.notify() // its token is free: look once more
+		}
+		return
+	}
 	if w.next = c.all; w.next != nil {
 		w.next.prev = w
 	}
 	c.all = w
-	c.settleSurplus() // the limit may have gone down since w was counted
 	c.mu.Unlock()
 	go c.start(w)
 }
