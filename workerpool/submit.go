@@ -82,6 +82,12 @@ func (c *core[T]) submitGrowing(l *level[T], v T) error {
 			return nil
 		}
 	}
+	c.spillOver(l, v)
+	return nil
+}
+
+// spillOver appends v to l's spill and releases mu, which the caller holds.
+func (c *core[T]) spillOver(l *level[T], v T) {
 	l.spill.push(item[T]{v, c.clock.sample(uint64(l.spill.len))})
 	c.setWaiting(1)
 	c.mu.Unlock()
@@ -90,7 +96,6 @@ func (c *core[T]) submitGrowing(l *level[T], v T) error {
 	if l.ring.free() >= l.quarter {
 		c.refill(l)
 	}
-	return nil
 }
 
 // force accepts v even where the pool is full or closed, for work that was
@@ -109,12 +114,7 @@ func (c *core[T]) force(l *level[T], v T) {
 		c.setWaiting(1)
 		c.mu.Unlock()
 	default:
-		l.spill.push(item[T]{v, c.clock.sample(uint64(l.spill.len))})
-		c.setWaiting(1)
-		c.mu.Unlock()
-		if l.ring.free() >= l.quarter {
-			c.refill(l) // see submitGrowing
-		}
+		c.spillOver(l, v)
 	}
 }
 
@@ -148,7 +148,7 @@ func (c *core[T]) submitDiscarding(l *level[T], v T) error {
 
 // A submitter at a full queue yields a while before it sleeps, for as long as
 // there are few such: a sleep and a wake-up cost far more than the queue takes to
-// drain (BenchmarkSubmitBlocked).
+// drain (the comparison's case users/users=100).
 const (
 	maxYields   = 32
 	maxYielders = 64
@@ -190,7 +190,7 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 	c.setWaiting(1)
 	c.mu.Unlock()
 	if !c.direct && l.ring.free() >= l.quarter {
-		c.refill(l) // see submitGrowing
+		c.refill(l) // see spillOver
 	}
 
 	var err error
