@@ -13,7 +13,7 @@ import (
 // core is the engine under Pool (T is a job) and FuncPool (T is the argument):
 // queues, workers and books. It knows nothing of what a T is.
 //
-// Lock order: mu is a leaf. No user function runs under it, no channel is waited
+// Lock order: mu is a leaf, below View.mu. No user function runs under it, no channel is waited
 // for under it, and holders never sleep.
 type core[T any] struct {
 	cfg    Config
@@ -39,18 +39,19 @@ type core[T any] struct {
 	idlers  []*worker // guarded by mu; sleeping workers, last in first out
 	low     int       // guarded by mu; fewest idlers since the shrink timer was armed
 	timer   *time.Timer
-	armed   bool           // guarded by mu; timer is running
-	all     *worker        // guarded by mu; list of all live workers
-	min     int            // guarded by mu; as configured
-	keep    int            // guarded by mu; min, or what the monitor's Scale asks for
-	max     int            // guarded by mu
-	comp    int            // guarded by mu; workers blocked on the pool itself
-	waiting int            // guarded by mu; values in all spills and blocked lists
-	quiets  []*quietWaiter // guarded by mu
-	closed  bool           // guarded by mu; submissions are refused
-	paused  bool           // guarded by mu
-	gone    chan struct{}  // closed when the last worker ended after a close
-	monitor *monitoring    // nil without Config.Monitor
+	armed   bool               // guarded by mu; timer is running
+	all     *worker            // guarded by mu; list of all live workers
+	min     int                // guarded by mu; as configured
+	keep    int                // guarded by mu; min, or what the monitor's Scale asks for
+	max     int                // guarded by mu
+	comp    int                // guarded by mu; workers blocked on the pool itself
+	waiting int                // guarded by mu; values in all spills and blocked lists
+	quiets  []*quietWaiter     // guarded by mu
+	views   map[annex]struct{} // guarded by mu; views with a queue of their own
+	closed  bool               // guarded by mu; submissions are refused
+	paused  bool               // guarded by mu
+	gone    chan struct{}      // closed when the last worker ended after a close
+	monitor *monitoring        // nil without Config.Monitor
 }
 
 // Bits of core.alert, changed under mu.

@@ -84,10 +84,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	if err := ctx.Err(); err != nil {
 		return zero, err
 	}
-	if f.t.c.self() != nil {
-		f.t.c.compensate()
-		defer f.t.c.uncompensate()
-	}
+	defer f.t.c.stepAside()()
 	select {
 	case <-f.t.done:
 		return f.val, f.t.err

@@ -91,10 +91,7 @@ func (g *Group) enter() error {
 		select {
 		case g.slots <- struct{}{}:
 		default:
-			if g.p.c.self() != nil {
-				g.p.c.compensate()
-				defer g.p.c.uncompensate()
-			}
+			defer g.p.c.stepAside()()
 			select {
 			case g.slots <- struct{}{}:
 			case <-g.ctx.Done():
@@ -147,11 +144,9 @@ func (g *Group) Wait() error {
 	}
 	g.mu.Unlock()
 	if quiet != nil {
-		if g.p.c.self() != nil {
-			g.p.c.compensate()
-			defer g.p.c.uncompensate()
-		}
+		back := g.p.c.stepAside()
 		<-quiet
+		back()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -187,11 +187,15 @@ func (c *core[T]) growTo(n int) {
 	}
 }
 
-// compensate allows one more worker while one of the pool's workers waits for the
-// pool itself.
-func (c *core[T]) compensate() { c.changeComp(1) }
-
-func (c *core[T]) uncompensate() { c.changeComp(-1) }
+// stepAside allows one more worker until back is called, if the caller is one of
+// the pool's own tasks: it is about to wait, perhaps for others of them.
+func (c *core[T]) stepAside() (back func()) {
+	if c.self() == nil {
+		return func() {}
+	}
+	c.changeComp(1)
+	return func() { c.changeComp(-1) }
+}
 
 // setLimit follows a change of max or comp. The caller holds mu.
 func (c *core[T]) setLimit() {
@@ -208,134 +212,5 @@ func (c *core[T]) changeComp(d int) {
 		c.kick()
 	} else if c.alert.Load()&alertSurplus != 0 {
 		c.reap()
-	}
-}
-
-// refuse makes every later submission fail with ErrClosed and reports whether this
-// call was the first to do so. Blocked submitters fail too: their tasks were not
-// accepted.
-func (c *core[T]) refuse() bool {
-	c.mu.Lock()
-	first := !c.closed
-	c.closed = true
-	c.alert.Or(alertClosed)
-	var refused []*submitter[T]
-	for i := range c.levels {
-		l := &c.levels[i]
-		l.ring.close()
-		for l.blocked.len > 0 {
-			s := l.blocked.head
-			l.blocked.remove(s)
-			c.setWaiting(-1)
-			refused = append(refused, s)
-		}
-	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	if c.paused {
-		c.setPaused(false)
-	}
-	c.mu.Unlock()
-	for _, s := range refused {
-		s.done <- ErrClosed
-	}
-	c.kick()
-	return first
-}
-
-// askStop makes the workers of a closed and quiet pool end; gone tells when they
-// have.
-func (c *core[T]) askStop() {
-	c.mu.Lock()
-	c.alert.Or(alertStop)
-	c.ctl.w.Or(uint64(pausedBit)) // a late notify starts no worker
-	c.closeGone()
-	c.mu.Unlock()
-	c.reap()
-}
-
-// closeGone closes gone once a stopped pool has no worker left. The caller holds mu.
-func (c *core[T]) closeGone() {
-	if c.all != nil || c.alert.Load()&alertStop == 0 || c.ctl.load().workers() > 0 {
-		return
-	}
-	select {
-	case <-c.gone:
-	default:
-		close(c.gone)
-	}
-}
-
-func (c *core[T]) close() error {
-	if c.self() != nil {
-		c.refuse()
-		return ErrInTask
-	}
-	return c.shutdown(context.Background())
-}
-
-// shutdown refuses new tasks, runs the accepted ones, ends the workers and waits
-// for all of it, or until ctx ends: then it discards what is queued and cancels
-// what runs.
-func (c *core[T]) shutdown(ctx context.Context) error {
-	if c.self() != nil {
-		c.refuse()
-		return ErrInTask
-	}
-	c.refuse()
-	c.monitor.stop(ctx.Done())
-	if err := c.waitQuiet(ctx, false); err != nil {
-		return c.abandon(context.Cause(ctx))
-	}
-	c.askStop()
-	<-c.gone
-	return nil
-}
-
-// abandon ends a shutdown whose ctx has ended.
-func (c *core[T]) abandon(cause error) error {
-	n := 0
-	for i := range c.levels {
-		n += c.discardAll(&c.levels[i])
-	}
-	for _, cancel := range c.cancels() {
-		cancel(ErrClosed)
-	}
-	running := c.ctl.load().active()
-	go func() { // ends with the last running task
-		_ = c.waitQuiet(context.Background(), false)
-		c.askStop()
-	}()
-	c.checkQuiet()
-	return &ShutdownError{Discarded: n, Running: running, Cause: cause}
-}
-
-// discardAll drops everything queued at l and returns how much it was.
-func (c *core[T]) discardAll(l *level[T]) (n int) {
-	for {
-		if v, ok := c.evict(l); ok {
-			c.drop(v, ErrClosed)
-			n++
-			continue
-		}
-		c.mu.Lock()
-		var it item[T]
-		switch {
-		case l.forced.len > 0:
-			it = l.forced.pop()
-			c.books.handed.Add(1)
-		case !c.direct && l.spill.len > 0: // without a queue its values have workers
-			it = l.spill.pop()
-			c.books.spilled.Add(1)
-		default:
-			c.mu.Unlock()
-			return n
-		}
-		c.setWaiting(-1)
-		c.books.discarded.Add(1)
-		c.mu.Unlock()
-		c.drop(it.val, ErrClosed)
-		n++
 	}
 }

@@ -116,9 +116,8 @@ func (p *Pool) Blocking(ctx context.Context, f func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if p != nil && p.c != nil && p.c.self() != nil {
-		p.c.compensate()
-		defer p.c.uncompensate()
+	if p != nil && p.c != nil {
+		defer p.c.stepAside()()
 	}
 	f()
 	return nil
@@ -180,8 +179,7 @@ func (p *Pool) Close() error {
 // Shutdown is Close that waits until ctx ends at most. Then it discards the tasks
 // still queued (those of Do, Go and Group end with ErrClosed), cancels the ctx of
 // those that run, and returns a *ShutdownError that says how many of each there
-// were; workers end when their tasks do. Tasks in a View's own queue are discarded
-// when one of its running tasks ends, and are not in that number.
+// were, those in the own queues of Views among them. Workers end when their tasks do.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	if p == nil || p.c == nil {
 		return nil

@@ -99,14 +99,14 @@ func (c *core[T]) spillOver(l *level[T], v T) {
 }
 
 // force accepts v even where the pool is full or closed, for work that was
-// accepted before, from a caller that is itself a running task of the pool or
-// holds the place of one.
-func (c *core[T]) force(l *level[T], v T) {
+// accepted before and is counted in held; only an expired Shutdown makes it return
+// false.
+func (c *core[T]) force(l *level[T], v T) bool {
 	c.mu.Lock()
 	switch {
-	case c.alert.Load()&alertStop != 0: // the last worker is gone
+	case c.alert.Load()&alertExpired != 0:
 		c.mu.Unlock()
-		c.drop(v, ErrClosed)
+		return false
 	case c.direct && c.reserve():
 		_ = c.handOver(l, v)
 	case c.direct: // the next worker that ends its task finds it
@@ -116,13 +116,12 @@ func (c *core[T]) force(l *level[T], v T) {
 	default:
 		c.spillOver(l, v)
 	}
+	return true
 }
 
-// evict takes the oldest value out of l's ring and books it as discarded, both
-// under mu, so that stats sees neither without the other.
+// evict takes the oldest value out of l's ring and books it as discarded. The
+// caller holds mu, so that stats sees neither without the other.
 func (c *core[T]) evict(l *level[T]) (v T, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if v, ok = l.ring.evict(); ok {
 		c.books.discarded.Add(1)
 	}
@@ -132,7 +131,10 @@ func (c *core[T]) evict(l *level[T]) (v T, ok bool) {
 // submitDiscarding makes room by taking the oldest value out.
 func (c *core[T]) submitDiscarding(l *level[T], v T) error {
 	for {
-		if old, ok := c.evict(l); ok {
+		c.mu.Lock()
+		old, ok := c.evict(l)
+		c.mu.Unlock()
+		if ok {
 			c.drop(old, ErrDiscarded)
 		} else {
 			yield() // a task is between a ticket and its slot
@@ -173,10 +175,7 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 	if !c.direct {
 		c.yielders.Add(-1)
 	}
-	if c.self() != nil {
-		c.compensate()
-		defer c.uncompensate()
-	}
+	defer c.stepAside()()
 
 	c.mu.Lock()
 	if c.closed {

@@ -122,10 +122,7 @@ func (t *taskCore) await() error {
 		return t.err
 	default:
 	}
-	if t.c.self() != nil {
-		t.c.compensate()
-		defer t.c.uncompensate()
-	}
+	defer t.c.stepAside()()
 	select {
 	case <-t.done:
 	case <-t.ctx.Done():
@@ -219,25 +216,4 @@ func (w *worker) clearNow() {
 		r.task, r.cancel = nil, nil
 		r.mu.Unlock()
 	}
-}
-
-// cancels returns the cancel functions of all running tasks that have one.
-func (c *core[T]) cancels() (fs []func(error)) {
-	c.mu.Lock()
-	c.alert.Or(alertExpired)
-	var rs []*running
-	for w := c.all; w != nil; w = w.next {
-		if r := w.now.Load(); r != nil {
-			rs = append(rs, r)
-		}
-	}
-	c.mu.Unlock()
-	for _, r := range rs {
-		r.mu.Lock()
-		if r.cancel != nil {
-			fs = append(fs, r.cancel)
-		}
-		r.mu.Unlock()
-	}
-	return fs
 }

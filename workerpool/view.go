@@ -11,8 +11,8 @@ import (
 // pool's (Config.QueueSize; that of NoQueue is 0) and its OnFull policy. Make one
 // with [Pool.Limit]. A View needs no closing: it ends with its pool.
 //
-// All methods are safe for concurrent use. Tasks of a view start in the order of
-// their submission.
+// All methods are safe for concurrent use. Tasks of a view reach the pool in the
+// order of their submission.
 type View struct {
 	p     *Pool
 	limit int
@@ -20,8 +20,9 @@ type View struct {
 
 	mu      sync.Mutex
 	running int          // guarded by mu; tasks in the pool, limit at most
-	pending spill[job]   // guarded by mu; empty while running < limit
+	pending spill[job]   // guarded by mu; empty while running < limit, unless a Shutdown has expired
 	blocked blocked[job] // guarded by mu; empty while pending has room
+	listed  bool         // guarded by mu; the pool knows v, see list
 	ended   uint64       // guarded by mu
 	dropped uint64       // guarded by mu
 }
@@ -113,7 +114,7 @@ func (v *View) submit(ctx context.Context, j job, onFull Policy) error {
 		return err
 	}
 	c.held.Add(1) // first: a Close that does not see it is seen here
-	if c.alert.Load()&alertClosed != 0 {
+	if !v.list() {
 		v.mu.Unlock()
 		c.release()
 		return ErrClosed
@@ -153,10 +154,7 @@ func (v *View) wait(ctx context.Context, j job) error {
 	s := v.blocked.push(j)
 	v.mu.Unlock()
 	c.books.blocked.Add(1)
-	if c.self() != nil {
-		c.compensate()
-		defer c.uncompensate()
-	}
+	defer c.stepAside()()
 	select {
 	case err := <-s.done:
 		return err
@@ -205,68 +203,89 @@ func (vj *viewJob) drop(err error) {
 
 // next gives the place of a task that ended or was not accepted by the pool to
 // the view's oldest queued one. That one was accepted already, so the pool takes
-// it whether it is full, closed or neither.
+// it whether it is full, closed or neither. It happens under mu, so that the tasks
+// reach the pool in order.
 func (v *View) next() {
 	c := v.p.c
-	for {
-		v.mu.Lock()
-		var refused []*submitter[job]
-		if c.alert.Load()&alertClosed != 0 {
-			refused = v.refuse()
+	c.held.Add(1) // first: what is let in below is seen by Close, or sees it
+	defer c.release()
+	v.mu.Lock()
+	var told *submitter[job]
+	if c.alert.Load()&alertClosed == 0 {
+		told = v.admit()
+	}
+	passed := false
+	if v.pending.len > 0 {
+		j := v.pending.peek().val
+		passed = c.force(levelOf(c, j), &viewJob{v, j})
+	}
+	if passed {
+		v.pending.pop()
+	} else {
+		v.running--
+		if v.running == 0 && v.listed {
+			v.listed = false
+			c.unlist(v)
 		}
-		j, told := v.shift()
-		if j == nil {
-			v.running--
-			v.mu.Unlock()
-			for _, s := range refused {
-				s.done <- ErrClosed
-			}
-			return
-		}
-		expired := c.alert.Load()&alertExpired != 0
-		if expired {
-			v.dropped++
-		}
-		v.mu.Unlock()
-		if told != nil {
-			told.done <- nil
-		}
-		for _, s := range refused {
-			s.done <- ErrClosed
-		}
-		if expired {
-			j.drop(ErrClosed)
-			c.release()
-			continue
-		}
-		c.force(levelOf(c, j), &viewJob{v, j})
+	}
+	v.mu.Unlock()
+	if passed {
 		c.release()
-		return
+	}
+	if told != nil {
+		told.done <- nil
 	}
 }
 
-// refuse removes the submitters that wait for room; the caller holds mu and tells
-// them afterwards that the pool is closed.
-func (v *View) refuse() (refused []*submitter[job]) {
+// admit lets the longest blocked submitter into the queue. The caller holds mu and
+// tells the submitter afterwards.
+func (v *View) admit() *submitter[job] {
+	s := v.blocked.head
+	if s != nil {
+		v.pending.push(item[job]{val: s.val})
+		v.p.c.held.Add(1)
+		v.blocked.remove(s)
+	}
+	return s
+}
+
+// list makes the pool know that v has tasks or submitters of its own, until none
+// of v's tasks runs; it reports false if the pool is closed. The caller holds mu.
+func (v *View) list() bool {
+	if v.listed {
+		return v.p.c.alert.Load()&alertClosed == 0
+	}
+	v.listed = v.p.c.list(v)
+	return v.listed
+}
+
+// refuse implements annex.
+func (v *View) refuse() {
+	v.mu.Lock()
+	var refused []*submitter[job]
 	for v.blocked.len > 0 {
 		s := v.blocked.head
 		v.blocked.remove(s)
 		refused = append(refused, s)
 	}
-	return refused
+	v.mu.Unlock()
+	for _, s := range refused {
+		s.done <- ErrClosed
+	}
 }
 
-// shift removes the oldest queued job and lets the longest blocked submitter into
-// the queue. The caller holds mu and tells the submitter
-// afterwards.
-func (v *View) shift() (j job, told *submitter[job]) {
-	if told = v.blocked.head; told != nil {
-		v.pending.push(item[job]{val: told.val})
-		v.p.c.held.Add(1)
-		v.blocked.remove(told)
+// discard implements annex.
+func (v *View) discard() int {
+	var jobs []job
+	v.mu.Lock()
+	for v.pending.len > 0 {
+		jobs = append(jobs, v.pending.pop().val)
 	}
-	if v.pending.len == 0 {
-		return nil, nil
+	v.dropped += uint64(len(jobs))
+	v.mu.Unlock()
+	for _, j := range jobs {
+		j.drop(ErrClosed)
+		v.p.c.release()
 	}
-	return v.pending.pop().val, told
+	return len(jobs)
 }

@@ -97,34 +97,6 @@ func TestViewVersusClose(t *testing.T) {
 	})
 }
 
-// Submitters that wait for room in a view are refused once the pool is closed.
-func TestViewSubmittersAreRefusedAfterClose(t *testing.T) {
-	watch(t)
-	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 1})
-	v := p.Limit(1)
-	gate, open := newGate(t)
-	in := make(chan struct{})
-	require.NoError(t, v.Submit(func() { close(in); <-gate }))
-	<-in
-	var ran atomic.Int64
-	require.NoError(t, v.Submit(func() { ran.Add(1) }))
-	results := make(chan error, 5)
-	for range 5 {
-		go func() { results <- v.Submit(func() { ran.Add(1) }) }()
-	}
-	until(t, "5 blocked", func() bool { return v.Stats().Blocked == 5 })
-	closed := make(chan error)
-	go func() { closed <- p.Close() }()
-	untilClosed(t, p)
-	require.ErrorIs(t, v.Submit(func() {}), workerpool.ErrClosed)
-	open()
-	for range 5 {
-		require.ErrorIs(t, <-results, workerpool.ErrClosed)
-	}
-	require.NoError(t, <-closed)
-	require.EqualValues(t, 1, ran.Load())
-}
-
 func TestViewPolicies(t *testing.T) {
 	watch(t)
 	for _, policy := range []workerpool.Policy{workerpool.Reject, workerpool.CallerRuns, workerpool.DiscardOldest} {
