@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,4 +67,66 @@ func TestWorkerAboveALoweredLimitEnds(t *testing.T) {
 	await(t, "one worker", func() bool { return c.ctl.load().workers() == 1 })
 	close(gate)
 	require.NoError(t, p.Close())
+}
+
+// A goroutine that a task ended by runtime.Goexit must not touch what its
+// successor runs: it once cleared that, so that Shutdown did not cancel it.
+// Holding the lock that it would need puts it behind its successor.
+func TestGoexitDoesNotClearTheSuccessorsTask(t *testing.T) {
+	goroutines := runtime.NumGoroutine()
+	r := new(running)
+	unlock := sync.OnceFunc(r.mu.Unlock)
+	second := make(chan struct{})
+	exec := func(w *worker, end bool) outcome {
+		if end {
+			w.now.Store(r)
+			w.begin("first", nil, 0)
+			w.clearNow()
+			r.mu.Lock()
+			runtime.Goexit()
+		}
+		r.task = "second" // as begin does, with the lock that the first left locked
+		close(second)
+		unlock()
+		await(t, "the first goroutine's end", func() bool { return runtime.NumGoroutine() <= goroutines+1 })
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.task != "second" {
+			t.Error("the task was taken out of its worker's books while it ran")
+		}
+		return completed
+	}
+	c, err := newCore(Config{MaxWorkers: 1}, exec, func(bool, error) {})
+	require.NoError(t, err)
+	require.NoError(t, c.submit(&c.levels[0], true))
+	require.NoError(t, c.submit(&c.levels[0], false))
+	select {
+	case <-second:
+	case <-time.After(time.Second):
+		unlock() // the first waits for it before it starts its successor: as good
+	}
+	require.NoError(t, c.close())
+}
+
+// DiscardOldest takes out a closing pool's last task and is then refused itself:
+// whoever waits for the queue to be empty must hear of it. The token stands for a
+// worker that is searching and found nothing to run in between.
+func TestDiscardEmptiesAClosingPool(t *testing.T) {
+	p, err := New(Config{MaxWorkers: 1, QueueSize: 1, OnFull: DiscardOldest})
+	require.NoError(t, err)
+	c := p.c
+	require.True(t, c.ctl.cas(0, ctlState(0).withToken(tokenSearch)))
+	require.NoError(t, p.Submit(func() { t.Error("a discarded task ran") }))
+	closed := make(chan error, 1)
+	go func() { closed <- p.Close() }()
+	await(t, "Close waits", func() bool { return c.alert.Load()&alertQuiet != 0 })
+	err = c.submitDiscarding(&c.levels[0], plain(func() { t.Error("a refused task ran") }))
+	require.ErrorIs(t, err, ErrClosed)
+	select {
+	case err := <-closed:
+		require.NoError(t, err)
+	case <-time.After(10 * time.Second):
+		t.Fatal("Close was not told that the queue is empty")
+	}
+	require.EqualValues(t, 1, p.Stats().Discarded)
 }

@@ -76,7 +76,6 @@ func (c *core[T]) run(w *worker) (ended bool) {
 			c.forget(w)
 			return
 		}
-		w.clearNow() // before the next task of w can begin
 		if v := recover(); v != nil {
 			c.books.panics.Add(1)
 			c.handlePanic(w, &PanicError{Value: v, Stack: debug.Stack(), Pool: c.cfg.Name})
