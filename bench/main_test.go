@@ -17,5 +17,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 func TestCasesAndBars(t *testing.T) {
 	bars, err := filepath.Glob("bars/*.txt")
 	require.NoError(t, err)
-	require.NoError(t, runner.Verify(bars, groups...))
+	more, err := filepath.Glob("bars/*/*.txt")
+	require.NoError(t, err)
+	require.NoError(t, runner.Verify(append(bars, more...), groups...))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/destel/rill"
 	"github.com/graph-gophers/dataloader/v7"
 	"github.com/samber/lo"
+	"github.com/samber/ro"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/api/support/bundler"
@@ -24,6 +25,7 @@ var batchchanPeers = []batchchanbench.Peer{
 	{Name: "bundler", Config: "AddWait of size 1, HandlerLimit 1, BufferedByteLimit as room", New: newBundler},
 	{Name: "gobatch", Config: "MaxItems and MaxTime, source.Channel with the same room", New: newGobatch},
 	{Name: "lo", Config: "BufferWithTimeout in a loop; its time counts from the call, not from an item", New: newLo},
+	{Name: "ro", Config: "BufferWithTimeOrCount on FromChannel with the same room; its time is a ticker's", New: newRo},
 	{Name: "otel-bsp", Config: "BatchSpanProcessor, WithBlocking, one span per item", New: newBSP},
 	{Name: "dataloader", Config: "no cache, capacity 64, wait 1 ms", NewCaller: newDataloader},
 }
@@ -113,6 +115,25 @@ func newLo(size int, linger time.Duration, process func([]int)) batchchanbench.B
 	return batchchanbench.Batcher{
 		Send:  func(v int) { in <- v },
 		Close: func() { close(in); <-done },
+	}
+}
+
+func newRo(size int, linger time.Duration, process func([]int)) batchchanbench.Batcher {
+	in := make(chan int, benchRoom(size))
+	done := make(chan struct{})
+	batches := ro.Pipe1(ro.FromChannel(in), ro.BufferWithTimeOrCount[int](size, linger))
+	sub := batches.Subscribe(ro.NewObserver(
+		func(items []int) {
+			if len(items) > 0 { // its ticker hands out empty ones as well
+				process(items)
+			}
+		},
+		func(err error) { panic(err) },
+		func() { close(done) },
+	))
+	return batchchanbench.Batcher{
+		Send:  func(v int) { in <- v },
+		Close: func() { close(in); <-done; sub.Unsubscribe() },
 	}
 }
 

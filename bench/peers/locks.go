@@ -5,6 +5,7 @@ import (
 
 	"github.com/moby/locker"
 	"github.com/puzpuzpuz/xsync/v4"
+	"github.com/sasha-s/go-deadlock"
 
 	"github.com/poundlock/poundlock/bench/internal/locksbench"
 )
@@ -38,6 +39,39 @@ var lockPeers = []locksbench.Peer{
 			for range b.N {
 				t := mu.RLock()
 				mu.RUnlock(t)
+			}
+		},
+	},
+	{
+		Name:   "go-deadlock",
+		Config: "deadlock.RWMutex as it comes: order of locks and waits of 30 s watched",
+		RW: func(b *testing.B, m *locksbench.Mix) {
+			var s struct {
+				_    [128]byte
+				mu   deadlock.RWMutex
+				data uint64
+				_    [128]byte
+			}
+			m.Run(b, func(pb *testing.PB, op *locksbench.Op) {
+				for pb.Next() {
+					if op.Write() {
+						s.mu.Lock()
+						op.Wrote(&s.data)
+						s.mu.Unlock()
+					} else {
+						s.mu.RLock()
+						op.Saw(&s.data)
+						s.mu.RUnlock()
+					}
+				}
+			})
+			m.Check(b, s.data)
+		},
+		Alone: func(b *testing.B) {
+			var mu deadlock.RWMutex
+			for range b.N {
+				mu.RLock()
+				mu.RUnlock()
 			}
 		},
 	},

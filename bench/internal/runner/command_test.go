@@ -89,6 +89,7 @@ func runCommand(t *testing.T, f *fakeLaunch, args ...string) (status int, dir, s
 func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, []byte("this is no bar file at all"), 0o644))
+	bars := barFile(t, "pool/wait x2 ns/op 1")
 	for want, args := range map[string][]string{
 		"no case matches":                       {"-run", "nosuch"},
 		"in the -quick run":                     {"-run", "locks", "-quick"},
@@ -110,6 +111,8 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		"-compare: " + file + ": invalid":       {"-compare", file},
 		file + ": invalid":                      {"-from", file},
 		"-bars needs":                           {"-bars", file},
+		"is no table of bars":                   {"-bars", file, "-fail-below", bars},
+		"-bars: stat ":                          {"-bars", filepath.Join(t.TempDir(), "none", "BARS.md"), "-fail-below", bars},
 		"-update: stat":                         {"-update", file + "2"},
 		"no line <!-- bench REGEXP -->":         {"-rounds", "1", "-update", file},
 		"3.json: no such file or directory":     {"-from", file + "3.json"},

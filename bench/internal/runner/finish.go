@@ -32,6 +32,11 @@ func readInputs(o *options) (in inputs, err error) {
 			return in, fmt.Errorf("-update: %w", err)
 		}
 	}
+	if o.bars != "" {
+		if err = report.CheckBarsFile(o.bars); err != nil {
+			return in, fmt.Errorf("-bars: %w", err)
+		}
+	}
 	return in, nil
 }
 
@@ -124,7 +129,9 @@ func (c command) checkBars(r *result.Run, o *options, bars []result.Bar) (short 
 	}
 	fmt.Fprintln(c.stderr)
 	if o.bars != "" {
-		err = create(o.bars, func(w io.Writer) error { return report.Bars(w, r, checks) })
+		if err = report.Bars(o.bars, r, checks); err != nil {
+			err = fmt.Errorf("-bars: %w", err)
+		}
 	}
 	return short, err
 }

@@ -64,23 +64,27 @@ func version() string {
 }
 
 func builtFrom() string {
+	rev := setting("vcs.revision")
+	if len(rev) > 12 {
+		rev = rev[:12]
+	}
+	if rev != "" && setting("vcs.modified") == "true" {
+		rev += " with local changes"
+	}
+	return rev
+}
+
+// setting returns what this program was built with under a key of
+// debug.BuildInfo, or "".
+func setting(key string) string {
 	bi, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
 	}
-	var rev, dirty string
 	for _, s := range bi.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			rev = s.Value
-		case "vcs.modified":
-			if s.Value == "true" {
-				dirty = " with local changes"
-			}
+		if s.Key == key {
+			return s.Value
 		}
 	}
-	if len(rev) > 12 {
-		rev = rev[:12]
-	}
-	return rev + dirty
+	return ""
 }

@@ -212,12 +212,15 @@ func commandName() string {
 	if !strings.Contains(exe, "go-build") {
 		return exe
 	}
-	if strings.TrimSuffix(filepath.Base(exe), ".exe") == "peers" {
-		return "go run -C bench/peers ."
+	flags := ""
+	if tags := setting("-tags"); tags != "" {
+		flags += "-tags " + tags + " "
 	}
-	race := ""
 	if raceEnabled {
-		race = "-race "
+		flags += "-race "
 	}
-	return "go run " + race + "./bench"
+	if strings.TrimSuffix(filepath.Base(exe), ".exe") == "peers" {
+		return "go run -C bench/peers " + flags + "."
+	}
+	return "go run " + flags + "./bench"
 }

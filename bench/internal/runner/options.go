@@ -60,7 +60,7 @@ func parseOptions(args []string, help io.Writer, race bool) (*options, error) {
 	fs.StringVar(&o.compare, "compare", "", "tell what got slower since the run kept in `OLD.json` (a results.json)")
 	fs.Var((*stringsFlag)(&o.failBelow), "fail-below", "end with status 1 when a ratio is below its minimum in `FILE` (or directory of *.txt); may be repeated")
 	fs.Float64Var(&o.slack, "slack", 1, "`FACTOR` in (0,1] that the minima of -fail-below are multiplied by, to allow for noise")
-	fs.StringVar(&o.bars, "bars", "", "write a table of every line of -fail-below and the figure reached to `FILE.md`")
+	fs.StringVar(&o.bars, "bars", "", "write every line of -fail-below and the figure reached to `FILE.md`, a section per bar file; the sections of other runs are kept")
 	fs.StringVar(&o.from, "from", "", "measure nothing: report the run kept in `RESULTS.json` (the page is written when -out is given)")
 	fs.Var((*stringsFlag)(&o.update), "update", "renew the tables between <!-- bench REGEXP --> and <!-- /bench --> in `FILE.md`; may be repeated")
 	fs.Int64Var(&o.seed, "seed", 0, "`SEED` of the shuffle (default: the time)")

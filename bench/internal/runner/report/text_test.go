@@ -5,14 +5,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
 
 func TestFigure(t *testing.T) {
@@ -114,21 +111,4 @@ func TestSummaryTakesTheBestBaseline(t *testing.T) {
 	s := summarize(gs[0])
 	assert.Len(t, s.ratios, 4)
 	assert.InDelta(t, 1.5, s.mean, 1e-9)
-}
-
-func TestBarsTable(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "workerpool.txt")
-	require.NoError(t, os.WriteFile(path, []byte("workerpool/empty.*-8 ants ns/op 12 # why\nworkerpool/latency chan p99-ns <=0.5\nx/y z ns/op 1\n"), 0o644))
-	bars, err := result.ReadBars(path)
-	require.NoError(t, err)
-	r := sampleRun()
-	var b strings.Builder
-	require.NoError(t, Bars(&b, r, result.CheckBars(bars, r.Rows, nil, 1)))
-	s := b.String()
-	assert.Contains(t, s, "1 bars met, 2 missed")
-	assert.Contains(t, s, "## workerpool\n")
-	assert.Contains(t, s, "| `workerpool/empty/workers=8-8` | ants | ns/op | ≥ 12 × | 18.0 × | 16.2–21.6 | met | why |\n")
-	assert.Contains(t, s, "| `workerpool/latency-2` | chan | p99-ns | ≤ 0.5 × | 1.33 × |  | **missed** |")
-	assert.Contains(t, s, "| `x/y` | z | ns/op | ≥ 1 × | no case has this name |  | **missed** |")
-	assert.Empty(t, regexp.MustCompile(`NaN|Inf`).FindString(s))
 }

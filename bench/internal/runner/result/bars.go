@@ -32,10 +32,9 @@ type Bar struct {
 	Baseline string // "-": the bar is a figure, not a ratio
 	Metric   string
 	Limit    float64
-	AtMost   bool // written with <=
-	Note     string
-
-	re *regexp.Regexp
+	AtMost   bool   // written with <=
+	Note     string // what was tried where it is missed; "as above" repeats the bar before
+	re       *regexp.Regexp
 }
 
 // At returns file:line.
@@ -91,6 +90,8 @@ func ReadBars(paths ...string) ([]Bar, error) {
 	return bars, nil
 }
 
+const asAbove = "as above"
+
 func readBarFile(path string) (bars []Bar, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -108,6 +109,9 @@ func readBarFile(path string) (bars []Bar, err error) {
 			return nil, fmt.Errorf("%s:%d: %w", path, n, err)
 		}
 		b.File, b.Line, b.Note = path, n, strings.TrimSpace(note)
+		if rest, ok := strings.CutPrefix(b.Note, asAbove); ok && len(bars) > 0 {
+			b.Note = bars[len(bars)-1].Note + rest
+		}
 		bars = append(bars, b)
 	}
 	if err := sc.Err(); err != nil {

@@ -36,6 +36,13 @@ pool/b          -     allocs/op <= 0
 	assert.True(t, bars[3].Absolute())
 }
 
+func TestNoteAsAbove(t *testing.T) {
+	path := write(t, t.TempDir(), "p.txt", "x/a c ns/op 1 # tried this\nx/b c ns/op 1 # as above\nx/c c ns/op 1 # as above; and that\nx/d c ns/op 1\n")
+	bars, err := ReadBars(path)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"tried this", "tried this", "tried this; and that", ""}, []string{bars[0].Note, bars[1].Note, bars[2].Note, bars[3].Note})
+}
+
 func TestReadBarsOfADirectory(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "b.txt", "x/b c ns/op 1")
