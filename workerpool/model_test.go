@@ -2,12 +2,8 @@ package workerpool_test
 
 import (
 	"context"
-	"errors"
+	"math"
 	"slices"
-	"sync"
-	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -15,270 +11,340 @@ import (
 	"github.com/poundlock/poundlock/workerpool"
 )
 
-// poolModel drives a pool by one operation after the other, waits in a synctest
-// bubble until the pool has done all it can, and compares it with a plain model:
-// a list of waiting tasks, a set of running ones, a list of blocked submitters.
-type poolModel struct {
-	t      *rapid.T
-	p      *workerpool.Pool
-	size   int // room in the queue
+// model is a pool as a plain sequential program: lists of waiting tasks, a set of
+// running ones, lists of blocked submitters, and what each submission must return.
+// It says what the pool must come to at rest after each operation.
+type model struct {
+	size   int // room per queue; 0 without one
 	policy workerpool.Policy
 	limit  int
-	paused bool
-	closed bool
+	levels []*modelLevel
+	views  []*modelView
 
-	nextID  int
-	queue   []int
-	blocked []int
-	running map[int]chan struct{} // closed to end the task
-	ended   int
-	dropped int
-	refused int
+	paused, closed, expired bool
 
-	gates []chan struct{}
+	active  int
+	running []*modelTask // on workers and in callers
 
-	mu       sync.Mutex
-	started  []int         // guarded by mu; as the pool started them
-	outcomes map[int]error // guarded by mu; of the submissions that returned
-	closes   []chan error
+	submitted, completed, failed, panics, goexits uint64
+	canceled, discarded, rejected, callerRan      uint64
 }
 
-func (m *poolModel) settle() {
-	for !m.paused && len(m.running) < m.limit && len(m.queue)+len(m.blocked) > 0 {
-		if len(m.queue) == 0 { // without a queue
-			m.queue, m.blocked = m.blocked[:1:1], m.blocked[1:]
-		}
-		m.running[m.queue[0]] = m.gates[m.queue[0]]
-		m.queue = m.queue[1:]
-		for len(m.blocked) > 0 && len(m.queue) < m.size {
-			m.queue = append(m.queue, m.blocked[0])
-			m.blocked = m.blocked[1:]
-		}
-	}
+type modelLevel struct {
+	queue   []*modelTask // size at most
+	spill   []*modelTask // accepted ones that have no room, from views
+	blocked []*modelTask
 }
 
-// submit submits a task, by TrySubmit if how is 1.
-func (m *poolModel) submit(how int) {
-	id := m.nextID
-	m.nextID++
-	gate := make(chan struct{})
-	m.gates = append(m.gates, gate)
-	task := func() {
-		m.mu.Lock()
-		m.started = append(m.started, id)
-		m.mu.Unlock()
-		<-gate
-	}
-	var err error
-	returned := make(chan struct{})
-	policy := m.policy
-	if how == 1 {
-		policy = workerpool.Reject
-	}
-	go func() {
-		defer close(returned)
-		if how == 1 {
-			err = m.p.TrySubmit(task)
-		} else {
-			err = m.p.Submit(task)
-		}
-		m.mu.Lock()
-		m.outcomes[id] = err
-		m.mu.Unlock()
-	}()
-	synctest.Wait()
-	has := func() bool {
-		select {
-		case <-returned:
-			return true
-		default:
-			return false
-		}
-	}
+type modelView struct {
+	v       *workerpool.View
+	limit   int
+	running int
+	pending []*modelTask
+	blocked []*modelTask
+	ended   uint64
+	dropped uint64
+}
+
+func (m *model) level(t *modelTask) *modelLevel { return m.levels[t.priority] }
+
+// submit does what a submission of t does that behaves as policy says.
+func (m *model) submit(t *modelTask, policy workerpool.Policy) {
+	v := t.view
 	switch {
 	case m.closed:
-		require.True(m.t, has())
-		require.ErrorIs(m.t, err, workerpool.ErrClosed)
-	case len(m.queue) < m.size || (!m.paused && len(m.running) < m.limit):
-		require.True(m.t, has(), "there is room")
-		require.NoError(m.t, err)
-		m.queue = append(m.queue, id)
-	case policy == workerpool.Reject:
-		require.True(m.t, has())
-		require.ErrorIs(m.t, err, workerpool.ErrFull)
-		m.refused++
-	case policy == workerpool.DiscardOldest:
-		require.True(m.t, has())
-		require.NoError(m.t, err)
-		m.queue = append(m.queue[1:], id)
-		m.dropped++
+		t.settled(workerpool.ErrClosed)
+	case v == nil:
+		m.toPool(t, policy)
+	case v.running < v.limit:
+		v.running++
+		t.placed = true
+		m.toPool(t, policy)
+	case len(v.pending) < m.size:
+		v.pending = append(v.pending, t)
+		t.accepted()
+	case policy == workerpool.CallerRuns:
+		m.begin(t, true)
+	case policy == workerpool.DiscardOldest && len(v.pending) > 0:
+		v.pending[0].settled(workerpool.ErrDiscarded)
+		v.dropped++
+		v.pending = append(v.pending[1:], t)
+		t.accepted()
+	case policy == workerpool.Block:
+		v.blocked = append(v.blocked, t)
 	default:
-		require.False(m.t, has(), "there is no room")
-		m.blocked = append(m.blocked, id)
+		m.rejected++
+		t.settled(workerpool.ErrFull)
 	}
-}
-
-func (m *poolModel) finish(n int) {
-	ids := make([]int, 0, len(m.running))
-	for id := range m.running {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	if len(ids) == 0 {
-		return
-	}
-	id := ids[n%len(ids)]
-	close(m.running[id])
-	delete(m.running, id)
-	m.ended++
-}
-
-func (m *poolModel) refuseBlocked() {
-	m.closed, m.paused = true, false
-	for _, id := range m.blocked {
-		require.ErrorIs(m.t, m.outcomes[id], workerpool.ErrClosed)
-	}
-	m.blocked = nil
-}
-
-func (m *poolModel) close() {
-	done := make(chan error, 1)
-	go func() { done <- m.p.Close() }()
-	synctest.Wait()
-	m.refuseBlocked()
-	m.closes = append(m.closes, done)
-}
-
-func (m *poolModel) shutdown() {
-	ctx, cancel := context.WithCancel(bg)
-	done := make(chan error, 1)
-	go func() { done <- m.p.Shutdown(ctx) }()
-	synctest.Wait()
-	m.refuseBlocked()
-	m.settle() // it resumed the pool
-	cancel()
-	synctest.Wait()
-	err := <-done
-	if len(m.running)+len(m.queue) == 0 {
-		require.NoError(m.t, err)
-		return
-	}
-	var se *workerpool.ShutdownError
-	require.True(m.t, errors.As(err, &se), "%v", err)
-	require.Equal(m.t, len(m.queue), se.Discarded)
-	require.Equal(m.t, len(m.running), se.Running)
-	m.dropped += len(m.queue)
-	m.queue = nil
-}
-
-// check compares pool and model at rest.
-func (m *poolModel) check() {
-	synctest.Wait()
 	m.settle()
-	st := m.p.Stats()
-	checkSnapshot(m.t, st)
-	require.Equal(m.t, len(m.running), st.Active, "%+v", st)
-	require.Equal(m.t, len(m.queue), st.Queued, "%+v", st)
-	require.EqualValues(m.t, m.ended, st.Completed, "%+v", st)
-	require.EqualValues(m.t, m.dropped, st.Discarded, "%+v", st)
-	require.EqualValues(m.t, m.refused, st.Rejected, "%+v", st)
-	require.EqualValues(m.t, m.ended+m.dropped+len(m.running)+len(m.queue), st.Submitted, "%+v", st)
-	started := slices.Clone(m.started)
-	require.Len(m.t, started, m.ended+len(m.running))
-	if m.limit == 1 {
-		require.True(m.t, slices.IsSorted(started), "FIFO: %v", started)
-	}
-	for id := range m.running {
-		require.Contains(m.t, started, id)
+}
+
+// toPool submits a task that needs no place in a view, or has one.
+func (m *model) toPool(t *modelTask, policy workerpool.Policy) {
+	l := m.level(t)
+	switch {
+	case m.size == 0 && len(l.blocked)+len(l.spill) == 0 && m.free():
+		m.submitted++
+		t.accepted()
+		m.begin(t, false)
+	case len(l.queue) < m.size:
+		m.submitted++
+		t.accepted()
+		l.queue = append(l.queue, t)
+	case policy == workerpool.CallerRuns:
+		m.begin(t, true)
+	case policy == workerpool.DiscardOldest:
+		old := l.queue[0]
+		l.queue = append(l.queue[1:], t)
+		m.submitted++
+		t.accepted()
+		m.drop(old, workerpool.ErrDiscarded)
+	case policy == workerpool.Block:
+		l.blocked = append(l.blocked, t)
+	default:
+		m.rejected++
+		t.settled(workerpool.ErrFull)
+		m.leave(t)
 	}
 }
 
-func TestPoolAgainstAModel(t *testing.T) {
-	watch(t)
-	rapid.Check(t, func(rt *rapid.T) {
-		synctest.Test(t, func(*testing.T) {
-			size := rapid.SampledFrom([]int{workerpool.NoQueue, 1, 2, 7, workerpool.Unbounded}).Draw(rt, "QueueSize")
-			policies := []workerpool.Policy{workerpool.Block, workerpool.Reject, workerpool.DiscardOldest}
-			if size == workerpool.NoQueue {
-				policies = policies[:2]
+func (m *model) free() bool { return !m.paused && m.active < m.limit }
+
+func (m *model) begin(t *modelTask, inCaller bool) {
+	t.runs, t.inCaller = true, inCaller
+	m.running = append(m.running, t)
+	if !inCaller {
+		m.active++
+	}
+}
+
+// settle starts what can be started and lets in who can be let in.
+func (m *model) settle() {
+	for m.refill(); m.free(); m.refill() {
+		t := m.pop()
+		if t == nil {
+			return
+		}
+		m.refill()        // before t's end passes on its place in a view
+		if t.err != nil { // canceled in the queue
+			m.canceled++
+			m.end(t)
+		} else {
+			m.begin(t, false)
+		}
+	}
+}
+
+func (m *model) refill() {
+	for _, l := range m.levels {
+		for len(l.spill) > 0 && len(l.queue) < m.size {
+			l.queue, l.spill = append(l.queue, l.spill[0]), l.spill[1:]
+		}
+		for len(l.blocked) > 0 && len(l.queue) < m.size {
+			m.letIn(l)
+		}
+	}
+}
+
+func (m *model) letIn(l *modelLevel) {
+	t := l.blocked[0]
+	l.queue, l.blocked = append(l.queue, t), l.blocked[1:]
+	m.submitted++
+	t.accepted()
+}
+
+// pop takes the next task, from the highest level that has one.
+func (m *model) pop() (t *modelTask) {
+	for _, l := range slices.Backward(m.levels) {
+		if m.size == 0 { // nothing is queued: a worker takes from those who wait
+			if len(l.spill) > 0 {
+				l.queue, l.spill = l.spill[:1:1], l.spill[1:]
+			} else if len(l.blocked) > 0 {
+				m.letIn(l)
 			}
-			workers := rapid.SampledFrom([]int{1, 2, 4}).Draw(rt, "MaxWorkers")
-			m := &poolModel{
-				t: rt, size: max(size, 0), limit: workers,
-				policy:  rapid.SampledFrom(policies).Draw(rt, "OnFull"),
-				running: map[int]chan struct{}{}, outcomes: map[int]error{},
+		}
+		if len(l.queue) > 0 {
+			t, l.queue = l.queue[0], l.queue[1:]
+			return t
+		}
+	}
+	return nil
+}
+
+// finish ends a running task.
+func (m *model) finish(t *modelTask, how ending) {
+	m.running = slices.DeleteFunc(m.running, func(r *modelTask) bool { return r == t })
+	if t.inCaller {
+		m.callerRan++
+		m.submitted++
+	} else {
+		m.active--
+	}
+	switch {
+	case how == panics:
+		m.panics++
+		m.failed++
+	case how == goexits:
+		m.goexits++
+		m.failed++
+	case how == fails && t.hasResult():
+		m.failed++
+	default:
+		m.completed++
+	}
+	t.finished(how)
+	m.end(t)
+	m.settle()
+}
+
+// end is the end of a task that was taken out of its queue.
+func (m *model) end(t *modelTask) {
+	if t.placed {
+		t.view.ended++
+	}
+	m.leave(t)
+}
+
+// drop discards a task that is out of its queue.
+func (m *model) drop(t *modelTask, why error) {
+	m.discarded++
+	t.settled(why)
+	m.leave(t)
+}
+
+// leave gives t's place in its view, if it has one, to the next.
+func (m *model) leave(t *modelTask) {
+	v := t.view
+	if !t.placed {
+		return
+	}
+	t.placed = false
+	if len(v.blocked) > 0 && !m.closed {
+		v.pending = append(v.pending, v.blocked[0])
+		v.blocked[0].accepted()
+		v.blocked = v.blocked[1:]
+	}
+	if len(v.pending) == 0 || m.expired {
+		v.running--
+		return
+	}
+	next := v.pending[0]
+	v.pending = v.pending[1:]
+	next.placed = true
+	m.submitted++
+	l := m.level(next)
+	l.spill = append(l.spill, next) // settle moves it on, or starts it
+}
+
+// cancel ends t's ctx.
+func (m *model) cancel(t *modelTask) {
+	if t.runs || t.err != nil || t.done {
+		return
+	}
+	t.settled(context.Canceled)
+	l := m.level(t)
+	if i := slices.Index(l.blocked, t); i >= 0 {
+		l.blocked = slices.Delete(l.blocked, i, i+1)
+		m.leave(t)
+	} else if t.view != nil {
+		if i := slices.Index(t.view.blocked, t); i >= 0 {
+			t.view.blocked = slices.Delete(t.view.blocked, i, i+1)
+		}
+	}
+	m.settle()
+}
+
+// close refuses all who wait for room, and resumes.
+func (m *model) close() {
+	m.closed, m.paused = true, false
+	for _, v := range m.views {
+		for _, t := range v.blocked {
+			t.settled(workerpool.ErrClosed)
+		}
+		v.blocked = nil
+	}
+	for _, l := range m.levels {
+		blocked := l.blocked
+		l.blocked = nil
+		for _, t := range blocked {
+			t.settled(workerpool.ErrClosed)
+			m.leave(t)
+		}
+	}
+	m.settle()
+}
+
+// expire discards all that is queued and returns how much that was.
+func (m *model) expire() (n int) {
+	m.expired = true
+	for _, v := range m.views {
+		for _, t := range v.pending {
+			t.settled(workerpool.ErrClosed)
+			v.dropped++
+			n++
+		}
+		v.pending = nil
+	}
+	for _, l := range m.levels {
+		all := append(l.queue, l.spill...)
+		l.queue, l.spill = nil, nil
+		for _, t := range all {
+			m.drop(t, workerpool.ErrClosed)
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) queued() (n int) {
+	for _, l := range m.levels {
+		n += len(l.queue) + len(l.spill)
+	}
+	return n
+}
+
+// waitingPlaced counts the submitters that wait for room in the pool and hold a place in
+// a view: closing lets their views go on at once, in an order that nobody knows.
+func (m *model) waitingPlaced() (n int) {
+	for _, l := range m.levels {
+		for _, t := range l.blocked {
+			if t.placed {
+				n++
 			}
-			var err error
-			m.p, err = workerpool.New(workerpool.Config{
-				MaxWorkers: workers, QueueSize: size, OnFull: m.policy,
-				Spin:        rapid.SampledFrom([]time.Duration{0, -1}).Draw(rt, "Spin"),
-				IdleTimeout: rapid.SampledFrom([]time.Duration{0, -1}).Draw(rt, "IdleTimeout"),
-			})
-			require.NoError(rt, err)
-			defer func() { // the bubble must end, also after a failure
-				for _, gate := range m.gates {
-					select {
-					case <-gate:
-					default:
-						close(gate)
-					}
-				}
-				_ = m.p.Close()
-				synctest.Wait()
-			}()
-			for range rapid.IntRange(1, 40).Draw(rt, "steps") {
-				switch op := rapid.IntRange(0, 19).Draw(rt, "op"); {
-				case op < 7:
-					m.submit(op % 2)
-				case op < 13:
-					m.finish(rapid.IntRange(0, 9).Draw(rt, "which"))
-				case op < 15:
-					ctx, cancel := context.WithCancel(bg)
-					cancel()
-					err := m.p.Pause(ctx)
-					if m.closed {
-						require.ErrorIs(rt, err, workerpool.ErrClosed)
-					} else {
-						m.paused = true
-					}
-				case op < 17:
-					m.p.Resume()
-					m.paused = false
-				case op < 18:
-					// Only upwards: busy workers above a lowered limit go on.
-					m.limit = max(m.limit, rapid.IntRange(1, 6).Draw(rt, "max"))
-					err := m.p.Resize(0, m.limit)
-					if m.closed {
-						require.ErrorIs(rt, err, workerpool.ErrClosed)
-						m.limit = m.p.Stats().MaxWorkers
-					} else {
-						require.NoError(rt, err)
-					}
-				case op < 19:
-					if m.nextID > 10 {
-						m.close()
-					}
-				default:
-					if m.nextID > 15 {
-						m.shutdown()
-					}
-				}
-				m.check()
-			}
-			m.p.Resume()
-			m.paused = false
-			m.check()
-			for len(m.running) > 0 {
-				m.finish(0)
-				m.check()
-			}
-			require.NoError(rt, m.p.Close())
-			st := m.p.Stats()
-			checkBooks(rt, st)
-			require.Zero(rt, st.Workers)
-			for _, done := range m.closes {
-				require.NoError(rt, <-done)
-			}
-		})
-	})
+		}
+	}
+	return n
+}
+
+// check compares the pool's books with the model's.
+func (m *model) check(t *rapid.T, st workerpool.Stats) {
+	checkSnapshot(t, st)
+	require.Equal(t, m.active, st.Active, "Active of %+v", st)
+	require.Equal(t, m.queued(), st.Queued, "Queued of %+v", st)
+	require.Equal(t, m.submitted, st.Submitted, "Submitted of %+v", st)
+	require.Equal(t, m.completed, st.Completed, "Completed of %+v", st)
+	require.Equal(t, m.failed, st.Failed, "Failed of %+v", st)
+	require.Equal(t, m.panics, st.Panics, "Panics of %+v", st)
+	require.Equal(t, m.goexits, st.Goexits, "Goexits of %+v", st)
+	require.Equal(t, m.canceled, st.Canceled, "Canceled of %+v", st)
+	require.Equal(t, m.discarded, st.Discarded, "Discarded of %+v", st)
+	require.Equal(t, m.rejected, st.Rejected, "Rejected of %+v", st)
+	require.Equal(t, m.callerRan, st.CallerRan, "CallerRan of %+v", st)
+	for _, v := range m.views {
+		require.Equal(t, workerpool.ViewStats{
+			Limit: v.limit, Running: v.running, Queued: len(v.pending), Blocked: len(v.blocked),
+			Ended: v.ended, Dropped: v.dropped,
+		}, v.v.Stats())
+	}
+}
+
+// room is what a queue of Config.QueueSize n holds.
+func room(n int) int {
+	switch n {
+	case workerpool.NoQueue:
+		return 0
+	case workerpool.Unbounded:
+		return math.MaxInt
+	}
+	return n
 }

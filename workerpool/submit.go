@@ -128,23 +128,34 @@ func (c *core[T]) evict(l *level[T]) (v T, ok bool) {
 	return v, ok
 }
 
-// submitDiscarding makes room by taking the oldest value out.
+// submitDiscarding makes room by taking the oldest value out. The new one takes
+// its place under mu, so that a closing pool is neither emptied nor made to lose a
+// task for one that it refuses, and what follows a view's discarded task does not
+// take the place instead.
 func (c *core[T]) submitDiscarding(l *level[T], v T) error {
 	for {
 		c.mu.Lock()
-		old, ok := c.evict(l)
-		c.mu.Unlock()
-		if ok {
-			c.drop(old, ErrDiscarded)
-		} else {
-			yield() // a task is between a ticket and its slot
+		if c.closed {
+			c.mu.Unlock()
+			return ErrClosed
 		}
-		if err := c.putRing(l, v); err != ErrFull {
-			if c.alert.Load()&alertQuiet != 0 {
-				c.checkQuiet() // refused, this may have emptied the queue
+		var old T
+		evicted := false
+		put := l.ring.put(v, 0, &c.clock, false)
+		if put != putOK {
+			if old, evicted = c.evict(l); evicted {
+				put = l.ring.put(v, 0, &c.clock, false)
 			}
-			return err
 		}
+		c.mu.Unlock()
+		if evicted {
+			c.drop(old, ErrDiscarded)
+		}
+		if put == putOK {
+			c.published()
+			return nil
+		}
+		yield() // a task is between a ticket and its slot, or another took the place
 	}
 }
 

@@ -235,3 +235,21 @@ func TestViewOfAnotherPool(t *testing.T) {
 		require.EqualError(t, err, "workerpool: WithView: a view of another pool")
 	}
 }
+
+// One submission discards one task, although a view puts the next of its own in
+// the place of a discarded one.
+func TestDiscardOldestTakesOneTaskOfAView(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 3, OnFull: workerpool.DiscardOldest})
+	release := occupy(t, p, 1)
+	v := p.Limit(3)
+	var ran atomic.Int64
+	for range 6 { // three fill the pool's queue, three wait in the view's
+		require.NoError(t, v.Submit(func() { ran.Add(1) }))
+	}
+	require.NoError(t, p.Submit(func() { ran.Add(1) }))
+	release()
+	st := closeAndCheck(t, p)
+	require.EqualValues(t, 1, st.Discarded)
+	require.EqualValues(t, 6, ran.Load())
+}
