@@ -72,10 +72,6 @@ func (q *queue) remove(w *waiter) {
 	q.n--
 }
 
-// starving is how long a waiter may be overtaken before an Unlock must hand the
-// lock to it. It is the value of sync.Mutex.
-const starving = time.Millisecond
-
 // limit says what ends a wait without the lock. A nil *limit waits for ever.
 type limit struct {
 	done    <-chan struct{} // a ctx's

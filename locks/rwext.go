@@ -1,7 +1,6 @@
 package locks
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,14 +15,12 @@ type rwExt struct {
 	cells []stripe
 	_     stats.Pad
 
-	mu      sync.Mutex // held for a few instructions, never while waiting
-	q       queue      // guarded by mu
-	drainer *waiter    // guarded by mu: the writer that sleeps with drainParked set
+	parking
+	drainer *waiter // guarded by mu: the writer that sleeps with drainParked set
 
 	readContended, writeContended atomic.Uint64
 	readParked, writeParked       atomic.Uint64
 	undone                        atomic.Uint64 // reads counted by phantoms
-	handoffs, canceled            atomic.Uint64
 
 	waits atomic.Pointer[waits]
 	opts  atomic.Pointer[RWOptions]

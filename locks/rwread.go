@@ -65,7 +65,7 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 				continue
 			}
 			if a.token {
-				rw.wakeNext(x) // as a reader the caller leaves the lock open for the next
+				x.wakeNext(rw.gate()) // as a reader the caller leaves the lock open for the next
 			}
 			if n&(readsFull|activeFull) != 0 {
 				rw.foldReads(n)
@@ -76,8 +76,11 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 		if !x.sleepsEarly(s) && readerSpin.spin(&round) {
 			continue
 		}
-		how := rw.park(x, &a, l, true)
+		how := x.park(rw.gate(), &a, l, true, &x.readParked)
 		if how == gaveUp {
+			if x.abandon(rw.gate(), &a) {
+				rw.leave(x)
+			}
 			return false
 		}
 		if how == granted {

@@ -21,21 +21,18 @@ import "sync/atomic"
 //     reader is inside (drain), and bias does not change but by its owner then.
 //   - closed == 0 is what an acquisition needs; the reader that adds itself to
 //     active and finds the lock closed takes itself out again (a phantom).
-//   - The queue is empty, or the lock is closed, or woken is set: somebody is
-//     due to look at the queue, so that no sleeper is forgotten.
 //   - Readers inside = active + base + Σ in − Σ out (see stripes); with biased
 //     clear all of them are in active.
 const (
-	wLock   uint64 = 1 << 63 // claimed by a writer
-	handoff uint64 = 1 << 62 // the next Unlock hands the lock to the first in the queue
+	wLock uint64 = 1 << 63 // claimed by a writer
+	// 1 << 62 is handoff: see park.go
 	sampled uint64 = 1 << 61 // this hold is being timed; its Unlock clears it
 	biased  uint64 = 1 << 60 // readers enter and leave through stripes
 
 	drainParked uint64 = 1 << 0 // the writer sleeps until the readers inside have left
-	waiting     uint64 = 1 << 1 // the queue is not empty
-	woken       uint64 = 1 << 2 // a waiter taken from the queue is on its way to try again
-	watched     uint64 = 1 << 3 // writers take the slow path, for sampling
-	unbiasable  uint64 = 1 << 4 // never enable bias
+	// 1 << 1 and 1 << 2 are waiting and woken: see park.go
+	watched    uint64 = 1 << 3 // writers take the slow path, for sampling
+	unbiasable uint64 = 1 << 4 // never enable bias
 
 	activeShift        = 5
 	oneReader   uint64 = 1 << activeShift
@@ -74,6 +71,10 @@ func (rw *RWMutex) add(d uint64) uint64  { return atomic.AddUint64(&rw.state, d)
 func (rw *RWMutex) cas(o, n uint64) bool { return atomic.CompareAndSwapUint64(&rw.state, o, n) }
 func (rw *RWMutex) and(mask uint64)      { atomic.AndUint64(&rw.state, mask) }
 func (rw *RWMutex) or(mask uint64)       { atomic.OrUint64(&rw.state, mask) }
+
+func (rw *RWMutex) gate() gate {
+	return gate{state: &rw.state, closed: closed, held: wLock | sampled, own: wLock}
+}
 
 func activeOf(s uint64) int64  { return int64(s & activeMask >> activeShift) }
 func writesOf(s uint64) uint64 { return s & writesMask >> writesShift }

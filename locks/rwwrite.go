@@ -38,8 +38,11 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 		if writerSpin.spin(&round) {
 			continue
 		}
-		how := rw.park(x, &a, l, false)
+		how := x.park(rw.gate(), &a, l, false, &x.writeParked)
 		if how == gaveUp {
+			if x.abandon(rw.gate(), &a) {
+				rw.unclaim(x)
+			}
 			return false
 		}
 		if how == granted {
@@ -179,8 +182,16 @@ func (rw *RWMutex) unlockSlow(s uint64, misuse string) {
 		rw.fold()
 	}
 	if x != nil {
-		rw.wakeNext(x)
+		x.wakeNext(rw.gate())
 	}
+}
+
+// unclaim gives up wLock without having written.
+//
+//go:norace
+func (rw *RWMutex) unclaim(x *rwExt) {
+	rw.add(wLock) // flips it
+	x.wakeNext(rw.gate())
 }
 
 // sampleHold starts the clock for every n'th writer. The caller holds rw.

@@ -23,20 +23,32 @@ import (
 type SpinMutex struct {
 	_     noCopy
 	_     [0]atomic.Uint64 // aligns state on 32-bit machines
-	state uint64           // atomic: see below; the bits between the flags count acquisitions
+	state uint64           // atomic; see below
 	x     atomic.Pointer[spinExt]
 }
 
+// The state word, with the bits of park.go between:
+//
+//	 61        32 31     3 2   1
+//	+------------+--------+------+
+//	|   count    |   in   | notes|
+//	+------------+--------+------+
+//
+// in is 0 when the lock is free. Who adds itself to it and was the first is the
+// holder; who was not takes itself out again (a phantom), with its count. That
+// makes Lock one addition that needs no look at the word before, which a swap
+// would (BenchmarkUncontended/Spin). Who takes in to 0 wakes whom it should.
 const (
-	spinLocked  uint64 = 1 << 63
-	spinHandoff uint64 = 1 << 62 // the next Unlock hands the lock to the first in the queue
-	spinWoken   uint64 = 1 << 1  // a waiter taken from the queue is on its way to try again
-	spinWaiting uint64 = 1 << 0  // the queue is not empty
-	spinOne     uint64 = 1 << 2  // one acquisition
+	spinIn     uint64 = 1 << 3
+	spinInMask uint64 = 1<<32 - spinIn
+	spinBorrow uint64 = 1 << 31 // set by the borrow of an Unlock too many
+	spinOne    uint64 = 1 << 32 // one acquisition
+	spinFull   uint64 = 1 << 61 // so many that the count is due to be folded
+	spinFold   uint64 = 1 << 28 // acquisitions that are folded at once, fewer than there are, lest a phantom's be missing then
 
-	spinClosed     = spinLocked | spinHandoff
-	spinLockMask   = spinClosed | spinWoken | spinWaiting
-	spinUnlockMask = spinClosed | spinWaiting
+	spinClosed     = spinInMask | handoff
+	spinLockMask   = spinClosed | spinFull
+	spinUnlockMask = spinBorrow | handoff | waiting
 )
 
 // SpinStats is what a [SpinMutex] knows about itself. Counters are exact when no
@@ -65,9 +77,8 @@ func (m *SpinMutex) Lock() {
 	if raceEnabled {
 		raceDisable()
 	}
-	// The state without what must not be set: with any of it the swap fails.
-	if s := atomic.LoadUint64(&m.state) &^ spinLockMask; !atomic.CompareAndSwapUint64(&m.state, s, s+(spinLocked|spinOne)) {
-		m.lockSlow(nil)
+	if s := atomic.AddUint64(&m.state, spinIn+spinOne); s&spinLockMask != spinIn {
+		m.lockSlow(s)
 	}
 	if raceEnabled {
 		raceEnable()
@@ -81,8 +92,7 @@ func (m *SpinMutex) Unlock() {
 		raceRelease(unsafe.Pointer(m))
 		raceDisable()
 	}
-	// Adding the top bit flips it: if it is set now, it was clear.
-	if s := atomic.AddUint64(&m.state, spinLocked); s&spinUnlockMask != 0 {
+	if s := atomic.AddUint64(&m.state, ^spinIn+1); s&spinUnlockMask != 0 {
 		m.unlockSlow(s)
 	}
 	if raceEnabled {
@@ -90,7 +100,8 @@ func (m *SpinMutex) Unlock() {
 	}
 }
 
-// TryLock locks m if nobody holds it, and reports whether it did.
+// TryLock locks m if nobody holds it, and reports whether it did. It may fail while
+// another goroutine finds out that it must wait.
 func (m *SpinMutex) TryLock() bool {
 	if raceEnabled {
 		raceDisable()
@@ -105,13 +116,17 @@ func (m *SpinMutex) TryLock() bool {
 	return ok
 }
 
+//go:norace
 func (m *SpinMutex) tryLock() bool {
 	for {
 		s := m.load()
 		if s&spinClosed != 0 {
 			return false
 		}
-		if m.cas(s, s+(spinLocked|spinOne)) {
+		if m.cas(s, s+(spinIn+spinOne)) {
+			if s&spinFull != 0 {
+				m.fold()
+			}
 			return true
 		}
 	}
@@ -134,7 +149,7 @@ func (m *SpinMutex) lockWithin(l *limit) bool {
 	if raceEnabled {
 		raceDisable()
 	}
-	ok := m.lockSlow(l)
+	ok := m.lockWait(l, false)
 	if raceEnabled {
 		raceEnable()
 		if ok {
@@ -158,18 +173,20 @@ func (m *SpinMutex) Stats() SpinStats {
 //go:norace
 func (m *SpinMutex) stats() SpinStats {
 	var st SpinStats
-	if x := m.x.Load(); x != nil {
-		x.mu.Lock()
-		st.Waiting = x.q.n
-		x.mu.Unlock()
+	s, x := m.load(), m.x.Load()
+	if x != nil {
 		st.Contended, st.Spun, st.Polls = x.contended.Load(), x.spun.Load(), x.polls.Load()
 		st.Yields, st.Parked = x.yields.Load(), x.parked.Load()
 		st.Handoffs, st.Canceled = x.handoffs.Load(), x.canceled.Load()
 		st.Wait = x.wait.Load().Latency()
+		// The whole after its parts: they never exceed it.
+		x.mu.Lock()
+		st.Waiting = x.q.n
+		s = m.load()
+		st.Acquired = x.folded
+		x.mu.Unlock()
 	}
-	// The whole after its parts: they never exceed it.
-	s := m.load()
-	st.Acquired = s &^ spinClosed >> 2
+	st.Acquired += (s &^ handoff) / spinOne
 	st.Locked = s&spinClosed != 0
 	st.Contention = stats.Ratio(st.Contended, st.Acquired)
 	return st
@@ -178,4 +195,7 @@ func (m *SpinMutex) stats() SpinStats {
 func (m *SpinMutex) load() uint64         { return atomic.LoadUint64(&m.state) }
 func (m *SpinMutex) add(d uint64) uint64  { return atomic.AddUint64(&m.state, d) }
 func (m *SpinMutex) cas(o, n uint64) bool { return atomic.CompareAndSwapUint64(&m.state, o, n) }
-func (m *SpinMutex) and(mask uint64)      { atomic.AndUint64(&m.state, mask) }
+
+func (m *SpinMutex) gate() gate {
+	return gate{state: &m.state, closed: spinClosed, held: spinInMask, own: spinIn}
+}

@@ -13,7 +13,7 @@ import (
 
 func checkSpinIdle(t *testing.T, m *SpinMutex) {
 	t.Helper()
-	require.Zero(t, m.load()&spinLockMask, "flags of an idle lock")
+	require.Zero(t, m.load()&(spinClosed|waiting|woken), "flags of an idle lock")
 	require.Zero(t, m.Stats().Waiting)
 }
 
@@ -110,7 +110,54 @@ func TestSpinMutexCancelRacingAWakeUp(t *testing.T) {
 	})
 }
 
-// TestSpinMutexHolderDescheduled: while the holder is away waiters sleep; they
+// TestSpinMutexCountFolds goes over the packed count by each way in.
+func TestSpinMutexCountFolds(t *testing.T) {
+	var m SpinMutex
+	want := uint64(1<<29 - 2)
+	m.add(want * spinOne)
+	for range 3 {
+		m.Lock()
+		m.Unlock()
+		require.True(t, m.TryLock())
+		m.Unlock()
+		require.True(t, m.lockWait(nil, false))
+		m.Unlock()
+		want += 3
+		require.Equal(t, want, m.Stats().Acquired)
+		m.add(spinFold * spinOne) // full again, if it was folded
+		want += spinFold
+	}
+	require.EqualValues(t, 3*spinFold, m.x.Load().folded)
+	checkSpinIdle(t, &m)
+}
+
+// TestSpinMutexPhantomPassesTheUnlockOn: the holder leaves while another goroutine
+// has added itself in vain and is not out again. Who is out last must wake the
+// sleeper.
+func TestSpinMutexPhantomPassesTheUnlockOn(t *testing.T) {
+	for _, handedOver := range []bool{false, true} {
+		var m SpinMutex
+		m.Lock()
+		done := make(chan struct{})
+		go func() { m.Lock(); close(done) }()
+		waitFor(t, "the sleeper", func() bool { return m.Stats().Waiting == 1 })
+		if handedOver {
+			m.add(handoff) // reserved for the sleeper
+		}
+		m.add(spinIn + spinOne)
+		m.Unlock()
+		require.False(t, m.TryLock(), "the phantom is inside")
+		require.Equal(t, 1, m.Stats().Waiting)
+		m.leave(spinIn + spinOne)
+		within(t, 20*time.Second, func() { <-done })
+		m.Unlock()
+		require.EqualValues(t, 2, m.Stats().Acquired)
+		require.Equal(t, handedOver, m.Stats().Handoffs == 1)
+		checkSpinIdle(t, &m)
+	}
+}
+
+// TestHolderDescheduledBurnsNoCPU: while the holder is away waiters sleep; they
 // burn nothing.
 func TestHolderDescheduledBurnsNoCPU(t *testing.T) {
 	withProcs(t, 2)

@@ -2,7 +2,6 @@ package locks
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,14 +9,15 @@ import (
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// spinExt is the part of a SpinMutex that only a contended one needs.
+// spinExt is the part of a SpinMutex that only a contended one needs, or one that
+// was locked 2²⁹ times.
 type spinExt struct {
-	mu sync.Mutex // held for a few instructions, never while waiting
-	q  queue      // guarded by mu
+	parking
+	folded uint64 // guarded by mu: acquisitions moved out of the state
 
 	budget atomic.Int32 // polls that a waiter may spend, less spinBudget
 
-	contended, spun, polls, yields, parked, handoffs, canceled atomic.Uint64
+	contended, spun, polls, yields, parked atomic.Uint64
 
 	wait atomic.Pointer[stats.Histogram]
 }
@@ -44,26 +44,72 @@ func (m *SpinMutex) extend() *spinExt {
 	return m.x.Load()
 }
 
-// lockSlow acquires m, waiting as long as l allows.
+// lockSlow is where Lock goes when it has added itself and got state s, unless it
+// is the holder and there is nothing else to do.
 //
 //go:norace
-func (m *SpinMutex) lockSlow(l *limit) bool {
+func (m *SpinMutex) lockSlow(s uint64) {
+	if s&spinClosed == spinIn {
+		m.fold()
+		return
+	}
+	m.leave(spinIn + spinOne)
+	m.lockWait(nil, true)
+}
+
+// leave takes d from the state, and with it the caller out of in: a phantom, or
+// one who was given the lock.
+//
+//go:norace
+func (m *SpinMutex) leave(d uint64) {
+	if s := m.add(-d); s&spinUnlockMask != 0 {
+		m.unlockSlow(s)
+	}
+}
+
+// unlockSlow finishes an Unlock that left state s.
+//
+//go:norace
+func (m *SpinMutex) unlockSlow(s uint64) {
+	if s&spinBorrow != 0 {
+		fatal(errSpinUnlock)
+	}
+	m.x.Load().wakeNext(m.gate())
+}
+
+// fold makes room in the count. The caller holds m, so that nobody else folds.
+//
+//go:norace
+func (m *SpinMutex) fold() {
+	x := m.extend()
+	x.mu.Lock()
+	x.folded += spinFold
+	m.add(^(spinFold * spinOne) + 1)
+	x.mu.Unlock()
+}
+
+// lockWait acquires m, waiting as long as l allows.
+//
+//go:norace
+func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 	x := m.extend()
 	var a attempt
-	contended := false
 	budget := x.budget.Load() + spinBudget
 	polls, yields, sum := int32(0), 0, uint64(0)
 	for {
 		s := m.load()
 		if s&spinClosed == 0 {
-			n := s + (spinLocked | spinOne)
+			n := s + (spinIn + spinOne)
 			if a.token {
-				n &^= spinWoken
+				n &^= woken
 			}
-			if m.cas(s, n) {
-				break
+			if !m.cas(s, n) {
+				continue
 			}
-			continue
+			if s&spinFull != 0 {
+				m.fold()
+			}
+			break
 		}
 		contended = true
 		if polls < budget && rt.CanSpin(0) {
@@ -76,8 +122,11 @@ func (m *SpinMutex) lockSlow(l *limit) bool {
 			runtime.Gosched()
 			continue
 		}
-		how := m.park(x, &a, l)
+		how := x.park(m.gate(), &a, l, false, &x.parked)
 		if how == gaveUp {
+			if x.abandon(m.gate(), &a) {
+				m.leave(spinIn)
+			}
 			return false
 		}
 		if how == granted {
@@ -118,130 +167,4 @@ func (x *spinExt) histogram() *stats.Histogram {
 	}
 	x.wait.CompareAndSwap(nil, new(stats.Histogram))
 	return x.wait.Load()
-}
-
-// park, enqueue, wakeNext and abandon are those of RWMutex without readers.
-//
-//go:norace
-func (m *SpinMutex) park(x *spinExt, a *attempt, l *limit) woke {
-	front, starved := a.w != nil, false
-	if front {
-		starved = time.Since(a.start) > starving
-	} else {
-		a.w = newWaiter(false)
-		a.start = time.Now()
-	}
-	if !m.enqueue(x, a, front, starved) {
-		return retry
-	}
-	if !front {
-		x.parked.Add(1)
-	}
-	if !l.sleep(a.w) {
-		m.abandon(x, a)
-		return gaveUp
-	}
-	if a.w.granted {
-		return granted
-	}
-	a.token = true
-	return retry
-}
-
-//go:norace
-func (m *SpinMutex) enqueue(x *spinExt, a *attempt, front, starved bool) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for {
-		s := m.load()
-		if s&spinClosed == 0 {
-			return false
-		}
-		n := s | spinWaiting
-		if a.token {
-			n &^= spinWoken
-		}
-		if starved && s&spinLocked != 0 {
-			n |= spinHandoff
-		}
-		if m.cas(s, n) {
-			break
-		}
-	}
-	a.token = false
-	if front {
-		x.q.pushFront(a.w)
-	} else {
-		x.q.pushBack(a.w)
-	}
-	return true
-}
-
-func (m *SpinMutex) unlockSlow(s uint64) {
-	if s&spinLocked != 0 {
-		fatal(errSpinUnlock)
-	}
-	m.wakeNext(m.x.Load())
-}
-
-//go:norace
-func (m *SpinMutex) wakeNext(x *spinExt) {
-	if s := m.load(); s&spinLocked != 0 || s&(spinWaiting|spinHandoff) == 0 || s&(spinWoken|spinHandoff) == spinWoken {
-		return
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for {
-		s, w := m.load(), x.q.head
-		if s&spinLocked != 0 {
-			return // its owner will come here
-		}
-		n := s
-		switch {
-		case w == nil:
-			n &^= spinHandoff | spinWaiting
-		case s&spinHandoff != 0:
-			n = (n | spinLocked) &^ spinHandoff
-		case s&spinWoken == 0:
-			n |= spinWoken
-		default:
-			return
-		}
-		if x.q.n == 1 {
-			n &^= spinWaiting
-		}
-		if !m.cas(s, n) {
-			continue
-		}
-		if w != nil {
-			x.q.remove(w)
-			if w.granted = n&spinLocked != 0; w.granted {
-				x.handoffs.Add(1)
-			}
-			w.signal()
-		}
-		return
-	}
-}
-
-//go:norace
-func (m *SpinMutex) abandon(x *spinExt, a *attempt) {
-	x.canceled.Add(1)
-	x.mu.Lock()
-	if a.w.queued {
-		x.q.remove(a.w)
-		if x.q.n == 0 {
-			m.and(^spinWaiting)
-		}
-		x.mu.Unlock()
-		return // the lock is closed: who opens it looks at the queue
-	}
-	got := a.w.granted
-	x.mu.Unlock()
-	if got {
-		m.add(spinLocked) // flips it
-	} else {
-		m.and(^spinWoken)
-	}
-	m.wakeNext(x)
 }
