@@ -42,9 +42,9 @@ func TestWaitForPinnedWaits(t *testing.T) {
 			}
 		})
 	}
-	rounds := 500
+	rounds := 100
 	if testing.Short() {
-		rounds = 50
+		rounds = 20
 	}
 	for range rounds {
 		for n := entered.Load(); entered.Load() == n; {
