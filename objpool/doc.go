@@ -32,10 +32,21 @@
 // and less where it does not pay. So no Get misses while objects lie idle, and no Put
 // is refused while there is room.
 //
-// In race builds, with other compilers, on 32 bits and with the build tag
-// poundlock_portable, magazines belong to stripes with a mutex each, and goroutines
-// choose one by the address of their stack. All else is the same, except that nothing
-// stops the world.
+// # Two engines
+//
+// What is said above is the pinned engine. It stands on two things that Go does not
+// promise: that a goroutine can be pinned to its P, and that reading the memory
+// statistics stops the world. So it is built only with the versions of Go for which
+// both were verified (1.26 and 1.27, compiler gc); a runtime that lacks the functions
+// fails at link time.
+//
+// With any other version or compiler, in race builds, on 32 bits and with the build
+// tag poundlock_portable, the portable engine is built: magazines belong to stripes
+// with a mutex each, and goroutines choose one by the address of their stack. All
+// else is the same, except that nothing stops the world, and that it takes about
+// twice the time. A new version of Go hence never breaks a pool nor a build. Who
+// would rather have the build fail than lose the speed builds with the tag
+// poundlock_pinned.
 //
 // # Memory model
 //

@@ -14,15 +14,16 @@ import (
 //   - pinned: magazine i belongs to P i; its owner is the goroutine that is pinned
 //     there and found it in Pool.mags. No atomic read-modify-write and no lock is on
 //     the fast path. To take a magazine away from its P one puts the empty stand-in
-//     in its place, and waits until the P is in no pinned section that began before:
-//     stopping the world does exactly that.
+//     in its place, and waits until the P is in no pinned section that began before
+//     (rt.WaitForPinned).
 //   - portable: goroutines spread over magazines by the address of their stack, and
 //     each magazine has a mutex.
 //
 // Everything beyond owning a magazine is common to both.
 
-// pinnedBuild says that this build can use the pinned engine. It needs 64-bit
-// words because magazine.state is stored without atomics.
+// pinnedBuild says that this build uses the pinned engine: package rt knows the
+// compiler and the version of Go, and the words are of 64 bits, because
+// magazine.state is stored without atomics. All others use the portable one.
 const pinnedBuild = rt.Pinned && bits.UintSize == 64
 
 // forcePortable makes New choose the portable engine in any build. Tests set it.
@@ -127,10 +128,10 @@ func stackHash() uint32 {
 // of them until thaw.
 func (p *Pool[T]) freeze() {
 	// From here on every fast path finds nothing and comes to mu; those that began
-	// before are over when the world has stopped.
+	// before are over when none is pinned any more.
 	p.look()
 	if p.stripes == nil {
-		waitForPinned()
+		rt.WaitForPinned()
 	}
 }
 
@@ -141,17 +142,6 @@ func (p *Pool[T]) thaw() {
 		m.mu.Unlock()
 	}
 }
-
-// waitForPinned returns after every section between rt.Pin and rt.Unpin that was
-// running when it was called has ended. ReadMemStats stops the world, and a P does
-// not stop while pinned; of the public functions that stop the world it is the
-// cheapest (9 µs idle, 60 to 170 µs under load). A test watches that it still
-// does.
-func waitForPinned() { runtime.ReadMemStats(&stopScratch) }
-
-// stopScratch is written while the world is stopped and never read: 5 KiB that
-// waitForPinned would else allocate each time.
-var stopScratch runtime.MemStats
 
 // look makes the counters of all magazines safe to read for the caller, who holds
 // p.mu, until thaw: together they are a consistent cut through the history of

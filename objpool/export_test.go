@@ -93,8 +93,6 @@ func CheckInside[T any](t interface {
 	}
 }
 
-var WaitForPinned = waitForPinned
-
 func DebugResidents[T any](p *Pool[T]) int {
 	p.dbg.mu.Lock()
 	defer p.dbg.mu.Unlock()

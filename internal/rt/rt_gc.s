@@ -1,4 +1,4 @@
-//go:build gc && !race && !poundlock_portable
+//go:build gc && go1.26 && !go1.28 && !race && !poundlock_portable
 
 // This file is empty on purpose: it lets the package declare functions without
 // a body, which go:linkname fills in.

@@ -1,4 +1,4 @@
-//go:build !gc || race || poundlock_portable
+//go:build !gc || !go1.26 || go1.28 || race || poundlock_portable
 
 package rt
 
@@ -16,6 +16,9 @@ func Pin() int { return Stripe() }
 
 // Unpin does nothing in this build.
 func Unpin() {}
+
+// WaitForPinned does nothing in this build, where nothing is pinned.
+func WaitForPinned() {}
 
 // ProcYield spends roughly the time of n PAUSE instructions.
 func ProcYield(n uint32) {

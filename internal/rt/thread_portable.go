@@ -1,4 +1,4 @@
-//go:build !gc || race || poundlock_portable
+//go:build !gc || !go1.26 || go1.28 || race || poundlock_portable
 
 package rt
 
