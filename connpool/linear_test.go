@@ -293,7 +293,7 @@ func TestTryAcquireFailsOnlyIfNothingIsReady(t *testing.T) {
 				}
 			}
 		})
-		for range long(t, 3000) {
+		for range long(t, 10000) {
 			c, err := p.TryAcquire()
 			if err != nil {
 				t.Errorf("order %d: %v although one was idle all the time", order, err)
