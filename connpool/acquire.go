@@ -33,10 +33,21 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 // then has one dialed (or checked) in the background if there is room and none is
 // under way, so that a later call may succeed. It does not overtake waiters.
 // Returns [ErrPaused] while the pool is paused and [ErrClosed] after Close.
+//
+// ErrNotReady means that at some moment of the call no connection was ready, or
+// somebody waited. A connection that goes to a waiter whose ctx ends at that moment
+// is not ready until it was taken back.
 func (p *Pool[C]) TryAcquire() (Conn[C], error) {
+	c, err := p.tryAcquire()
+	if err == nil {
+		p.note(c)
+	}
+	return c, err
+}
+
+func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.grab(); ok {
-			p.note(c)
 			return c, nil
 		}
 	}
@@ -48,17 +59,49 @@ func (p *Pool[C]) TryAcquire() (Conn[C], error) {
 	case p.paused:
 		return Conn[C]{}, ErrPaused
 	}
-	p.n.notReady++
-	if p.queue.n == 0 && p.dialing == 0 && p.returning == 0 {
-		if !p.checkOneLocked() && p.openLocked() < p.maxOpen && p.mayDialLocked() {
+	if p.queue.n == 0 {
+		if c, ok := p.grabSurelyLocked(); ok {
+			return c, nil
+		}
+		if p.dialing == 0 && p.returning == 0 && !p.checkOneLocked() &&
+			p.openLocked() < p.maxOpen && p.mayDialLocked() {
 			p.dialLocked(nil)
 		}
 	}
+	p.n.notReady++
 	return Conn[C]{}, ErrNotReady
 }
 
-// AcquireAllIdle lends all connections that are idle now, none while others wait,
-// or while the pool is paused or closed. It does not check them first.
+// grabSurelyLocked is grab, but its failure means that there was a moment at which
+// no connection was ready. One look at each in turn does not tell that: each may
+// have been idle but when it was looked at. Two looks do if both find all of them
+// busy and nothing was lent between (what is double-collected is a snapshot: Afek
+// et al., Atomic Snapshots of Shared Memory, 1993). While mu is held, a connection
+// that goes idle can only leave that state by a loan.
+func (p *Pool[C]) grabSurelyLocked() (Conn[C], bool) {
+	before, all := uint64(0), false // loans at the look before, if that found all busy
+	for {
+		loans, ready := uint64(0), false
+		for _, e := range *p.conns.Load() {
+			w := e.word.Load()
+			loans += w >> useShift
+			ready = ready || w&lowBits == stateIdle
+		}
+		switch {
+		case ready:
+			if c, ok := p.grab(); ok {
+				return c, true
+			}
+		case all && loans == before:
+			return Conn[C]{}, false
+		}
+		before, all = loans, !ready
+	}
+}
+
+// AcquireAllIdle lends the connections that it finds idle, looking at each once:
+// none while others wait, or while the pool is paused or closed. It does not check
+// them first.
 func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 	var all []Conn[C]
 	p.mu.Lock()
