@@ -73,6 +73,10 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 	now := c.now()
 	if last != nil {
 		c.finish(last, now)
+		if last.whole != nil && c.more(last) {
+			c.begin(last, now)
+			return last
+		}
 	}
 	c.mu.lock()
 	if last != nil {

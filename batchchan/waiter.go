@@ -132,6 +132,7 @@ func (c *core[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Duration
 	c.n.blocked++
 	c.waiters.push(w)
 	c.room = 0
+	c.hurryLocked(e)
 	c.unlock(e)
 
 	err = w.wait(ctx, d)
