@@ -140,8 +140,8 @@ func (l *list[T]) pop() *batch[T] {
 
 // taker is a parked worker or Recv caller.
 type taker struct {
-	ch   chan struct{} // capacity 1
-	next *taker        // in effects
+	signal
+	next *taker // in effects
 }
 
 // effects are what a section under mu leaves to be done after unlock: wake-ups,
@@ -162,7 +162,7 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 		done:     make(chan struct{}),
 		bufSeq:   1,
 	}
-	c.freeWait.New = func() any { return &waiter[T]{ch: make(chan struct{}, 1)} }
+	c.freeWait.New = func() any { return &waiter[T]{signal: newSignal()} }
 	c.executor.init(cfg)
 	c.bulk = bulkSize(cfg, process != nil)
 	if cfg.SizeOf == nil && min(cfg.MaxBatch, laneItems) > 1 {
@@ -196,13 +196,13 @@ func (c *core[T]) after(e *effects[T]) {
 	for t := e.takers; t != nil; {
 		next := t.next // t may park again as soon as it is woken
 		t.next = nil
-		t.ch <- struct{}{}
+		t.send()
 		t = next
 	}
 	for w := e.waiters; w != nil; {
 		next := w.next
 		w.next = nil
-		w.ch <- struct{}{}
+		w.send()
 		w = next
 	}
 	for f := e.flushes; f != nil; f = f.next {
