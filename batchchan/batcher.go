@@ -78,7 +78,7 @@ func (b *Batcher[T]) Send(ctx context.Context, item T) error {
 		return b.sendShard(ctx, item)
 	}
 	c.mu.lock()
-	if n := len(c.buf); n != 0 && n < c.room {
+	if len(c.buf) < c.room {
 		c.buf = append(c.buf, item)
 		c.mu.unlock()
 		return nil

@@ -36,10 +36,10 @@ type Caller[Req, Res any] struct {
 
 // call is one Do.
 type call[Req, Res any] struct {
-	req  Req
-	res  Result[Res]
-	done chan struct{} // capacity 1
-	gone atomic.Bool   // Do has returned
+	req    Req
+	res    Result[Res]
+	signal             // answered
+	gone   atomic.Bool // Do has returned
 }
 
 // callBatch holds the slices of one backend call.
@@ -56,7 +56,7 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 		return nil, errNoProcessor
 	}
 	k := &Caller[Req, Res]{fn: fn, detach: cfg.DetachBatches}
-	k.calls.New = func() any { return &call[Req, Res]{done: make(chan struct{}, 1)} }
+	k.calls.New = func() any { return &call[Req, Res]{signal: newSignal()} }
 	k.scratch.New = func() any { return new(callBatch[Req, Res]) }
 	inner := Config[*call[Req, Res]]{
 		Name: cfg.Name, MaxBatch: cfg.MaxBatch, MaxBytes: cfg.MaxBytes,
@@ -95,7 +95,7 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 
 func (c *call[Req, Res]) answer(r Result[Res]) {
 	c.res = r
-	c.done <- struct{}{} // from here on c is its Do's
+	c.send() // from here on c is its Do's
 }
 
 // Do sends req with the next batch and waits for its answer. While it waits it
@@ -106,21 +106,16 @@ func (c *call[Req, Res]) answer(r Result[Res]) {
 func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	c := k.calls.Get().(*call[Req, Res])
 	c.req = req
+	c.arm()
 	if err := k.c.send(ctx, c, forever); err != nil {
 		k.recycle(c)
 		var zero Res
 		return zero, err
 	}
-	if ctx.Done() == nil {
-		<-c.done
-	} else {
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			c.gone.Store(true) // c is left to the batch that holds it
-			var zero Res
-			return zero, ctx.Err()
-		}
+	if !c.waitOr(ctx.Done(), callerYields) {
+		c.gone.Store(true) // c is left to the batch that holds it
+		var zero Res
+		return zero, ctx.Err()
 	}
 	res := c.res
 	k.recycle(c)

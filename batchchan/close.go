@@ -49,9 +49,12 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 		<-c.done
 		return nil, nil
 	}
-	if n := c.pendingLocked(); n > 0 {
+	rest := c.stealLocked(&e)
+	if n := len(rest) + c.pendingLocked(); n > 0 {
 		undelivered = make([]T, 0, n)
 	}
+	undelivered = append(undelivered, rest...)
+	clear(rest)
 	for c.ready.head != nil {
 		b := c.ready.pop()
 		undelivered = append(undelivered, b.items[b.off:]...)
@@ -63,6 +66,7 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	c.n.undelivered += uint64(len(undelivered))
 	clear(c.buf)
 	c.buf, c.bufSizes, c.bufBytes = c.buf[:0], c.bufSizes[:0], 0
+	c.bound, c.marks = 0, c.marks[:0]
 	c.readyItems, c.readyBytes = 0, 0
 	if len(undelivered) > 0 {
 		c.failFlushesLocked(&e)

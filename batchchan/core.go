@@ -23,20 +23,21 @@ import (
 //   - if senders wait, there is no room for the first of them
 type core[T any] struct {
 	// What Send touches, on one line: first, because the allocator aligns that.
-	mu     spinLock
-	buf    []T           // the open batch
-	room   int           // an append to a non-empty buf is plain while len(buf) < room
-	bufAt  time.Duration // when the open batch's first item came
-	bufSeq uint64        // the open batch's number
+	mu    spinLock
+	buf   []T           // the open batch
+	room  int           // an append to a non-empty buf is plain while len(buf) < room
+	bound int           // len(buf) at which its last batch is full; 0 while it is empty
+	bufAt time.Duration // when the first item of buf's last batch came
 
 	// All below is guarded by mu, too.
 	closing     bool
-	pressed     bool // the open batch is due: a send found no room
-	manual      bool // the open batch is due: Flush
-	finished    bool // done is closed
-	armed       bool // timer runs
-	spinning    bool // a taker yields towards the open batch's deadline
-	fakeClock   bool // yielding does not advance the clock (testing/synctest)
+	pressed     bool   // the open batch is due: a send found no room
+	finished    bool   // done is closed
+	armed       bool   // timer runs
+	spinning    bool   // a taker yields towards the open batch's deadline
+	fakeClock   bool   // yielding does not advance the clock (testing/synctest)
+	bufSeq      uint64 // the number of buf's first batch
+	manualTo    uint64 // the batches up to this number are due: Flush
 	bufBytes    int
 	bufSizes    []int   // of the items in buf, where SizeOf is used
 	ready       list[T] // cut, not yet taken
@@ -55,6 +56,7 @@ type core[T any] struct {
 	free        []*batch[T]   // empty batches
 	timer       *time.Timer
 	poke        bool
+	bulkState[T]
 
 	n counts
 
@@ -63,6 +65,7 @@ type core[T any] struct {
 	// Set by newCore, then only read.
 	executor[T]
 	maxBatch int
+	bulk     int             // items that buf holds: maxBatch, or a multiple, see bulk.go
 	chunk    int             // items that a lane may collect; 0: lanes are off
 	process  func(*batch[T]) // nil for the pull side
 	base     time.Time       // what now() counts from
@@ -103,7 +106,8 @@ type batch[T any] struct {
 	reason  Reason
 	failed  bool // what became of it, for completeLocked
 
-	n       int    // items delivered
+	n int // items delivered
+	parts[T]
 	off     int    // items[:off] were dropped by DropOldest
 	ticket  uint64 // of the taking: dense
 	startAt time.Duration
@@ -136,8 +140,8 @@ func (l *list[T]) pop() *batch[T] {
 
 // taker is a parked worker or Recv caller.
 type taker struct {
-	ch   chan struct{} // capacity 1
-	next *taker        // in effects
+	signal
+	next *taker // in effects
 }
 
 // effects are what a section under mu leaves to be done after unlock: wake-ups,
@@ -158,8 +162,9 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 		done:     make(chan struct{}),
 		bufSeq:   1,
 	}
-	c.freeWait.New = func() any { return &waiter[T]{ch: make(chan struct{}, 1)} }
+	c.freeWait.New = func() any { return &waiter[T]{signal: newSignal()} }
 	c.executor.init(cfg)
+	c.bulk = bulkSize(cfg, process != nil)
 	if cfg.SizeOf == nil && min(cfg.MaxBatch, laneItems) > 1 {
 		c.chunk = min(cfg.MaxBatch, laneItems)
 		if cfg.Linger >= 0 { // age shows what the size trigger sees late
@@ -174,7 +179,7 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 // now returns the instance's monotonic clock.
 func (c *core[T]) now() time.Duration { return time.Since(c.base) }
 
-func (c *core[T]) newItems() []T { return make([]T, 0, min(c.maxBatch, 1024)) }
+func (c *core[T]) newItems() []T { return make([]T, 0, min(c.bulk, 1024)) }
 
 // unlock releases mu and does what the section left to do.
 func (c *core[T]) unlock(e *effects[T]) {
@@ -191,13 +196,13 @@ func (c *core[T]) after(e *effects[T]) {
 	for t := e.takers; t != nil; {
 		next := t.next // t may park again as soon as it is woken
 		t.next = nil
-		t.ch <- struct{}{}
+		t.send()
 		t = next
 	}
 	for w := e.waiters; w != nil; {
 		next := w.next
 		w.next = nil
-		w.ch <- struct{}{}
+		w.send()
 		w = next
 	}
 	for f := e.flushes; f != nil; f = f.next {
@@ -222,7 +227,7 @@ func (c *core[T]) fitsLocked(n, size int) bool {
 func (c *core[T]) roomLocked() {
 	c.room = 0
 	if !c.closing && c.cfg.SizeOf == nil && c.waiters.head == nil {
-		c.room = min(c.maxBatch-1, c.cfg.MaxPending-c.reserved-c.readyItems)
+		c.room = min(c.bound-1, c.cfg.MaxPending-c.reserved-c.readyItems)
 	}
 }
 
@@ -232,9 +237,9 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 		c.cutLocked(ByBytes)
 		c.wakeLocked(e)
 	}
-	opens := len(c.buf) == 0
+	opens := len(c.buf) == c.bound
 	if opens {
-		c.bufAt = at
+		c.openLocked(at)
 	}
 	c.buf = append(c.buf, item)
 	if c.cfg.SizeOf != nil {
@@ -242,9 +247,8 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 		c.bufSizes = append(c.bufSizes, size)
 	}
 	switch {
-	case len(c.buf) >= c.maxBatch:
-		c.cutLocked(BySize)
-		c.wakeLocked(e)
+	case len(c.buf) == c.bound:
+		c.filledLocked(e)
 	case c.cfg.MaxBytes > 0 && c.bufBytes >= c.cfg.MaxBytes:
 		c.cutLocked(ByBytes)
 		c.wakeLocked(e)
@@ -257,21 +261,44 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 // must be room.
 func (c *core[T]) addManyLocked(items []T, at time.Duration, e *effects[T]) {
 	for len(items) > 0 {
-		opens := len(c.buf) == 0
-		if opens || at < c.bufAt {
+		opens := len(c.buf) == c.bound
+		switch {
+		case opens:
+			c.openLocked(at)
+		case at < c.bufAt:
 			c.bufAt = at
+			if n := len(c.marks); n > 0 {
+				c.marks[n-1] = at
+			}
 		}
-		n := min(len(items), c.maxBatch-len(c.buf))
+		n := min(len(items), c.bound-len(c.buf))
 		c.buf = append(c.buf, items[:n]...)
 		items = items[n:]
 		switch {
-		case len(c.buf) >= c.maxBatch:
-			c.cutLocked(BySize)
-			c.wakeLocked(e)
+		case len(c.buf) == c.bound:
+			c.filledLocked(e)
 		case opens:
 			c.openedLocked(e)
 		}
 	}
+}
+
+// openLocked begins a batch in buf.
+func (c *core[T]) openLocked(at time.Duration) {
+	c.bufAt = at
+	c.bound += c.maxBatch
+	if c.bulk > c.maxBatch {
+		c.marks = append(c.marks, at)
+	}
+	c.roomLocked()
+}
+
+// filledLocked follows the item that made buf's last batch full.
+func (c *core[T]) filledLocked(e *effects[T]) {
+	if len(c.buf) == c.bulk {
+		c.cutLocked(BySize)
+	}
+	c.wakeLocked(e)
 }
 
 // openedLocked follows the first item of a batch that is not due by size.
@@ -284,7 +311,7 @@ func (c *core[T]) openedLocked(e *effects[T]) {
 	}
 }
 
-// cutLocked turns the open batch, which must not be empty, into a ready one.
+// cutLocked makes a ready batch of buf, which must not be empty.
 func (c *core[T]) cutLocked(why Reason) {
 	var b *batch[T]
 	if n := len(c.free); n > 0 {
@@ -300,13 +327,18 @@ func (c *core[T]) cutLocked(why Reason) {
 		b.bytes, c.bufBytes = c.bufBytes, 0
 	}
 	b.seq, b.reason, b.firstAt = c.bufSeq, why, c.bufAt
-	c.bufSeq++
-	c.outstanding++
+	c.bound = 0
+	batches := 1
+	if c.bulk > c.maxBatch {
+		batches = c.splitLocked(b)
+	}
+	c.bufSeq += uint64(batches)
+	c.outstanding += batches
 	c.n.cut += uint64(len(b.items))
-	c.n.reasons[why]++
+	c.n.reasons[b.reason] += uint64(batches)
 	c.readyItems += len(b.items)
 	c.readyBytes += b.bytes
-	c.pressed, c.manual = false, false
+	c.pressed = false
 	c.ready.push(b)
 	c.roomLocked()
 }
@@ -315,9 +347,11 @@ func (c *core[T]) cutLocked(why Reason) {
 func (c *core[T]) dueLocked(now time.Duration) (Reason, bool) {
 	switch {
 	case len(c.buf) == 0:
+	case len(c.buf) >= c.maxBatch: // only where bulk > maxBatch: else it was cut at once
+		return BySize, true
 	case c.closing:
 		return ByClose, true
-	case c.manual:
+	case c.manualTo >= c.bufSeq:
 		return ByManual, true
 	case c.pressed || c.waiters.head != nil:
 		return ByBytes, true
@@ -345,6 +379,9 @@ func (c *core[T]) takeLocked(now time.Duration, e *effects[T]) *batch[T] {
 	}
 	c.noteHighWaterLocked()
 	b := c.ready.pop()
+	if c.bulk > c.maxBatch {
+		c.runLocked(b)
+	}
 	n := len(b.items) - b.off
 	b.n = n
 	b.ticket = c.n.batches
@@ -365,6 +402,16 @@ func (c *core[T]) noteHighWaterLocked() {
 
 // completeLocked books a batch that was processed and makes it free.
 func (c *core[T]) completeLocked(b *batch[T], e *effects[T]) {
+	if c.run == b {
+		c.settleLocked(e)
+		c.run = nil
+	}
+	c.bookLocked(b)
+	c.retireLocked(b, e)
+}
+
+// bookLocked counts what became of the batch that b was in the processor.
+func (c *core[T]) bookLocked(b *batch[T]) {
 	n := b.n
 	c.inFlight--
 	c.inFlightN -= n
@@ -375,13 +422,15 @@ func (c *core[T]) completeLocked(b *batch[T], e *effects[T]) {
 	}
 	c.n.retried += uint64(b.retries)
 	c.n.panics += uint64(b.panics)
-	c.retireLocked(b, e)
 }
 
 // retireLocked ends a batch's life; its items must have been cleared.
 func (c *core[T]) retireLocked(b *batch[T], e *effects[T]) {
 	c.outstanding--
 	c.passLocked(b.seq, e)
+	if b.whole != nil {
+		b.items, b.whole = b.whole, nil
+	}
 	b.items = b.items[:0]
 	if c.cfg.SizeOf != nil || b.off|b.retries|b.panics != 0 { // else nothing to reset, and a line less to write
 		b.sizes, b.off, b.retries, b.panics = b.sizes[:0], 0, 0, 0

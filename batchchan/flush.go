@@ -26,9 +26,11 @@ func (c *core[T]) flush(ctx context.Context) error {
 	c.collectLocked(&e)
 	left, target := c.outstanding, c.bufSeq-1
 	if len(c.buf) > 0 {
-		left, target = left+1, c.bufSeq
-		if !c.manual {
-			c.manual = true
+		n := max(len(c.marks), 1) // batches in buf
+		left += n
+		target += uint64(n)
+		if c.manualTo < target {
+			c.manualTo = target
 			c.wakeLocked(&e)
 		}
 	}
@@ -46,6 +48,7 @@ func (c *core[T]) flush(ctx context.Context) error {
 	} else {
 		f = &flushWait{target: target, left: left, done: make(chan struct{})}
 		c.flushes = append(c.flushes, f)
+		c.hurryLocked(&e)
 	}
 	c.unlock(&e)
 	select {

@@ -83,7 +83,7 @@ func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]
 	k.maxKeys, k.idleTime = cfg.MaxKeys, cfg.IdleTimeout
 	k.base = time.Now()
 	k.done = make(chan struct{})
-	k.freeWait.New = func() any { return &waiter[keyedItem[K, T]]{ch: make(chan struct{}, 1)} }
+	k.freeWait.New = func() any { return &waiter[keyedItem[K, T]]{signal: newSignal()} }
 	k.keys = make(map[K]*keyState[K, T])
 	k.mu.init(true)
 }
@@ -249,13 +249,13 @@ func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
 	for t := e.takers; t != nil; {
 		next := t.next
 		t.next = nil
-		t.ch <- struct{}{}
+		t.send()
 		t = next
 	}
 	for w := e.waiters; w != nil; {
 		next := w.next
 		w.next = nil
-		w.ch <- struct{}{}
+		w.send()
 		w = next
 	}
 	for f := e.flushes; f != nil; f = f.next {

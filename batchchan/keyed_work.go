@@ -22,7 +22,7 @@ func (k *keyed[K, T]) work(w *keyWork[K, T]) {
 	if w == nil {
 		w = new(keyWork[K, T])
 	}
-	t := &taker{ch: make(chan struct{}, 1)}
+	t := &taker{signal: newSignal()}
 	call := func(ctx context.Context, b *batch[T]) error { return k.fn(ctx, w.s.key, b.items) }
 	for k.next(w, t) {
 		k.execute(&w.batch, call)
@@ -54,9 +54,10 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) bool {
 			k.unlock(&e)
 			return false
 		}
+		t.arm()
 		k.idle = append(k.idle, t)
 		k.unlock(&e)
-		<-t.ch
+		t.wait(takerYields)
 		now = k.now()
 		k.mu.lock()
 	}
@@ -160,6 +161,7 @@ func (k *keyed[K, T]) send(ctx context.Context, item T, d time.Duration) error {
 	w := k.freeWait.Get().(*waiter[keyedItem[K, T]])
 	w.one[0] = keyedItem[K, T]{key, item}
 	w.items, w.err = w.one[:], nil
+	w.arm()
 	k.n.blocked++
 	k.waiters.push(w)
 	k.admitLocked(&e) // only those before it may be in want of a key

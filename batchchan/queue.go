@@ -42,7 +42,7 @@ func NewQueue[T any](cfg Config[T]) (*Queue[T], error) {
 		return nil, errors.New("batchchan: Overflow CallerRuns needs a processor, a Queue has none")
 	}
 	q := &Queue[T]{c: newCore[T](cfg, nil)}
-	q.free.New = func() any { return &taker{ch: make(chan struct{}, 1)} }
+	q.free.New = func() any { return &taker{signal: newSignal()} }
 	return q, nil
 }
 

@@ -59,6 +59,9 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 				c.collectLocked(e)
 				continue
 			}
+			if c.settleLocked(e) {
+				continue
+			}
 		}
 		// Full: whatever is open is due, or it might wait for a size that it
 		// cannot reach.
@@ -109,7 +112,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 // stampLocked returns the time for an item that is about to be added; the clock
 // is read only where the item opens a batch.
 func (c *core[T]) stampLocked() time.Duration {
-	if len(c.buf) == 0 || c.cfg.MaxBytes > 0 {
+	if len(c.buf) == c.bound || c.cfg.MaxBytes > 0 {
 		return c.now()
 	}
 	return c.bufAt
@@ -193,12 +196,13 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 	}
 	n := 0
 	if c.waiters.head == nil {
-		if c.reserved > 0 && !c.fitsLocked(len(items), 0) {
+		if !c.fitsLocked(len(items), 0) {
 			c.collectLocked(&e)
+			c.settleLocked(&e)
 		}
 		n = min(len(items), c.cfg.MaxPending-c.pendingLocked()-c.reserved)
 		at := c.bufAt
-		if len(c.buf) == 0 || n > c.maxBatch-len(c.buf) {
+		if n > c.bound-len(c.buf) {
 			at = c.now()
 		}
 		c.addManyLocked(items[:n], at, &e)

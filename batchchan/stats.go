@@ -68,7 +68,9 @@ func (s Stats) Rate(earlier Stats) float64 {
 }
 
 func (c *core[T]) stats() Stats {
+	var e effects[T]
 	c.mu.lock()
+	c.settleLocked(&e)
 	n := c.n
 	s := Stats{
 		Pending:         c.pendingLocked(),
@@ -85,7 +87,7 @@ func (c *core[T]) stats() Stats {
 		s.Accepted += uint64(len(l.buf))
 		l.mu.unlock()
 	}
-	c.mu.unlock()
+	c.unlock(&e)
 	s.fill(&n, c.cfg.Name, c.hookPanics.Load(), c.maxBatch)
 	s.Age, s.Processing = c.age.Latency(), c.proc.Latency()
 	return s

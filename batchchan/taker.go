@@ -32,23 +32,16 @@ func (c *core[T]) takersLocked() bool {
 // parkLocked makes t idle; mu is released while it waits and held on return.
 // It returns the time and whether t was woken, rather than ctx done.
 func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now time.Duration, woken bool) {
+	t.arm()
 	c.idle = append(c.idle, t)
 	if c.cfg.Linger > 0 {
 		c.armLocked(e)
 	}
 	c.unlock(e)
-	if ctx.Done() == nil {
-		<-t.ch
+	if t.waitOr(ctx.Done(), takerYields) {
 		now = c.now()
 		c.mu.lock()
 		return now, true
-	}
-	select {
-	case <-t.ch:
-		now = c.now()
-		c.mu.lock()
-		return now, true
-	case <-ctx.Done():
 	}
 	c.mu.lock()
 	for i, u := range c.idle {
@@ -73,6 +66,10 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 	now := c.now()
 	if last != nil {
 		c.finish(last, now)
+		if last.whole != nil && c.more(last) {
+			c.begin(last, now)
+			return last
+		}
 	}
 	c.mu.lock()
 	if last != nil {
@@ -127,7 +124,7 @@ func (c *core[T]) workFrom(b *batch[T]) {
 	if c.cfg.Name != "" {
 		pprof.SetGoroutineLabels(pprof.WithLabels(c.ctx, pprof.Labels("batchchan", c.cfg.Name)))
 	}
-	t := &taker{ch: make(chan struct{}, 1)}
+	t := &taker{signal: newSignal()}
 	for {
 		if b = c.next(b, t); b == nil {
 			break

@@ -10,8 +10,8 @@ import (
 // cancelled sender knows exactly how much was accepted, nobody overtakes, and
 // one pass of the lock serves all for whom there is room.
 type waiter[T any] struct {
-	ch    chan struct{} // capacity 1: settled
-	timer *time.Timer   // made on the first use with a timeout
+	signal             // settled
+	timer  *time.Timer // made on the first use with a timeout
 
 	// Guarded by core.mu until settled.
 	next, prev *waiter[T]
@@ -66,7 +66,10 @@ func (l *waitList[T]) settle(w *waiter[T], err error, e *effects[T]) {
 // d, if not negative, has passed.
 func (w *waiter[T]) wait(ctx context.Context, d time.Duration) error {
 	if d < 0 && ctx.Done() == nil {
-		<-w.ch
+		w.signal.wait(waiterYields)
+		return nil
+	}
+	if w.soon(waiterYields) || !w.park() {
 		return nil
 	}
 	var timeout <-chan time.Time
@@ -128,10 +131,12 @@ func (c *core[T]) newWaiterMany(items []T) *waiter[T] {
 // with mu held and returns without; w must not be used after.
 func (c *core[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Duration, e *effects[T]) (left int, err error) {
 	w.err = nil
+	w.arm()
 	start := c.now()
 	c.n.blocked++
 	c.waiters.push(w)
 	c.room = 0
+	c.hurryLocked(e)
 	c.unlock(e)
 
 	err = w.wait(ctx, d)

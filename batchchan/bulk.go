@@ -1,0 +1,197 @@
+package batchchan
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Small batches cost more than their items: for each, the lock is taken on both
+// sides, the clock is read and what it guards moves between cores. So where
+// batches are small and one worker takes them, buf holds several of them, and the
+// worker takes as many as are full at a time: a run. Inside its run it goes from
+// batch to batch with one atomic operation each and without the lock; whoever
+// needs exact figures settles the account under the lock with what the run's
+// progress says (BenchmarkSend/P=1/B=10).
+//
+// Everything else is as with single batches: each batch is cut by its own
+// size and the age of its own first item; one that is not full stays in buf,
+// where it can grow, until it alone is left; what a run has not begun is pending.
+// So a send that finds no room settles before it says so, and while senders or
+// barriers wait the worker settles at each batch.
+
+// bulkItems is how many items buf holds at most where it holds several batches.
+const bulkItems = 128
+
+// bulkSize returns how many items buf is to hold: MaxBatch, or a multiple. Runs
+// would be in the way of other workers, and of senders who take the oldest items.
+func bulkSize[T any](cfg Config[T], pushes bool) int {
+	if !pushes || cfg.Workers > 1 || cfg.SizeOf != nil || cfg.DetachBatches || cfg.Overflow > DropNewest {
+		return cfg.MaxBatch
+	}
+	return max(min(bulkItems, cfg.MaxPending)/cfg.MaxBatch, 1) * cfg.MaxBatch
+}
+
+// bulkState is the part of a core that is for runs.
+type bulkState[T any] struct {
+	marks []time.Duration // guarded by mu: when the first items of buf's batches came
+	run   *batch[T]       // guarded by mu: in the worker's hands
+	hurry atomic.Bool     // written under mu: somebody waits for the run's progress
+}
+
+// parts is what a batch that is a run is made of.
+type parts[T any] struct {
+	whole []T             // its batches; items is the one in the processor
+	marks []time.Duration // when their first items came
+	part  int             // which one is in the processor
+	// begun is how many of its items were begun: the worker claims the next
+	// batch, and Shutdown, with stolen, all that are left, by CompareAndSwap.
+	begun   atomic.Int64
+	settled int // guarded by core.mu: how many of them are in the account
+}
+
+const stolen = -1
+
+// splitLocked keeps in b, which was buf, the batches that are full, and leaves
+// the rest in buf; if none is full b is that one batch. It returns how many.
+func (c *core[T]) splitLocked(b *batch[T]) int {
+	b.marks, c.marks = c.marks, b.marks[:0]
+	n := len(b.items) / c.maxBatch
+	if n == 0 {
+		return 1
+	}
+	b.reason, b.firstAt = BySize, b.marks[0]
+	if rest := b.items[n*c.maxBatch:]; len(rest) > 0 {
+		c.buf = append(c.buf, rest...)
+		c.marks = append(c.marks, b.marks[n])
+		c.bound = c.maxBatch
+		clear(rest)
+		b.items = b.items[:n*c.maxBatch]
+	}
+	return n
+}
+
+// runLocked begins the first batch of b.
+func (c *core[T]) runLocked(b *batch[T]) {
+	n := min(len(b.items), c.maxBatch)
+	c.run = b
+	b.whole, b.items, b.part = b.items, b.items[:n:n], 0
+	b.settled = n
+	b.begun.Store(int64(n))
+}
+
+// more makes b the next batch of its run, after the one that was processed, and
+// reports false if there is none. Not under mu.
+func (c *core[T]) more(b *batch[T]) bool {
+	from := (b.part + 1) * c.maxBatch
+	if from >= len(b.whole) {
+		return false
+	}
+	to := from + c.maxBatch
+	if b.failed || b.retries|b.panics != 0 {
+		if !c.settleFailed(b) {
+			return false
+		}
+	} else {
+		if !b.begun.CompareAndSwap(int64(from), int64(to)) {
+			return false // Shutdown has the rest
+		}
+		// Who waits has set hurry and then looked at begun.
+		if c.hurry.Load() {
+			var e effects[T]
+			c.mu.lock()
+			c.settleLocked(&e)
+			c.hurry.Store(c.waiters.head != nil || len(c.flushes) > 0)
+			c.unlock(&e)
+		}
+	}
+	b.part++
+	b.items = b.whole[from:to:to]
+	b.firstAt = b.marks[b.part]
+	b.ticket++
+	return true
+}
+
+// hurryLocked makes the worker settle from now on, and does so for what it has
+// done already.
+func (c *core[T]) hurryLocked(e *effects[T]) {
+	if c.bulk > c.maxBatch {
+		c.hurry.Store(true)
+		c.settleLocked(e)
+	}
+}
+
+// settleLocked accounts for what the run has begun since the last time, which
+// means that the batches before were processed, with success. It reports whether
+// that was anything.
+func (c *core[T]) settleLocked(e *effects[T]) bool {
+	b := c.run
+	if b == nil {
+		return false
+	}
+	n := int(b.begun.Load()) - b.settled
+	if n == 0 {
+		return false
+	}
+	b.settled += n
+	c.readyItems -= n
+	c.n.delivered += uint64(n)
+	c.n.succeeded += uint64(n)
+	for ; n > 0; n -= c.maxBatch {
+		c.n.batches++
+		c.outstanding--
+		c.passLocked(b.seq, e)
+		b.seq++
+	}
+	c.roomLocked()
+	c.admitLocked(e)
+	return true
+}
+
+// settleFailed accounts for a batch that failed or was retried and begins the
+// next one of its run. It reports false, and does nothing, if Shutdown took that.
+func (c *core[T]) settleFailed(b *batch[T]) bool {
+	var e effects[T]
+	c.mu.lock()
+	defer c.unlock(&e)
+	if c.run != b {
+		return false
+	}
+	c.settleLocked(&e)
+	c.bookLocked(b)
+	b.retries, b.panics = 0, 0
+	c.inFlight++
+	c.inFlightN += c.maxBatch
+	b.begun.Add(int64(c.maxBatch))
+	b.settled += c.maxBatch
+	c.readyItems -= c.maxBatch
+	c.n.delivered += uint64(c.maxBatch)
+	c.n.batches++
+	c.outstanding--
+	c.passLocked(b.seq, &e)
+	b.seq++
+	c.roomLocked()
+	c.admitLocked(&e)
+	return true
+}
+
+// stealLocked takes from the run, if there is one, what it has not begun.
+func (c *core[T]) stealLocked(e *effects[T]) []T {
+	b := c.run
+	if b == nil {
+		return nil
+	}
+	for {
+		c.settleLocked(e)
+		if b.settled == len(b.whole) {
+			return nil
+		}
+		if b.begun.CompareAndSwap(int64(b.settled), stolen) {
+			break
+		}
+	}
+	rest := b.whole[b.settled:]
+	c.outstanding -= len(rest) / c.maxBatch
+	c.readyItems -= len(rest)
+	c.run = nil
+	return rest
+}

@@ -1,0 +1,76 @@
+package batchchan
+
+import (
+	"runtime"
+	"sync/atomic"
+)
+
+// signal is one wake-up for one goroutine. To park and be woken costs more than
+// a small batch, and where few goroutines run the woken one is found late: so the
+// receiver looks out for it for a moment before it parks, and the sender touches
+// the channel only if it has parked (BenchmarkSend/P=1).
+//
+// Each arming is for exactly one send and one receive.
+type signal struct {
+	state atomic.Uint32
+	ch    chan struct{} // capacity 1
+}
+
+const (
+	unsent uint32 = iota
+	sent
+	awaited // on ch, and not sent
+)
+
+func newSignal() signal { return signal{ch: make(chan struct{}, 1)} }
+
+// arm makes s ready for one send; before the sender can know of it.
+func (s *signal) arm() { s.state.Store(unsent) }
+
+func (s *signal) send() {
+	if s.state.Swap(sent) == awaited {
+		s.ch <- struct{}{}
+	}
+}
+
+// soon waits for a moment and reports whether the signal came.
+func (s *signal) soon(yields int) bool {
+	for range yields {
+		runtime.Gosched()
+		if s.state.Load() == sent {
+			return true
+		}
+	}
+	return false
+}
+
+// park announces a receive from ch. It reports false if the signal came, and
+// then there is nothing to receive.
+func (s *signal) park() bool { return s.state.CompareAndSwap(unsent, awaited) }
+
+// wait waits for the signal.
+func (s *signal) wait(yields int) {
+	if !s.soon(yields) && s.park() {
+		<-s.ch
+	}
+}
+
+// waitOr waits for the signal and reports true, or until the channel is closed.
+// After false the signal, if it is sent, must be received from ch.
+func (s *signal) waitOr(end <-chan struct{}, yields int) bool {
+	if s.soon(yields) || !s.park() {
+		return true
+	}
+	select {
+	case <-s.ch:
+		return true
+	case <-end:
+		return false
+	}
+}
+
+const (
+	takerYields  = 1
+	waiterYields = 0
+	callerYields = 2
+)
