@@ -22,6 +22,7 @@ func kinds[T any](origin uint64) []kind[T] {
 		{"MSQueue", func() Interface[T] {
 			q := new(MSQueue[T])
 			q.q.origin = origin
+			q.q.stashes.prepare()
 			return q
 		}},
 	}
@@ -35,7 +36,7 @@ func newTinyBounded[T any](capacity int, origin uint64) *Bounded[T] {
 	return q
 }
 
-// unboundedKinds are those that a test can fill at will; the Bounded is large.
+// roomyKinds are kinds that a test can fill at will: the Bounded is large.
 func roomyKinds[T any](origin uint64) []kind[T] {
 	ks := kinds[T](origin)
 	ks[1].make = func() Interface[T] { return newTinyBounded[T](1<<30, origin) }

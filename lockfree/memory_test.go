@@ -136,6 +136,31 @@ func TestStaleReferenceKeepsNoChain(t *testing.T) {
 		runtime.KeepAlive(stale)
 		runtime.KeepAlive(q)
 	})
+	// Whatever the place in the count at which the batches begin. A chunk of pairs
+	// fills what is allocated for it, so that the next one may begin where it ends.
+	type pair [2]int
+	t.Run("MSQueue batches", func(t *testing.T) {
+		for lead := range 2 {
+			q := NewMS[pair]()
+			before := heap()
+			var stale *msNode[pair]
+			for range lead {
+				require.NoError(t, q.Enqueue(pair{}))
+			}
+			vs := make([]pair, nodesTogether)
+			for i := range n / len(vs) {
+				_, err := q.EnqueueBatch(vs)
+				require.NoError(t, err)
+				if i == 0 {
+					stale = q.q.tail.Load()
+				}
+				require.Equal(t, len(vs), q.DequeueBatch(vs))
+			}
+			require.Less(t, heap()-before, int64(100<<10), "lead %d", lead)
+			runtime.KeepAlive(stale)
+			runtime.KeepAlive(q)
+		}
+	})
 	t.Run("MSQueue", func(t *testing.T) {
 		q := NewMS[int]()
 		before := heap()

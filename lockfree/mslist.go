@@ -6,15 +6,6 @@ import (
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// msNode is a node of the list; the first one is a dummy.
-type msNode[T any] struct {
-	// next is nil in the last node, &q.end in the last node of a closed queue, and
-	// the node itself in some that the head has left.
-	next atomic.Pointer[msNode[T]]
-	seq  uint64 // its predecessor's + 1
-	val  T
-}
-
 // msCore is the queue of M. M. Michael and M. L. Scott, Simple, Fast, and
 // Practical Non-Blocking and Blocking Concurrent Queue Algorithms, PODC 1996. The
 // garbage collector takes the place of its counted pointers: a node's address is
@@ -39,8 +30,9 @@ type msCore[T any] struct {
 	head atomic.Pointer[msNode[T]]
 	_    stats.Pad
 
-	origin uint64 // seq of the first dummy
-	end    msNode[T]
+	origin  uint64 // seq of the first dummy
+	end     msNode[T]
+	stashes msStashes[T]
 
 	notEmpty waiters
 	_        stats.Pad
@@ -52,10 +44,6 @@ type msCore[T any] struct {
 	highWater atomic.Int64
 }
 
-// cutEvery is how many nodes a stale reference may keep alive: every 16th dead
-// node is cut off. Cutting each would cost a locked store per dequeue.
-const cutEvery = 16
-
 func (q *msCore[T]) init() {
 	if q.head.Load() == nil {
 		q.head.CompareAndSwap(nil, &msNode[T]{seq: q.origin})
@@ -64,8 +52,9 @@ func (q *msCore[T]) init() {
 	q.tail.CompareAndSwap(nil, q.head.Load())
 }
 
-// enqueue appends n: link for one, written out.
-func (q *msCore[T]) enqueue(n *msNode[T]) error {
+// enqueue adds v: link for one, written out.
+func (q *msCore[T]) enqueue(v T) error {
+	n := q.stashes.node(v)
 	if t := q.tail.Load(); t != nil && t.next.Load() == nil {
 		seq := t.seq + 1
 		n.seq = seq
@@ -80,7 +69,11 @@ func (q *msCore[T]) enqueue(n *msNode[T]) error {
 		}
 		q.enqGov.lost(seq * one)
 	}
-	return q.link(n, n, 1)
+	err := q.link(n, n, 1)
+	if err != nil {
+		forget(n, n)
+	}
+	return err
 }
 
 // link appends the chain from first to last of n nodes; their seq are set here.
@@ -125,6 +118,7 @@ func (q *msCore[T]) link(first, last *msNode[T], n int) error {
 func (q *msCore[T]) enqueued(seq uint64, n int) {
 	q.notEmpty.wake(n)
 	if seq&(sampleEvery-1) < uint64(n) {
+		q.stashes.prepare()
 		q.sample()
 	}
 }
@@ -165,9 +159,7 @@ func (q *msCore[T]) take(buf []T) int {
 			var zero T
 			next.val = zero
 			step(msRead)
-			if x.seq%cutEvery == 0 {
-				x.next.Store(x)
-			}
+			x.cut(next)
 			x = next
 		}
 		return n
@@ -198,9 +190,7 @@ func (q *msCore[T]) dequeue() (v T, ok bool) {
 		var zero T
 		next.val = zero
 		step(msRead)
-		if h.seq%cutEvery == 0 {
-			h.next.Store(h)
-		}
+		h.cut(next)
 		return v, true
 	}
 }

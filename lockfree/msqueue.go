@@ -6,10 +6,14 @@ import (
 )
 
 // MSQueue is the unbounded queue of Michael and Scott (1996), one node per value.
-// It is slower than [Queue] and allocates for each value; it is for those who want
-// the textbook's algorithm done right, or its extras: a Len that is exact at one
-// moment of the call whatever else goes on, and a batch that is one step, with no
-// values of others in between.
+// It is slower than [Queue] and its nodes are garbage afterwards; it is for those
+// who want the textbook's algorithm done right, or its extras: a Len that is exact
+// at one moment of the call whatever else goes on, and a batch that is one step,
+// with no values of others in between.
+//
+// Nodes of small values are allocated 15 at a time (a batch's up to 64 at a time),
+// and a value in the queue keeps the memory of those allocated with its node, but
+// not the values that were in them.
 //
 // The zero value is ready to use, as is that of [NewMS]. An MSQueue must not be
 // copied. Concurrency, ordering and memory model are those of Queue.
@@ -26,16 +30,10 @@ func NewMS[T any]() *MSQueue[T] {
 
 // Enqueue adds v at the end. It never waits. The error is ErrClosed after Close,
 // else nil.
-func (q *MSQueue[T]) Enqueue(v T) error {
-	return q.q.enqueue(&msNode[T]{val: v})
-}
+func (q *MSQueue[T]) Enqueue(v T) error { return q.q.enqueue(v) }
 
 // TryEnqueue is Enqueue, under the name that [Interface] has for it.
 func (q *MSQueue[T]) TryEnqueue(v T) error { return q.Enqueue(v) }
-
-// nodesTogether is how many nodes of a batch are allocated at once, and hence how
-// many one that is still referred to keeps alive.
-const nodesTogether = 64
 
 // EnqueueBatch adds vs at the end, all at one moment: no values of others come in
 // between, and Close comes before all or after all. It never waits. It returns
@@ -44,22 +42,9 @@ func (q *MSQueue[T]) EnqueueBatch(vs []T) (int, error) {
 	if len(vs) == 0 {
 		return 0, nil
 	}
-	var first, last *msNode[T]
-	for rest := vs; len(rest) > 0; {
-		nodes := make([]msNode[T], min(len(rest), nodesTogether))
-		for i := range nodes {
-			n := &nodes[i]
-			n.val = rest[i]
-			if last == nil {
-				first = n
-			} else {
-				last.next.Store(n)
-			}
-			last = n
-		}
-		rest = rest[len(nodes):]
-	}
+	first, last := q.q.stashes.chain(vs)
 	if err := q.q.link(first, last, len(vs)); err != nil {
+		forget(first, last)
 		return 0, err
 	}
 	return len(vs), nil

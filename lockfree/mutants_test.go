@@ -28,8 +28,28 @@ var mutants = []mutant{
 		"v = next.val\n\t\tvar zero T\n\t\tnext.val = zero", "v = next.val", false,
 	},
 	{
-		"dead nodes not cut", "mslist.go",
-		"step(msRead)\n\t\tif h.seq%cutEvery == 0 {", "step(msRead)\n\t\tif false {", false,
+		"dead nodes not cut", "msnodes.go",
+		"if !neighbours || h.seq%cutEvery == 0 {", "if false && neighbours {", false,
+	},
+	{
+		"nodes of other chunks not cut off", "msnodes.go",
+		"if !neighbours || h.seq%cutEvery == 0 {", "if h.seq%cutEvery == 0 || false && neighbours {", false,
+	},
+	{
+		"neighbours never cut", "msnodes.go",
+		"if !neighbours || h.seq%cutEvery == 0 {", "if !neighbours {", false,
+	},
+	{
+		"no gap behind a chunk", "msnodes.go",
+		"make([]msNode[T], n+1)[:n]", "make([]msNode[T], n)", false,
+	},
+	{
+		"refused value kept", "msnodes.go",
+		"var zero T\n\t\tn.val = zero", "_ = n.val", false,
+	},
+	{
+		"node handed out twice", "msnodes.go",
+		"(*perP)[p].free = chunk[1:]", "(*perP)[p].free = chunk", false,
 	},
 	{
 		"Len of two moments", "mslist.go",
@@ -191,6 +211,9 @@ var mutants = []mutant{
 	},
 }
 
+// control changes nothing: what it is caught by says nothing about the others.
+var control = mutant{"control", "ring.go", "package lockfree", "package lockfree", false}
+
 // TestMutants applies each mutant to a copy of its file and expects the tests to
 // fail. The usual run tries those that are quick to see; POUNDLOCK_LONG=1 all.
 func TestMutants(t *testing.T) {
@@ -208,7 +231,7 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range mutants {
+	for _, m := range append(mutants, control) {
 		t.Run(m.name, func(t *testing.T) {
 			path := filepath.Join(dir, m.file)
 			src, err := os.ReadFile(path)
@@ -246,6 +269,9 @@ func TestMutants(t *testing.T) {
 				cancel()
 				var exit *exec.ExitError
 				if errors.As(err, &exit) {
+					if m == control {
+						t.Fatalf("the tests fail without a mutation:\n%s", out)
+					}
 					t.Logf("caught: %s", firstFailure(string(out)))
 					return
 				}
@@ -253,7 +279,9 @@ func TestMutants(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			t.Error("survived")
+			if m != control {
+				t.Error("survived")
+			}
 		})
 	}
 }

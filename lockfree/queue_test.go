@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/internal/rt"
 )
 
 func TestZeroValueIsReady(t *testing.T) {
@@ -283,7 +285,17 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(1000, f), name)
 	}
 	ms := NewMS[int]()
-	require.EqualValues(t, 1, testing.AllocsPerRun(100, func() { _ = ms.Enqueue(1); ms.TryDequeue() }), "a node")
+	chunks := testing.AllocsPerRun(10, func() {
+		for range 10 * chunkNodes {
+			_ = ms.Enqueue(1)
+			ms.TryDequeue()
+		}
+	})
+	if rt.Pinned {
+		require.LessOrEqual(t, chunks, 11.0, "a chunk for 15 values")
+	} else {
+		require.EqualValues(t, 10*chunkNodes, chunks, "a node for each")
+	}
 }
 
 // TestAgainstModel drives each queue with random calls beside a slice.
