@@ -78,7 +78,7 @@ func (k *Keyed[K]) Len() int {
 	for i := range k.shards {
 		sh := &k.shards[i]
 		sh.mu.Lock()
-		n += sh.n
+		n += sh.keys()
 		sh.mu.Unlock()
 	}
 	return n
@@ -91,7 +91,7 @@ func (k *Keyed[K]) Stats() KeyedStats {
 	for i := range k.shards {
 		sh := &k.shards[i]
 		sh.mu.Lock()
-		st.Keys += sh.n
+		st.Keys += sh.keys()
 		st.Writes += sh.writes
 		st.Reads += sh.reads
 		sums.add(&sh.gone)
@@ -127,7 +127,7 @@ func (k *Keyed[K]) Top(n int) []KeyStats[K] {
 			if x == nil {
 				return
 			}
-			now := KeyStats[K]{e.key, x.sums().contended(), time.Duration(e.waited.Load()), e.refs}
+			now := KeyStats[K]{e.key, x.sums().contended(), time.Duration(e.waited.Load()), int(e.refs)}
 			i := slices.IndexFunc(all[first:], func(t KeyStats[K]) bool { return t.Key == e.key })
 			if i < 0 {
 				all = append(all, now)
@@ -145,15 +145,6 @@ func (k *Keyed[K]) Top(n int) []KeyStats[K] {
 		return cmp.Or(cmp.Compare(b.Waited, a.Waited), cmp.Compare(b.Contended, a.Contended))
 	})
 	return all[:min(max(n, 0), len(all))]
-}
-
-// each calls f for every entry. The caller holds mu.
-func (sh *keyedShard[K]) each(f func(*keyedEntry[K])) {
-	for _, e := range sh.buckets {
-		for ; e != nil; e = e.next {
-			f(e)
-		}
-	}
 }
 
 // topKeys remembers the most waited for of the keys that have vanished, with the
