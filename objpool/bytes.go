@@ -27,9 +27,9 @@ type BytesConfig struct {
 	// is more.
 	MaxBytes int64
 
-	// DefaultSize is the capacity that Get(0) starts with, in bytes; it then adapts
-	// to the lengths that come back, up to MaxSize. 0 means 1 KiB; negative is an
-	// error. FixedDefault keeps it as it is.
+	// DefaultSize is the capacity that Get(0) starts with, in bytes. From the first
+	// Get(0) on it adapts to the lengths that come back, up to MaxSize. 0 means 1 KiB;
+	// negative is an error. FixedDefault keeps it as it is.
 	DefaultSize  int
 	FixedDefault bool
 
@@ -62,6 +62,7 @@ type Bytes struct {
 	large atomic.Uint64 // Gets beyond MaxSize
 
 	adaptive bool
+	voting   atomic.Bool  // adaptive, and there was a Get(0)
 	def      atomic.Int64 // capacity for Get(0)
 	votes    atomic.Int64 // for a larger default, if positive
 }
@@ -137,6 +138,9 @@ func (b *Bytes) Get(n int) []byte {
 		if n < 0 {
 			panic(fmt.Sprintf("objpool: Bytes.Get(%d)", n))
 		}
+		if b.adaptive && !b.voting.Load() {
+			b.voting.Store(true)
+		}
 		return b.get(int(b.def.Load()))[:0]
 	}
 	return b.get(n)[:n]
@@ -155,7 +159,7 @@ func (b *Bytes) get(n int) []byte {
 // closed. The caller must not use any part of the slice's array afterwards.
 func (b *Bytes) Put(s []byte) bool {
 	n := cap(s)
-	if b.adaptive {
+	if b.voting.Load() {
 		b.vote(len(s))
 	}
 	switch i := bits.Len(uint(n)) - 1 - b.minBits; {
@@ -181,7 +185,8 @@ func (b *Bytes) DefaultSize() int { return int(b.def.Load()) }
 // those that used at most half of it count one, together, for a smaller one. So the
 // default covers about upVote/(upVote+1), 94 %, of the slices. While it does, long
 // votes are rare, and of the short ones only a sample is counted: no Put pays for
-// the shared word in the long run.
+// the shared word in the long run. The sample costs a random number, 4 ns, so there is
+// no vote before somebody asks for the default.
 const (
 	upVote    = 16
 	voteLimit = 512

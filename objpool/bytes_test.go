@@ -110,6 +110,10 @@ func TestBytesConfigErrors(t *testing.T) {
 func TestBytesDefaultSizeAdapts(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		b := objpool.Must(objpool.NewBytes(objpool.BytesConfig{DefaultSize: 256, MaxSize: 16 << 10}))
+		for range 1000 {
+			b.Put(make([]byte, 9000))
+		}
+		require.Equal(t, 256, b.DefaultSize(), "nobody asked for it yet")
 		require.Equal(t, 256, cap(b.Get(0)))
 		require.Empty(t, b.Get(0))
 		use := func(n, times int) {
@@ -127,6 +131,7 @@ func TestBytesDefaultSizeAdapts(t *testing.T) {
 		require.Equal(t, 16<<10, b.DefaultSize(), "never above MaxSize")
 
 		fixed := objpool.Must(objpool.NewBytes(objpool.BytesConfig{FixedDefault: true}))
+		fixed.Get(0)
 		for range 1000 {
 			fixed.Put(make([]byte, 9000))
 		}

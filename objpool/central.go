@@ -21,8 +21,8 @@ const (
 	maxEarn = 1 << 16
 
 	// visitsPerLook is how many visits to a pool without magazines there are for each
-	// one that looks whether its P has earned one. The others need no P: a pool that
-	// works centrally is as fast as a slice under a mutex (bench case handoff).
+	// one that looks whether its P has earned one. The others need no P, and cost
+	// little more than a slice under a mutex.
 	visitsPerLook = 8
 
 	// soon is how many pops must lie between two gathers for the magazines to be
@@ -94,7 +94,9 @@ func (p *Pool[T]) grant(m *magazine[T], i, n int) *magazine[T] {
 		p.mags[i].Store(m)
 	}
 	m.capacity = uint64(n)
-	p.granted += n
+	if p.granted += n; p.granted == n {
+		p.setQuick()
+	}
 	return m
 }
 
@@ -108,7 +110,7 @@ func (p *Pool[T]) take(soft bool) (v T, ok bool) {
 			return v, true
 		}
 		m.mu.Unlock()
-	} else if pinnedBuild {
+	} else if pinnedBuild && p.quick.Load() != 0 {
 		id := rt.Pin()
 		if uint(id) < uint(len(p.mags)) {
 			m := p.mags[id].Load()
@@ -128,7 +130,7 @@ func (p *Pool[T]) takeCentral(soft bool) (v T, ok bool) {
 	if len(p.items) > 0 && p.express() {
 		v = p.popItem()
 		p.books.pops++
-		p.idle.low = min(p.idle.low, len(p.items))
+		p.noteLow()
 		p.mu.Unlock()
 		return v, true
 	}
@@ -157,7 +159,7 @@ func (p *Pool[T]) takeCentral(soft bool) (v T, ok bool) {
 				p.books.pops++
 			}
 			p.exit(m)
-			p.idle.low = min(p.idle.low, len(p.items))
+			p.noteLow()
 			p.mu.Unlock()
 			return v, true
 		}
@@ -194,7 +196,7 @@ func (p *Pool[T]) put(v T, n int64) bool {
 			return true
 		}
 		m.mu.Unlock()
-	} else if pinnedBuild {
+	} else if pinnedBuild && p.quick.Load() != 0 {
 		id := rt.Pin()
 		if uint(id) < uint(len(p.mags)) {
 			m := p.mags[id].Load()
@@ -225,7 +227,7 @@ func (p *Pool[T]) putCentral(v T, n int64) (Reason, bool) {
 	if p.cfg.Size == nil && !p.closed && p.room() > 0 && p.express() {
 		p.pushItem(v, n)
 		p.books.accepts++
-		p.books.highWater = max(p.books.highWater, len(p.items))
+		p.noteHigh()
 		p.armIdle()
 		p.mu.Unlock()
 		return 0, true
@@ -247,7 +249,7 @@ func (p *Pool[T]) putCentral(v T, n int64) (Reason, bool) {
 		ok := p.putLocal(m, i, v, n)
 		p.exit(m)
 		if ok {
-			p.books.highWater = max(p.books.highWater, len(p.items))
+			p.noteHigh()
 			p.armIdle()
 			p.mu.Unlock()
 			return 0, true
@@ -302,6 +304,20 @@ func (p *Pool[T]) pushItem(v T, n int64) {
 	}
 }
 
+// noteHigh and noteLow keep the marks of how many items there were. They write only
+// what is new.
+func (p *Pool[T]) noteHigh() {
+	if n := len(p.items); n > p.books.highWater {
+		p.books.highWater = n
+	}
+}
+
+func (p *Pool[T]) noteLow() {
+	if n := len(p.items); n < p.idle.low {
+		p.idle.low = n
+	}
+}
+
 func (p *Pool[T]) popItem() T {
 	last := len(p.items) - 1
 	v := p.items[last]
@@ -331,6 +347,6 @@ func (p *Pool[T]) dropOldest(n int) []T {
 		}
 		p.sizes = slices.Delete(p.sizes, 0, n)
 	}
-	p.idle.low = min(p.idle.low, rest)
+	p.noteLow()
 	return out
 }

@@ -45,12 +45,6 @@ func (p *Pool[T]) initEngine() {
 			p.own[i] = p.none
 		}
 		p.earned = make([]uint32, n)
-		if !p.onGet {
-			p.getMags = p.mags
-		}
-		if !p.onPut {
-			p.putMags = p.mags
-		}
 		return
 	}
 	// Four stripes per P keep chance meetings of two goroutines rare.
@@ -60,6 +54,30 @@ func (p *Pool[T]) initEngine() {
 		p.stripes[i] = new(magazine[T])
 	}
 	p.earned = make([]uint32, n)
+}
+
+// Bits of Pool.quick. A pool whose bits are 0 is spared the pinning: it works on the
+// central stack, or is for the hooks to look at first.
+const (
+	quickGet = 1 << iota // for Get, which has nothing to do but take an object out
+	quickPut             // for Put, which has nothing to do but put it in
+	quickAny             // for all others
+)
+
+// setQuick sets Pool.quick anew after granted changed from or to 0. It is a hint: a
+// fast path that sees it late finds nothing in mags, or comes to mu.
+func (p *Pool[T]) setQuick() {
+	q := uint32(0)
+	if p.granted > 0 && p.stripes == nil {
+		q = quickAny
+		if !p.onGet {
+			q |= quickGet
+		}
+		if !p.onPut {
+			q |= quickPut
+		}
+	}
+	p.quick.Store(q)
 }
 
 // magazines returns all magazines of either engine; p.none stands for a P that has

@@ -79,6 +79,9 @@ func CheckInside[T any](t interface {
 	if granted != p.granted {
 		t.Errorf("capacities add up to %d, not %d", granted, p.granted)
 	}
+	if quick := p.quick.Load() != 0; quick != (granted > 0 && p.stripes == nil) {
+		t.Errorf("fast paths on: %v, with a capacity of %d in magazines", quick, granted)
+	}
 	if len(p.items)+p.granted+p.reserved > p.max {
 		t.Errorf("%d items + %d granted + %d reserved > max %d", len(p.items), p.granted, p.reserved, p.max)
 	}

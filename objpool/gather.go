@@ -49,10 +49,11 @@ func (p *Pool[T]) gather() {
 		}
 	}
 	p.granted = 0
+	p.setQuick()
 	p.thaw()
 	clear(p.earned)
 	p.books.gathers++
-	p.books.highWater = max(p.books.highWater, len(p.items))
+	p.noteHigh()
 }
 
 // gatherOften is gather for the fast paths: it sees to it that they do not come here

@@ -9,7 +9,7 @@ import (
 
 // getSlow is Get where the fast path found nothing.
 func (p *Pool[T]) getSlow() T {
-	if pinnedBuild && p.getMags != nil { // and nothing in it
+	if pinnedBuild && p.stripes == nil && !p.onGet { // Get looked into the magazine
 		if v, ok := p.takeCentral(false); ok {
 			return v
 		}
@@ -111,7 +111,7 @@ func (p *Pool[T]) putSlow(v T) bool {
 		return false
 	case p.onPut:
 		return p.putChecked(v)
-	case pinnedBuild && p.putMags != nil: // and no room in it
+	case pinnedBuild && p.stripes == nil: // Put looked into the magazine
 		return p.putOrRefuse(v, 0)
 	}
 	return p.put(v, 0)

@@ -58,7 +58,7 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.bytes)
 	if fits {
 		p.pushItem(v, size)
-		p.books.highWater = max(p.books.highWater, len(p.items))
+		p.noteHigh()
 		p.armIdle()
 	} else { // Resize or Close was faster, or the bytes are used up
 		p.books.discards[ReasonTrimmed]++

@@ -24,14 +24,14 @@ type Pool[T any] struct {
 
 	// mags is where the P finds its magazine (pinned engine): the one that it owns,
 	// or none, which is always empty and has no capacity, so that the fast paths need
-	// no other test. It is written under mu. getMags is mags where Get needs no more
-	// than to take an object out, and empty where onGet; putMags likewise.
-	mags, getMags, putMags []atomic.Pointer[magazine[T]]
+	// no other test. It is written under mu.
+	mags []atomic.Pointer[magazine[T]]
+	none *magazine[T]
 
-	none    *magazine[T]
-	nilable bool // T has a nil, and it is the first word
-	onGet   bool // Validate or Debug looks at what Get takes out
-	onPut   bool // Reset, Size or Debug looks at what Put brings
+	quick   atomic.Uint32 // which fast paths may find something in mags: see setQuick
+	nilable bool          // T has a nil, and it is the first word
+	onGet   bool          // Validate or Debug looks at what Get takes out
+	onPut   bool          // Reset, Size or Debug looks at what Put brings
 
 	stripes []*magazine[T] // portable engine: a power of two; nil in the pinned one
 	salt    atomic.Uint32  // moves goroutines between stripes
@@ -43,31 +43,34 @@ type Pool[T any] struct {
 
 	// mu guards the central stack and all that follows. No user function runs and
 	// nobody waits under it, save for the world to stop.
+	//
+	// What a visit to a pool without magazines writes comes first: two Ps that take
+	// turns there hand each other one cache line (bench case handoff/queue=128).
 	mu sync.Mutex
-
-	max    int
-	closed bool
 
 	// items is the central stack, newest last; sizes its bytes, if Size is set.
 	//
 	// Invariant: len(items) + granted + reserved <= max, hence the objects retained
 	// never exceed max: each magazine is at most as long as its capacity.
-	items    []T
-	sizes    []int64
-	bytes    int64
+	items  []T
+	visits uint32 // by all, while no magazine is granted
+	closed bool
+	books  books
+
+	max      int
 	granted  int // sum of the capacities of all magazines
 	reserved int // room promised to Prewarm
+	sizes    []int64
+	bytes    int64
 
 	magCap   int            // capacity of a new magazine, 0 if there are to be none
 	spare    *magazine[T]   // made before it is needed, as a pinned P had better not allocate
 	own      []*magazine[T] // pinned engine: by P, none where it has none
-	visits   uint32         // by all, while no magazine is granted
 	earned   []uint32       // by magazine: visits to mu since the last gather
 	earnNeed uint32         // visits that earn a magazine
 	lastPops uint64         // pops at the last gather
 
-	idle  idleTrim
-	books books
+	idle idleTrim
 }
 
 // noCopy makes go vet report copies.
@@ -101,10 +104,10 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 // If New, Validate or OnDiscard panics, so does Get; an object that was being
 // looked at is given up.
 func (p *Pool[T]) Get() T {
-	if pinnedBuild {
+	if pinnedBuild && p.quick.Load()&quickGet != 0 {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.getMags)) {
-			m := p.getMags[id].Load()
+		if uint(id) < uint(len(p.mags)) {
+			m := p.mags[id].Load()
 			if s := m.state; s&lenMask != 0 {
 				v := m.pop(s)
 				rt.Unpin()
@@ -133,10 +136,10 @@ func (p *Pool[T]) TryGet() (T, bool) {
 //
 // After Put the caller must not use v again, kept or not.
 func (p *Pool[T]) Put(v T) bool {
-	if pinnedBuild && !(p.nilable && isNil(&v)) {
+	if pinnedBuild && p.quick.Load()&quickPut != 0 && !(p.nilable && isNil(&v)) {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.putMags)) {
-			m := p.putMags[id].Load()
+		if uint(id) < uint(len(p.mags)) {
+			m := p.mags[id].Load()
 			if s := m.state; s&lenMask < m.capacity {
 				m.push(s, v)
 				rt.Unpin()

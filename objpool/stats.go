@@ -110,16 +110,16 @@ func (s *Stats) Check() error {
 // books are the counters that are not in magazines, guarded by Pool.mu.
 type books struct {
 	accepts, pops  uint64 // of the central stack
-	flow           uint64 // objects moved from magazines to the central stack, less those moved back (modulo 2^64)
 	misses         uint64
-	softMisses     uint64 // those of TryGet
+	highWater      int
+	softMisses     uint64 // misses of TryGet
 	notMade        uint64 // misses whose New did not return
+	flow           uint64 // objects moved from magazines to the central stack, less those moved back (modulo 2^64)
 	passed, failed uint64 // answers of Validate not counted in a magazine
 	prewarmed      uint64
 	discards       [numReasons]uint64
 	gathers        uint64
 	panics         uint64
-	highWater      int
 
 	lastReset time.Time
 	base      Stats // at the last ResetStats
