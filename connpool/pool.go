@@ -39,13 +39,17 @@ type Pool[C any] struct {
 	spare    sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
 	waitTime *lazyHistogram
 	dialTime *lazyHistogram
-	_        stats.Pad
+	_        [stats.Line + 16]byte // mu begins a line on 64 bits
 
-	// Held for short, never while a user's function runs; guards all below. What a
-	// hand-over touches comes first, so that it is on few cache lines.
+	// Held for short, never while a user's function runs; guards all below. The
+	// first cache line is what a hand-over writes; what it only reads comes after,
+	// and so stays in the caches of all (connpool/contended/.../hold=yield).
 	mu             sync.Mutex
+	_              [stats.Line - 8]byte
 	queue          queue[C]
 	wake, wakeLast *waiter[C] // granted; unlock wakes them
+	n              books
+
 	closed, paused bool
 	fillDue        bool // MinIdle is to be looked at
 	short          bool // limit had no slot: unlock reclaims
@@ -61,7 +65,6 @@ type Pool[C any] struct {
 	// Checks and resets that began for nobody, and the waiters that rely on them.
 	returning, returningClaims int
 	epoch                      uint64 // grows with every Reset
-	n                          books
 
 	keeping  int         // keep-alive checks under way
 	leaving  []*entry[C] // those whose Close has not returned

@@ -42,7 +42,7 @@ func contended(peers []Peer) []runner.Case {
 			Group: "connpool", Name: "contended/goroutines=64/conns=4/hold=" + h.name,
 			Quick:     h.name == "1us",
 			Doc:       "one op is one loan of 4 connections that 64 goroutines want; p50 to p99.9 of the wait for it; unfair is the most loans of a goroutine by the mean",
-			Metrics:   []string{"ns/op", "p99-ns", "p50-ns", "unfair"},
+			Metrics:   []string{"ns/op", "p99-ns", "p50-ns", "p99/p50", "unfair"},
 			Baselines: []string{nameChan, nameSQL, "puddle"},
 			Impls:     impls(peers, func(b *testing.B, p Peer) { contend(b, p, h) }),
 		})
@@ -112,6 +112,9 @@ func contend(b *testing.B, p Peer, h hold) {
 		most = max(most, n)
 	}
 	runner.ReportLatency(b, &waits)
+	if l := waits.Latency(); l.P50 > 0 {
+		b.ReportMetric(float64(l.P99)/float64(l.P50), "p99/p50")
+	}
 	b.ReportMetric(float64(most*users)/float64(b.N), "unfair")
 }
 
