@@ -69,6 +69,7 @@ func closeAndCheck(t testing.TB, p *workerpool.Pool) workerpool.Stats {
 	checkBooks(t, st)
 	require.Zero(t, st.Workers, "%+v", st)
 	require.Zero(t, st.Queued, "%+v", st)
+	require.Zero(t, workerpool.Held(p))
 	return st
 }
 

@@ -92,6 +92,11 @@ func (r *modelRun) submit(k kind, priority int, view *modelView, try bool) {
 func (r *modelRun) compare() {
 	synctest.Wait()
 	r.model.check(r.t, r.p.Stats())
+	held := 0
+	for _, v := range r.views {
+		held += len(v.pending)
+	}
+	require.EqualValues(r.t, held, workerpool.Held(r.p))
 	runs := make([]int, len(r.tasks))
 	r.mu.Lock()
 	for _, id := range r.started {
