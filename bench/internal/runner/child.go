@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"reflect"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ const (
 	envCase      = "POUNDLOCK_BENCH_CASE" // group/name
 	envImpl      = "POUNDLOCK_BENCH_IMPL"
 	envBenchTime = "POUNDLOCK_BENCH_TIME"
+	envWarmUp    = "POUNDLOCK_BENCH_WARMUP" // ops to run before a sample of a given number
 )
 
 // What a child prints instead of a benchmark line; a quoted message follows.
@@ -31,16 +33,19 @@ const (
 	skipMark = "poundlock-bench: SKIP "
 )
 
+// warmUpShare of a sample's ops are run before it.
+const warmUpShare = 4
+
 func isChild() bool { return os.Getenv(envCase) != "" }
 
 // child measures the sample that the environment names and prints it to w as one
 // standard benchmark line. It returns the exit status.
-func child(cases []*Case, w io.Writer) int {
+func child(groups []Group, w io.Writer) int {
 	// An interrupt from the terminal reaches the whole process group; it is the
 	// parent that ends a child.
 	signal.Ignore(os.Interrupt)
 
-	c, im := find(cases, os.Getenv(envCase), os.Getenv(envImpl))
+	c, im := find(groups, os.Getenv(envCase), os.Getenv(envImpl))
 	if im == nil {
 		fmt.Fprintf(w, "%s%q\n", failMark, "no such case or implementation")
 		return 3
@@ -51,6 +56,7 @@ func child(cases []*Case, w io.Writer) int {
 		return 3
 	}
 	m := meter{bench: im.Bench}
+	m.warmUp, _ = strconv.Atoi(os.Getenv(envWarmUp))
 	r := testing.Benchmark(m.run)
 	switch {
 	case m.skipped:
@@ -65,7 +71,9 @@ func child(cases []*Case, w io.Writer) int {
 	return 0
 }
 
-func find(cases []*Case, key, impl string) (*Case, *Impl) {
+func find(groups []Group, key, impl string) (*Case, *Impl) {
+	group, _, _ := strings.Cut(key, "/")
+	cases, _ := flatten(slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return g.Name != group }))
 	for _, c := range cases {
 		if c.Key() != key {
 			continue
@@ -83,6 +91,7 @@ func find(cases []*Case, key, impl string) (*Case, *Impl) {
 // time of the last (longest) call and the message of a failure.
 type meter struct {
 	bench           func(*testing.B)
+	warmUp          int // ops of the first call, where the search for N does not warm up
 	cpu, wall       time.Duration
 	failed, skipped bool
 	log             string
@@ -90,6 +99,11 @@ type meter struct {
 
 func (m *meter) run(b *testing.B) {
 	b.ReportAllocs()
+	if b.N == 1 && m.warmUp > 1 {
+		// testing tries one op before the number that it was asked for. In its place
+		// as many run as bring heap, stacks and caches to where they stay.
+		b.N = m.warmUp
+	}
 	start, cpu := time.Now(), cpuTime()
 	defer func() {
 		// Runs after b.Fatal and b.Skip too, which end the goroutine.

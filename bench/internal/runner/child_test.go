@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,20 @@ func TestChildMeasures(t *testing.T) {
 		assert.Greater(t, s.values[result.PeakBytes], 1e6)
 		assert.Greater(t, s.values[result.Cores], 0.0)
 	}
+}
+
+// A sample of a given number of ops is warmed up, and not by itself.
+func TestChildOfSoManyOps(t *testing.T) {
+	cases := childCases()
+	i := slices.IndexFunc(cases[0].Impls, func(im Impl) bool { return im.Name == "counts" })
+	r := launch(context.Background(), request{&cases[0], &cases[0].Impls[i], 2, "1h", 1000, time.Minute})
+	require.NoError(t, r.err, r.stderr)
+	line, values, failed, _, err := parseOutput(r.stdout, lineName(&cases[0], "counts", 2))
+	require.NoError(t, err, r.stdout)
+	require.Empty(t, failed)
+	assert.Equal(t, 1000, opsOf(line))
+	assert.Equal(t, 2.0, values["calls"])
+	assert.Equal(t, 250.0, values["first-ops"])
 }
 
 func TestChildReports(t *testing.T) {
@@ -105,7 +120,7 @@ func TestChildOutputOfOthersIsIgnored(t *testing.T) {
 func TestChildOfUnknownCase(t *testing.T) {
 	t.Setenv(envCase, "self/none")
 	var out bytes.Buffer
-	assert.Equal(t, 3, child(flatten([][]Case{childCases()}), &out))
+	assert.Equal(t, 3, child(groupsOf(childCases()), &out))
 	assert.Contains(t, out.String(), failMark)
 }
 

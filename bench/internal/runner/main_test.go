@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,12 +16,32 @@ const envMain = "POUNDLOCK_BENCH_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if isChild() {
-		os.Exit(child(flatten([][]Case{childCases()}), os.Stdout))
+		os.Exit(child(groupsOf(childCases()), os.Stdout))
 	}
 	if os.Getenv(envMain) != "" {
-		Main(childCases())
+		Main(fullTime, groupsOf(childCases())...)
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// groupsOf makes groups of cases, in their order.
+func groupsOf(cases []Case) (groups []Group) {
+	for i, c := range cases {
+		if i == 0 || c.Group != cases[i-1].Group {
+			groups = append(groups, Group{c.Group, func() []Case {
+				return slices.DeleteFunc(slices.Clone(cases), func(o Case) bool { return o.Group != c.Group })
+			}})
+		}
+	}
+	return groups
+}
+
+// all returns pointers to the cases.
+func all(cases []Case) (p []*Case) {
+	for i := range cases {
+		p = append(p, &cases[i])
+	}
+	return p
 }
 
 // childCases do in a real process what implementations do, well and badly.
@@ -60,6 +81,11 @@ func childCases() []Case {
 				b.ReportMetric(123456, "p99-ns")
 				b.ReportMetric(42, "peak-bytes")
 			}),
+			impl("counts", func(b *testing.B) {
+				calls = append(calls, b.N)
+				b.ReportMetric(float64(len(calls)), "calls")
+				b.ReportMetric(float64(calls[0]), "first-ops")
+			}),
 			impl("allocates", func(b *testing.B) {
 				for range b.N {
 					sink = make([]byte, 64)
@@ -75,7 +101,10 @@ func childCases() []Case {
 	}}
 }
 
-var sink []byte
+var (
+	sink  []byte
+	calls []int
+)
 
 func spin(b *testing.B) {
 	for i := range b.N {
