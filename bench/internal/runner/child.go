@@ -24,7 +24,7 @@ const (
 	envCase      = "POUNDLOCK_BENCH_CASE" // group/name
 	envImpl      = "POUNDLOCK_BENCH_IMPL"
 	envBenchTime = "POUNDLOCK_BENCH_TIME"
-	envWarmUp    = "POUNDLOCK_BENCH_WARMUP" // ops to run before a sample of a given number
+	envOps       = "POUNDLOCK_BENCH_OPS" // how many ops take that time, when known
 )
 
 // What a child prints instead of a benchmark line; a quoted message follows.
@@ -32,9 +32,6 @@ const (
 	failMark = "poundlock-bench: FAIL "
 	skipMark = "poundlock-bench: SKIP "
 )
-
-// warmUpShare of a sample's ops are run before it.
-const warmUpShare = 4
 
 func isChild() bool { return os.Getenv(envCase) != "" }
 
@@ -51,12 +48,12 @@ func child(groups []Group, w io.Writer) int {
 		return 3
 	}
 	testing.Init()
-	if err := flag.Set("test.benchtime", os.Getenv(envBenchTime)); err != nil {
+	m := meter{bench: im.Bench}
+	m.ops, _ = strconv.Atoi(os.Getenv(envOps))
+	if err := flag.Set("test.benchtime", m.benchTime(os.Getenv(envBenchTime))); err != nil {
 		fmt.Fprintf(w, "%s%q\n", failMark, err.Error())
 		return 3
 	}
-	m := meter{bench: im.Bench}
-	m.warmUp, _ = strconv.Atoi(os.Getenv(envWarmUp))
 	r := testing.Benchmark(m.run)
 	switch {
 	case m.skipped:
@@ -91,7 +88,7 @@ func find(groups []Group, key, impl string) (*Case, *Impl) {
 // time of the last (longest) call and the message of a failure.
 type meter struct {
 	bench           func(*testing.B)
-	warmUp          int // ops of the first call, where the search for N does not warm up
+	ops             int // of the sample, or 0: as many as testing finds to fill the time
 	cpu, wall       time.Duration
 	failed, skipped bool
 	log             string
@@ -99,11 +96,7 @@ type meter struct {
 
 func (m *meter) run(b *testing.B) {
 	b.ReportAllocs()
-	if b.N == 1 && m.warmUp > 1 {
-		// testing tries one op before the number that it was asked for. In its place
-		// as many run as bring heap, stacks and caches to where they stay.
-		b.N = m.warmUp
-	}
+	m.cutSearch(b)
 	start, cpu := time.Now(), cpuTime()
 	defer func() {
 		// Runs after b.Fatal and b.Skip too, which end the goroutine.
@@ -114,6 +107,26 @@ func (m *meter) run(b *testing.B) {
 		}
 	}()
 	m.bench(b)
+}
+
+// benchTime returns the time to search N for. Where N is known, half of the time
+// keeps testing from trying again after a sample that went faster than usual.
+func (m *meter) benchTime(asked string) string {
+	if d, err := time.ParseDuration(asked); err == nil && m.ops > 1 {
+		return (d / 2).String()
+	}
+	return asked
+}
+
+// cutSearch ends testing's search for N, once it has warmed up and come near,
+// with the number that an earlier sample found. The search goes 1, 100, 10 000
+// and often needs two calls of nearly the full length. (A benchtime like 1000x
+// does without a search, but then RunParallel hands out its ops one by one,
+// which costs more than many an op.)
+func (m *meter) cutSearch(b *testing.B) {
+	if m.ops > 1 && b.N > 1 && b.N >= m.ops/4 {
+		b.N, m.ops = m.ops, 0
+	}
 }
 
 // logOf returns what the benchmark logged. The testing package shows that only

@@ -19,7 +19,7 @@ type request struct {
 	impl      *Impl
 	cpus      int
 	benchTime string
-	ops       int // run so many instead, after warming up; 0: not known yet
+	ops       int // how many ops take benchTime; 0: not known yet
 	timeout   time.Duration
 }
 
@@ -47,12 +47,9 @@ func launch(ctx context.Context, rq request) reply {
 	tctx, cancel := context.WithTimeoutCause(ctx, rq.timeout, errTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(tctx, exe)
-	if rq.ops > 0 {
-		rq.benchTime = strconv.Itoa(rq.ops) + "x"
-	}
 	cmd.Env = append(os.Environ(),
 		envCase+"="+rq.c.Key(), envImpl+"="+rq.impl.Name, envBenchTime+"="+rq.benchTime,
-		envWarmUp+"="+strconv.Itoa(rq.ops/warmUpShare), "GOMAXPROCS="+strconv.Itoa(rq.cpus))
+		envOps+"="+strconv.Itoa(rq.ops), "GOMAXPROCS="+strconv.Itoa(rq.cpus))
 	if raceEnabled && os.Getenv("GORACE") == "" {
 		// The race detector's default of a second at exit would be most of a run.
 		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=20")

@@ -81,11 +81,6 @@ func childCases() []Case {
 				b.ReportMetric(123456, "p99-ns")
 				b.ReportMetric(42, "peak-bytes")
 			}),
-			impl("counts", func(b *testing.B) {
-				calls = append(calls, b.N)
-				b.ReportMetric(float64(len(calls)), "calls")
-				b.ReportMetric(float64(calls[0]), "first-ops")
-			}),
 			impl("allocates", func(b *testing.B) {
 				for range b.N {
 					sink = make([]byte, 64)
@@ -101,10 +96,7 @@ func childCases() []Case {
 	}}
 }
 
-var (
-	sink  []byte
-	calls []int
-)
+var sink []byte
 
 func spin(b *testing.B) {
 	for i := range b.N {
