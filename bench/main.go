@@ -3,6 +3,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/poundlock/poundlock/bench/internal/batchchanbench"
 	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
@@ -13,15 +15,17 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
 
-// groups are the cases of every package, one line each.
-var groups = [][]runner.Case{
-	floorbench.Cases(),
-	workerpoolbench.Cases(),
-	batchchanbench.Cases(),
-	connpoolbench.Cases(),
-	lockfreebench.Cases(),
-	locksbench.Cases(),
-	objpoolbench.Cases(),
+// groups are the cases of every package.
+var groups = []runner.Group{
+	{Name: "floor", Cases: floorbench.Cases},
+	{Name: "workerpool", Cases: func() []runner.Case { return workerpoolbench.Cases() }},
+	{Name: "batchchan", Cases: func() []runner.Case { return batchchanbench.Cases() }},
+	{Name: "connpool", Cases: func() []runner.Case { return connpoolbench.Cases() }},
+	{Name: "lockfree", Cases: func() []runner.Case { return lockfreebench.Cases() }},
+	{Name: "locks", Cases: func() []runner.Case { return locksbench.Cases() }},
+	{Name: "objpool", Cases: func() []runner.Case { return objpoolbench.Cases() }},
 }
 
-func main() { runner.Main(groups...) }
+const fullTime = 5 * time.Minute
+
+func main() { runner.Main(fullTime, groups...) }

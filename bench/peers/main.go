@@ -4,6 +4,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/poundlock/poundlock/bench/internal/batchchanbench"
 	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
 	"github.com/poundlock/poundlock/bench/internal/floorbench"
@@ -14,16 +16,19 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
 
-// groups are the cases of every package with the peers' adapters, one line each:
-// workerpoolbench.Cases(workerpoolPeers...), adapters in workerpool.go.
-var groups = [][]runner.Case{
-	floorbench.Cases(),
-	workerpoolbench.Cases(workerpoolPeers...),
-	batchchanbench.Cases(batchchanPeers...),
-	connpoolbench.Cases(connpoolPeers...),
-	lockfreebench.Cases(lockfreePeers...),
-	locksbench.Cases(lockPeers...),
-	objpoolbench.Cases(objpoolPeers...),
+// groups are the cases of every package with the peers' adapters, which are in
+// workerpool.go and so on.
+var groups = []runner.Group{
+	{Name: "floor", Cases: floorbench.Cases},
+	{Name: "workerpool", Cases: func() []runner.Case { return workerpoolbench.Cases(workerpoolPeers...) }},
+	{Name: "batchchan", Cases: func() []runner.Case { return batchchanbench.Cases(batchchanPeers...) }},
+	{Name: "connpool", Cases: func() []runner.Case { return connpoolbench.Cases(connpoolPeers...) }},
+	{Name: "lockfree", Cases: func() []runner.Case { return lockfreebench.Cases(lockfreePeers...) }},
+	{Name: "locks", Cases: func() []runner.Case { return locksbench.Cases(lockPeers...) }},
+	{Name: "objpool", Cases: func() []runner.Case { return objpoolbench.Cases(objpoolPeers...) }},
 }
 
-func main() { runner.Main(groups...) }
+// There are half as many implementations again as in go run ./bench.
+const fullTime = 10 * time.Minute
+
+func main() { runner.Main(fullTime, groups...) }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -9,21 +10,22 @@ import (
 const (
 	fullRounds  = 12 // the default: many short samples beat few long ones
 	quickRounds = 6  // the fewest with a finite 95 % interval of the median
+	leastRounds = 3  // of units so expensive that six of them would leave none for others
 
-	fullBudget  = 290 * time.Second // "about five minutes", reports included
+	fullTime    = 5 * time.Minute // unless the command says otherwise
+	reportTime  = 10 * time.Second
 	quickBudget = 56 * time.Second
 
-	goodBenchTime = 15 * time.Millisecond // shorter samples show how things warm up
-	minBenchTime  = 2 * time.Millisecond
+	goodBenchTime = 10 * time.Millisecond // shorter samples show how things warm up
 	fullMaxTime   = 100 * time.Millisecond
 	quickMaxTime  = 30 * time.Millisecond
-	perProcess    = 12 * time.Millisecond // start and end of a child
-	rampFactor    = 1.7                   // testing.Benchmark's search for N
+	perProcess    = 8 * time.Millisecond // start and end of a child
+	rampFactor    = 1.4                  // warming up; in the first round also the search for N
 	unknownSample = 250 * time.Millisecond
 )
 
-// budget decides how long samples are and how many rounds each unit gets. Where 12
-// rounds would make the samples too short, there are 6. With -rounds nothing is cut; else the first round shows what each unit really costs
+// budget decides how long samples are and how many rounds each unit gets. With
+// -rounds nothing is cut; else the first round shows what each unit really costs,
 // and the most expensive ones get fewer rounds when the time would not do.
 type budget struct {
 	total     time.Duration // 0: unbounded
@@ -32,7 +34,7 @@ type budget struct {
 }
 
 func newBudget(us []unit, o *options) budget {
-	b := budget{total: fullBudget, rounds: fullRounds, benchTime: fullMaxTime}
+	b := budget{total: cmp.Or(o.full, fullTime) - reportTime, rounds: fullRounds, benchTime: fullMaxTime}
 	if o.quick {
 		b = budget{total: quickBudget, rounds: quickRounds, benchTime: quickMaxTime}
 	}
@@ -54,14 +56,9 @@ func newBudget(us []unit, o *options) budget {
 			}
 		}
 		if free > 0 {
-			each := func() time.Duration {
-				left := b.total/time.Duration(b.rounds) - fixed
-				return time.Duration(float64(left) / rampFactor / float64(free))
-			}
-			if o.rounds == 0 && each() < goodBenchTime {
-				b.rounds = quickRounds
-			}
-			b.benchTime = max(minBenchTime, min(each(), b.benchTime)).Round(100 * time.Microsecond)
+			left := b.total/time.Duration(b.rounds) - fixed
+			each := time.Duration(float64(left) / rampFactor / float64(free))
+			b.benchTime = max(goodBenchTime, min(each, b.benchTime)).Round(100 * time.Microsecond)
 		}
 	}
 	if o.rounds > 0 {
@@ -106,8 +103,10 @@ func validBenchTime(s string) bool {
 
 // allot spreads the time left over units that cost[i] per round: each gets up to
 // want rounds. When that is too much the most expensive units are cut first, to
-// least rounds; when even that is too much, least itself falls, down to none.
-func allot(cost []time.Duration, want, least int, left time.Duration) []int {
+// least rounds. Where those would take more than their share of the time, which
+// keeps all others from having enough, they fall to fewest; when even that is too
+// much for the time, down to none.
+func allot(cost []time.Duration, want, least, fewest int, left time.Duration) []int {
 	rounds := make([]int, len(cost))
 	fill := func(limit time.Duration, least int) (sum time.Duration) {
 		for i, c := range cost {
@@ -120,8 +119,11 @@ func allot(cost []time.Duration, want, least int, left time.Duration) []int {
 		}
 		return sum
 	}
-	for least = min(least, want); least > 0 && fill(0, least) > left; {
-		least--
+	const share = 0.6
+	for least = min(least, want); least > 0; least-- {
+		if need := fill(0, least); need <= left && (least <= fewest || float64(need) <= share*float64(left)) {
+			break
+		}
 	}
 	var most time.Duration
 	for _, c := range cost {

@@ -33,6 +33,13 @@ type Case struct {
 	Impls []Impl
 }
 
+// Group is the cases of one package. Cases makes them; a process that measures
+// makes those of its own group alone, as making cases may cost time and memory.
+type Group struct {
+	Name  string // the Group of each of its cases
+	Cases func() []Case
+}
+
 // Impl is one way to do a case's work, in its best documented configuration.
 type Impl struct {
 	Name   string // "poundlock", "ants", "chan"

@@ -47,6 +47,33 @@ func TestChildMeasures(t *testing.T) {
 	}
 }
 
+// A number of ops that is known ends the search for it, once.
+func TestSearchIsCutShort(t *testing.T) {
+	m := meter{ops: 300_000}
+	for _, c := range [][2]int{{1, 1}, {100, 100}, {10_000, 10_000}, {80_000, 300_000}, {900_000, 900_000}} {
+		b := &testing.B{N: c[0]}
+		m.cutSearch(b)
+		assert.Equal(t, c[1], b.N, "in place of %d", c[0])
+	}
+	m = meter{}
+	b := &testing.B{N: 100}
+	m.cutSearch(b)
+	assert.Equal(t, 100, b.N, "no number is known")
+
+	assert.Equal(t, "10ms", (&meter{}).benchTime("10ms"))
+	assert.Equal(t, "5ms", (&meter{ops: 100}).benchTime("10ms"))
+	assert.Equal(t, "10x", (&meter{ops: 100}).benchTime("10x"))
+}
+
+func TestChildOfSoManyOps(t *testing.T) {
+	cases := childCases()
+	r := launch(context.Background(), request{&cases[0], &cases[0].Impls[0], 2, "20ns", 8, time.Minute})
+	require.NoError(t, r.err, r.stderr)
+	line, _, _, _, err := parseOutput(r.stdout, lineName(&cases[0], "good", 2))
+	require.NoError(t, err, r.stdout)
+	assert.Equal(t, 1, opsOf(line))
+}
+
 func TestChildReports(t *testing.T) {
 	s := takeSample(t, "reports", time.Minute)
 	assert.Equal(t, 123456.0, s.values["p99-ns"])
@@ -105,7 +132,7 @@ func TestChildOutputOfOthersIsIgnored(t *testing.T) {
 func TestChildOfUnknownCase(t *testing.T) {
 	t.Setenv(envCase, "self/none")
 	var out bytes.Buffer
-	assert.Equal(t, 3, child(flatten([][]Case{childCases()}), &out))
+	assert.Equal(t, 3, child(groupsOf(childCases()), &out))
 	assert.Contains(t, out.String(), failMark)
 }
 

@@ -80,7 +80,7 @@ func runCommand(t *testing.T, f *fakeLaunch, args ...string) (status int, dir, s
 	}
 	var out, errs bytes.Buffer
 	status = command{
-		cases: flatten([][]Case{fakeCases()}), launch: f.launch, stdout: &out, stderr: &errs,
+		cases: all(fakeCases()), launch: f.launch, stdout: &out, stderr: &errs,
 		name: "go run ./bench", args: append([]string{"-out", dir}, args...),
 	}.run(ctx)
 	return status, dir, out.String(), errs.String()
@@ -214,7 +214,7 @@ func TestInterruptBeforeAnything(t *testing.T) {
 	cancel()
 	var out, errs bytes.Buffer
 	status := command{
-		cases: flatten([][]Case{fakeCases()}), launch: (&fakeLaunch{}).launch, stdout: &out, stderr: &errs,
+		cases: all(fakeCases()), launch: (&fakeLaunch{}).launch, stdout: &out, stderr: &errs,
 		args: []string{"-out", t.TempDir()},
 	}.run(ctx)
 	assert.Equal(t, statusInterrupted, status, errs.String())
@@ -256,7 +256,7 @@ func TestOwnFailureIsShown(t *testing.T) {
 
 func TestRaceRunHasNoRatios(t *testing.T) {
 	c := command{
-		cases: flatten([][]Case{fakeCases()}), launch: (&fakeLaunch{}).launch, stdout: new(bytes.Buffer), stderr: new(bytes.Buffer),
+		cases: all(fakeCases()), launch: (&fakeLaunch{}).launch, stdout: new(bytes.Buffer), stderr: new(bytes.Buffer),
 		args: []string{"-out", t.TempDir(), "-rounds", "2", "-format", "json"}, race: true,
 	}
 	assert.Equal(t, statusOK, c.run(context.Background()))
@@ -267,7 +267,7 @@ func TestRaceRunHasNoRatios(t *testing.T) {
 
 func TestLauncherFaultEndsTheRun(t *testing.T) {
 	c := command{
-		cases: flatten([][]Case{fakeCases()}), stdout: new(bytes.Buffer), stderr: new(bytes.Buffer), args: []string{"-out", t.TempDir()},
+		cases: all(fakeCases()), stdout: new(bytes.Buffer), stderr: new(bytes.Buffer), args: []string{"-out", t.TempDir()},
 		launch: func(context.Context, request) reply { return reply{err: os.ErrPermission} },
 	}
 	assert.Equal(t, statusUsage, c.run(context.Background()))

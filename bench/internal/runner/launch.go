@@ -19,6 +19,7 @@ type request struct {
 	impl      *Impl
 	cpus      int
 	benchTime string
+	ops       int // how many ops take benchTime; 0: not known yet
 	timeout   time.Duration
 }
 
@@ -48,7 +49,7 @@ func launch(ctx context.Context, rq request) reply {
 	cmd := exec.CommandContext(tctx, exe)
 	cmd.Env = append(os.Environ(),
 		envCase+"="+rq.c.Key(), envImpl+"="+rq.impl.Name, envBenchTime+"="+rq.benchTime,
-		"GOMAXPROCS="+strconv.Itoa(rq.cpus))
+		envOps+"="+strconv.Itoa(rq.ops), "GOMAXPROCS="+strconv.Itoa(rq.cpus))
 	if raceEnabled && os.Getenv("GORACE") == "" {
 		// The race detector's default of a second at exit would be most of a run.
 		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=20")

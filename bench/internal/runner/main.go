@@ -21,30 +21,35 @@ import (
 )
 
 // Main is the whole of a benchmark command: it measures the cases as the command
-// line says, prints and writes the reports, and exits.
-func Main(groups ...[]Case) {
-	cases := flatten(groups)
+// line says, prints and writes the reports, and exits. A run of all cases takes
+// about as long as full says.
+func Main(full time.Duration, groups ...Group) {
 	if isChild() {
-		os.Exit(child(cases, os.Stdout))
+		os.Exit(child(groups, os.Stdout))
 	}
+	cases, err := flatten(groups)
 	// The first interrupt ends the measuring and the report follows; a second one
 	// ends the program.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(command{
-		cases: cases, launch: launch, stdout: os.Stdout, stderr: os.Stderr,
+		cases: cases, broken: err, full: full, launch: launch, stdout: os.Stdout, stderr: os.Stderr,
 		name: commandName(), args: os.Args[1:], race: raceEnabled, version: version(),
 	}.run(ctx))
 }
 
-func flatten(groups [][]Case) []*Case {
-	var cases []*Case
+// flatten makes the cases of all groups. The error tells what is wrong with them.
+func flatten(groups []Group) (cases []*Case, err error) {
 	for _, g := range groups {
-		for i := range g {
-			cases = append(cases, &g[i])
+		all := g.Cases()
+		for i := range all {
+			if all[i].Group != g.Name {
+				return nil, fmt.Errorf("case %s is in the group %s", all[i].Key(), g.Name)
+			}
+			cases = append(cases, &all[i])
 		}
 	}
-	return cases
+	return cases, checkCases(cases)
 }
 
 // Exit statuses.
@@ -58,6 +63,8 @@ const (
 // command is one run of the program, with all that it touches.
 type command struct {
 	cases          []*Case
+	broken         error         // what is wrong with the cases
+	full           time.Duration // of a run of all cases
 	launch         launcher
 	stdout, stderr io.Writer
 	name           string // how to call the program: "go run ./bench"
@@ -67,12 +74,12 @@ type command struct {
 }
 
 func (c command) run(ctx context.Context) int {
-	o, err := parseOptions(c.args, c.stdout, c.race)
+	o, err := parseOptions(c.args, c.stdout, c.race, c.full)
 	if errors.Is(err, flag.ErrHelp) {
 		return statusOK
 	}
 	if err == nil {
-		err = checkCases(c.cases)
+		err = c.broken
 	}
 	if err != nil {
 		return c.fail(err)

@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,12 +16,32 @@ const envMain = "POUNDLOCK_BENCH_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if isChild() {
-		os.Exit(child(flatten([][]Case{childCases()}), os.Stdout))
+		os.Exit(child(groupsOf(childCases()), os.Stdout))
 	}
 	if os.Getenv(envMain) != "" {
-		Main(childCases())
+		Main(fullTime, groupsOf(childCases())...)
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// groupsOf makes groups of cases, in their order.
+func groupsOf(cases []Case) (groups []Group) {
+	for i, c := range cases {
+		if i == 0 || c.Group != cases[i-1].Group {
+			groups = append(groups, Group{c.Group, func() []Case {
+				return slices.DeleteFunc(slices.Clone(cases), func(o Case) bool { return o.Group != c.Group })
+			}})
+		}
+	}
+	return groups
+}
+
+// all returns pointers to the cases.
+func all(cases []Case) (p []*Case) {
+	for i := range cases {
+		p = append(p, &cases[i])
+	}
+	return p
 }
 
 // childCases do in a real process what implementations do, well and badly.

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
 
 // campaign takes all samples of a run.
@@ -22,6 +25,7 @@ type campaign struct {
 
 	samples []sample
 	broken  map[[2]int]bool // unit, impl: failed or skipped; not tried again
+	ops     map[[2]int]int  // unit, impl: how many ops the next sample runs
 	spent   []time.Duration // per unit, over the rounds it had
 	had     []int           // rounds per unit
 	rounds  int             // rounds begun
@@ -42,6 +46,7 @@ var errFault = errors.New("cannot run a sample")
 func (m *campaign) measure(ctx context.Context) error {
 	start := time.Now()
 	m.broken = make(map[[2]int]bool)
+	m.ops = make(map[[2]int]int)
 	m.spent = make([]time.Duration, len(m.units))
 	m.had = make([]int, len(m.units))
 	for round := range m.budget.rounds {
@@ -91,7 +96,7 @@ func (m *campaign) remaining(elapsed time.Duration) []int {
 	if m.budget.total == 0 || m.rounds == 0 {
 		return fill(len(cost), want)
 	}
-	return allot(cost, want, quickRounds-m.rounds, m.budget.total-elapsed)
+	return allot(cost, want, quickRounds-m.rounds, leastRounds-m.rounds, m.budget.total-elapsed)
 }
 
 func fill(n, v int) []int {
@@ -125,6 +130,8 @@ func (m *campaign) block(ctx context.Context, jobs []job, left []int, start time
 		if s.failed != "" || s.skipped != "" {
 			m.broken[[2]int{u, j.impl}] = true
 			m.show.note(m.units[u], s)
+		} else if m.units[u].c.BenchTime == "" {
+			m.learn(j, s)
 		}
 		if _, err := io.WriteString(m.raw, m.rawLine(s)); err != nil {
 			return err
@@ -158,7 +165,7 @@ func (m *campaign) sample(ctx context.Context, j job) (sample, time.Duration, er
 	u := m.units[j.unit]
 	im := &u.c.Impls[j.impl]
 	s := sample{unit: j.unit, impl: j.impl, round: j.round}
-	r := m.launch(ctx, request{u.c, im, u.cpus, m.budget.sampleTime(u.c), m.timeout})
+	r := m.launch(ctx, request{u.c, im, u.cpus, m.budget.sampleTime(u.c), m.ops[[2]int{j.unit, j.impl}], m.timeout})
 	if r.err != nil && strings.Contains(r.err.Error(), "signal: interrupt") {
 		// Ctrl-C reached the child before it could ignore it; we hear of it soon.
 		select {
@@ -184,6 +191,23 @@ func (m *campaign) sample(ctx context.Context, j job) (sample, time.Duration, er
 		s.stderr = r.stderr
 	}
 	return s, r.cpu, nil
+}
+
+// learn notes how many ops make a sample, so that the search for that number, which
+// takes about as long as the sample, is made in the first round alone.
+func (m *campaign) learn(j job, s sample) {
+	n := opsOf(s.line)
+	took := float64(n) * s.values[result.NsPerOp]
+	if n < 1 || !(took > 0) {
+		return
+	}
+	// No single sample decides: a stolen core may have made it slow.
+	fit := float64(n) * min(max(float64(m.budget.benchTime)/took, 0.5), 2)
+	at := [2]int{j.unit, j.impl}
+	if before := m.ops[at]; before > 0 {
+		fit = math.Sqrt(fit * float64(before))
+	}
+	m.ops[at] = max(int(fit), 1)
 }
 
 // rawLine is what raw.txt keeps of a sample; of one that failed, also what it

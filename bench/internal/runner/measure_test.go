@@ -43,7 +43,7 @@ func TestRunKeepsToTheTime(t *testing.T) {
 		for _, quick := range []bool{true, false} {
 			o := &options{quick: quick}
 			m, d, _ := measureFor(t, makeUnits(20, 3), o, func(*Case) time.Duration { return took })
-			limit := fullBudget
+			limit := fullTime - reportTime
 			if quick {
 				limit = quickBudget
 			}
@@ -68,7 +68,37 @@ func TestExpensiveCasesAreCutFirst(t *testing.T) {
 	assert.Equal(t, []int{12, 12, 12, 12}, m.had[:4])
 	assert.GreaterOrEqual(t, m.had[4], 6)
 	assert.Less(t, m.had[4], 12)
-	assert.LessOrEqual(t, d, fullBudget)
+	assert.LessOrEqual(t, d, fullTime-reportTime)
+}
+
+// The first round finds out how many ops make a sample, and the others run as many
+// without a search. Cases with a length of their own keep it.
+func TestSamplesHaveTheLengthThatTheFirstRoundFound(t *testing.T) {
+	us := makeUnits(2, 1)
+	us[1].c.BenchTime = "30x"
+	var asked [2][]int
+	m := &campaign{
+		units: us, budget: newBudget(us, &options{rounds: 5, benchTime: 10 * time.Millisecond}), timeout: time.Minute,
+		rng: rand.New(rand.NewPCG(1, 1)), raw: new(bytes.Buffer), show: &progress{w: new(bytes.Buffer), width: func() int { return 0 }},
+	}
+	m.launch = func(_ context.Context, rq request) reply {
+		u := 0
+		if rq.c == us[1].c {
+			u = 1
+		}
+		asked[u] = append(asked[u], rq.ops)
+		n, ns := rq.ops, 100.0
+		if n == 0 {
+			n = 120_000 // 12 ms
+		}
+		if len(asked[u]) == 3 {
+			ns *= 100 // a core was stolen
+		}
+		return reply{stdout: formatLine(lineName(rq.c, "A", rq.cpus), n, map[string]float64{"ns/op": ns})}
+	}
+	require.NoError(t, m.measure(context.Background()))
+	assert.Equal(t, []int{0, 100_000, 100_000, 70_710, 84_089}, asked[0])
+	assert.Equal(t, []int{0, 0, 0, 0, 0}, asked[1])
 }
 
 func TestRoundsGivenAreNotCut(t *testing.T) {

@@ -19,6 +19,7 @@ type options struct {
 	run       *regexp.Regexp
 	list      bool
 	quick     bool
+	full      time.Duration // how long a run of all cases takes, about
 	rounds    int           // 0: as many as the time allows, up to 12
 	benchTime time.Duration // 0: what the time allows
 	cpus      []int         // nil: as each case says
@@ -43,14 +44,14 @@ func (f *stringsFlag) Set(s string) error { *f = append(*f, s); return nil }
 
 // parseOptions reads the command line. The error is one line for the user, or
 // flag.ErrHelp after the help was written to help.
-func parseOptions(args []string, help io.Writer, race bool) (*options, error) {
-	o := new(options)
+func parseOptions(args []string, help io.Writer, race bool, full time.Duration) (*options, error) {
+	o := &options{full: full}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	var run, cpu string
 	fs.StringVar(&run, "run", "", "measure only the cases whose group/case matches `REGEXP`")
 	fs.BoolVar(&o.list, "list", false, "list the cases and end")
-	fs.BoolVar(&o.quick, "quick", false, "the short run: fewer cases, about 60 s in all (else about 5 min)")
+	fs.BoolVar(&o.quick, "quick", false, "the short run: fewer cases, about 60 s in all")
 	fs.IntVar(&o.rounds, "rounds", 0, "measure every implementation `N` times, however long that takes (default: up to 12 in the time)")
 	fs.DurationVar(&o.benchTime, "benchtime", 0, "`DURATION` of one sample (default: chosen to fit the time)")
 	fs.StringVar(&cpu, "cpu", "", "`LIST` of GOMAXPROCS values for every case, like 1,2,8 (default: as each case says)")
@@ -66,7 +67,7 @@ func parseOptions(args []string, help io.Writer, race bool) (*options, error) {
 	fs.Int64Var(&o.seed, "seed", 0, "`SEED` of the shuffle (default: the time)")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(help, usage)
+		fmt.Fprintf(help, usage, full.Minutes())
 		fs.SetOutput(help)
 		fs.PrintDefaults()
 		return nil, flag.ErrHelp
@@ -79,7 +80,7 @@ func parseOptions(args []string, help io.Writer, race bool) (*options, error) {
 }
 
 const usage = `Compares every implementation of every case, side by side.
-With no flags: all cases in about five minutes, a table here, the rest in bench-results/.
+With no flags: all cases in about %v minutes, a table here, the rest in bench-results/.
 
 `
 

@@ -85,7 +85,8 @@ func TestUnitsOf(t *testing.T) {
 	assert.Len(t, unitsOf(&Case{}, nil), 1)
 }
 
-// Whatever the number of cases, the plan fits the time.
+// Whatever the number of cases, the plan fits the time, unless samples would become
+// too short to mean anything: then rounds are cut while it runs.
 func TestBudgetFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		us := makeUnits(rapid.IntRange(1, 60).Draw(t, "cases"), rapid.IntRange(1, 9).Draw(t, "impls"))
@@ -95,7 +96,7 @@ func TestBudgetFits(t *testing.T) {
 		for _, u := range us {
 			total += b.guess(u) * time.Duration(b.rounds)
 		}
-		if total > b.total+b.total/50 {
+		if total > b.total+b.total/50 && b.benchTime > goodBenchTime {
 			t.Fatalf("%d units: %d rounds of %v make %v, more than %v", len(us), b.rounds, b.benchTime, total, b.total)
 		}
 	})
@@ -107,19 +108,24 @@ func TestBudgetObeysTheUser(t *testing.T) {
 	b = newBudget(makeUnits(3, 3), &options{quick: true})
 	assert.Equal(t, quickRounds, b.rounds)
 	assert.Equal(t, quickMaxTime, b.benchTime, "few cases need not fill the time")
-	b = newBudget(makeUnits(200, 4), &options{})
-	assert.Equal(t, quickRounds, b.rounds, "rather fewer rounds than samples of no length")
-	assert.GreaterOrEqual(t, b.benchTime, goodBenchTime)
+	b = newBudget(makeUnits(400, 4), &options{})
+	assert.Equal(t, goodBenchTime, b.benchTime, "rather fewer rounds than samples of no length")
+	b = newBudget(makeUnits(100, 4), &options{full: 20 * time.Minute})
+	assert.Equal(t, 20*time.Minute-reportTime, b.total)
+	assert.Greater(t, b.benchTime, 2*goodBenchTime)
 }
 
 func TestAllot(t *testing.T) {
 	const s = time.Second
-	assert.Equal(t, []int{12, 12}, allot([]time.Duration{s, s}, 12, 6, 30*s), "all fits")
-	assert.Equal(t, []int{12, 6}, allot([]time.Duration{s, 10 * s}, 12, 6, 75*s), "the expensive one is cut")
-	assert.Equal(t, []int{3, 3}, allot([]time.Duration{s, s}, 12, 6, 6*s), "then the least falls")
-	assert.Equal(t, []int{0, 0}, allot([]time.Duration{s, s}, 12, 6, s), "down to none")
-	assert.Equal(t, []int{4, 4}, allot([]time.Duration{0, 0}, 4, 6, s))
-	assert.Equal(t, []int{0}, allot([]time.Duration{s}, 4, 6, -s))
+	assert.Equal(t, []int{12, 12}, allot([]time.Duration{s, s}, 12, 6, 3, 30*s), "all fits")
+	assert.Equal(t, []int{12, 10}, allot([]time.Duration{s, 9 * s}, 12, 6, 3, 104*s), "the expensive one is cut")
+	assert.Equal(t, []int{12, 4}, allot([]time.Duration{s, 10 * s}, 12, 6, 3, 60*s), "it may not take all the time")
+	assert.Equal(t, []int{12, 3}, allot([]time.Duration{s, 10 * s}, 12, 6, 3, 45*s), "but has its few")
+	assert.Equal(t, []int{3, 3}, allot([]time.Duration{s, s}, 12, 6, 3, 6*s), "then the least falls")
+	assert.Equal(t, []int{2, 2}, allot([]time.Duration{s, s}, 12, 6, 3, 5*s), "further")
+	assert.Equal(t, []int{0, 0}, allot([]time.Duration{s, s}, 12, 6, 3, s), "down to none")
+	assert.Equal(t, []int{4, 4}, allot([]time.Duration{0, 0}, 4, 6, 3, s))
+	assert.Equal(t, []int{0}, allot([]time.Duration{s}, 4, 6, 3, -s))
 }
 
 func TestAllotNeverExceeds(t *testing.T) {
@@ -132,7 +138,7 @@ func TestAllotNeverExceeds(t *testing.T) {
 			cost[i] = time.Duration(v) * time.Millisecond
 		}
 		sum := time.Duration(0)
-		for i, n := range allot(cost, want, 6, left) {
+		for i, n := range allot(cost, want, 6, 3, left) {
 			if n < 0 || n > want {
 				t.Fatalf("%d rounds of %d", n, want)
 			}

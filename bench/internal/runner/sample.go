@@ -100,6 +100,15 @@ func parseLine(line string) (map[string]float64, error) {
 	return values, nil
 }
 
+// opsOf returns the number of ops that a benchmark line tells of.
+func opsOf(line string) int {
+	if f := strings.Fields(line); len(f) > 1 {
+		n, _ := strconv.Atoi(f[1])
+		return n
+	}
+	return 0
+}
+
 func unquote(s string) string {
 	if u, err := strconv.Unquote(strings.TrimSpace(s)); err == nil {
 		return u

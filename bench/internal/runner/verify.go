@@ -11,9 +11,9 @@ import (
 // name used twice, a baseline that is not there, a bar whose case or baseline
 // does not exist. Tests of the commands call it, so that a slip is found before
 // anything is measured.
-func Verify(barPaths []string, groups ...[]Case) error {
-	cases := flatten(groups)
-	if err := checkCases(cases); err != nil {
+func Verify(barPaths []string, groups ...Group) error {
+	cases, err := flatten(groups)
+	if err != nil {
 		return err
 	}
 	bars, err := result.ReadBars(barPaths...)

@@ -7,10 +7,10 @@ import (
 )
 
 func TestVerify(t *testing.T) {
-	assert.NoError(t, Verify(nil, fakeCases()))
-	assert.NoError(t, Verify([]string{barFile(t, "pool/.* x2 ns/op 1\npool/wait-8 - B/op <=1")}, fakeCases()))
-	assert.ErrorContains(t, Verify([]string{barFile(t, "pool/.* x4 ns/op 1")}, fakeCases()), "pool.txt:1: case pool/wait has no implementation x4")
-	assert.ErrorContains(t, Verify([]string{barFile(t, "\npol/.* x4 ns/op 1")}, fakeCases()), "pool.txt:2: no case has the name pol/.*")
-	assert.ErrorContains(t, Verify([]string{"nosuch"}, fakeCases()), "nosuch")
-	assert.ErrorContains(t, Verify(nil, fakeCases(), fakeCases()), "declared twice")
+	assert.NoError(t, Verify(nil, groupsOf(fakeCases())...))
+	assert.NoError(t, Verify([]string{barFile(t, "pool/.* x2 ns/op 1\npool/wait-8 - B/op <=1")}, groupsOf(fakeCases())...))
+	assert.ErrorContains(t, Verify([]string{barFile(t, "pool/.* x4 ns/op 1")}, groupsOf(fakeCases())...), "pool.txt:1: case pool/wait has no implementation x4")
+	assert.ErrorContains(t, Verify([]string{barFile(t, "\npol/.* x4 ns/op 1")}, groupsOf(fakeCases())...), "pool.txt:2: no case has the name pol/.*")
+	assert.ErrorContains(t, Verify([]string{"nosuch"}, groupsOf(fakeCases())...), "nosuch")
+	assert.ErrorContains(t, Verify(nil, append(groupsOf(fakeCases()), groupsOf(fakeCases())...)...), "declared twice")
 }
