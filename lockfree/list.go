@@ -207,7 +207,7 @@ func (r *ring[T]) fill(vs ...T) {
 		t := r.base + uint64(i)*one
 		s := r.at(t)
 		s.val = v
-		s.seq.Store(t | full)
+		s.begin(t | full)
 	}
 	r.tail.Store(r.base + uint64(len(vs))*one)
 }

@@ -31,13 +31,13 @@ func pairLatency(b *testing.B, p Peer, g int) {
 	b.ResetTimer()
 	for i := range g {
 		c.run(func() (in, out int) {
-			h := &hs[i]
+			h, put, tryGet := &hs[i], c.q.Put, c.q.TryGet
 			start := time.Now()
 			last := time.Duration(0)
 			for k := range share(b.N, g, i) {
-				c.q.Put(k + 1)
+				put(k + 1)
 				in += k + 1
-				out += c.q.poll()
+				out += poll(tryGet)
 				now := time.Since(start)
 				h.Record(now - last)
 				last = now

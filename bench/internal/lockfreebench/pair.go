@@ -45,10 +45,11 @@ func pair(b *testing.B, p Peer, g int) {
 	b.ResetTimer()
 	for i := range g {
 		c.run(func() (in, out int) {
+			put, tryGet := c.q.Put, c.q.TryGet
 			for k := range share(b.N, g, i) {
-				c.q.Put(k + 1)
+				put(k + 1)
 				in += k + 1
-				out += c.q.poll()
+				out += poll(tryGet)
 			}
 			return in, out
 		})

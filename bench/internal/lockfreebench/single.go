@@ -24,7 +24,7 @@ func bursts(all []Peer) []runner.Case {
 					q.Put(i + 1)
 				}
 				for i := range n {
-					if v := q.poll(); v != i+1 {
+					if v := poll(q.TryGet); v != i+1 {
 						b.Fatalf("got %d for %d", v, i+1)
 					}
 				}
@@ -109,10 +109,11 @@ func watched(b *testing.B, p Peer) {
 	b.ResetTimer()
 	for i := range 2 {
 		c.run(func() (in, out int) {
+			put, tryGet := c.q.Put, c.q.TryGet
 			for k := range share(b.N, 2, i) {
-				c.q.Put(k + 1)
+				put(k + 1)
 				in += k + 1
-				out += c.q.poll()
+				out += poll(tryGet)
 			}
 			return in, out
 		})

@@ -13,26 +13,28 @@ import (
 func transfers(all []Peer) []runner.Case {
 	var cases []runner.Case
 	for _, g := range []int{1, 2, 8, 64} {
-		var wait, poll []runner.Impl
+		var waits, polls []runner.Impl
 		for _, p := range all {
 			if p.New().Get != nil {
-				wait = append(wait, runner.Impl{Name: p.Name, Config: p.Config, Bench: func(b *testing.B) {
-					transfer(b, p, g, Queue.waitFor)
+				waits = append(waits, runner.Impl{Name: p.Name, Config: p.Config, Bench: func(b *testing.B) {
+					transfer(b, p, g, func(q Queue) func() int { return q.Get })
 				}})
 			}
-			poll = append(poll, runner.Impl{Name: p.Name, Config: p.Config, Bench: func(b *testing.B) {
-				transfer(b, p, g, Queue.poll)
+			polls = append(polls, runner.Impl{Name: p.Name, Config: p.Config, Bench: func(b *testing.B) {
+				transfer(b, p, g, func(q Queue) func() int {
+					return func() int { return poll(q.TryGet) }
+				})
 			}})
 		}
 		c := newCase(fmt.Sprintf("wait/producers=%d/consumers=%d", g, g),
-			"One value passed; who finds nothing waits, parked.", wait, nameChan, nameMutex)
+			"One value passed; who finds nothing waits, parked.", waits, nameChan, nameMutex)
 		c.Quick = g == 8
 		if g == 64 {
 			c.CPUs = []int{1, 2, 8}
 		}
 		cases = append(cases, c)
 		cases = append(cases, newCase(fmt.Sprintf("poll/producers=%d/consumers=%d", g, g),
-			"One value passed; who finds nothing yields and tries again.", poll,
+			"One value passed; who finds nothing yields and tries again.", polls,
 			nameChan, nameMutex, nameBook, "lscq", "xsync-mpmc"))
 	}
 	var pp []runner.Impl
@@ -46,23 +48,23 @@ func transfers(all []Peer) []runner.Case {
 	return append(cases, c)
 }
 
-func (q Queue) waitFor() int { return q.Get() }
-
-func transfer(b *testing.B, p Peer, g int, get func(Queue) int) {
+func transfer(b *testing.B, p Peer, g int, getter func(Queue) func() int) {
 	b.ReportAllocs()
 	c := newCrew(b, p)
 	b.ResetTimer()
 	for i := range g {
 		c.run(func() (in, _ int) {
+			put := c.q.Put
 			for k := range share(b.N, g, i) {
-				c.q.Put(k + 1)
+				put(k + 1)
 				in += k + 1
 			}
 			return in, 0
 		})
 		c.run(func() (_, out int) {
+			get := getter(c.q)
 			for range share(b.N, g, i) {
-				out += get(c.q)
+				out += get()
 			}
 			return 0, out
 		})

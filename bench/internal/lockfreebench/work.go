@@ -9,10 +9,10 @@ import (
 // share returns how many of n ops the i-th of g goroutines does.
 func share(n, g, i int) int { return n*(i+1)/g - n*i/g }
 
-// get takes a value, however often it must yield for one.
-func (q Queue) poll() int {
+// poll takes a value, however often it must yield for one.
+func poll(tryGet func() (int, bool)) int {
 	for {
-		if v, ok := q.TryGet(); ok {
+		if v, ok := tryGet(); ok {
 			return v
 		}
 		runtime.Gosched()
@@ -36,7 +36,7 @@ func newCrew(b *testing.B, p Peer) *crew {
 		c.q.Put(1)
 	}
 	for range capacity {
-		c.q.poll()
+		poll(c.q.TryGet)
 	}
 	return c
 }
