@@ -38,20 +38,28 @@ func (sp *spinner) spin(round *int) bool {
 const (
 	someRounds = 256 // the average that a new lock has
 	fewRounds  = 160
-	retryEvery = 16 // contended reads
+	fewBiased  = 208 // with bias, where a writer takes longer to get in
+	mostRounds = 4   // that are averaged: more tell of a writer that was descheduled
+	retryEvery = 16  // contended reads
 )
 
 // short says whether sections are as short as that.
-func (x *rwExt) short() bool { return x.rounds.Load()+someRounds < fewRounds }
+func (x *rwExt) short(withBias bool) bool {
+	few := int32(fewRounds)
+	if withBias {
+		few = fewBiased
+	}
+	return x.rounds.Load()+someRounds < few
+}
 
 // sleepsEarly says whether a reader should not spin. Parallel readers, with bias,
 // always do.
 func (x *rwExt) sleepsEarly(s uint64) bool {
-	return s&biased == 0 && x.short() && x.readContended.Load()%retryEvery != 0
+	return s&biased == 0 && x.short(false) && x.readContended.Load()%retryEvery != 0
 }
 
 // learn adds the rounds that a reader needed to the average.
 func (x *rwExt) learn(rounds int) {
 	r := x.rounds.Load() + someRounds
-	x.rounds.Store(r + (int32(128*rounds)-r)/8 - someRounds)
+	x.rounds.Store(r + (int32(128*min(rounds, mostRounds))-r)/8 - someRounds)
 }

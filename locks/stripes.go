@@ -109,9 +109,9 @@ const (
 	minReads     = 4096
 )
 
-// ratio returns r for this lock's sections.
-func (x *rwExt) ratio(r uint64) uint64 {
-	if x.short() {
+// ratio returns r for this lock's sections, as they look with or without bias.
+func (x *rwExt) ratio(r uint64, withBias bool) uint64 {
+	if x.short(withBias) {
 		return r * shortFactor
 	}
 	return r
@@ -123,7 +123,7 @@ func (x *rwExt) ratio(r uint64) uint64 {
 //go:norace
 func (rw *RWMutex) considerBias(reads, writes uint64) {
 	x := rw.extend()
-	if reads < minReads || reads < x.ratio(enableRatio)*writes {
+	if reads < minReads || reads < x.ratio(enableRatio, false)*writes {
 		return
 	}
 	id := int32(rt.NumberThread())
@@ -176,10 +176,10 @@ func (rw *RWMutex) settle(x *rwExt, active int64, in uint64) {
 	d := min(in-x.lastIn, 1<<32)
 	x.lastIn = in
 	if x.avg == 0 {
-		x.avg = 4 * x.ratio(enableRatio) * 8
+		x.avg = 4 * x.ratio(enableRatio, true) * 8
 	}
 	x.avg += d - x.avg/8
-	if x.avg >= x.ratio(disableRatio)*8 {
+	if x.avg >= x.ratio(disableRatio, true)*8 {
 		return
 	}
 	rw.unbias(x)

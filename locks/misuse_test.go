@@ -1,0 +1,95 @@
+package locks
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func init() {
+	misuse := func(name string, f func()) { children["misuse/"+name] = f }
+	misuse("RWMutex.Unlock", func() { new(RWMutex).Unlock() })
+	misuse("RWMutex.Unlock2", func() { var m RWMutex; m.RLock(); m.Unlock() })
+	misuse("RWMutex.Unlock3", func() { var m RWMutex; m.Lock(); m.Unlock(); m.Unlock() })
+	misuse("RWMutex.Unlock4", func() { var m RWMutex; enableBias(&m); m.RLock(); m.Unlock() })
+	misuse("RWMutex.RUnlock", func() { new(RWMutex).RUnlock() })
+	misuse("RWMutex.RUnlock2", func() { var m RWMutex; m.Lock(); m.RUnlock() })
+	misuse("RWMutex.RUnlock3", func() { var m RWMutex; m.RLock(); m.RUnlock(); m.RUnlock() })
+	misuse("RWMutex.RUnlock4", func() {
+		var m RWMutex
+		enableBias(&m)
+		m.RLock()
+		m.RUnlock()
+		m.RUnlock()
+		m.Lock()
+	})
+	misuse("RWMutex.Downgrade", func() { new(RWMutex).Downgrade() })
+	misuse("RWMutex.Downgrade2", func() { var m RWMutex; m.RLock(); m.Downgrade() })
+	misuse("RWMutex.TryUpgrade", func() { new(RWMutex).TryUpgrade() })
+	misuse("SpinMutex.Unlock", func() { new(SpinMutex).Unlock() })
+	misuse("SpinMutex.Unlock2", func() { var m SpinMutex; m.Lock(); m.Unlock(); m.Unlock() })
+	misuse("Held.Unlock", func() { Held[int]{}.Unlock() })
+	misuse("Held.Unlock2", func() { h := NewKeyed[int]().Lock(1); h.Unlock(); h.Unlock() })
+	misuse("Held.Unlock3", func() { // another holds the key now
+		k := NewKeyed[int]()
+		h := k.Lock(1)
+		h.Unlock()
+		k.Lock(1)
+		h.Unlock()
+	})
+	misuse("Held.Unlock4", func() { // while another waits for it
+		k := NewKeyed[int]()
+		h := k.Lock(1)
+		go func() { k.Lock(1) }()
+		for k.Stats().WriteParked == 0 {
+		}
+		h.Unlock()
+		h.Unlock()
+	})
+	misuse("HeldMany.Unlock", func() { h := NewKeyed[int]().LockMany(1, 2); h.Unlock(); h.Unlock() })
+	misuse("Held.RUnlock", func() { h := NewKeyed[int]().RLock(1); h.Unlock(); h.Unlock() })
+}
+
+func TestMisuseCannotBeRecovered(t *testing.T) {
+	for name := range children {
+		if !strings.HasPrefix(name, "misuse/") {
+			continue
+		}
+		t.Run(strings.TrimPrefix(name, "misuse/"), func(t *testing.T) {
+			t.Parallel()
+			out, err := child(t, name)
+			require.Error(t, err, out)
+			require.Contains(t, out, "fatal error: locks: ")
+			require.Contains(t, out, "unlocked")
+			require.NotContains(t, out, "PASS")
+		})
+	}
+}
+
+func TestVetSeesCopies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs go vet")
+	}
+	dir, err := os.MkdirTemp(".", ".vet")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "copy.go"), []byte(`package copies
+
+import "github.com/poundlock/poundlock/locks"
+
+func rw(l locks.RWMutex)       {}
+func spin(l locks.SpinMutex)   {}
+func keyed(l locks.Keyed[int]) {}
+`), 0o666))
+	out, err := exec.Command("go", "vet", "./"+filepath.Base(dir)).CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip(err)
+	}
+	require.Error(t, err)
+	require.Equal(t, 3, strings.Count(string(out), "passes lock by value"), "%s", out)
+}

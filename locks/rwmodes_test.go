@@ -1,0 +1,194 @@
+package locks
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/internal/rt"
+)
+
+func TestModeFollowsUse(t *testing.T) {
+	if raceEnabled {
+		t.Skip("too slow to be worth it")
+	}
+	withProcs(t, 2)
+	var rw RWMutex
+	within(t, time.Minute, func() {
+		for rw.Stats().Mode != ModeStriped {
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					for range 50_000 {
+						rw.RLock()
+						rw.RUnlock()
+					}
+				})
+			}
+			wg.Wait()
+		}
+	})
+	for range 1000 {
+		rw.Lock()
+		rw.Unlock()
+	}
+	require.Equal(t, ModeWord, rw.Stats().Mode, "writes end bias")
+	checkIdle(t, &rw)
+}
+
+func TestOneReaderStaysInTheWord(t *testing.T) {
+	if !rt.Pinned {
+		t.Skip("this build cannot tell threads apart")
+	}
+	withProcs(t, 1)
+	var rw RWMutex
+	for range 100_000 {
+		rw.RLock()
+		rw.RUnlock()
+	}
+	require.Equal(t, ModeWord, rw.Stats().Mode)
+}
+
+func TestLockInOneModeUnlockInAnother(t *testing.T) {
+	withProcs(t, 2)
+	var rw RWMutex
+	rw.RLock() // word
+	require.True(t, enableBias(&rw))
+	rw.RLock() // stripe
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // another thread, another stripe
+		defer runtime.UnlockOSThread()
+		rw.RUnlock()
+		close(done)
+	}()
+	<-done
+	require.EqualValues(t, 1, rw.Stats().ActiveReaders)
+	require.False(t, rw.TryLock(), "one reader is left")
+	rw.RUnlock()
+	require.True(t, rw.TryLock())
+	rw.Downgrade() // to a reader in the word, with bias
+	require.False(t, rw.TryLock())
+	rw.RUnlock() // leaves by a stripe
+	disableBias(&rw)
+	rw.RLock()
+	rw.RUnlock()
+	require.EqualValues(t, 4, rw.Stats().Reads)
+	checkIdle(t, &rw)
+}
+
+func TestMoreProcsWhileBiased(t *testing.T) {
+	withProcs(t, 1)
+	var rw RWMutex
+	enableBias(&rw)
+	runtime.GOMAXPROCS(16)
+	var g guarded
+	var wg sync.WaitGroup
+	for i := range 32 {
+		wg.Go(func() {
+			for j := range scaled(2000) {
+				if (i+j)%100 == 0 {
+					rw.Lock()
+					g.write(t)
+					rw.Unlock()
+				} else {
+					rw.RLock()
+					g.read(t)
+					rw.RUnlock()
+				}
+			}
+		})
+	}
+	within(t, time.Minute, wg.Wait)
+	require.EqualValues(t, 32*scaled(2000), rw.Stats().Reads+rw.Stats().Writes)
+	checkIdle(t, &rw)
+}
+
+// TestCountersOverflow goes over every packed counter several times.
+func TestCountersOverflow(t *testing.T) {
+	const writes, reads, downgrades = 1 << 21, 1 << 18, 1 << 17
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		for range writes {
+			rw.Lock()
+			rw.Unlock()
+		}
+		disableBias(rw)
+		for range reads {
+			rw.RLock()
+			rw.RUnlock()
+		}
+		enableBias(rw)
+		for range downgrades {
+			rw.Lock()
+			rw.Downgrade()
+			rw.RUnlock()
+		}
+		st := rw.Stats()
+		require.EqualValues(t, writes+1+downgrades, st.Writes)
+		require.EqualValues(t, reads+downgrades, st.Reads)
+		checkIdle(t, rw)
+		require.True(t, rw.TryLock(), "no phantom reader is left")
+		rw.Unlock()
+	})
+	t.Run("downgrades with bias kept", func(t *testing.T) {
+		var rw RWMutex
+		for range downgrades {
+			enableBias(&rw)
+			rw.Lock()
+			rw.Downgrade()
+			enableBias(&rw)
+			rw.RUnlock()
+		}
+		require.True(t, rw.TryLock())
+		rw.Unlock()
+		checkIdle(t, &rw)
+	})
+	t.Run("parallel", func(t *testing.T) {
+		withProcs(t, 8)
+		var rw RWMutex
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range scaled(100_000) {
+					rw.RLock()
+					rw.RUnlock()
+				}
+			})
+		}
+		within(t, time.Minute, wg.Wait)
+		require.EqualValues(t, 8*scaled(100_000), rw.Stats().Reads)
+		checkIdle(t, &rw)
+	})
+}
+
+func TestFailedTryLockAgainstBiasedReaders(t *testing.T) {
+	withProcs(t, 4)
+	var rw RWMutex
+	enableBias(&rw)
+	rw.RLock() // so that every TryLock must fail
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for !stop.Load() {
+				rw.RLock()
+				runtime.Gosched()
+				rw.RUnlock()
+			}
+		})
+	}
+	for range scaled(20_000) {
+		if rw.TryLock() {
+			t.Fatal("TryLock with a reader inside")
+		}
+	}
+	stop.Store(true)
+	within(t, time.Minute, wg.Wait)
+	rw.RUnlock()
+	require.Zero(t, rw.Stats().Writes)
+	checkIdle(t, &rw)
+}

@@ -1,0 +1,258 @@
+package locks
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCancelingADrainingWriterLetsReadersResume(t *testing.T) {
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		rw.RLock()
+		ctx, cancel := context.WithCancel(context.Background())
+		failed := make(chan error)
+		go func() { failed <- rw.LockContext(ctx) }()
+		waitFor(t, "the writer", func() bool { return rw.Stats().Waiting == 1 })
+		var wg sync.WaitGroup
+		for range 5 {
+			wg.Go(func() { rw.RLock(); rw.RUnlock() })
+		}
+		waitFor(t, "the readers", func() bool { return rw.Stats().Waiting == 6 })
+		cancel()
+		require.ErrorIs(t, <-failed, context.Canceled)
+		within(t, time.Minute, wg.Wait) // while the first reader stays inside
+		rw.RUnlock()
+		st := rw.Stats()
+		require.EqualValues(t, 6, st.Reads)
+		require.Zero(t, st.Writes)
+		checkIdle(t, rw)
+	})
+}
+
+// TestCancelRacingAWakeUp cancels at the moment of the unlock.
+func TestCancelRacingAWakeUp(t *testing.T) {
+	forEachProcs(t, func(t *testing.T) {
+		modes(t, func(t *testing.T, rw *RWMutex) {
+			for i := range scaled(2000) {
+				ctx, cancel := context.WithCancel(context.Background())
+				rw.Lock()
+				var wg sync.WaitGroup
+				for j := range 3 {
+					wg.Go(func() {
+						if (i+j)%2 == 0 {
+							if rw.LockContext(ctx) == nil {
+								rw.Unlock()
+							}
+						} else if rw.RLockContext(ctx) == nil {
+							rw.RUnlock()
+						}
+					})
+				}
+				wg.Go(func() { rw.Lock(); rw.Unlock() }) // would hang if a wake-up were lost
+				if i%3 > 0 {
+					waitFor(t, "sleepers", func() bool { return rw.Stats().Waiting >= i%4 })
+				}
+				go cancel()
+				rw.Unlock()
+				within(t, time.Minute, wg.Wait)
+				cancel()
+			}
+			checkIdle(t, rw)
+		})
+	})
+}
+
+// TestHandoffAfterStarving overtakes a sleeper until it has waited for more than
+// 1 ms; then the lock must be handed to it.
+func TestHandoffAfterStarving(t *testing.T) {
+	withProcs(t, 1) // what is woken does not run before this goroutine lets it
+	for _, reader := range []bool{false, true} {
+		modes(t, func(t *testing.T, rw *RWMutex) {
+			rw.Lock()
+			let, done := make(chan struct{}), make(chan struct{})
+			go func() {
+				if reader {
+					rw.RLock()
+					<-let
+					rw.RUnlock()
+				} else {
+					rw.Lock()
+					<-let
+					rw.Unlock()
+				}
+				close(done)
+			}()
+			waitFor(t, "the sleeper", func() bool { return rw.Stats().Waiting == 1 })
+			time.Sleep(2 * starving) // real time: how long a sleeper has waited is the subject
+			within(t, 20*time.Second, func() {
+				for rw.load()&handoff == 0 {
+					rw.Unlock()
+					rw.Lock()
+					runtime.Gosched() // let it find the lock taken
+				}
+			})
+			rw.Unlock()
+			require.False(t, rw.TryLock(), "the lock is the sleeper's already")
+			require.Equal(t, reader, rw.TryRLock())
+			if reader {
+				rw.RUnlock()
+			}
+			close(let)
+			<-done
+			require.EqualValues(t, 1, rw.Stats().Handoffs)
+			checkIdle(t, rw)
+		})
+	}
+}
+
+func TestSleepersGetPastAHog(t *testing.T) {
+	withProcs(t, 2)
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		// One goroutine that all but never lets go.
+		var stop atomic.Bool
+		var hog sync.WaitGroup
+		hog.Go(func() {
+			for !stop.Load() {
+				rw.Lock()
+				for start := time.Now(); time.Since(start) < 200*time.Microsecond; {
+				}
+				rw.Unlock()
+			}
+		})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for range 5 {
+					if i%2 == 0 {
+						rw.Lock()
+						rw.Unlock()
+					} else {
+						rw.RLock()
+						rw.RUnlock()
+					}
+				}
+			})
+		}
+		within(t, time.Minute, wg.Wait)
+		stop.Store(true)
+		hog.Wait()
+		checkIdle(t, rw)
+	})
+}
+
+func TestWriterAmongEndlessReaders(t *testing.T) {
+	forEachProcs(t, func(t *testing.T) {
+		var rw RWMutex
+		enableBias(&rw)
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				for !stop.Load() {
+					rw.RLock()
+					spend(100)
+					rw.RUnlock()
+				}
+			})
+		}
+		within(t, 30*time.Second, func() {
+			for range 30 {
+				rw.Lock()
+				rw.Unlock()
+			}
+		})
+		stop.Store(true)
+		wg.Wait()
+		checkIdle(t, &rw)
+	})
+}
+
+func TestThousandGoroutinesOnOneP(t *testing.T) {
+	withProcs(t, 1)
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		var g guarded
+		var wg sync.WaitGroup
+		for i := range 1000 {
+			wg.Go(func() {
+				for j := range 20 {
+					if (i+j)%10 == 0 {
+						rw.Lock()
+						g.write(t)
+						runtime.Gosched() // be descheduled with the lock held
+						rw.Unlock()
+					} else {
+						rw.RLock()
+						g.read(t)
+						rw.RUnlock()
+					}
+				}
+			})
+		}
+		within(t, time.Minute, wg.Wait)
+		require.EqualValues(t, 2000, rw.Stats().Writes)
+		require.EqualValues(t, 18000, rw.Stats().Reads)
+		checkIdle(t, rw)
+	})
+}
+
+// TestUnlockStorm releases many readers at the same moment, onto one writer.
+func TestUnlockStorm(t *testing.T) {
+	forEachProcs(t, func(t *testing.T) {
+		modes(t, func(t *testing.T, rw *RWMutex) {
+			for range scaled(200) {
+				const n = 20
+				var in, out sync.WaitGroup
+				open := make(chan struct{})
+				in.Add(n)
+				for range n {
+					out.Go(func() {
+						rw.RLock()
+						in.Done()
+						<-open
+						rw.RUnlock()
+					})
+				}
+				in.Wait()
+				out.Go(func() { rw.Lock(); rw.Unlock() })
+				close(open)
+				within(t, time.Minute, out.Wait)
+			}
+			checkIdle(t, rw)
+		})
+	})
+}
+
+// TestStatsBlockNobody keeps Stats in a loop beside writers.
+func TestStatsBlockNobody(t *testing.T) {
+	withProcs(t, 4)
+	modes(t, func(t *testing.T, rw *RWMutex) {
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for !stop.Load() {
+					rw.Stats()
+				}
+			})
+		}
+		within(t, 20*time.Second, func() {
+			for i := range scaled(50_000) {
+				if i%10 == 0 {
+					rw.Lock()
+					rw.Unlock()
+				} else {
+					rw.RLock()
+					rw.RUnlock()
+				}
+			}
+		})
+		stop.Store(true)
+		wg.Wait()
+		require.EqualValues(t, scaled(50_000), rw.Stats().Reads+rw.Stats().Writes)
+	})
+}
