@@ -109,6 +109,11 @@ func TestCaseNamesAreUniqueAndComplete(t *testing.T) {
 	}
 }
 
+// The command verifies the bars of its own directory.
+func TestBarsOfThePortableEngine(t *testing.T) {
+	require.NoError(t, runner.Verify([]string{"../../bars/portable/objpool.txt"}, Cases()))
+}
+
 func TestSplitSharesAll(t *testing.T) {
 	for n := range 70 {
 		for parts := 1; parts < 9; parts++ {
