@@ -48,12 +48,13 @@ func (p *Pool[T]) initEngine() {
 		return
 	}
 	// Four stripes per P keep chance meetings of two goroutines rare.
-	n := 1 << bits.Len(uint(min(4*procs, 128)-1))
-	p.stripes = make([]*magazine[T], n)
+	lg := bits.Len(uint(min(4*procs, 128) - 1))
+	p.hashShift = uint8(32 - lg)
+	p.stripes = make([]*magazine[T], 1<<lg)
 	for i := range p.stripes {
 		p.stripes[i] = new(magazine[T])
 	}
-	p.earned = make([]uint32, n)
+	p.earned = make([]uint32, len(p.stripes))
 }
 
 // Bits of Pool.quick. A pool whose bits are 0 is spared the pinning: it works on the
@@ -119,13 +120,14 @@ func (p *Pool[T]) exit(m *magazine[T]) {
 // stack address points at, or its neighbour if that one is taken.
 func (p *Pool[T]) lockStripe() (*magazine[T], int) {
 	mask := len(p.stripes) - 1
-	i := int(stackHash()+p.salt.Load()) & mask
+	i := int(stackHash(p.salt.Load()) >> (p.hashShift & 31))
 	m := p.stripes[i]
 	if m.mu.TryLock() {
 		return m, i
 	}
-	// Two goroutines met. Another salt most likely parts them for good.
-	p.salt.Add(1)
+	// Two goroutines met. Another salt most likely parts them for good
+	// (TestAnotherSaltPartsGoroutinesThatMet).
+	p.salt.Add(saltStep)
 	j := (i + 1) & mask
 	if n := p.stripes[j]; n.mu.TryLock() {
 		return n, j
@@ -134,13 +136,24 @@ func (p *Pool[T]) lockStripe() (*magazine[T], int) {
 	return m, i
 }
 
-// stackHash returns a hash of the page that the caller's stack is on: cheap, and
-// mostly the same for one goroutine and different for two.
-func stackHash() uint32 {
+// stackHash returns a hash of where the caller's stack is: cheap, and mostly the same
+// for one goroutine and different for two. The smallest stack has 2 KiB.
+func stackHash(salt uint32) uint32 {
 	var here byte
-	page := uint32(uintptr(unsafe.Pointer(&here)) >> 12)
-	return page * 0x9E3779B9 >> 16
+	return hashPlace(uint32(uintptr(unsafe.Pointer(&here))>>11), salt)
 }
+
+// hashPlace returns a hash whose upper bits count. It mixes the salt in before the
+// places are spread: two that share a stripe would go on to do so if it were added to
+// their hashes. saltStep changes all bits.
+func hashPlace(place, salt uint32) uint32 {
+	return (place ^ salt) * golden
+}
+
+const (
+	golden   = 0x9E3779B9 // 2^32 / the golden ratio
+	saltStep = golden
+)
 
 // freeze makes the caller, who holds p.mu and owns no magazine, the owner of all
 // of them until thaw.

@@ -35,3 +35,22 @@ func TestTagPoundlockPinned(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, out, "undefined: poundlock_pinned_needs_a_64_bit_machine")
 }
+
+// Goroutines whose stacks hash to one stripe must part after a few encounters, however
+// far apart the stacks are.
+func TestAnotherSaltPartsGoroutinesThatMet(t *testing.T) {
+	pairs, together := 0, 0
+	for place := uint32(0x6000_0000); place < 0x6000_0000+64; place++ {
+		for bit := range 32 {
+			other := place ^ 1<<bit
+			pairs++
+			met := 0
+			for objpool.Stripe(place, met) == objpool.Stripe(other, met) {
+				met++
+				require.Less(t, met, 50, "%x and %x meet for ever", place, other)
+			}
+			together += met
+		}
+	}
+	require.Less(t, together, pairs/4, "as chance has it, a pair meets 1/7 times before it parts")
+}

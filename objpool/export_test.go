@@ -125,3 +125,7 @@ func SlowRetained[T any](p *Pool[T], pause func()) int {
 	}
 	return n
 }
+
+// Stripe returns the stripe that a stack in the n-th 2 KiB of memory hashes to, of 8
+// and after a number of encounters.
+func Stripe(n uint32, met int) uint32 { return hashPlace(n, uint32(met)*saltStep) >> 29 }

@@ -33,8 +33,9 @@ type Pool[T any] struct {
 	onGet   bool          // Validate or Debug looks at what Get takes out
 	onPut   bool          // Reset, Size or Debug looks at what Put brings
 
-	stripes []*magazine[T] // portable engine: a power of two; nil in the pinned one
-	salt    atomic.Uint32  // moves goroutines between stripes
+	stripes   []*magazine[T] // portable engine: a power of two; nil in the pinned one
+	hashShift uint8          // 32 - log2(len(stripes))
+	salt      atomic.Uint32  // moves goroutines between stripes
 
 	cfg Config[T]
 	dbg *debugger[T] // nil without Debug

@@ -42,29 +42,7 @@ func commonsPool(mk func() *objpoolbench.Object) objpoolbench.Pool {
 			panic(err)
 		}
 	}
-	return objpoolbench.Pool{
-		Get: get,
-		Put: put,
-		Pairs: func(n int) {
-			for range n {
-				o := get()
-				o.Uses++
-				put(o)
-			}
-		},
-		Bursts: func(n int) {
-			var os [objpoolbench.BurstSize]*objpoolbench.Object
-			for range n {
-				for i := range os {
-					os[i] = get()
-					os[i].Uses++
-				}
-				for _, o := range os {
-					put(o)
-				}
-			}
-		},
-	}
+	return objpoolbench.Calls(get, put)
 }
 
 func byteBufferPool() objpoolbench.BufferPool {

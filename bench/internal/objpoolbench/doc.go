@@ -7,7 +7,8 @@
 // Every implementation pools the same objects and makes them with the same function.
 // A Get and a Put together take about 10 ns, less than two indirect calls would add
 // in relation: so each implementation brings its own loops over them, written out with
-// direct calls (see [Pool]), and nothing else is in the timed part.
+// direct calls (see [Pool]; those that take many times as long share [Calls]), and
+// nothing else is in the timed part.
 //
 // Each use of an object is counted in the object itself, plainly. A pool that hands
 // one object to two users at once loses counts, one that skips work lacks them: the

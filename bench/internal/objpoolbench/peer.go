@@ -48,6 +48,34 @@ type Pool struct {
 	Put func(*Object)
 }
 
+// Calls returns the Pool of two functions. Its loops call them indirectly, which adds
+// about a nanosecond to a pair: for pools that take many times that.
+func Calls(get func() *Object, put func(*Object)) Pool {
+	return Pool{
+		Get: get,
+		Put: put,
+		Pairs: func(n int) {
+			for range n {
+				o := get()
+				o.Uses++
+				put(o)
+			}
+		},
+		Bursts: func(n int) {
+			var os [BurstSize]*Object
+			for range n {
+				for i := range os {
+					os[i] = get()
+					os[i].Uses++
+				}
+				for _, o := range os {
+					put(o)
+				}
+			}
+		},
+	}
+}
+
 // BufferPool is what the cases need of a pool of byte buffers.
 type BufferPool struct {
 	// Pairs does this n times: get an empty buffer, write line to it, put it back.

@@ -222,29 +222,7 @@ func chanPool() Peer {
 		Config: "a channel of capacity 4096",
 		New: func(mk func() *Object) Pool {
 			p := &buffered{mk: mk, free: make(chan *Object, Room)}
-			return Pool{
-				Get: p.Get,
-				Put: p.Put,
-				Pairs: func(n int) {
-					for range n {
-						o := p.Get()
-						o.Uses++
-						p.Put(o)
-					}
-				},
-				Bursts: func(n int) {
-					var os [BurstSize]*Object
-					for range n {
-						for i := range os {
-							os[i] = p.Get()
-							os[i].Uses++
-						}
-						for _, o := range os {
-							p.Put(o)
-						}
-					}
-				},
-			}
+			return Calls(p.Get, p.Put)
 		},
 	}
 }

@@ -34,15 +34,18 @@ var attributeKeys = [spanAttributes]string{
 	"user.id", "db.system", "db.statement", "cache.hit", "region",
 }
 
-// fill writes the span of request i.
+// fill writes the span of request i. Attributes are written in place: one that is
+// built beside and copied costs 5 ns more, in the store forwarding that fails, and ten
+// of them would be half of what is measured, whichever way the span was come by.
 func (s *spanData) fill(i int) {
 	s.traceID[0], s.traceID[15] = byte(i), byte(i>>8)
 	s.spanID[7] = byte(i)
 	s.name = "GET /users/{id}"
-	for j, key := range attributeKeys {
-		a := attribute{key: key}
+	for j, key := range &attributeKeys {
+		s.attributes = append(s.attributes, attribute{})
+		a := &s.attributes[j]
+		a.key = key
 		a.value.kind, a.value.numeric, a.value.text = j&3, uint64(i), key
-		s.attributes = append(s.attributes, a)
 	}
 }
 
