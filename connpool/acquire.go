@@ -18,12 +18,15 @@ import (
 // is returned. Close makes all waiting calls return [ErrClosed]. A full queue gives
 // [ErrFull], an open circuit breaker [ErrBreakerOpen]. A nil ctx panics.
 func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
-	if p.gate.Load()&gateAcquire == 0 && ctx.Err() == nil {
-		if e := p.hints[rt.Stripe()&p.hintMask].e.Load(); e != nil {
-			w := e.word.Load()
-			if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
-				return Conn[C]{e, w + useOne + stateLent}, nil
-			}
+	if p.gate.Load()&gateAcquire != 0 || ctx.Err() != nil {
+		return p.acquireSlow(ctx)
+	}
+	i := rt.Pin() // rt.Stripe is a call more (connpool/uncontended)
+	rt.Unpin()
+	if e := p.hints[i&p.hintMask].e.Load(); e != nil {
+		w := e.word.Load()
+		if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
+			return Conn[C]{e, w + useOne + stateLent}, nil
 		}
 	}
 	return p.acquireSlow(ctx)

@@ -37,8 +37,8 @@ type KeyedConfig[K comparable, C any] struct {
 // not be declared: one appears with its first Acquire and vanishes when unused.
 // All methods are safe for concurrent use.
 //
-// An Acquire costs what [Pool.Acquire] costs plus a look-up in a map under a read
-// lock. A goroutine that holds connections of one key while it waits for another's
+// An Acquire costs what [Pool.Acquire] costs plus a look-up in a map without a
+// lock, and under MaxTotal a note of the order of use. A goroutine that holds connections of one key while it waits for another's
 // can deadlock with its like when MaxTotal is reached; bound such waits by ctx.
 type Keyed[K comparable, C any] struct {
 	cfg     KeyedConfig[K, C]
@@ -50,6 +50,7 @@ type Keyed[K comparable, C any] struct {
 	last    atomic.Pointer[keyPool[K, C]]
 	waiting *lazyHistogram
 	dialing *lazyHistogram
+	index   sync.Map // what pools holds, for look-ups that write nothing shared (connpool/keyed)
 
 	mu     sync.RWMutex // guards all below; taken before a Pool.mu, never after
 	pools  map[K]*keyPool[K, C]
@@ -100,7 +101,9 @@ func NewKeyed[K comparable, C any](cfg KeyedConfig[K, C]) (*Keyed[K, C], error) 
 	return k, nil
 }
 
-// Acquire lends a connection of the given key, as [Pool.Acquire] does.
+// Acquire lends a connection of the given key, as [Pool.Acquire] does. It returns
+// an error for a key that is not equal to itself (NaN), and panics for one that
+// cannot be compared (a slice in an interface); so do the other methods.
 func (k *Keyed[K, C]) Acquire(ctx context.Context, key K) (Conn[C], error) {
 	for {
 		kp, err := k.get(key)
@@ -210,19 +213,18 @@ func (k *Keyed[K, C]) Shutdown(ctx context.Context) error {
 
 // get returns the pool of key, and makes it if there is none.
 func (k *Keyed[K, C]) get(key K) (*keyPool[K, C], error) {
-	k.mu.RLock()
-	kp, closed := k.pools[key], k.closed
-	k.mu.RUnlock()
-	if closed {
-		return nil, ErrClosed
-	}
-	if kp == nil {
+	var kp *keyPool[K, C]
+	if v, ok := k.index.Load(key); ok {
+		kp = v.(*keyPool[K, C]) // of a closed Keyed, its pool is closed too
+	} else {
 		var err error
 		if kp, err = k.make(key); err != nil {
 			return nil, err
 		}
 	}
-	if k.last.Load() != kp { // a run of uses of one key moves it to the front once
+	// Only at MaxTotal does the order of use matter. A run of uses of one key moves
+	// it to the front once.
+	if k.limit != nil && k.last.Load() != kp {
 		k.last.Store(kp)
 		kp.used.Store(k.clock.Add(1))
 	}
@@ -232,6 +234,9 @@ func (k *Keyed[K, C]) get(key K) (*keyPool[K, C], error) {
 // make makes the pool of key. Of several at once, one wins; a pool that was never
 // used holds nothing that must be closed but its ctx.
 func (k *Keyed[K, C]) make(key K) (*keyPool[K, C], error) {
+	if key != key { // NaN: it would be made anew with each call
+		return nil, errors.New("connpool: the key is not equal to itself")
+	}
 	cfg := k.cfg.Pool
 	if k.cfg.ForKey != nil {
 		cfg = k.cfg.ForKey(key, cfg)
@@ -253,13 +258,14 @@ func (k *Keyed[K, C]) make(key K) (*keyPool[K, C], error) {
 	}
 	kp := &keyPool[K, C]{key: key, pool: p}
 	k.pools[key] = kp
+	k.index.Store(key, kp)
 	return kp, nil
 }
 
 // vanished reports whether err came from a pool whose key vanished between get and
 // use, so that the caller must look again.
 func (k *Keyed[K, C]) vanished(err error) bool {
-	if !errors.Is(err, ErrClosed) {
+	if err != ErrClosed { // as the pool itself says it: a dial's error may wrap another's
 		return false
 	}
 	k.mu.RLock()
@@ -333,6 +339,7 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 	defer k.mu.Unlock()
 	if !k.closed && kp.pool.closeIfEmpty() {
 		delete(k.pools, kp.key)
+		k.index.Delete(kp.key)
 		k.last.CompareAndSwap(kp, nil)
 		s := kp.pool.counters()
 		s.MaxOpen, s.DialFailures, s.Breaker = 0, 0, BreakerClosed

@@ -3,6 +3,7 @@ package connpool
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -177,6 +178,54 @@ func TestKeyedClosed(t *testing.T) {
 		c.Release()
 		s.endKeyed(k)
 	})
+}
+
+// A dial through another pool that is closed: its error must not be taken for a
+// sign that the key has vanished, and tried again for ever.
+func TestKeyedReturnsADialErrorThatWrapsErrClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialErr = fmt.Errorf("tunnel: %w", ErrClosed)
+		k := s.keyed()
+		_, err := k.Acquire(t.Context(), "a")
+		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorContains(t, err, "tunnel")
+		require.ErrorContains(t, k.Warm(t.Context(), "a", 1), "tunnel")
+		require.Equal(t, 2, s.n(&s.dials))
+		s.endKeyed(k)
+	})
+}
+
+func TestKeyedRefusesKeysThatItCouldNotFindAgain(t *testing.T) {
+	k, err := NewKeyed(KeyedConfig[any, int]{
+		Dial: func(context.Context, any) (int, error) { return 1, nil },
+		Pool: Config[int]{Close: func(int) error { return nil }},
+	})
+	require.NoError(t, err)
+	_, err = k.Acquire(t.Context(), math.NaN())
+	require.ErrorContains(t, err, "not equal to itself")
+	require.Empty(t, k.Keys())
+	require.Panics(t, func() { _, _ = k.TryAcquire([]int{1}) })
+	require.NoError(t, k.Do(t.Context(), "a", func(context.Context, int) error { return nil }))
+	require.NoError(t, k.Close())
+}
+
+func TestKeyedAllocatesNothing(t *testing.T) {
+	k, err := NewKeyed(KeyedConfig[string, int]{
+		Dial: func(context.Context, string) (int, error) { return 1, nil },
+		Pool: Config[int]{Close: func(int) error { return nil }}, MaxTotal: 8,
+	})
+	require.NoError(t, err)
+	keys := []string{"one", "two"}
+	i := 0
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		c, err := k.Acquire(t.Context(), keys[i&1])
+		i++
+		if err == nil {
+			c.Release()
+		}
+	}))
+	require.NoError(t, k.Close())
 }
 
 func TestKeyedConfigErrors(t *testing.T) {

@@ -63,11 +63,22 @@ func dialStream(ctx context.Context, addr string) (stream, error) {
 	return stream{c, bufio.NewReader(c)}, nil
 }
 
+// begin lets the end of ctx interrupt reads and writes, until end is called. Where
+// ctx ends at that very moment, end waits for the interruption: later it would hit
+// the next borrower's request.
 func (s stream) begin(ctx context.Context) (end func()) {
 	deadline, _ := ctx.Deadline()
 	_ = s.SetDeadline(deadline)
-	stop := context.AfterFunc(ctx, func() { _ = s.SetDeadline(time.Unix(1, 0)) })
-	return func() { stop() }
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		_ = s.SetDeadline(time.Unix(1, 0))
+	})
+	return func() {
+		if !stop() {
+			<-interrupted
+		}
+	}
 }
 
 // echo asks an echo server.

@@ -7,7 +7,7 @@
 //	POUNDLOCK_REDIS      host:port of a redis-server, whose keys beginning with "poundlock:" are used
 //	POUNDLOCK_POSTGRES   URL of a PostgreSQL database, of which nothing is changed
 //	POUNDLOCK_SERVERS    the directory given to servers.sh start, to restart them for real
-//	POUNDLOCK_LONG       run long: dials of 5 s, ten times the load
+//	POUNDLOCK_LONG       run long: each fault ten times as often
 //
 // servers.sh installs both from Debian packages, starts them on loopback and stops
 // them:

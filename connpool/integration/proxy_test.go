@@ -2,7 +2,9 @@ package integration
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -27,8 +29,7 @@ type proxy struct {
 }
 
 func newProxy(t *testing.T, target string) *proxy {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	ln := listenAgainAndAgain(t)
 	p := &proxy{t: t, addr: ln.Addr().String(), target: target, conns: map[net.Conn]bool{}}
 	p.accept(ln)
 	t.Cleanup(func() {
@@ -37,6 +38,22 @@ func newProxy(t *testing.T, target string) *proxy {
 		p.wg.Wait()
 	})
 	return p
+}
+
+// listenAgainAndAgain listens on a port that stays free while nobody listens there.
+// One that the system chose would be of those that it gives to outgoing
+// connections too: the clients' own dials could take it meanwhile, and even be
+// connected to themselves by it. Common systems choose these from 32768 on.
+func listenAgainAndAgain(t *testing.T) net.Listener {
+	var err error
+	for range 100 {
+		var ln net.Listener
+		if ln, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20000+rand.IntN(12000))); err == nil {
+			return ln
+		}
+	}
+	require.NoError(t, err)
+	return nil
 }
 
 // up listens, at the same address as before.

@@ -2,8 +2,6 @@ package connpoolbench
 
 import (
 	"context"
-	"math/rand/v2"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -111,49 +109,11 @@ func options() []runner.Case {
 			b.StopTimer()
 			t.check(b, before+b.N, 0)
 		}),
-	}, {
-		Group: "connpool", Name: "options/keyed/keys=16",
-		Doc:       "one op is one loan of a Keyed, and of a Pool, by as many goroutines as processors",
-		Baselines: []string{"poundlock-off"},
-		Impls: impls([]Peer{keyed(), option("poundlock-off", "one Pool", nil)}, func(b *testing.B, p Peer) {
-			pool, t := start(b, p, 16*16)
-			defer pool.close()
-			before := t.uses()
-			b.ResetTimer()
-			blind := share(b, runtime.GOMAXPROCS(0), pool, func(c *Conn) { c.uses++ })
-			b.StopTimer()
-			t.check(b, before+b.N, blind)
-		}),
 	}}
 }
 
 func option(name, config string, change func(*connpool.Config[*Conn])) Peer {
 	return Peer{Name: name, Config: config, New: func(n int, dial func() *Conn) (Pool, error) {
 		return newPoundlock(n, dial, change)
-	}}
-}
-
-// keyed is a Keyed of 16 keys.
-func keyed() Peer {
-	return Peer{Name: "poundlock", Config: "Keyed, 16 keys at random", New: func(n int, dial func() *Conn) (Pool, error) {
-		k, err := connpool.NewKeyed(connpool.KeyedConfig[int, *Conn]{
-			Dial: func(context.Context, int) (*Conn, error) { return dial(), nil },
-			Pool: connpool.Config[*Conn]{Close: func(*Conn) error { return nil }, MaxOpen: n},
-		})
-		if err != nil {
-			return Pool{}, err
-		}
-		return Pool{
-			Use: func(ctx context.Context, f func(*Conn)) error {
-				c, err := k.Acquire(ctx, rand.IntN(16))
-				if err != nil {
-					return err
-				}
-				f(c.Value())
-				c.Release()
-				return nil
-			},
-			Close: func() { _ = k.Close() },
-		}, nil
 	}}
 }

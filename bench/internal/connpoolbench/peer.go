@@ -51,6 +51,7 @@ func Cases(peers ...Peer) []runner.Case {
 	cases = append(cases, contended(all)...)
 	cases = append(cases, cancelStorm(all), headOfLine(all))
 	cases = append(cases, options()...)
+	cases = append(cases, keyed()...)
 	for i := range cases { // the wider field is in bench/peers only
 		c := &cases[i]
 		c.Baselines = slices.DeleteFunc(c.Baselines, func(name string) bool {
@@ -78,6 +79,13 @@ type tally struct {
 
 // start makes a pool of n connections, all open.
 func start(b *testing.B, p Peer, n int) (Pool, *tally) {
+	pool, t := newTally(b, p, n)
+	fill(b, pool, n)
+	return pool, t
+}
+
+// newTally makes a pool of at most n connections.
+func newTally(b *testing.B, p Peer, n int) (Pool, *tally) {
 	t := &tally{conns: make([]*Conn, n), max: n}
 	pool, err := p.New(n, func() *Conn {
 		i := t.opened.Add(1)
@@ -90,7 +98,6 @@ func start(b *testing.B, p Peer, n int) (Pool, *tally) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fill(b, pool, n)
 	return pool, t
 }
 
