@@ -57,7 +57,7 @@ func newBatcher[T any](c *core[T]) *Batcher[T] {
 			n *= 2
 		}
 		for range n {
-			b.shards = append(b.shards, c.newLane())
+			b.shards = append(b.shards, c.newLane(false))
 		}
 	}
 	return b
@@ -94,7 +94,7 @@ func (b *Batcher[T]) sendShard(ctx context.Context, item T) error {
 	return b.c.sendLane(ctx, b.shards[rt.Stripe()&(len(b.shards)-1)], item)
 }
 
-// sendLane sends through l.
+// sendLane sends through a shard.
 func (c *core[T]) sendLane(ctx context.Context, l *lane[T], item T) error {
 	l.mu.lock()
 	if len(l.buf) < l.quota {
@@ -103,6 +103,10 @@ func (c *core[T]) sendLane(ctx context.Context, l *lane[T], item T) error {
 		return nil
 	}
 	l.mu.unlock()
+	return c.sendLaneSlow(ctx, l, item)
+}
+
+func (c *core[T]) sendLaneSlow(ctx context.Context, l *lane[T], item T) error {
 	var e effects[T]
 	c.mu.lock()
 	if l.closed {

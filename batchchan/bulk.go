@@ -20,7 +20,7 @@ import (
 // barriers wait the worker settles at each batch.
 
 // bulkItems is how many items buf holds at most where it holds several batches.
-const bulkItems = 128
+const bulkItems = 256
 
 // bulkSize returns how many items buf is to hold: MaxBatch, or a multiple. Runs
 // would be in the way of other workers, and of senders who take the oldest items.
@@ -47,6 +47,9 @@ type parts[T any] struct {
 	// batch, and Shutdown, with stolen, all that are left, by CompareAndSwap.
 	begun   atomic.Int64
 	settled int // guarded by core.mu: how many of them are in the account
+
+	quick   bool // the last one that was timed was
+	untimed int  // how many were begun since startAt, without a look at the clock
 }
 
 const stolen = -1
@@ -83,7 +86,7 @@ func (c *core[T]) runLocked(b *batch[T]) {
 // reports false if there is none. Not under mu.
 func (c *core[T]) more(b *batch[T]) bool {
 	from := (b.part + 1) * c.maxBatch
-	if from >= len(b.whole) {
+	if from >= len(b.whole) { // also where there are no runs
 		return false
 	}
 	to := from + c.maxBatch
@@ -194,4 +197,38 @@ func (c *core[T]) stealLocked(e *effects[T]) []T {
 	c.readyItems -= len(rest)
 	c.run = nil
 	return rest
+}
+
+// A look at the clock takes as long as several items. So after a batch of a run
+// that took less than quickBatch, up to maxUntimed that follow are timed together.
+const (
+	quickBatch = time.Microsecond
+	maxUntimed = 7
+)
+
+// moreUntimed is more, without a look at the clock. It reports false, and has
+// done nothing, if there is to be one.
+func (c *core[T]) moreUntimed(b *batch[T]) bool {
+	if !b.quick || b.untimed == maxUntimed || (b.part+1)*c.maxBatch >= len(b.whole) {
+		return false
+	}
+	clear(b.items)
+	if !c.more(b) {
+		return false
+	}
+	b.untimed++
+	return true
+}
+
+// finishUntimed records all but the last of the batches that were timed
+// together and returns what remains for that: all took the same time, or, if that
+// is not quick, one of them was slow and the others were quick.
+func (c *core[T]) finishUntimed(b *batch[T], all time.Duration) time.Duration {
+	n := time.Duration(b.untimed)
+	each := min(all/(n+1), quickBatch)
+	for i := range n {
+		c.proc.Record(each)
+		c.age.Record(b.startAt + (i+1)*each - b.marks[b.part-int(n-1-i)])
+	}
+	return all - n*each
 }

@@ -1,6 +1,8 @@
 package batchchan
 
 import (
+	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/stats"
@@ -9,9 +11,14 @@ import (
 // laneItems is how many items a lane collects before it takes the core's lock.
 const laneItems = 64
 
-// lane collects items beside the core, under a lock of its own that only its
-// own senders and, rarely, a collector take. It is a Producer's buffer, or a
-// shard of Batcher.Send.
+// lane collects items beside the core. It is a Producer's buffer, or a shard of
+// Batcher.Send.
+//
+// The senders of a shard append to buf[:len(buf)] under the lane's lock. A Producer
+// needs none: it writes buf[sent], beyond what anybody else looks at, and then
+// publishes it with one atomic addition to count. Who collects the lane swaps
+// laneTaken in, so that the addition comes out negative if it came too late, and
+// the item is then still the Producer's (BenchmarkSend/P=1/B=100/Producer).
 //
 // A lane may hold items only up to its quota, which was set aside in
 // core.reserved, so the bound on pending items holds without looking at lanes.
@@ -21,11 +28,16 @@ const laneItems = 64
 type lane[T any] struct {
 	_ stats.Pad
 
-	mu    spinLock
+	count atomic.Int32 // a Producer's items in buf; negative: collected, or not active
+	sent  int          // the Producer's own: count as it knows it
+	room  int          // the Producer's own: quota as it knows it
 	buf   []T
-	quota int // len(buf) <= quota; 0: not active
+
+	mu    spinLock
+	quota int // len(buf), or count, is at most that; 0: not active
 
 	// Guarded by core.mu.
+	single bool          // a Producer's; never changes
 	at     time.Duration // when buf's first item came
 	index  int           // in core.lanes
 	closed bool
@@ -33,10 +45,57 @@ type lane[T any] struct {
 	_ stats.Pad
 }
 
-func (c *core[T]) newLane() *lane[T] {
-	l := &lane[T]{buf: make([]T, 0, c.chunk)}
+// laneTaken is far enough below 0 for any additions that come too late.
+const laneTaken = math.MinInt32
+
+// newLane returns a lane for one Producer, or for a shard's senders.
+func (c *core[T]) newLane(single bool) *lane[T] {
+	l := &lane[T]{single: single, buf: make([]T, 0, c.chunk)}
+	if single {
+		l.buf = l.buf[:c.chunk]
+	}
+	l.count.Store(laneTaken)
 	l.mu.init(false)
 	return l
+}
+
+// put is the Producer's way to add an item. It reports false if it must go the
+// slow way.
+func (l *lane[T]) put(item T) bool {
+	n := l.sent
+	if n >= l.room {
+		return false
+	}
+	l.buf[n] = item
+	l.sent = n + 1
+	if l.count.Add(1) > 0 {
+		return true
+	}
+	var zero T
+	l.buf[n], l.room = zero, 0
+	return false
+}
+
+// take returns l's items and leaves l empty, and not active. Both locks must be
+// held; the items must be cleared before core.mu is free.
+func (l *lane[T]) take() []T {
+	l.quota = 0
+	if l.single {
+		return l.buf[:max(l.count.Swap(laneTaken), 0)]
+	}
+	items := l.buf
+	l.buf = l.buf[:0]
+	return items
+}
+
+// len returns how many items are in l, which must be active.
+func (l *lane[T]) len() int {
+	if l.single {
+		return int(l.count.Load())
+	}
+	l.mu.lock()
+	defer l.mu.unlock()
+	return len(l.buf)
 }
 
 // laneSlow is for an item that found l full or not active. It hands l's items
@@ -44,7 +103,7 @@ func (c *core[T]) newLane() *lane[T] {
 // the item must go to the core. mu must be held, and is on return.
 func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
 	l.mu.lock()
-	if len(l.buf) < l.quota { // another sender of the same shard was faster
+	if !l.single && len(l.buf) < l.quota { // another sender of the same shard was faster
 		l.buf = append(l.buf, item)
 		l.mu.unlock()
 		return true
@@ -63,7 +122,13 @@ func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
 	}
 	l.index = len(c.lanes)
 	c.lanes = append(c.lanes, l)
-	l.buf = append(l.buf, item)
+	if l.single {
+		l.buf[0] = item
+		l.sent, l.room = 1, c.chunk
+		l.count.Store(1)
+	} else {
+		l.buf = append(l.buf, item)
+	}
 	l.quota = c.chunk
 	c.reserved += c.chunk
 	l.mu.unlock()
@@ -86,10 +151,9 @@ func (c *core[T]) drainLocked(l *lane[T], e *effects[T]) {
 	c.lanes[last] = nil
 	c.lanes = c.lanes[:last]
 	c.reserved -= l.quota
-	l.quota = 0
-	c.addManyLocked(l.buf, l.at, e)
-	clear(l.buf)
-	l.buf = l.buf[:0]
+	items := l.take()
+	c.addManyLocked(items, l.at, e)
+	clear(items)
 	c.roomLocked()
 }
 

@@ -18,22 +18,17 @@ type Producer[T any] struct {
 }
 
 // Producer returns a new fast lane. It needs no Close to be freed.
-func (b *Batcher[T]) Producer() *Producer[T] { return &Producer[T]{c: b.c, l: b.c.newLane()} }
+func (b *Batcher[T]) Producer() *Producer[T] { return &Producer[T]{c: b.c, l: b.c.newLane(true)} }
 
 // Send is Batcher.Send through the lane. After Close it returns ErrClosed.
 func (p *Producer[T]) Send(ctx context.Context, item T) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l := p.l
-	l.mu.lock()
-	if n := len(l.buf); n < l.quota {
-		l.buf = append(l.buf, item)
-		l.mu.unlock()
+	if p.l.put(item) {
 		return nil
 	}
-	l.mu.unlock()
-	return p.c.sendLane(ctx, l, item)
+	return p.c.sendLaneSlow(ctx, p.l, item)
 }
 
 // Flush hands the lane's items over to the Batcher, where the size trigger sees

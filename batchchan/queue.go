@@ -66,7 +66,7 @@ func (q *Queue[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
 }
 
 // Producer returns a new fast lane, as [Batcher.Producer].
-func (q *Queue[T]) Producer() *Producer[T] { return &Producer[T]{c: q.c, l: q.c.newLane()} }
+func (q *Queue[T]) Producer() *Producer[T] { return &Producer[T]{c: q.c, l: q.c.newLane(true)} }
 
 // Recv waits for a batch that is due and returns it. The receiver must call
 // Release when done with it. When ctx is done, Recv returns ctx.Err() and takes

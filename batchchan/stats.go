@@ -82,10 +82,9 @@ func (c *core[T]) stats() Stats {
 		Uptime:          c.now(),
 	}
 	for _, l := range c.lanes {
-		l.mu.lock()
-		s.Pending += len(l.buf)
-		s.Accepted += uint64(len(l.buf))
-		l.mu.unlock()
+		n := l.len()
+		s.Pending += n
+		s.Accepted += uint64(n)
 	}
 	c.unlock(&e)
 	s.fill(&n, c.cfg.Name, c.hookPanics.Load(), c.maxBatch)

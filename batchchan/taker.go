@@ -63,10 +63,13 @@ func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now 
 // nothing waits: the worker must end.
 func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 	var e effects[T]
+	if last != nil && c.moreUntimed(last) {
+		return last
+	}
 	now := c.now()
 	if last != nil {
 		c.finish(last, now)
-		if last.whole != nil && c.more(last) {
+		if c.more(last) {
 			c.begin(last, now)
 			return last
 		}
@@ -97,12 +100,17 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 // begin books the start of b's processing; outside mu.
 func (c *core[T]) begin(b *batch[T], now time.Duration) {
 	c.age.Record(now - b.firstAt)
-	b.startAt = now
+	b.startAt, b.untimed = now, 0
 }
 
 // finish books the end of b's processing and clears its items; outside mu.
 func (c *core[T]) finish(b *batch[T], now time.Duration) {
-	c.proc.Record(now - b.startAt)
+	took := now - b.startAt
+	if b.untimed > 0 {
+		took = c.finishUntimed(b, took)
+	}
+	c.proc.Record(took)
+	b.quick = took < quickBatch
 	if c.cfg.DetachBatches {
 		b.items = c.newItems()
 		return
