@@ -6,5 +6,8 @@
 // that uses this package must be correct with either; [Pinned] tells which one
 // is in the build.
 //
+// [Goroutine] is a few lines of assembly instead, on amd64 and arm64, also in race
+// builds.
+//
 // A changed runtime fails at link time (an unknown linkname), not at run time.
 package rt
