@@ -5,6 +5,9 @@
 // builds that cannot have them. Code that uses this package must be correct with
 // either; [Pinned] tells which one is in the build.
 //
+// [Goroutine] is a few lines of assembly instead, on amd64 and arm64, also in race
+// builds.
+//
 // # Which builds reach into the runtime
 //
 // Those of the gc compiler of Go 1.26 or 1.27, without the race detector and without

@@ -24,7 +24,7 @@ func TestWaitForPinnedWaits(t *testing.T) {
 	}
 	var frozen, stop atomic.Bool
 	var entered atomic.Uint64 // sections that saw frozen false
-	section := func() { // a function of its own, which can be preempted at its start
+	section := func() {       // a function of its own, which can be preempted at its start
 		id := Pin()
 		if !frozen.Load() {
 			entered.Add(1)

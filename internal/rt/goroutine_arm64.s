@@ -1,0 +1,9 @@
+//go:build gc && go1.26 && !go1.28 && !poundlock_portable
+
+#include "textflag.h"
+
+// func Goroutine() uint64
+TEXT ·Goroutine(SB), NOSPLIT, $0-8
+	MOVD g, R0
+	MOVD R0, ret+0(FP)
+	RET
