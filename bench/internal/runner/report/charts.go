@@ -9,7 +9,7 @@ import (
 )
 
 // summaryChart shows every group in one picture: a dot per case, how many times
-// as long the best baseline takes, and their geometric mean. Nil without ratios.
+// as much the best baseline takes, and their geometric mean. Nil without ratios.
 func summaryChart(gs []group) *svg {
 	var sums []summary
 	lo, hi := 1.0, 1.0
@@ -22,19 +22,15 @@ func summaryChart(gs []group) *svg {
 	if len(sums) == 0 {
 		return nil
 	}
-	const row, left, right = 32, 84, cardWidth - 52
-	s := &svg{Width: cardWidth, Height: float64(len(sums))*row + 24, Alt: "Ratio to the best baseline, per package"}
+	const row, left, right = 40, 108, cardWidth - 52
+	s := &svg{Width: cardWidth, Height: float64(len(sums))*row + 24, Alt: "How many times as much the best alternative takes, per package"}
 	sc := newLogScale(lo, hi, left, right)
 	s.ratioAxis(sc, 0, float64(len(sums))*row, 6)
 	for i, m := range sums {
 		y := float64(i)*row + row/2 // the middle of the row
-		s.text(0, y+4, "name", clip(m.name))
-		s.text(cardWidth, y+4, "end value", times(m.mean))
-		s.bar(sc.at(m.lo), y-3, sc.at(m.hi)-sc.at(m.lo), 6, "range", fmt.Sprintf("%s to %s", times(m.lo), times(m.hi)))
-		for _, r := range m.ratios {
-			s.dot(sc.at(r), y, 3.5, "case", times(r))
-		}
-		s.line(sc.at(m.mean), y-9, sc.at(m.mean), y+9, "mean")
+		s.text(0, y-1, "name", clip(m.name))
+		s.text(0, y+12, "tick", fmt.Sprintf("ahead in %d of %d", m.ahead, len(m.ratios)))
+		s.spreadRow(sc, y, m.ratios, "fill c0", m.mean, m.lo, m.hi)
 	}
 	return s
 }
@@ -49,11 +45,10 @@ func (s *svg) ratioAxis(sc logScale, top, bottom float64, most int) {
 		}
 		x := sc.at(t)
 		s.grid(x, top, x, bottom+4, class)
-		label := digits(t)
-		if t >= 1 {
-			label = strconv.FormatFloat(t, 'f', -1, 64)
+		label := strconv.FormatFloat(t, 'f', -1, 64) + "×"
+		if t < 1e-4 || t >= 1e6 {
+			label = strconv.FormatFloat(t, 'g', -1, 64) + "×"
 		}
-		label += "×"
 		half := textWidth(label) / 2
 		if x-half > last+4 && x+half <= s.Width+2 && x-half >= -2 {
 			s.text(x, bottom+18, "mid tick", label)
@@ -189,11 +184,7 @@ func ratioRow(s *svg, sc logScale, y float64, im *impl, q *result.Ratio, metric 
 		s.line(a, y+7, a, y+13, "whisker")
 		s.line(b, y+7, b, y+13, "whisker")
 	}
-	value := "end value"
-	if q.Value < 1 {
-		value += " behind"
-	}
-	s.text(cardWidth, y+14, value, times(q.Value))
+	s.text(cardWidth, y+14, valueClass(q.Value), times(q.Value))
 }
 
 // figureChart shows the figures of the case's first metric from zero on.

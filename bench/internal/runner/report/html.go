@@ -21,8 +21,14 @@ func HTML(w io.Writer, r *result.Run) error {
 	p := htmlPage{Command: r.Info.Command, Facts: circumstances(r.Info), Ended: r.Info.Ended, Race: r.Info.Race}
 	gs := groups(r.Rows)
 	p.Summary = summaryChart(gs)
-	for _, g := range gs {
-		p.Groups = append(p.Groups, htmlGroupOf(g))
+	// What holds nobody against others is background, and comes last.
+	judging := func(g group) bool { return slices.ContainsFunc(g.cells, (*cell).judges) }
+	for _, first := range []bool{true, false} {
+		for _, g := range gs {
+			if judging(g) == first {
+				p.Groups = append(p.Groups, htmlGroupOf(g))
+			}
+		}
 	}
 	return page.Execute(w, p)
 }
@@ -40,6 +46,8 @@ type htmlGroup struct {
 	Name     string
 	Headline string
 	Legend   []legendItem
+	Peers    *svg
+	Kinds    []htmlCard
 	Ratios   []htmlCard
 	Latency  []htmlCard
 	Scaling  []htmlCard
@@ -66,19 +74,21 @@ type htmlTable struct {
 }
 
 // colours gives every implementation of a group a colour of its own, by order of
-// appearance; the leading ones have colour 0.
+// appearance, baselines first; the leading ones have colour 0.
 func colours(g group) map[string]int {
 	of := make(map[string]int)
 	for _, c := range g.cells {
 		of[c.first().Impl] = 0
 	}
 	next := 1
-	for _, c := range g.cells {
-		for i := range c.impls {
-			n := c.impls[i].row.Impl
-			if _, ok := of[n]; !ok {
-				of[n] = (next-1)%numColours + 1
-				next++
+	for _, declared := range []bool{true, false} {
+		for _, c := range g.cells {
+			for i := range c.impls {
+				n := c.impls[i].row.Impl
+				if _, ok := of[n]; !ok && c.impls[i].declared == declared {
+					of[n] = (next-1)%numColours + 1
+					next++
+				}
 			}
 		}
 	}
@@ -103,6 +113,8 @@ func htmlGroupOf(g group) htmlGroup {
 		}
 		h.Tables = append(h.Tables, htmlTableOf(c))
 	}
+	h.Peers = peerChart(g, col)
+	h.Kinds = kindCards(g, col)
 	h.Ratios = ratioCards(g, col)
 	h.Latency = latencyCards(g, col)
 	h.Scaling = scalingCards(g, col)
@@ -115,10 +127,10 @@ func headline(g group) string {
 		return ""
 	}
 	if len(s.ratios) == 1 {
-		return "The best baseline takes " + times(s.mean) + " as long"
+		return "The best alternative takes " + times(s.mean) + " as much"
 	}
-	return "The best baseline takes " + times(s.mean) + " as long in the mean of " + strconv.Itoa(len(s.ratios)) + " cases (" +
-		times(s.lo) + " to " + times(s.hi) + ")"
+	return "Ahead of the best alternative in " + strconv.Itoa(s.ahead) + " of " + strconv.Itoa(len(s.ratios)) + " cases: it takes " +
+		times(s.mean) + " as much in their mean (" + times(s.lo) + " to " + times(s.hi) + ")"
 }
 
 func htmlTableOf(c *cell) htmlTable {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
 
 func TestFigure(t *testing.T) {
@@ -111,4 +113,13 @@ func TestSummaryTakesTheBestBaseline(t *testing.T) {
 	s := summarize(gs[0])
 	assert.Len(t, s.ratios, 4)
 	assert.InDelta(t, 1.5, s.mean, 1e-9)
+
+	c := cell{impls: []impl{
+		{row: &result.Row{Impl: "poundlock"}},
+		{row: &result.Row{Impl: "poundlock-off"}, declared: true, ratios: map[string]*result.Ratio{"ns/op": {Value: 0.9}}},
+	}, metrics: []string{"ns/op"}}
+	im, q = c.best()
+	assert.Nil(t, im, "without a feature it is no alternative")
+	assert.Nil(t, q)
+	assert.True(t, c.judges())
 }

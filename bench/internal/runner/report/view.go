@@ -1,9 +1,9 @@
 package report
 
 import (
-	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
@@ -37,16 +37,29 @@ func (c *cell) metric() string { return c.metrics[0] }
 // first returns the implementation that the others are held against.
 func (c *cell) first() *result.Row { return c.impls[0].row }
 
-// best returns the declared baseline that comes closest to the first
-// implementation (or furthest ahead of it) in the cell's first metric.
+// best returns the alternative that comes closest to the first implementation (or
+// furthest ahead of it) in the cell's first metric: of the declared baselines
+// those that are somebody else's.
 func (c *cell) best() (im *impl, ratio *result.Ratio) {
+	return c.nearest(func(im *impl) bool { return !c.own(im) })
+}
+
+// nearest returns the nearest of those declared baselines that count.
+func (c *cell) nearest(counts func(*impl) bool) (im *impl, ratio *result.Ratio) {
 	for i := range c.impls {
 		r := c.impls[i].ratios[c.metric()]
-		if c.impls[i].declared && r != nil && (ratio == nil || r.Value < ratio.Value) {
+		if c.impls[i].declared && r != nil && counts(&c.impls[i]) && (ratio == nil || r.Value < ratio.Value) {
 			im, ratio = &c.impls[i], r
 		}
 	}
 	return im, ratio
+}
+
+// own says whether a baseline is the first implementation itself without one of
+// its features, or no implementation at all: such a case tells what a feature
+// costs, and is no comparison with others.
+func (c *cell) own(im *impl) bool {
+	return strings.HasPrefix(im.row.Impl, c.first().Impl+"-") || slices.Contains([]string{"nothing", "quiet", "unwatched"}, im.row.Impl)
 }
 
 // groups arranges the rows of a run for showing.
@@ -126,22 +139,23 @@ type summary struct {
 	name         string
 	ratios       []float64 // one per case
 	mean, lo, hi float64   // geometric mean, least, most
+	ahead        int       // cases in which even the best baseline takes longer
 	failed       int
 }
 
 func summarize(g group) summary {
-	s := summary{name: g.name, lo: math.Inf(1), hi: math.Inf(-1)}
-	logs := 0.0
+	s := summary{name: g.name}
 	for _, c := range g.cells {
 		if c.first().Failed != "" {
 			s.failed++
 		}
 		if _, r := c.best(); r != nil {
 			s.ratios = append(s.ratios, r.Value)
-			logs += math.Log(r.Value)
-			s.lo, s.hi = min(s.lo, r.Value), max(s.hi, r.Value)
+			if r.Value >= 1 {
+				s.ahead++
+			}
 		}
 	}
-	s.mean = math.Exp(logs / float64(len(s.ratios)))
+	s.mean, s.lo, s.hi = spread(s.ratios)
 	return s
 }
