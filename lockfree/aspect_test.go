@@ -169,9 +169,11 @@ func observe(t *testing.T, q Interface[int32], g, n int) (lives []life, empties 
 	return lives, slices.Concat(perG...)
 }
 
-// TestAspects runs the aspect checker on long histories. POUNDLOCK_LONG=1 makes
-// them more than ten million operations in all.
+// TestAspects runs the aspect checker on long histories: at each GOMAXPROCS on at
+// least 800,000 operations, and with POUNDLOCK_LONG=1 on ten million.
 func TestAspects(t *testing.T) {
+	procs := []int{1, 2, 8}
+	checked := map[int]int{} // operations by GOMAXPROCS
 	for _, size := range []string{"tiny", "usual"} {
 		for _, k := range kinds[int32](0) {
 			if size == "usual" {
@@ -185,7 +187,7 @@ func TestAspects(t *testing.T) {
 				}
 			}
 			t.Run(k.name+"/"+size, func(t *testing.T) {
-				withProcs(t, []int{1, 2, 8}, func(t *testing.T) {
+				withProcs(t, procs, func(t *testing.T) {
 					ops := 0
 					for range scale(1, 2, 10) {
 						n := scale(4000, 40_000, 100_000)
@@ -202,8 +204,15 @@ func TestAspects(t *testing.T) {
 						runtime.GC()
 					}
 					t.Logf("%d operations", ops)
+					checked[runtime.GOMAXPROCS(0)] += ops
 				})
 			})
+		}
+	}
+	for _, p := range procs {
+		t.Logf("%d operations at GOMAXPROCS %d", checked[p], p)
+		if want := scale(40_000, 800_000, 10_000_000); checked[p] < want && !t.Failed() && complete() {
+			t.Errorf("fewer than the %d that are due", want)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package lockfree
 
 import (
+	"flag"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,15 +13,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The tests come in three strengths:
+// The tests come in these strengths:
 //
-//	go test ./lockfree                                  the usual
-//	go test -tags chaos ./lockfree                      yields at every step, tiny rings, frozen goroutines
-//	POUNDLOCK_LONG=1 go test -timeout 30m ./lockfree    30 million operations, 2000 histories a type, all mutants
+//	go test ./lockfree                                              the usual
+//	go test -tags chaos ./lockfree                                  yields at every step, tiny rings, frozen goroutines
+//	POUNDLOCK_LONG=1 go test -timeout 60m ./lockfree                10 million operations at each GOMAXPROCS, all mutants
+//	POUNDLOCK_LONG=1 go test -tags chaos -timeout 60m ./lockfree    2000 histories a type, with yields
 //
-// long reports whether the long verification is asked for: POUNDLOCK_LONG=1 makes
-// the aspect checker look at more than ten million operations and the mutants test
-// apply all its mutants.
+// Each test says what the long and the short form must reach, and fails if they do
+// not. long reports whether the long form is asked for.
 func long() bool { return os.Getenv("POUNDLOCK_LONG") == "1" }
 
 // scale picks how much of a stress test is run.
@@ -32,6 +34,9 @@ func scale(short, normal, whole int) int {
 	}
 	return normal
 }
+
+// complete reports whether whole tests are run, and not some of their subtests.
+func complete() bool { return !strings.Contains(flag.Lookup("test.run").Value.String(), "/") }
 
 // withProcs runs f as a subtest at several GOMAXPROCS.
 func withProcs(t *testing.T, procs []int, f func(t *testing.T)) {
