@@ -46,7 +46,10 @@ func TestGoOwnTests(t *testing.T) {
 			}
 			args := []string{"test", "-count=1", "-cpu=1,2,4,10", "-timeout=100s"}
 			if raceEnabled {
-				args = append(args, "-race", "-short")
+				args = append(args, "-race")
+			}
+			if raceEnabled && !long {
+				args = append(args, "-short")
 			}
 			if tags := buildTags(); tags != "" {
 				args = append(args, "-tags="+tags)

@@ -54,20 +54,14 @@ func forEachProcs(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// enableBias switches rw to stripes now, if it is not closed.
+// enableBias switches rw to stripes now, if it is not closed, and reports whether
+// it did.
 //
 //go:norace
 func enableBias(rw *RWMutex) bool {
 	raceDisable()
 	defer raceEnable()
-	x := rw.extend()
-	x.mu.Lock()
-	if x.cells == nil {
-		x.cells = newStripes(0)
-	}
-	x.mu.Unlock()
-	s := rw.load()
-	return s&(closed|biased) == 0 && rw.cas(s, s|biased)
+	return rw.bias(rw.extend())
 }
 
 // disableBias takes the write lock, which counts as a write, and switches rw back

@@ -235,6 +235,7 @@ func TestSpinMutexHandoff(t *testing.T) {
 	within(t, time.Minute, wg.Wait)
 	stop.Store(true)
 	hog.Wait()
+	require.NotZero(t, m.Stats().Handoffs, "who waits for more than 1 ms is given the lock")
 	checkSpinIdle(t, &m)
 }
 

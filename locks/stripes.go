@@ -140,6 +140,13 @@ func (rw *RWMutex) considerBias(reads, writes uint64) {
 		x.cool.Add(-1)
 		return
 	}
+	rw.bias(x)
+}
+
+// bias enables bias, unless the lock is closed, and reports whether it did.
+//
+//go:norace
+func (rw *RWMutex) bias(x *rwExt) bool {
 	x.mu.Lock()
 	if x.cells == nil {
 		limit := 0
@@ -152,8 +159,11 @@ func (rw *RWMutex) considerBias(reads, writes uint64) {
 	for {
 		// With wLock claimed a writer may be summing: bias must not appear now.
 		s := rw.load()
-		if s&(closed|biased|unbiasable) != 0 || rw.cas(s, s|biased) {
-			return
+		if s&(closed|biased|unbiasable) != 0 {
+			return false
+		}
+		if rw.cas(s, s|biased) {
+			return true
 		}
 	}
 }
