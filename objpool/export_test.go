@@ -1,6 +1,9 @@
 package objpool
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 const PinnedBuild = pinnedBuild
 
@@ -129,3 +132,21 @@ func SlowRetained[T any](p *Pool[T], pause func()) int {
 // Stripe returns the stripe that a stack in the n-th 2 KiB of memory hashes to, of 8
 // and after a number of encounters.
 func Stripe(n uint32, met int) uint32 { return hashPlace(n, uint32(met)*saltStep) >> 29 }
+
+// Stripes returns the locks of the first and the last stripe, nil in the pinned engine.
+func Stripes[T any](p *Pool[T]) (first, last *sync.Mutex) {
+	if p.stripes == nil {
+		return nil, nil
+	}
+	return &p.stripes[0].mu, &p.stripes[len(p.stripes)-1].mu
+}
+
+// InPlace returns how many Ps find a magazine of their own in the pinned engine.
+func InPlace[T any](p *Pool[T]) (n int) {
+	for i := range p.mags {
+		if p.mags[i].Load() != p.none {
+			n++
+		}
+	}
+	return n
+}

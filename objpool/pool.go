@@ -137,7 +137,7 @@ func (p *Pool[T]) TryGet() (T, bool) {
 //
 // After Put the caller must not use v again, kept or not.
 func (p *Pool[T]) Put(v T) bool {
-	if pinnedBuild && p.quick.Load()&quickPut != 0 && !(p.nilable && isNil(&v)) {
+	if pinnedBuild && !(p.nilable && isNil(&v)) && p.quick.Load()&quickPut != 0 {
 		id := rt.Pin()
 		if uint(id) < uint(len(p.mags)) {
 			m := p.mags[id].Load()
