@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -209,6 +210,9 @@ func TestStressClose(t *testing.T) {
 					}
 					s.use(c, 0)
 					c.Release()
+					if i%8 != 0 { // or Close begins when the scheduler takes turns, 10 ms later
+						runtime.Gosched()
+					}
 				}
 			})
 		}

@@ -80,3 +80,49 @@ func TestResetIsWaitedForRatherThanDialed(t *testing.T) {
 		s.end(p)
 	})
 }
+
+// A connection whose ping fails is dropped, and its slot with it.
+func TestFailedPingGivesItsSlotBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Check, c.CheckAfterIdle = 2, s.check, -1 })
+		a, b := acquire(t, p), acquire(t, p)
+		a.Value().broken.Store(true)
+		b.Value().broken.Store(true)
+		a.Release()
+		b.Release()
+		a, b = acquire(t, p), acquire(t, p)
+		require.Equal(t, 2, p.Stats().Open)
+		require.EqualValues(t, 2, p.Stats().CheckFailures)
+		a.Release()
+		b.Release()
+		s.end(p)
+		require.Equal(t, 2, s.n(&s.peak))
+	})
+}
+
+// vitess#20080: the refresh of idle connections takes all of them at once.
+func TestKeepAliveLeavesCapacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.checkTime = 5 * time.Second // nearly hangs
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxOpen, c.Check, c.CheckTimeout = 8, s.check, 10*time.Second
+			c.CheckAfterIdle, c.KeepAlive, c.Tick = time.Hour, time.Second, 100*ms
+		})
+		require.NoError(t, p.Warm(t.Context(), 8))
+		time.Sleep(1500 * ms)
+		st := p.Stats()
+		require.Equal(t, 2, st.Busy, "a quarter at most")
+		begin := time.Now()
+		var held []Conn[*fake]
+		for range 6 {
+			held = append(held, acquire(t, p))
+		}
+		require.Zero(t, time.Since(begin), "the others are there at once")
+		for _, c := range held {
+			c.Release()
+		}
+		s.end(p)
+	})
+}

@@ -12,30 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each test here is a bug of another pool, by the name of what goes wrong and
-// where it was seen.
+// Each test here, in wild_dial_test.go and in wild_ping_test.go is a bug of another
+// pool, by the name of what goes wrong and where it was seen.
 
 const ms = time.Millisecond
 
-func TestFailedPingGivesItsSlotBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Check, c.CheckAfterIdle = 2, s.check, -1 })
-		a, b := acquire(t, p), acquire(t, p)
-		a.Value().broken.Store(true)
-		b.Value().broken.Store(true)
-		a.Release()
-		b.Release()
-		a, b = acquire(t, p), acquire(t, p)
-		require.Equal(t, 2, p.Stats().Open)
-		require.EqualValues(t, 2, p.Stats().CheckFailures)
-		a.Release()
-		b.Release()
-		s.end(p)
-		require.Equal(t, 2, s.n(&s.peak))
-	})
-}
-
+// Check, then act on the count: 64 calls at once open 64 of 4.
 func TestConcurrentAcquiresDoNotOvershootTheMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -55,6 +37,7 @@ func TestConcurrentAcquiresDoNotOvershootTheMaximum(t *testing.T) {
 	})
 }
 
+// A release after Close panics, an acquire after Close returns nil and no error.
 func TestReleaseAfterCloseClosesAndAcquireAfterCloseFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -73,6 +56,7 @@ func TestReleaseAfterCloseClosesAndAcquireAfterCloseFails(t *testing.T) {
 	})
 }
 
+// The idle timeout is a field that nobody reads.
 func TestIdleTimeoutIsEnforced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -112,64 +96,6 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 		require.Len(t, order, 100)
 		require.EqualValues(t, 100, p.Stats().Handoffs)
 		s.end(p)
-	})
-}
-
-// go#10886: after a failed dial nobody dials for the other waiters.
-func TestFailedDialDoesNotStrandWaiters(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		s.dialTime = 10 * ms
-		s.onDial = func(_ context.Context, n int) error {
-			if n <= 2 {
-				return errDown
-			}
-			return nil
-		}
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxDialing = 4, 1 })
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		var failed, served int
-		for range 10 {
-			wg.Go(func() {
-				c, err := p.Acquire(t.Context())
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					require.ErrorIs(t, err, errDown)
-					failed++
-					return
-				}
-				served++
-				c.Release()
-			})
-		}
-		wg.Wait()
-		require.Equal(t, 2, failed, "a failure goes to its initiator alone")
-		require.Equal(t, 8, served)
-		require.Equal(t, 1, s.n(&s.peakDial))
-		s.end(p)
-	})
-}
-
-// go#64614: opens that were asked for are forgotten when connections are returned
-// broken, and the waiters starve although there is room.
-func TestPendingOpensAreNotAbandoned(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
-		a, b := acquire(t, p), acquire(t, p)
-		var wg sync.WaitGroup
-		for range 5 {
-			wg.Go(func() { acquire(t, p).Destroy(errDown) })
-		}
-		synctest.Wait()
-		a.Destroy(errDown)
-		b.Destroy(nil)
-		wg.Wait()
-		s.end(p)
-		require.EqualValues(t, 7, p.Stats().ClosedBy.Destroy)
-		require.Equal(t, 2, s.n(&s.peak))
 	})
 }
 
@@ -235,57 +161,6 @@ func TestConnIsNotHandedToAnExpiredWaiter(t *testing.T) {
 	})
 }
 
-// vitess#20080: the refresh of idle connections takes all of them at once.
-func TestKeepAliveLeavesCapacity(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		s.checkTime = 5 * time.Second // nearly hangs
-		p := s.pool(func(c *Config[*fake]) {
-			c.MaxOpen, c.Check, c.CheckTimeout = 8, s.check, 10*time.Second
-			c.CheckAfterIdle, c.KeepAlive, c.Tick = time.Hour, time.Second, 100*ms
-		})
-		require.NoError(t, p.Warm(t.Context(), 8))
-		time.Sleep(1500 * ms)
-		st := p.Stats()
-		require.Equal(t, 2, st.Busy, "a quarter at most")
-		begin := time.Now()
-		var held []Conn[*fake]
-		for range 6 {
-			held = append(held, acquire(t, p))
-		}
-		require.Zero(t, time.Since(begin), "the others are there at once")
-		for _, c := range held {
-			c.Release()
-		}
-		s.end(p)
-	})
-}
-
-// vitess#21189: Close returns while a dial runs, whose connection nobody closes.
-func TestCloseWaitsForDials(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		s.onDial = func(ctx context.Context, _ int) error {
-			<-ctx.Done() // told to stop, it takes its time and succeeds all the same
-			time.Sleep(time.Second)
-			return nil
-		}
-		p := s.pool()
-		errs := make(chan error, 1)
-		go func() {
-			_, err := p.Acquire(t.Context())
-			errs <- err
-		}()
-		synctest.Wait()
-		begin := time.Now()
-		require.NoError(t, p.Close())
-		require.Equal(t, time.Second, time.Since(begin))
-		require.ErrorIs(t, <-errs, ErrClosed)
-		s.end(p)
-		require.EqualValues(t, 1, p.Stats().ClosedBy.Close)
-	})
-}
-
 // pgx#1437: the jitter is rolled anew at every look, so nearly all connections die
 // at the earliest possible age.
 func TestLifetimeJitterIsDrawnOncePerConnection(t *testing.T) {
@@ -340,24 +215,6 @@ func TestCancelledAcquireLeaksNoSlot(t *testing.T) {
 	})
 }
 
-// puddle 2.2.3: what CreateResource opens across a Reset stays in the pool.
-func TestDialThatEndsAfterResetIsNotKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		s.dialTime = 10 * ms
-		p := s.pool()
-		got := make(chan Conn[*fake], 1)
-		go func() { got <- acquire(t, p) }()
-		time.Sleep(5 * ms)
-		p.Reset()
-		c := <-got
-		require.Equal(t, 2, c.Value().id, "the second dial's")
-		c.Release()
-		require.EqualValues(t, 1, p.Stats().ClosedBy.Reset)
-		s.end(p)
-	})
-}
-
 // puddle 2.2.3: Close leaves those waiting who wait already.
 func TestCloseWakesEveryWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -387,28 +244,6 @@ func TestCloseWakesEveryWaiter(t *testing.T) {
 		}
 		c.Release()
 		<-closed
-		s.end(p)
-	})
-}
-
-// puddle, database/sql, go-redis: max 2, a dial takes 100 ms, a connection is
-// returned after 5 ms: they wait for 100 ms.
-func TestReleasedConnServesAnAcquirerThatDials(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
-		a := acquire(t, p)
-		s.set(func() { s.dialTime = 100 * ms })
-		go func() {
-			time.Sleep(5 * ms)
-			a.Release()
-		}()
-		begin := time.Now()
-		b := acquire(t, p)
-		require.Equal(t, 5*ms, time.Since(begin))
-		b.Release()
-		time.Sleep(100 * ms)
-		require.Equal(t, 2, p.Stats().Idle, "the dial's result is not lost")
 		s.end(p)
 	})
 }
