@@ -13,7 +13,7 @@ import (
 )
 
 // The failures of hand-written and published batchers, each as it was seen. The
-// ones about time are in time_test.go.
+// ones about time are in time_test.go, those about Flush in flush_test.go.
 
 // Items still in the input are lost on Stop: 10 260 of 50 000.
 func TestNothingIsLostOnClose(t *testing.T) {
@@ -232,149 +232,6 @@ func TestTimeoutsReuseTheirTimer(t *testing.T) {
 	require.NoError(t, b.Close())
 }
 
-// otel-go#1178: spans that were sent before the flush are dropped by it, or come
-// after it.
-func TestFlushIsABarrier(t *testing.T) {
-	var processed atomic.Int64
-	b := must[int](t)(New(Config[int]{MaxBatch: 64, Linger: -1, Workers: 4, Shards: 4}, func(_ context.Context, items []int) error {
-		processed.Add(int64(len(items)))
-		return nil
-	}))
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			p := b.Producer()
-			for range 200 {
-				require.NoError(t, b.Send(bg, 1))
-				require.NoError(t, p.Send(bg, 1))
-				require.NoError(t, b.TrySend(1))
-				before := b.Stats().Accepted
-				require.NoError(t, b.Flush(bg))
-				require.GreaterOrEqual(t, uint64(processed.Load()), before)
-			}
-		})
-	}
-	wg.Wait()
-	require.NoError(t, b.Close())
-	require.EqualValues(t, 4*200*3, processed.Load())
-}
-
-// google-api-go#475: the flush by time and one by hand wait for each other.
-func TestTimerAndManualFlushTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := 0
-		b := must[int](t)(New(Config[int]{MaxBatch: 10, MaxPending: 10, Linger: time.Millisecond}, func(_ context.Context, items []int) error {
-			time.Sleep(3 * time.Millisecond)
-			n += len(items)
-			return nil
-		}))
-		var wg sync.WaitGroup
-		for range 5 {
-			wg.Go(func() {
-				for i := range 100 {
-					require.NoError(t, b.Send(bg, i))
-					if i%7 == 0 {
-						time.Sleep(time.Millisecond)
-					}
-					if i%10 == 0 {
-						require.NoError(t, b.Flush(bg))
-					}
-				}
-			})
-		}
-		wg.Wait()
-		require.NoError(t, b.Close())
-		require.Equal(t, 500, n)
-	})
-}
-
-// google-cloud-go#1273: 122 000 goroutines stuck in Flush, each with a barrier of
-// its own.
-func TestManyFlushesShareABarrierAndAllEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHeld()
-		b := must[int](t)(New(Config[int]{MaxBatch: 1}, h.process))
-		require.NoError(t, b.Send(bg, 1))
-		ctx, cancel := context.WithTimeout(bg, time.Second)
-		defer cancel()
-		var wg sync.WaitGroup
-		for i := range 2000 {
-			wg.Go(func() {
-				if i%2 == 0 {
-					require.ErrorIs(t, b.Flush(ctx), context.DeadlineExceeded)
-				} else {
-					require.NoError(t, b.Flush(bg))
-				}
-			})
-		}
-		synctest.Wait()
-		b.c.mu.lock()
-		require.Len(t, b.c.flushes, 1)
-		b.c.mu.unlock()
-		time.Sleep(2 * time.Second)
-		close(h.gate)
-		wg.Wait()
-		b.c.mu.lock()
-		require.Empty(t, b.c.flushes)
-		b.c.mu.unlock()
-		require.NoError(t, b.Close())
-	})
-}
-
-// franz-go#726: a buffer that is full but not a full batch is never flushed.
-func TestFullBufferIsFlushed(t *testing.T) {
-	for name, cfg := range map[string]Config[int]{
-		"items":  {MaxBatch: 100, MaxPending: 5, Linger: -1},
-		"bytes":  {MaxBatch: 100, MaxPendingBytes: 5, SizeOf: func(int) int { return 1 }, Linger: -1},
-		"bytes2": {MaxBatch: 100, MaxBytes: 50, MaxPendingBytes: 5, SizeOf: func(int) int { return 2 }, Linger: time.Hour},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var got collector[int]
-			b := must[int](t)(New(cfg, got.process))
-			for i := range 50 {
-				require.NoError(t, b.Send(bg, i))
-			}
-			require.NoError(t, b.Close())
-			require.Equal(t, upTo(50), got.items())
-			for _, n := range got.sizes() {
-				require.LessOrEqual(t, n, 5)
-			}
-		})
-	}
-	// The same where nobody waits, and with the room set aside for lanes.
-	var got collector[int]
-	b := must[int](t)(New(Config[int]{
-		MaxBatch: 100, MaxPendingBytes: 5, SizeOf: func(int) int { return 2 }, Linger: -1, Overflow: Reject,
-	}, got.process))
-	for b.Stats().Delivered == 0 {
-		b.TrySend(1)
-	}
-	require.NoError(t, b.Close())
-
-	lanes := must[int](t)(New(Config[int]{MaxBatch: 4, MaxPending: 8, Linger: -1, Overflow: Reject}, got.process))
-	p, p2 := lanes.Producer(), lanes.Producer()
-	require.NoError(t, p.Send(bg, 1))
-	require.NoError(t, p2.Send(bg, 1))
-	for range 6 {
-		require.NoError(t, lanes.TrySend(1), "what the lanes set aside and do not use is there for others")
-	}
-	require.NoError(t, lanes.Close())
-	require.EqualValues(t, 8, lanes.Stats().Succeeded)
-}
-
-// A prototype's: the timer steals a batch after Close has decided what is left.
-func TestTimerAtClose(t *testing.T) {
-	for range 300 {
-		var got collector[int]
-		b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: time.Microsecond, Workers: 2}, got.process))
-		for i := range 5 {
-			require.NoError(t, b.Send(bg, i))
-		}
-		require.NoError(t, b.Close())
-		require.Len(t, got.items(), 5)
-	}
-}
-
 // A processor may wait for what a blocked sender does next: room that was made is
 // given at once, not at half full.
 func TestRoomIsGivenAtOnce(t *testing.T) {
@@ -394,59 +251,6 @@ func TestRoomIsGivenAtOnce(t *testing.T) {
 		close(sixth)
 		require.NoError(t, b.Close())
 	})
-}
-
-func TestProducerKeepsOrderAndHidesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var got collector[int]
-		b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: time.Second}, got.process))
-		p := b.Producer()
-		for i := range 150 {
-			require.NoError(t, p.Send(bg, i))
-		}
-		s := b.Stats()
-		require.EqualValues(t, 150, s.Accepted)
-		checkQuiet(t, s)
-		time.Sleep(time.Second)
-		synctest.Wait()
-		require.Equal(t, upTo(150), got.items(), "the lane ages, too")
-		require.NoError(t, p.Send(bg, 150))
-		require.NoError(t, b.Flush(bg))
-		require.Equal(t, upTo(151), got.items())
-		require.NoError(t, p.Send(bg, 151))
-		p.Flush()
-		p.Close()
-		require.ErrorIs(t, p.Send(bg, 0), ErrClosed)
-		require.NoError(t, b.Close())
-		require.Equal(t, upTo(152), got.items())
-	})
-}
-
-func TestProducerHasNaturalBatching(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHeld()
-		b := must[int](t)(New(Config[int]{MaxBatch: 100}, h.process))
-		p := b.Producer()
-		require.NoError(t, p.Send(bg, 0))
-		synctest.Wait()
-		for i := 1; i < 50; i++ {
-			require.NoError(t, p.Send(bg, i))
-		}
-		close(h.gate)
-		synctest.Wait()
-		require.Equal(t, upTo(50), h.items())
-		require.Equal(t, []int{1, 49}, h.sizes())
-		require.NoError(t, b.Close())
-	})
-}
-
-// Close finds what is in a lane alone, though no worker was ever started.
-func TestCloseEmptiesLanes(t *testing.T) {
-	var got collector[int]
-	b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: -1}, got.process))
-	require.NoError(t, b.Producer().Send(bg, 1))
-	require.NoError(t, b.Close())
-	require.Equal(t, []int{1}, got.items())
 }
 
 // A large item that gives up waiting lets a smaller one behind it in at once.

@@ -1,0 +1,235 @@
+package batchchan
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A processor that is held until the test lets it go.
+type held struct {
+	collector[int]
+	gate    chan struct{}
+	started chan struct{}
+}
+
+func newHeld() *held {
+	return &held{gate: make(chan struct{}), started: make(chan struct{}, 1000)}
+}
+
+func (h *held) process(ctx context.Context, items []int) error {
+	h.started <- struct{}{}
+	select {
+	case <-h.gate:
+	case <-ctx.Done():
+	}
+	return h.collector.process(ctx, items)
+}
+
+// full returns a Batcher whose worker is held with item 0 and whose buffer is
+// full with the items 1 to 4.
+func full(t *testing.T, cfg Config[int]) (*Batcher[int], *held) {
+	h := newHeld()
+	cfg.MaxBatch, cfg.MaxPending = 2, 4
+	b := must[int](t)(New(cfg, h.process))
+	require.NoError(t, b.Send(bg, 0))
+	<-h.started
+	for i := 1; i <= 4; i++ {
+		require.NoError(t, b.Send(bg, i))
+	}
+	require.Equal(t, 4, b.Stats().Pending)
+	return b, h
+}
+
+func TestRejectWhenFull(t *testing.T) {
+	b, h := full(t, Config[int]{Overflow: Reject})
+	require.ErrorIs(t, b.Send(bg, 5), ErrFull)
+	require.ErrorIs(t, b.TrySend(5), ErrFull)
+	n, err := b.SendMany(bg, []int{5, 6})
+	require.ErrorIs(t, err, ErrFull)
+	require.Zero(t, n)
+	close(h.gate)
+	require.NoError(t, b.Close())
+	require.Equal(t, upTo(5), h.items())
+	require.EqualValues(t, 3, b.Stats().Rejected)
+	checkQuiet(t, b.Stats())
+}
+
+func TestDropNewestAndOldest(t *testing.T) {
+	for _, policy := range []Overflow{DropNewest, DropOldest} {
+		t.Run(policy.String(), func(t *testing.T) {
+			var dropped []int
+			b, h := full(t, Config[int]{Overflow: policy, OnDrop: func(i int, why DropReason) {
+				require.Equal(t, policy == DropNewest, why == DroppedNewest)
+				dropped = append(dropped, i)
+				panic("a panic in OnDrop is contained")
+			}})
+			require.NoError(t, b.Send(bg, 5))
+			require.NoError(t, b.TrySend(6))
+			n, err := b.SendMany(bg, []int{7})
+			require.NoError(t, err)
+			require.Equal(t, 1, n)
+			require.Equal(t, 4, b.Stats().Pending)
+			close(h.gate)
+			require.NoError(t, b.Close())
+			if policy == DropNewest {
+				require.Equal(t, []int{5, 6, 7}, dropped)
+				require.Equal(t, upTo(5), h.items())
+			} else {
+				require.Equal(t, []int{1, 2, 3}, dropped)
+				require.Equal(t, []int{0, 4, 5, 6, 7}, h.items())
+			}
+			require.EqualValues(t, 3, b.Stats().Dropped())
+			require.EqualValues(t, 3, b.Stats().Panics)
+			checkQuiet(t, b.Stats())
+		})
+	}
+}
+
+func TestDropOldestMakesRoomInBytes(t *testing.T) {
+	var dropped []int
+	h := newHeld()
+	b := must[int](t)(New(Config[int]{
+		MaxPendingBytes: 100, SizeOf: func(n int) int { return n }, Overflow: DropOldest, Linger: -1,
+		OnDrop: func(i int, _ DropReason) { dropped = append(dropped, i) },
+	}, h.process))
+	for _, n := range []int{10, 20, 30, 40} {
+		require.NoError(t, b.Send(bg, n))
+	}
+	require.Equal(t, 100, b.Stats().PendingBytes)
+	require.NoError(t, b.Send(bg, 55))
+	<-h.started // a full buffer is due, whatever the triggers say
+	close(h.gate)
+	require.NoError(t, b.Close())
+	require.ElementsMatch(t, []int{10, 20, 30, 40, 55}, append(dropped, h.items()...))
+	checkQuiet(t, b.Stats())
+}
+
+func TestCallerRuns(t *testing.T) {
+	h := newHeld()
+	calls := 0
+	b := must[int](t)(New(Config[int]{MaxBatch: 2, MaxPending: 4, Overflow: CallerRuns}, func(ctx context.Context, items []int) error {
+		if items[0] == 0 {
+			return h.process(ctx, items)
+		}
+		calls++
+		return h.collector.process(ctx, items)
+	}))
+	require.NoError(t, b.Send(bg, 0))
+	<-h.started
+	for i := 1; i <= 4; i++ {
+		require.NoError(t, b.Send(bg, i))
+	}
+	require.ErrorIs(t, b.TrySend(5), ErrFull)
+	require.NoError(t, b.Send(bg, 5))
+	require.Equal(t, []int{1, 2}, h.items(), "the sender processed the oldest batch")
+	require.NoError(t, b.Send(bg, 6))
+	require.NoError(t, b.Send(bg, 7))
+	require.Equal(t, []int{1, 2, 3, 4}, h.items())
+	close(h.gate)
+	require.NoError(t, b.Close())
+	require.ElementsMatch(t, upTo(8), h.items())
+	checkQuiet(t, b.Stats())
+}
+
+func TestCallerRunsSurvivesGoexitAndPanic(t *testing.T) {
+	h := newHeld()
+	b := must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: CallerRuns}, func(ctx context.Context, items []int) error {
+		switch items[0] {
+		case 0:
+			return h.process(ctx, items)
+		case 1:
+			runtime.Goexit()
+		case 2:
+			panic("no")
+		}
+		return nil
+	}))
+	require.NoError(t, b.Send(bg, 0))
+	<-h.started
+	require.NoError(t, b.Send(bg, 1))
+	var wg sync.WaitGroup
+	wg.Go(func() { b.Send(bg, 9); t.Error("Goexit ends the sender") })
+	wg.Wait()
+	require.NoError(t, b.Send(bg, 2))
+	require.NoError(t, b.Send(bg, 3))
+	close(h.gate)
+	require.NoError(t, b.Close())
+	s := b.Stats()
+	checkQuiet(t, s)
+	require.EqualValues(t, 2, s.Failed)
+	require.EqualValues(t, 2, s.Succeeded)
+	require.EqualValues(t, 1, s.Panics)
+}
+
+func TestBlockedSendersAreServedInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, h := full(t, Config[int]{})
+		var wg sync.WaitGroup
+		for i := 5; i < 15; i++ {
+			wg.Go(func() { require.NoError(t, b.Send(bg, i)) })
+			synctest.Wait()
+		}
+		s := b.Stats()
+		require.Equal(t, 10, s.Waiting)
+		require.EqualValues(t, 10, s.Blocked)
+		time.Sleep(time.Second)
+		close(h.gate)
+		wg.Wait()
+		require.NoError(t, b.Close())
+		require.Equal(t, upTo(15), h.items())
+		require.Equal(t, 10*time.Second, b.Stats().BlockedTime)
+		checkQuiet(t, b.Stats())
+	})
+}
+
+// rclone#9690: a blocked send that ignores its context.
+func TestContextEndsABlockedSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, h := full(t, Config[int]{})
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		start := time.Now()
+		require.ErrorIs(t, b.Send(ctx, 99), context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(start))
+		require.ErrorIs(t, b.SendTimeout(99, time.Second), ErrTimeout)
+		require.Equal(t, 2*time.Second, time.Since(start))
+		require.ErrorIs(t, b.SendTimeout(99, 0), ErrFull)
+		require.ErrorIs(t, b.SendTimeout(99, -1), ErrFull)
+		n, err := b.SendMany(ctx, []int{99})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Zero(t, n)
+		close(h.gate)
+		require.NoError(t, b.Send(bg, 5))
+		require.NoError(t, b.Close())
+		require.Equal(t, upTo(6), h.items(), "the refused items went nowhere")
+		checkQuiet(t, b.Stats())
+	})
+}
+
+func TestSendManyWaitsForRoomAndSaysHowMuch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld()
+		b := must[int](t)(New(Config[int]{MaxBatch: 2, MaxPending: 4}, h.process))
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		n, err := b.SendMany(ctx, upTo(100))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, 6, n, "one batch in the processor and four items waiting")
+		close(h.gate)
+		n, err = b.SendMany(bg, upTo(100)[6:])
+		require.NoError(t, err)
+		require.Equal(t, 94, n)
+		require.NoError(t, b.Close())
+		require.Equal(t, upTo(100), h.items())
+		n, err = b.SendMany(bg, nil)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		checkQuiet(t, b.Stats())
+	})
+}

@@ -1,0 +1,137 @@
+package batchchan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
+	for _, ordered := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := NewPipe(PipeConfig[int]{
+				Config: Config[int]{MaxBatch: 3, Workers: 4, OnError: func(error, []int) {}}, Ordered: ordered,
+			}, func(_ context.Context, in []int, out []string) ([]string, error) {
+				time.Sleep(time.Duration(in[0]*7919%13) * time.Millisecond)
+				switch in[0] {
+				case 30:
+					return append(out, "never seen"), errors.New("no")
+				case 60:
+					panic("no")
+				case 90:
+					runtime.Goexit()
+				}
+				for _, v := range in {
+					if v%2 == 0 { // any number of results
+						out = append(out, fmt.Sprint(v))
+					}
+				}
+				return out, nil
+			})
+			require.NoError(t, err)
+			go func() {
+				_, err := p.SendMany(bg, upTo(300))
+				require.NoError(t, err)
+				require.NoError(t, p.Close())
+			}()
+			var got, want []string
+			for r, err := range p.Results(bg) {
+				require.NoError(t, err)
+				got = append(got, r)
+			}
+			lost := 0
+			for i := range 300 {
+				if i%2 == 0 {
+					want = append(want, fmt.Sprint(i))
+				}
+			}
+			s := p.Stats()
+			require.EqualValues(t, 300, s.Delivered)
+			require.Positive(t, s.Failed)
+			_ = lost
+			if ordered {
+				// The failed batches are missing, the rest is in order.
+				next := 0
+				for _, g := range got {
+					for want[next] != g {
+						next++
+					}
+				}
+			}
+			require.InDelta(t, float64(s.Succeeded)/2, len(got), 5)
+			checkQuiet(t, s)
+		})
+	}
+}
+
+func TestPipeSlowReceiversSlowDownSenders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := NewPipe(PipeConfig[int]{
+			Config: Config[int]{MaxBatch: 2, MaxPending: 2}, MaxResults: 1,
+		}, func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), nil })
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		n, err := p.SendMany(ctx, upTo(100))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.LessOrEqual(t, n, 6, "results, processor, buffer: two each")
+		require.ErrorIs(t, p.SendTimeout(1, time.Second), ErrTimeout)
+		require.ErrorIs(t, p.TrySend(1), ErrFull)
+		require.ErrorIs(t, p.Send(ctx, 1), context.DeadlineExceeded)
+		require.NoError(t, p.Close(), "does not wait for receivers")
+		buf := make([]int, 100)
+		var got []int
+		for {
+			k, err := p.RecvMany(bg, buf)
+			if err != nil {
+				require.ErrorIs(t, err, ErrClosed)
+				break
+			}
+			got = append(got, buf[:k]...)
+		}
+		require.Equal(t, upTo(n), got)
+		_, err = p.Recv(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		k, err := p.RecvMany(bg, nil)
+		require.NoError(t, err)
+		require.Zero(t, k)
+		_, err = NewPipe(PipeConfig[int]{MaxResults: -1}, func(_ context.Context, in, out []int) ([]int, error) { return nil, nil })
+		require.ErrorContains(t, err, "MaxResults")
+		_, err = NewPipe[int, int](PipeConfig[int]{}, nil)
+		require.Error(t, err)
+	})
+}
+
+func TestPipeShutdownAndCancelledReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := NewPipe(PipeConfig[int]{Config: Config[int]{MaxBatch: 1}}, func(ctx context.Context, in, out []int) ([]int, error) {
+			<-ctx.Done()
+			return append(out, in...), nil
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		_, err = p.Recv(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		for _, err := range p.Results(ctx) {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		_, err = p.SendMany(bg, upTo(3))
+		require.NoError(t, err)
+		synctest.Wait()
+		back, err := p.Shutdown(ctx)
+		require.ErrorContains(t, err, "2 items undelivered, 1 in the processor")
+		require.Equal(t, []int{1, 2}, back)
+		<-p.Done()
+		r, err := p.Recv(bg)
+		require.NoError(t, err)
+		require.Equal(t, 0, r, "a result that was computed is there")
+		require.ErrorIs(t, p.Flush(bg), ErrClosed)
+	})
+}
