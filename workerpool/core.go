@@ -35,23 +35,24 @@ type core[T any] struct {
 	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
 	books    books
 
-	mu      sync.Mutex
-	idlers  []*worker // guarded by mu; sleeping workers, last in first out
-	low     int       // guarded by mu; fewest idlers since the shrink timer was armed
-	timer   *time.Timer
-	armed   bool               // guarded by mu; timer is running
-	all     *worker            // guarded by mu; list of all live workers
-	min     int                // guarded by mu; as configured
-	keep    int                // guarded by mu; min, or what the monitor's Scale asks for
-	max     int                // guarded by mu
-	comp    int                // guarded by mu; workers blocked on the pool itself
-	waiting int                // guarded by mu; values in all spills and blocked lists
-	quiets  []*quietWaiter     // guarded by mu
-	views   map[annex]struct{} // guarded by mu; views with a queue of their own
-	closed  bool               // guarded by mu; submissions are refused
-	paused  bool               // guarded by mu
-	gone    chan struct{}      // closed when the last worker ended after a close
-	monitor *monitoring        // nil without Config.Monitor
+	mu         sync.Mutex
+	idlers     []*worker // guarded by mu; sleeping workers, last in first out
+	low        int       // guarded by mu; fewest idlers since the shrink timer was armed
+	timer      *time.Timer
+	armed      bool               // guarded by mu; timer is running
+	all        *worker            // guarded by mu; list of all live workers
+	goroutines map[uint64]*worker // guarded by mu; the workers by rt.Goroutine
+	min        int                // guarded by mu; as configured
+	keep       int                // guarded by mu; min, or what the monitor's Scale asks for
+	max        int                // guarded by mu
+	comp       int                // guarded by mu; workers blocked on the pool itself
+	waiting    int                // guarded by mu; values in all spills and blocked lists
+	quiets     []*quietWaiter     // guarded by mu
+	views      map[annex]struct{} // guarded by mu; views with a queue of their own
+	closed     bool               // guarded by mu; submissions are refused
+	paused     bool               // guarded by mu
+	gone       chan struct{}      // closed when the last worker ended after a close
+	monitor    *monitoring        // nil without Config.Monitor
 }
 
 // Bits of core.alert, changed under mu.
@@ -111,8 +112,9 @@ func newCore[T any](cfg Config, exec func(*worker, T) outcome, drop func(T, erro
 		direct: cfg.QueueSize == NoQueue,
 		grows:  cfg.QueueSize == Unbounded,
 		min:    cfg.MinWorkers, keep: cfg.MinWorkers, max: cfg.MaxWorkers,
-		gone:   make(chan struct{}),
-		levels: make([]level[T], cfg.Priorities),
+		gone:       make(chan struct{}),
+		levels:     make([]level[T], cfg.Priorities),
+		goroutines: map[uint64]*worker{},
 	}
 	c.clock = sampler{base: time.Now(), on: cfg.Timing != Off}
 	if cfg.Timing == Sampled {

@@ -202,6 +202,7 @@ func (c *core[T]) settleSurplus() {
 // forget takes an ended worker out of the books.
 func (c *core[T]) forget(w *worker) {
 	c.mu.Lock()
+	c.unbind(w)
 	if w.prev != nil {
 		w.prev.next = w.next
 	} else {

@@ -187,16 +187,6 @@ func (c *core[T]) growTo(n int) {
 	}
 }
 
-// stepAside allows one more worker until back is called, if the caller is one of
-// the pool's own tasks: it is about to wait, perhaps for others of them.
-func (c *core[T]) stepAside() (back func()) {
-	if c.self() == nil {
-		return func() {}
-	}
-	c.changeComp(1)
-	return func() { c.changeComp(-1) }
-}
-
 // setLimit follows a change of max or comp. The caller holds mu.
 func (c *core[T]) setLimit() {
 	c.limit.Store(int64(min(c.max+c.comp, workerCap)))

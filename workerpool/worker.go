@@ -14,7 +14,7 @@ type worker struct {
 	wake       chan bool // capacity 1; true: look for work, false: end
 	prev, next *worker   // in core.all; guarded by core.mu
 	takes      uint32    // own; for the every-64th rule
-	id         atomic.Uint64
+	goroutine  uint64    // own; the key in core.goroutines
 	now        atomic.Pointer[running]
 }
 
@@ -52,7 +52,7 @@ func (c *core[T]) spawn() {
 }
 
 func (c *core[T]) start(w *worker) {
-	w.id.Store(goroutineID())
+	c.bind(w)
 	if !c.direct {
 		c.ctl.arrive()
 	}
@@ -61,11 +61,16 @@ func (c *core[T]) start(w *worker) {
 	}
 }
 
-// restart replaces the goroutine that a task ended by runtime.Goexit.
+// restart replaces the calling goroutine, which a task ended by runtime.Goexit.
 func (c *core[T]) restart(w *worker) {
-	w.id.Store(goroutineID())
-	for !c.run(w) {
-	}
+	c.mu.Lock()
+	c.unbind(w)
+	c.mu.Unlock()
+	go func() {
+		c.bind(w)
+		for !c.run(w) {
+		}
+	}()
 }
 
 // run runs tasks until the worker ends (true) or one panics (false). One recover
@@ -81,7 +86,7 @@ func (c *core[T]) run(w *worker) (ended bool) {
 			c.handlePanic(w, &PanicError{Value: v, Stack: debug.Stack(), Pool: c.cfg.Name})
 		} else {
 			c.books.goexits.Add(1)
-			go c.restart(w)
+			c.restart(w)
 		}
 	}()
 	c.loop(w)
@@ -171,7 +176,7 @@ func (c *core[T]) handlePanic(w *worker, e *PanicError) {
 	returned := false
 	defer func() {
 		if !returned {
-			go c.restart(w)
+			c.restart(w)
 		}
 	}()
 	c.tellPanic(e)
