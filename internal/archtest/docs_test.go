@@ -14,8 +14,8 @@ import (
 )
 
 // go doc shows every exported name of a public package with what it does. The
-// documentation of a name begins with the name; that of a group of constants or
-// of a field may also stand above the group or behind the field.
+// documentation of a name begins with the name; that of constants and variables
+// may also stand above their group or behind them.
 func TestEveryExportedNameIsDocumented(t *testing.T) {
 	seen := 0
 	for _, path := range goFiles(t) {
@@ -124,18 +124,18 @@ func firstLine(s string) string {
 
 func TestTheDocumentationRule(t *testing.T) {
 	for src, want := range map[string]int{
-		"// F does.\nfunc F() {}": 0,
-		"func F() {}":             1,
-		"// does.\nfunc F() {}":   1,
-		"func f() {}":             0,
-		"type T int\nfunc (T) Error() string":                          1,
-		"type T int":                                                   1,
-		"// types\ntype (\nT int\n)":                                   1,
-		"type t int\nfunc (t) M() {}":                                  0,
-		"// T is.\ntype T[K any] int\nfunc (*T[K]) M() {}":             1,
-		"// Kinds.\nconst (\nA = 1\nB = 2\n)":                          0,
-		"const A = 1":                                                  1,
-		"var A, B = 1, 2 // both":                                      0,
+		"// F does.\nfunc F() {}":                          0,
+		"func F() {}":                                      1,
+		"// does.\nfunc F() {}":                            1,
+		"func f() {}":                                      0,
+		"type T int\nfunc (T) Error() string":              1,
+		"type T int":                                       1,
+		"// types\ntype (\nT int\n)":                       1,
+		"type t int\nfunc (t) M() {}":                      0,
+		"// T is.\ntype T[K any] int\nfunc (*T[K]) M() {}": 1,
+		"// Kinds.\nconst (\nA = 1\nB = 2\n)":              0,
+		"const A = 1":                                      1,
+		"var A, B = 1, 2 // both":                          0,
 	} {
 		if got := undocumented(t, "x.go", "package x\n"+src); len(got) != want {
 			t.Errorf("%q: %d found, not %d: %v", src, len(got), want, got)
