@@ -1,4 +1,5 @@
 // Package archtest holds the tests of how the repository is put together: what
-// each package may import, what the root module may require, and that tests do
-// not wait by the clock. It has no code of its own.
+// each package may import, what the root module may require, that exported names
+// are documented, and that tests neither wait by the clock nor skip in silence.
+// It has no code of its own.
 package archtest

@@ -63,7 +63,7 @@ func (f *fakeLaunch) launch(ctx context.Context, rq request) reply {
 	ns := 100 * factor * (1 + float64(f.n%100)/1000)
 	values := map[string]float64{
 		"ns/op": ns, "allocs/op": 0, "B/op": 8 * factor, "cpu-ns/op": ns * 1.5, "cores": 1.5, "peak-bytes": 1e6,
-		"p50-ns": ns * 3, "p99-ns": ns * 9, "p999-ns": ns * 30,
+		"p50-ns": ns * 3, "p99-ns": ns * 9, "p999-ns": ns * 30, "p99/p50": 3,
 	}
 	return reply{stdout: formatLine(lineName(rq.c, rq.impl.Name, rq.cpus), 1000, values), cpu: time.Millisecond}
 }
@@ -112,8 +112,8 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		file + ": invalid":                      {"-from", file},
 		"-bars needs":                           {"-bars", file},
 		"is no table of bars":                   {"-bars", file, "-fail-below", bars},
-		"-bars: stat ":                          {"-bars", filepath.Join(t.TempDir(), "none", "BARS.md"), "-fail-below", bars},
-		"-update: stat":                         {"-update", file + "2"},
+		"-bars: open ":                          {"-bars", filepath.Join(t.TempDir(), "none", "BARS.md"), "-fail-below", bars},
+		"-update: open":                         {"-update", file + "2"},
 		"no line <!-- bench REGEXP -->":         {"-rounds", "1", "-update", file},
 		"3.json: no such file or directory":     {"-from", file + "3.json"},
 		"-compare: open " + file + "4.json: no": {"-compare", file + "4.json"},

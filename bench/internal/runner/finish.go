@@ -28,9 +28,11 @@ func readInputs(o *options) (in inputs, err error) {
 		}
 	}
 	for _, f := range o.update {
-		if _, err = os.Stat(f); err != nil {
+		w, err := os.OpenFile(f, os.O_WRONLY, 0) // it will be written, when all is measured
+		if err != nil {
 			return in, fmt.Errorf("-update: %w", err)
 		}
+		w.Close()
 	}
 	if o.bars != "" {
 		if err = report.CheckBarsFile(o.bars); err != nil {

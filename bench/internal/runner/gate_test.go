@@ -33,6 +33,7 @@ func TestFailBelow(t *testing.T) {
 		{bars: "pool/empty.* x4 ns/op <=0.3", want: ok, says: "bars: 2 reached"},
 		{bars: "pool/wait x2 p50-ns 1.5\npool/wait - allocs/op <= 0", want: ok, says: "bars: 2 reached"},
 		{bars: "pool/empty.* x10 ns/op 5", want: ok, says: "bars: 2 reached"}, // not a declared baseline
+		{bars: "pool/wait - p99-ns <=1e6\npool/wait - p99/p50 <=3.1", want: ok, says: "bars: 2 reached"},
 		{bars: "pool/empty/workers=2 x4 ns/op 5", want: bad, says: "pool.txt:1: pool/empty/workers=2-1: ns/op against x4 >=5 ×: "},
 		{bars: "pool/empty/workers=2 x4 ns/op <=0.2", want: bad, says: "<=0.2 ×: 0.2"},
 		{bars: "pool/wait - allocs/op <=0\npool/wait - B/op <=7", want: bad, says: "pool.txt:2: pool/wait-"},

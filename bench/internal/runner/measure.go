@@ -120,7 +120,7 @@ func (m *campaign) block(ctx context.Context, jobs []job, left []int, start time
 	w, from, first := watch(), time.Now(), len(m.samples)
 	var own time.Duration
 	for _, j := range jobs {
-		m.show.at(m.units[u], m.units[u].c.Impls[j.impl].Name, m.rounds, m.budget.rounds, time.Since(start), m.timeLeft(left))
+		m.show.at(m.units[u], m.units[u].c.Impls[j.impl].Name, m.rounds, m.budget.rounds, time.Since(start), m.timeLeft(left, time.Since(start)))
 		s, cpu, err := m.sample(ctx, j)
 		if err != nil {
 			return err
@@ -148,14 +148,18 @@ func (m *campaign) block(ctx context.Context, jobs []job, left []int, start time
 	return nil
 }
 
-// timeLeft estimates how long the rest takes.
-func (m *campaign) timeLeft(left []int) (d time.Duration) {
+// timeLeft estimates how long the rest takes. More than the time is never left: the
+// next round will have fewer cases.
+func (m *campaign) timeLeft(left []int, elapsed time.Duration) (d time.Duration) {
 	for i, n := range left {
 		cost := m.budget.guess(m.units[i])
 		if m.had[i] > 0 {
 			cost = m.spent[i] / time.Duration(m.had[i])
 		}
 		d += time.Duration(n) * cost
+	}
+	if m.budget.total > 0 {
+		d = min(d, max(m.budget.total-elapsed, 0))
 	}
 	return d
 }

@@ -107,6 +107,16 @@ func TestRoundsGivenAreNotCut(t *testing.T) {
 	assert.Equal(t, 800*time.Second, d)
 }
 
+func TestTimeLeftIsWithinTheTime(t *testing.T) {
+	m := &campaign{units: makeUnits(2, 2), budget: budget{total: time.Minute, rounds: 12, benchTime: time.Second}}
+	m.had, m.spent = []int{1, 1}, []time.Duration{time.Second, 100 * time.Second}
+	assert.Equal(t, 6*time.Second, m.timeLeft([]int{6, 0}, 10*time.Second))
+	assert.Equal(t, 50*time.Second, m.timeLeft([]int{6, 6}, 10*time.Second))
+	assert.Zero(t, m.timeLeft([]int{6, 6}, 70*time.Second))
+	m.budget.total = 0
+	assert.Equal(t, 606*time.Second, m.timeLeft([]int{6, 6}, 10*time.Second))
+}
+
 func TestProgressIsPlainOffTheTerminal(t *testing.T) {
 	_, _, stderr := measureFor(t, makeUnits(2, 2), &options{rounds: 3}, func(*Case) time.Duration { return time.Second })
 	assert.Equal(t, 3, strings.Count(stderr, "\n"))
@@ -164,6 +174,7 @@ func TestRows(t *testing.T) {
 		assert.Nil(t, r.Ratio, "race")
 	}
 	assert.Empty(t, rows([]unit{{c, 2}}, nil, false))
+	assert.Empty(t, rows([]unit{{c, 2}}, []sample{{impl: 1, values: map[string]float64{"ns/op": 1}}}, false), "b has nothing to be compared with")
 	assert.False(t, math.IsNaN(rs[5].NsPerOp))
 }
 

@@ -34,8 +34,8 @@ func (s *series) median(unit string) (float64, bool) {
 }
 
 // rows makes the result of the samples: for every unit one row per pair of the
-// first implementation with another, and one for each other by itself. Units
-// without a single sample have none. Under the race detector times mean nothing,
+// first implementation with another, and one for each other by itself. Units that
+// an interrupt left without a sample of the first have none. Under the race detector times mean nothing,
 // and there are no ratios.
 func rows(us []unit, samples []sample, race bool) []result.Row {
 	all := make([][]*series, len(us))
@@ -68,6 +68,9 @@ func rows(us []unit, samples []sample, race bool) []result.Row {
 
 func unitRows(u unit, all []*series, race bool) (out []result.Row) {
 	first := all[0]
+	if !first.seen() {
+		return nil
+	}
 	for i := range u.c.Impls {
 		if !all[i].seen() {
 			continue

@@ -64,17 +64,27 @@ var sectionMark = regexp.MustCompile(`(?m)^<!-- bars (\S+): (\d+) met, (\d+) mis
 const sectionEnd = "<!-- /bars -->\n"
 
 // CheckBarsFile says whether path can be renewed by [Bars]: it must be a table of
-// bars, or not exist.
+// bars that can be written, or not exist where one can be made.
 func CheckBarsFile(path string) error {
-	_, err := readSections(path)
+	if _, err := readSections(path); err != nil {
+		return err
+	}
+	_, before := os.Stat(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	err = f.Close()
+	if errors.Is(before, fs.ErrNotExist) {
+		err = errors.Join(err, os.Remove(path))
+	}
 	return err
 }
 
 func readSections(path string) (sections []barSection, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		_, err = os.Stat(filepath.Dir(path)) // where it is to be made
-		return nil, err
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err

@@ -115,6 +115,8 @@ func TestBarsRefuses(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(table, nil, 0o644))
 	require.NoError(t, CheckBarsFile(table))
-	require.NoError(t, CheckBarsFile(filepath.Join(t.TempDir(), "new.md")))
+	fresh := filepath.Join(t.TempDir(), "new.md")
+	require.NoError(t, CheckBarsFile(fresh))
+	assert.NoFileExists(t, fresh)
 	require.Error(t, CheckBarsFile(filepath.Join(t.TempDir(), "no", "new.md")))
 }
