@@ -63,7 +63,7 @@ func mixAll(t *testing.T, writePercent int) {
 		m := &mixers[i]
 		*m = mixer{t: t, rw: &rw, g: &g, rng: rand.New(rand.NewPCG(uint64(i), 7))}
 		wg.Go(func() {
-			for range scaled(4000) {
+			for range scaled(20_000) {
 				if m.rng.IntN(100) < writePercent {
 					m.writeOnce()
 				} else {
@@ -210,7 +210,7 @@ func TestExclusionAcrossModeSwitches(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 6 {
 			wg.Go(func() {
-				for j := range scaled(20_000) {
+				for j := range scaled(500_000) {
 					if (i+j)%16 == 0 {
 						rw.Lock()
 						g.write(t)

@@ -81,6 +81,27 @@ func TestLockInOneModeUnlockInAnother(t *testing.T) {
 	checkIdle(t, &rw)
 }
 
+// TestReaderLooksAgainAfterItCountedItselfIn: a writer got the lock between the
+// reader's look at the state and its count in a stripe, which the writer missed.
+func TestReaderLooksAgainAfterItCountedItselfIn(t *testing.T) {
+	var rw RWMutex
+	require.True(t, enableBias(&rw))
+	rw.Lock()
+	var entered atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		rw.rLockSlow(biased) // the state of before
+		entered.Store(true)
+	})
+	waitFor(t, "the reader", func() bool { return entered.Load() || rw.Stats().Waiting == 1 })
+	require.False(t, entered.Load(), "a reader beside a writer")
+	rw.Unlock()
+	wg.Wait()
+	rw.RUnlock()
+	require.EqualValues(t, 1, rw.Stats().Reads)
+	checkIdle(t, &rw)
+}
+
 func TestMoreProcsWhileBiased(t *testing.T) {
 	withProcs(t, 1)
 	var rw RWMutex
@@ -90,7 +111,7 @@ func TestMoreProcsWhileBiased(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 32 {
 		wg.Go(func() {
-			for j := range scaled(2000) {
+			for j := range scaled(20_000) {
 				if (i+j)%100 == 0 {
 					rw.Lock()
 					g.write(t)
@@ -104,7 +125,7 @@ func TestMoreProcsWhileBiased(t *testing.T) {
 		})
 	}
 	within(t, time.Minute, wg.Wait)
-	require.EqualValues(t, 32*scaled(2000), rw.Stats().Reads+rw.Stats().Writes)
+	require.EqualValues(t, 32*scaled(20_000), rw.Stats().Reads+rw.Stats().Writes)
 	checkIdle(t, &rw)
 }
 

@@ -193,6 +193,10 @@ func TestDowngradeLetsReadersJoin(t *testing.T) {
 		rw.Downgrade()
 		wg.Wait() // with the downgraded lock held
 		rw.RUnlock()
+		st := rw.Stats()
+		require.EqualValues(t, 5, st.ReadContended)
+		require.EqualValues(t, 5, st.ReadParked)
+		require.EqualValues(t, 5, st.ReadWait.Count)
 		checkIdle(t, rw)
 	})
 }

@@ -256,3 +256,52 @@ func TestStatsBlockNobody(t *testing.T) {
 		require.EqualValues(t, scaled(50_000), rw.Stats().Reads+rw.Stats().Writes)
 	})
 }
+
+// TestCancelJustBeforeTheWakeUp ends a wait before the goroutine that is first in
+// the queue can see its wake-up, or that the lock was handed to it: it must pass
+// on what it got.
+func TestCancelJustBeforeTheWakeUp(t *testing.T) {
+	withProcs(t, 1) // so that what is woken does not run before this goroutine waits
+	type lock struct {
+		name         string
+		lock, unlock func()
+		lockContext  func(context.Context) error
+		release      func() // of lockContext
+		reserve      func()
+		waiting      func() int
+	}
+	var rw RWMutex
+	var m SpinMutex
+	rwWaiting := func() int { return rw.Stats().Waiting }
+	for _, l := range []lock{
+		{"writer", rw.Lock, rw.Unlock, rw.LockContext, rw.Unlock, func() { rw.or(handoff) }, rwWaiting},
+		{"reader", rw.Lock, rw.Unlock, rw.RLockContext, rw.RUnlock, func() { rw.or(handoff) }, rwWaiting},
+		{"SpinMutex", m.Lock, m.Unlock, m.LockContext, m.Unlock, func() { m.add(handoff) }, func() int { return m.Stats().Waiting }},
+	} {
+		for _, handedOver := range []bool{false, true} {
+			for range 10 {
+				l.lock()
+				ctx, cancel := context.WithCancel(context.Background())
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if l.lockContext(ctx) == nil {
+						l.release()
+					}
+				})
+				waitFor(t, l.name, func() bool { return l.waiting() == 1 })
+				wg.Go(func() { l.lock(); l.unlock() })
+				waitFor(t, "the next", func() bool { return l.waiting() == 2 })
+				if handedOver {
+					l.reserve()
+				}
+				cancel()
+				l.unlock()
+				within(t, 20*time.Second, wg.Wait)
+			}
+		}
+	}
+	checkIdle(t, &rw)
+	checkSpinIdle(t, &m)
+	require.EqualValues(t, 40, rw.Stats().Canceled)
+	require.EqualValues(t, 20, m.Stats().Canceled)
+}
