@@ -32,7 +32,7 @@ type keyedConfig struct{ shards, top int }
 
 // WithShards sets into how many independently locked parts the table is cut. It
 // is rounded up to a power of two; 0 or less means the default, 32 per P; more
-// than 4096 means 4096. A shard takes 256 bytes.
+// than 4096 means 4096. A shard takes 256 bytes with keys of the size of a string.
 func WithShards(n int) KeyedOption { return func(c *keyedConfig) { c.shards = n } }
 
 // WithTop sets how many contended keys each shard remembers for [Keyed.Top] after

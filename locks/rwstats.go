@@ -83,8 +83,8 @@ func (rw *RWMutex) stats() RWStats {
 	}
 	x.mu.Unlock()
 	st.ActiveReaders = max(st.ActiveReaders, 0)
-	// Contended is counted after the acquisition itself, so read it first... and
-	// the whole again: parts never exceed it.
+	// An acquisition is counted before its being contended. So the parts are read
+	// before the whole, lest they exceed it.
 	st.ReadContended, st.WriteContended = x.readContended.Load(), x.writeContended.Load()
 	st.ReadParked, st.WriteParked = x.readParked.Load(), x.writeParked.Load()
 	st.Handoffs, st.Canceled = x.handoffs.Load(), x.canceled.Load()
