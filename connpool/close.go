@@ -8,10 +8,12 @@ import (
 
 // Pause makes Acquire wait and TryAcquire fail with [ErrPaused] from now on, and
 // starts no dial or keep-alive, until [Pool.Resume]: for instance while the server
-// fails over. What is on loan may be returned. Waiters may still be cancelled.
+// fails over. What is on loan may be returned. Waiters may still be cancelled, and
+// Close still ends the pool. Pause of a pool that is paused does nothing.
 func (p *Pool[C]) Pause() { p.setPaused(true) }
 
-// Resume ends a [Pool.Pause] and serves those who waited, in their order.
+// Resume ends a [Pool.Pause] and serves those who waited, in their order. Of a pool
+// that is not paused it does nothing.
 func (p *Pool[C]) Resume() { p.setPaused(false) }
 
 func (p *Pool[C]) setPaused(on bool) {
@@ -39,8 +41,9 @@ func (p *Pool[C]) Close() error {
 
 // Shutdown is Close with a bound: when ctx ends first, it cancels the ctx of every
 // [Pool.Do] under way and returns an error that wraps ctx's and says what is left.
-// Connections that are returned later are still closed.
+// Connections that are returned later are still closed. A nil ctx panics.
 func (p *Pool[C]) Shutdown(ctx context.Context) error {
+	done := ctx.Done()
 	p.startClose()
 	select {
 	case <-p.drained:
@@ -50,7 +53,7 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	select {
 	case <-p.drained:
 		return p.closeErrors()
-	case <-ctx.Done():
+	case <-done:
 	}
 	p.aborted.Store(true) // before the look: a Do stores its cancel, then reads this
 	for _, e := range *p.conns.Load() {

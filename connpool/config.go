@@ -10,7 +10,9 @@ import (
 
 // Config says how a [Pool] works. Only Dial and Close are required; the zero
 // value of every other field is a sensible default. Durations that depend on the
-// clock are met to within one Tick, never early.
+// clock are met to within one Tick, never early. A negative value, or one beyond
+// its bounds, makes New return an error that names the field and the value, unless
+// the field's comment gives it a meaning.
 //
 // The functions run outside every lock of the pool. A panic in one is contained:
 // it counts as that function's failure, with a [*PanicError].

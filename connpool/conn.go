@@ -125,7 +125,8 @@ func (c Conn[C]) Release() {
 
 // Destroy ends the loan and closes the connection in the background, because the
 // holder found it broken; cause (may be nil) is passed on to Hooks.Closed. Its
-// slot is free once its Close has returned. Destroy of an ended loan panics.
+// slot is free once its Close has returned. Destroy of an ended loan panics; of one
+// of a closed pool it is like Release.
 func (c Conn[C]) Destroy(cause error) {
 	e := c.must("Destroy")
 	p := e.pool
@@ -139,7 +140,8 @@ func (c Conn[C]) Destroy(cause error) {
 }
 
 // Hijack ends the loan and takes the connection out of the pool for good: the
-// caller closes it, and its slot is free at once. Hijack of an ended loan panics.
+// caller closes it, and its slot is free at once. A Close that waits for this loan
+// is done with it. Hijack of an ended loan panics.
 func (c Conn[C]) Hijack() C {
 	e := c.must("Hijack")
 	p := e.pool

@@ -9,7 +9,8 @@ import (
 var errUnfinished = errors.New("connpool: the function given to Do panicked or ended its goroutine")
 
 // Do lends a connection to f and takes it back when f returns. It waits as Acquire
-// does and returns its error or f's. The connection is closed if f panics (the
+// does and returns its error (of a closed pool [ErrClosed]) or f's. A nil ctx or f
+// panics. The connection is closed if f panics (the
 // panic goes on) or ends its goroutine, and if Config.Bad says that f's error means
 // so. The ctx that f gets also ends when a Shutdown runs out of time.
 func (p *Pool[C]) Do(ctx context.Context, f func(context.Context, C) error) error {
@@ -54,8 +55,8 @@ type warmer struct {
 
 // Warm opens connections until n are open, idle or on loan, and waits for them.
 // It returns the error of the first dial that fails, ctx's error, [ErrClosed], or
-// [ErrBreakerOpen]; what was opened by then stays. n above MaxOpen or MaxIdle is
-// an error; n below 1 does nothing.
+// [ErrBreakerOpen]; what was opened by then stays. While the pool is paused it waits.
+// n above MaxOpen or MaxIdle is an error; n below 1 does nothing. A nil ctx panics.
 func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 	if err := ctx.Err(); err != nil {
 		return err

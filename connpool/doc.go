@@ -45,11 +45,12 @@
 // # Cost
 //
 // Acquire and Release together take a third to a half of a channel's receive and
-// send, 10 to 30 ns, and do not allocate; processors do
-// not disturb each other while each finds a connection that it had before. A call
-// that must wait costs about two context switches. A Reset or a Check costs a
-// goroutine. LeakAfter and the limits of time cost borrowers nothing. An idle pool
-// does nothing but its ticks, and has no goroutine if it has no limit of time.
+// send, 10 to 30 ns, and do not allocate; processors do not disturb each other while
+// each finds a connection that it had before. A call that must wait costs about two
+// context switches, 1.2 times a channel's time. A look-up in a Keyed costs as much
+// again as the loan. A Reset or a Check costs a goroutine. LeakAfter and the limits
+// of time cost borrowers nothing. An idle pool does nothing but its ticks, and has
+// no goroutine if it has no limit of time.
 //
 // # Time in tests
 //

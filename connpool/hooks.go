@@ -29,9 +29,9 @@ type Hooks[C any] struct {
 	Breaker func(BreakerState)
 }
 
-// contain runs f and returns what made it end: nil, a *PanicError, or errGoexit
-// through the returned function's caller's deferred code. A Goexit cannot be
-// stopped; it runs atExit before the goroutine ends.
+// contain runs f. Of a panic in it, *err becomes a [*PanicError] and the caller goes
+// on. A Goexit cannot be stopped: *err becomes errGoexit, and the goroutine ends
+// after its deferred calls.
 func (p *Pool[C]) contain(name string, err *error, f func()) {
 	done := false
 	defer func() {

@@ -19,8 +19,9 @@ type KeyedConfig[K comparable, C any] struct {
 	Pool Config[C]
 	// ForKey may change the configuration for one key: its limits, hooks, name.
 	// It runs when the key appears, and may run twice if two calls use the key first
-	// at once. What it gets has no Dial, and the Tick is Pool's for all keys. Nil: all
-	// keys are alike.
+	// at once. What it gets has no Dial, and the Tick is Pool's for all keys. What New
+	// would refuse is the error of the call that used the key; a panic reaches that
+	// call. Nil: all keys are alike.
 	ForKey func(K, Config[C]) Config[C]
 	// MaxTotal bounds the slots in use over all keys: at the bound, a key that
 	// needs one more gets that of an idle connection of the key that was used
@@ -177,7 +178,8 @@ func (k *Keyed[K, C]) Reset(key K) {
 	}
 }
 
-// Keys returns the keys that have a pool now, in no order.
+// Keys returns the keys that have a pool now, in no order; of a closed Keyed those
+// that had one.
 func (k *Keyed[K, C]) Keys() []K {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
@@ -193,6 +195,7 @@ func (k *Keyed[K, C]) Close() error { return k.Shutdown(context.Background()) }
 
 // Shutdown is Close with a bound, as [Pool.Shutdown] is.
 func (k *Keyed[K, C]) Shutdown(ctx context.Context) error {
+	_ = ctx.Done() // of a nil ctx, before anything is closed
 	k.mu.Lock()
 	k.closed = true
 	k.mu.Unlock()

@@ -37,7 +37,7 @@ func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
 	return kp.pool.counters(), true
 }
 
-// Conns describes the connections of one key.
+// Conns describes the connections of one key; nil if it is not there.
 func (k *Keyed[K, C]) Conns(key K) []Info {
 	k.mu.RLock()
 	kp := k.pools[key]

@@ -41,9 +41,10 @@ type Pool[C any] struct {
 	dialTime *lazyHistogram
 	_        [stats.Line + 16]byte // mu begins a line on 64 bits
 
-	// Held for short, never while a user's function runs; guards all below. The
-	// first cache line is what a hand-over writes; what it only reads comes after,
-	// and so stays in the caches of all (connpool/contended/.../hold=yield).
+	// Held for short, never while a user's function runs; guards all below. It has a
+	// line of its own, or those who wait for it would slow who has it. The line after
+	// is what a hand-over writes; what it only reads follows, and so stays in the
+	// caches of all (connpool/contended/goroutines=64/conns=4/hold=yield).
 	mu             sync.Mutex
 	_              [stats.Line - 8]byte
 	queue          queue[C]
@@ -178,7 +179,7 @@ func (p *Pool[C]) maxIdle() int {
 // lock is mu.Lock for where many come at once. The sections under mu are far
 // shorter than a switch of goroutines, but sync.Mutex does not spin while others
 // are runnable on this processor, which is so whenever many wait; and one who
-// sleeps here may hold a connection (connpool/contended/.../hold=1us: p99).
+// sleeps here may hold a connection (p99 of .../hold=1us).
 func (p *Pool[C]) lock() {
 	for range 16 {
 		if p.mu.TryLock() {

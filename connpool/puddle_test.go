@@ -79,6 +79,7 @@ func TestNilCtxPanicsAndLeavesThePoolUsable(t *testing.T) {
 		require.Panics(t, broken, "one is idle")
 		require.Panics(t, func() { _ = p.Do(none, func(context.Context, *fake) error { return nil }) })
 		require.Panics(t, func() { _ = p.Warm(none, 1) })
+		require.Panics(t, func() { _ = p.Shutdown(none) })
 		p.Pause()
 		require.Panics(t, broken, "paused")
 		p.Resume()

@@ -40,8 +40,9 @@ func (r Reason) String() string {
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Evict closes the connections for which pred returns true: idle ones now, those
-// on loan at their return. It returns how many that are. pred runs outside the
-// pool's locks; a nil pred stands for all connections.
+// on loan at their return. It returns how many that are: of a closed pool none. pred
+// runs outside the pool's locks, and a panic of it reaches the caller before any is
+// closed; a nil pred stands for all connections.
 func (p *Pool[C]) Evict(pred func(Info) bool) int {
 	p.mu.Lock()
 	conns := *p.conns.Load()
@@ -71,7 +72,7 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 // Reset replaces all connections: idle ones are closed now, those on loan at
 // their return, and what dials under way bring is closed at once. Use it when the
 // server has changed (a failover, new credentials). Waiters keep waiting, for new
-// connections.
+// connections. Reset of a closed pool does nothing.
 func (p *Pool[C]) Reset() {
 	p.mu.Lock()
 	p.epoch++

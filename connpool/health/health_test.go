@@ -58,19 +58,35 @@ func TestScoreIsOfTheWindow(t *testing.T) {
 	require.Equal(t, 100, m.Observe(s, t0.Add(3*time.Second)).Score, "over and done")
 }
 
+func TestSlownessOfThePastIsNotHeldAgainstThePresent(t *testing.T) {
+	m := NewMonitor(Config{})
+	s := connpool.Stats{Acquires: 1000, MaxOpen: 10}
+	m.Observe(s, t0)
+	s.Acquires, s.Waited, s.Dials = 2000, 900, 10
+	s.WaitTime = connpool.Latency{Count: 100, Mean: time.Second, P99: 9 * time.Second}
+	s.DialTime = connpool.Latency{Count: 10, Mean: 3 * time.Second}
+	require.Equal(t, []string{"slow-waits", "slow-dials"}, codes(m.Observe(s, t0.Add(time.Second))))
+	s.Acquires, s.Waited, s.Dials = 3000, 1800, 20
+	s.WaitTime = connpool.Latency{Count: 200, Mean: time.Second / 2, P99: 8 * time.Second} // no time at all in this window
+	s.DialTime = connpool.Latency{Count: 20, Mean: 1600 * time.Millisecond}                // 0.2 s each
+	require.Empty(t, codes(m.Observe(s, t0.Add(2*time.Second))))
+}
+
 func TestEachFinding(t *testing.T) {
 	base := connpool.Stats{Acquires: 1000, MaxOpen: 10}
 	for code, change := range map[string]func(*connpool.Stats){
 		"breaker":         func(s *connpool.Stats) { s.Breaker = connpool.BreakerOpen },
 		"dial-errors":     func(s *connpool.Stats) { s.Dials, s.DialErrors = 10, 1 },
-		"slow-dials":      func(s *connpool.Stats) { s.Dials, s.DialTime.Mean = 10, 2*time.Second },
+		"slow-dials":      func(s *connpool.Stats) { s.Dials, s.DialTime = 10, connpool.Latency{Count: 10, Mean: 2 * time.Second} },
 		"failed-acquires": func(s *connpool.Stats) { s.Rejected = 1 },
-		"slow-waits":      func(s *connpool.Stats) { s.Waited, s.WaitTime.P99 = 500, time.Second },
-		"exhausted":       func(s *connpool.Stats) { s.InUse, s.Usage, s.Waiting = 10, 1, 3 },
-		"check-failures":  func(s *connpool.Stats) { s.CheckFailures = 2 },
-		"leaks":           func(s *connpool.Stats) { s.Leaked = 1 },
-		"churn":           func(s *connpool.Stats) { s.Closed = 800 },
-		"panics":          func(s *connpool.Stats) { s.Panics = 1 },
+		"slow-waits": func(s *connpool.Stats) {
+			s.Waited, s.WaitTime = 500, connpool.Latency{Count: 64, Mean: 20 * time.Millisecond, P99: time.Second}
+		},
+		"exhausted":      func(s *connpool.Stats) { s.InUse, s.Usage, s.Waiting = 10, 1, 3 },
+		"check-failures": func(s *connpool.Stats) { s.CheckFailures = 2 },
+		"leaks":          func(s *connpool.Stats) { s.Leaked = 1 },
+		"churn":          func(s *connpool.Stats) { s.Closed = 800 },
+		"panics":         func(s *connpool.Stats) { s.Panics = 1 },
 	} {
 		m := NewMonitor(Config{})
 		m.Observe(base, t0)

@@ -14,9 +14,11 @@ import (
 
 // Config says what a [Monitor] finds bad. The zero value is a sensible default.
 type Config struct {
-	// SlowWait is the 99th percentile of the wait that is too long. Default: 50 ms.
+	// SlowWait is the 99th percentile of the wait that is too long. It is known
+	// since the pool's start only; so that the past does not count, the window's
+	// mean must exceed a tenth of this, too. Default: 50 ms.
 	SlowWait time.Duration
-	// SlowDial is the mean time of a dial that is too long. Default: 1 s.
+	// SlowDial is the mean time of a window's dials that is too long. Default: 1 s.
 	SlowDial time.Duration
 	// BusyUsage is the part of MaxOpen in use that is nearly all. Default: 0.9.
 	BusyUsage float64
@@ -127,6 +129,7 @@ type delta struct {
 	acquires, misses, waited, timeouts, rejected   uint64
 	dials, dialErrors, checkFailures, closed, leak uint64
 	panics, canceled                               uint64
+	waitMean, dialMean                             time.Duration // 0: none was timed
 }
 
 func since(a, b connpool.Stats) delta {
@@ -138,7 +141,17 @@ func since(a, b connpool.Stats) delta {
 		dialErrors: sub(b.DialErrors, a.DialErrors), checkFailures: sub(b.CheckFailures, a.CheckFailures),
 		closed: sub(b.Closed, a.Closed), leak: sub(b.Leaked, a.Leaked),
 		panics: sub(b.Panics, a.Panics), canceled: sub(b.Canceled, a.Canceled),
+		waitMean: meanSince(a.WaitTime, b.WaitTime), dialMean: meanSince(a.DialTime, b.DialTime),
 	}
+}
+
+// meanSince returns the mean of what b has recorded more than a.
+func meanSince(a, b connpool.Latency) time.Duration {
+	if b.Count <= a.Count {
+		return 0
+	}
+	sum := float64(b.Mean)*float64(b.Count) - float64(a.Mean)*float64(a.Count)
+	return time.Duration(max(sum, 0) / float64(b.Count-a.Count))
 }
 
 func (m *Monitor) judge(d delta) Report {

@@ -40,12 +40,11 @@ func dialErrors(_ Config, d delta, _ Report) (Finding, bool) {
 }
 
 func slowDials(c Config, d delta, _ Report) (Finding, bool) {
-	mean := d.now.DialTime.Mean
 	return Finding{
 		"slow-dials", Notice, 10,
-		fmt.Sprintf("a dial takes %v on average", mean.Round(time.Microsecond)),
+		fmt.Sprintf("a dial takes %v on average", d.dialMean.Round(time.Microsecond)),
 		"keep connections open (MinIdle, a longer MaxIdleTime), so that callers need not wait for dials",
-	}, d.dials > 0 && mean > c.SlowDial
+	}, d.dials > 0 && d.dialMean > c.SlowDial
 }
 
 func failures(_ Config, d delta, r Report) (Finding, bool) {
@@ -64,9 +63,10 @@ func slowWaits(c Config, d delta, r Report) (Finding, bool) {
 	p99 := d.now.WaitTime.P99
 	return Finding{
 		"slow-waits", Warning, scaled(5, 25, r.WaitRate),
-		fmt.Sprintf("%.0f %% of the calls waited; the 99th percentile of waits since the start is %v", 100*r.WaitRate, p99.Round(time.Microsecond)),
+		fmt.Sprintf("%.0f %% of the calls waited, %v on average; the 99th percentile of waits since the start is %v",
+			100*r.WaitRate, d.waitMean.Round(time.Microsecond), p99.Round(time.Microsecond)),
 		"raise MaxOpen, or hold connections for shorter",
-	}, d.waited > 0 && r.WaitRate > 0.05 && p99 > c.SlowWait
+	}, d.waited > 0 && r.WaitRate > 0.05 && p99 > c.SlowWait && d.waitMean > c.SlowWait/10
 }
 
 func exhausted(c Config, d delta, _ Report) (Finding, bool) {
