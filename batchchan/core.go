@@ -151,6 +151,7 @@ type effects[T any] struct {
 	waiters *waiter[T]
 	flushes *flushWait
 	spawn   int
+	busy    bool // by a sender that will be back
 	end     bool // nothing is left: close done
 }
 
@@ -196,7 +197,9 @@ func (c *core[T]) after(e *effects[T]) {
 	for t := e.takers; t != nil; {
 		next := t.next // t may park again as soon as it is woken
 		t.next = nil
-		t.send()
+		if t.send() && e.busy {
+			go nudge()
+		}
 		t = next
 	}
 	for w := e.waiters; w != nil; {
