@@ -86,6 +86,11 @@ type Config struct {
 	// together the wake-up of a sleeping worker (50 µs and more on an idle
 	// machine). 0 means 20 µs, negative switches it off, at most 1 s. At most one
 	// worker of a pool does so at a time. Unused with NoQueue.
+	//
+	// It shortens the median and can lengthen the tail: a searching worker that
+	// loses its core to another process keeps the next task waiting until it gets
+	// it back, for milliseconds, where a sleeping one would be woken at once.
+	// Switch it off where cores are scarce and the tail matters more.
 	Spin time.Duration
 
 	// Priorities is the number of priority levels: 0 means 1, at most 64. Level 0

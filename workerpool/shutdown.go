@@ -6,12 +6,10 @@ import (
 	"slices"
 )
 
-// refuse makes every later submission fail with ErrClosed and reports whether this
-// call was the first to do so. Blocked submitters fail too: their tasks were not
-// accepted.
-func (c *core[T]) refuse() bool {
+// refuse makes every later submission fail with ErrClosed. Blocked submitters fail
+// too: their tasks were not accepted.
+func (c *core[T]) refuse() {
 	c.mu.Lock()
-	first := !c.closed
 	c.closed = true
 	c.alert.Or(alertClosed)
 	views := slices.Collect(maps.Keys(c.views))
@@ -40,7 +38,6 @@ func (c *core[T]) refuse() bool {
 		v.refuse()
 	}
 	c.kick()
-	return first
 }
 
 // askStop makes the workers of a closed and quiet pool end; gone tells when they
