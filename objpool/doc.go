@@ -55,8 +55,13 @@
 //
 // # Cost
 //
-// Get and Put together take 0.8 to 0.9 of the time that sync.Pool takes, alone or
-// parallel, and 0.5 in bursts; they allocate nothing. A retained object costs the
-// space of a T; a pool costs about 1 KiB and 0.5 KiB for each P that uses it much.
-// Stats takes less than a microsecond and stops nobody.
+// Get and Put together take 0.75 to 0.85 of the time that sync.Pool takes, alone or
+// parallel, and 0.5 to 0.6 in bursts; they allocate nothing. Reset adds about 10 ns,
+// Size puts a mutex in their place. The portable engine takes 1.4 to 1.6 of
+// sync.Pool's time, and 0.9 in bursts. Objects that one goroutine takes and another
+// puts back go through the central stack: there a pool is about as fast as sync.Pool,
+// and a plain slice under a mutex is faster.
+//
+// A retained object costs the space of a T; a pool costs about 1 KiB and 0.5 KiB for
+// each P that uses it much. Stats takes less than a microsecond and stops nobody.
 package objpool

@@ -53,10 +53,11 @@ func EarnNeed[T any](p *Pool[T]) uint32 {
 	return p.earnNeed
 }
 
-func Gather[T any](p *Pool[T]) {
+// IdleArmed reports whether the timer of IdleTTL runs.
+func IdleArmed[T any](p *Pool[T]) bool {
 	p.mu.Lock()
-	p.gather()
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	return p.idle.armed
 }
 
 // CheckInside verifies the invariants of a pool that nobody uses.

@@ -14,35 +14,43 @@ import (
 
 func TestResetReplacesAndDiscards(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
-		var gone []int
-		p := newPool(t, objpool.Config[*thing]{
-			Reset: func(v *thing) (*thing, bool) {
-				switch {
-				case v.id < 0:
-					return nil, true
-				case v.id >= 100:
-					return v, false
-				case v.id >= 50:
-					return &thing{id: 7}, true
-				}
-				return v, true
-			},
-			OnDiscard: func(v *thing, r objpool.Reason) {
-				require.Equal(t, objpool.ReasonRejected, r)
-				gone = append(gone, v.id)
-			},
-		})
-		require.True(t, p.Put(&thing{id: 1}))
-		require.Equal(t, 1, p.Get().id)
-		require.True(t, p.Put(&thing{id: 60}))
-		require.Equal(t, 7, p.Get().id, "the replacement is what is kept")
-		require.False(t, p.Put(&thing{id: 100}))
-		require.False(t, p.Put(&thing{id: -1}), "a nil replacement is a rejection")
-		require.Equal(t, []int{100, -1}, gone)
-		s := p.Stats()
-		require.EqualValues(t, 2, s.Discards.Rejected)
-		require.EqualValues(t, 4, s.Puts)
-		require.Zero(t, s.Retained)
+		for _, eager := range []bool{false, true} {
+			var gone []int
+			p := newPool(t, objpool.Config[*thing]{
+				Reset: func(v *thing) (*thing, bool) {
+					switch {
+					case v.id < 0:
+						return nil, true
+					case v.id >= 100:
+						return v, false
+					case v.id >= 50:
+						return &thing{id: 7}, true
+					}
+					return v, true
+				},
+				OnDiscard: func(v *thing, r objpool.Reason) {
+					require.Equal(t, objpool.ReasonRejected, r)
+					gone = append(gone, v.id)
+				},
+			})
+			if eager { // the P has a magazine with room
+				objpool.Eager(p)
+				p.Put(p.Get())
+				p.Get()
+				p.ResetStats()
+			}
+			require.True(t, p.Put(&thing{id: 1}))
+			require.Equal(t, 1, p.Get().id)
+			require.True(t, p.Put(&thing{id: 60}))
+			require.Equal(t, 7, p.Get().id, "the replacement is what is kept")
+			require.False(t, p.Put(&thing{id: 100}))
+			require.False(t, p.Put(&thing{id: -1}), "a nil replacement is a rejection")
+			require.Equal(t, []int{100, -1}, gone)
+			s := p.Stats()
+			require.EqualValues(t, 2, s.Discards.Rejected)
+			require.EqualValues(t, 4, s.Puts)
+			require.Zero(t, s.Retained)
+		}
 	})
 }
 
@@ -265,18 +273,18 @@ func TestIdleTTLDiscardsWhatWasNotNeeded(t *testing.T) {
 					p.Put(new(thing))
 				}
 				time.Sleep(61 * time.Second)
-				// Six are needed in this minute, four are not.
+				// Five are needed in this minute, five are not.
 				if !eager {
-					var six [6]*thing
-					for i := range six {
-						six[i] = p.Get()
+					var five [5]*thing
+					for i := range five {
+						five[i] = p.Get()
 					}
-					for _, v := range six {
+					for _, v := range five {
 						p.Put(v)
 					}
 					time.Sleep(time.Minute)
 					synctest.Wait()
-					require.Equal(t, 4, gone)
+					require.Equal(t, 5, gone)
 				}
 				time.Sleep(3 * time.Minute)
 				synctest.Wait()
@@ -310,8 +318,11 @@ func TestIdleTTLStopsAtClose(t *testing.T) {
 				},
 			}))
 			p.Prewarm(5)
+			require.True(t, objpool.IdleArmed(p))
 			require.NoError(t, p.Close())
+			require.False(t, objpool.IdleArmed(p))
 			p.Put(new(thing))
+			require.False(t, objpool.IdleArmed(p))
 			time.Sleep(time.Minute)
 			require.Zero(t, expired)
 		})

@@ -55,12 +55,21 @@ func TestFirstGetOfAnEmptyPoolIsAMiss(t *testing.T) {
 		require.Equal(t, 1, s.Outstanding)
 		require.Zero(t, s.HitRate)
 
+		_, ok := p.TryGet()
+		require.False(t, ok)
+		s = p.Stats()
+		require.EqualValues(t, 2, s.Misses)
+		require.Equal(t, 1, s.Outstanding, "a TryGet that fails hands out nothing")
+		p.ResetStats()
+
 		require.True(t, p.Put(v))
 		require.Same(t, v, p.Get())
+		require.Same(t, v, func() *thing { p.Put(v); return p.Get() }())
+		p.Get()
 		s = p.Stats()
-		require.EqualValues(t, 2, s.Gets)
-		require.EqualValues(t, 1, s.Hits)
-		require.Equal(t, 0.5, s.HitRate)
+		require.EqualValues(t, 3, s.Gets)
+		require.EqualValues(t, 2, s.Hits)
+		require.InDelta(t, 2./3, s.HitRate, 1e-9)
 	})
 }
 

@@ -53,7 +53,7 @@ func TestRegistry(t *testing.T) {
 func TestRegistryConcurrently(t *testing.T) {
 	var r objpool.Registry
 	var wg sync.WaitGroup
-	won := make(chan int, 100)
+	won := make(chan int, 8*50)
 	for g := range 8 {
 		wg.Go(func() {
 			p := newPool(t, objpool.Config[*thing]{})
