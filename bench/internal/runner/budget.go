@@ -12,9 +12,9 @@ const (
 	quickRounds = 6  // the fewest with a finite 95 % interval of the median
 	leastRounds = 3  // of units so expensive that six of them would leave none for others
 
-	fullTime    = 5 * time.Minute // unless the command says otherwise
-	reportTime  = 10 * time.Second
-	quickBudget = 56 * time.Second
+	fullTime   = 5 * time.Minute // unless the command says otherwise
+	quickShare = 5               // the short run takes this part of it
+	reportTime = 4 * time.Second // and start
 
 	goodBenchTime = 10 * time.Millisecond // shorter samples show how things warm up
 	fullMaxTime   = 100 * time.Millisecond
@@ -34,9 +34,10 @@ type budget struct {
 }
 
 func newBudget(us []unit, o *options) budget {
-	b := budget{total: cmp.Or(o.full, fullTime) - reportTime, rounds: fullRounds, benchTime: fullMaxTime}
+	full := cmp.Or(o.full, fullTime)
+	b := budget{total: full - reportTime, rounds: fullRounds, benchTime: fullMaxTime}
 	if o.quick {
-		b = budget{total: quickBudget, rounds: quickRounds, benchTime: quickMaxTime}
+		b = budget{total: full/quickShare - reportTime, rounds: quickRounds, benchTime: quickMaxTime}
 	}
 	if o.rounds > 0 {
 		b.rounds = o.rounds

@@ -51,7 +51,7 @@ func parseOptions(args []string, help io.Writer, race bool, full time.Duration) 
 	var run, cpu string
 	fs.StringVar(&run, "run", "", "measure only the cases whose group/case matches `REGEXP`")
 	fs.BoolVar(&o.list, "list", false, "list the cases and end")
-	fs.BoolVar(&o.quick, "quick", false, "the short run: fewer cases, about 60 s in all")
+	fs.BoolVar(&o.quick, "quick", false, fmt.Sprintf("the short run: fewer cases, about %.0f s in all", (full/quickShare).Seconds()))
 	fs.IntVar(&o.rounds, "rounds", 0, "measure every implementation `N` times, however long that takes (default: up to 12 in the time)")
 	fs.DurationVar(&o.benchTime, "benchtime", 0, "`DURATION` of one sample (default: chosen to fit the time)")
 	fs.StringVar(&cpu, "cpu", "", "`LIST` of GOMAXPROCS values for every case, like 1,2,8 (default: as each case says)")
