@@ -177,6 +177,10 @@ var mutants = []mutant{
 		"until := h + l.capacity", "until := h + l.capacity + one", false,
 	},
 	{
+		"tickets compared as if they never wrapped", "limit.go",
+		"if n := int64(l.limit.until.Load() - t); n > 0 {\n\t\treturn n / one", "if u := l.limit.until.Load(); u > t {\n\t\treturn int64(u-t) / one", false,
+	},
+	{
 		"stalled producers counted as values", "limit.go",
 		"case slotBarred:\n\t\t\t\tl.barred.Add(1)", "case slotBarred:\n\t\t\t\tlive += one", false,
 	},
@@ -185,6 +189,10 @@ var mutants = []mutant{
 		"if live == t-h {", "if true {", false,
 	},
 
+	{
+		"Drain takes more than it yields", "wait.go",
+		"if !ok || !yield(v) {", "if !ok || func() bool { defer try(); return !yield(v) }() {", false,
+	},
 	{
 		"no second look after registering", "waiters.go",
 		"step(waitJoined)\n\t\tif try() {", "step(waitJoined)\n\t\tif false && try() {", false,

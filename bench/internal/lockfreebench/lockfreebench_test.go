@@ -2,7 +2,6 @@ package lockfreebench
 
 import (
 	"flag"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,8 +51,6 @@ func TestDroppedWorkIsSeen(t *testing.T) {
 			return q
 		}}
 	}
-	inner := queue.New()
-	_ = inner
 	changed := broken(func(v int, q *Queue) { q.PutBatch([]int{v + 1}) })
 	twice := broken(func(v int, q *Queue) { q.PutBatch([]int{v, v}) })
 	for name, bench := range map[string]func(b *testing.B){
@@ -62,7 +59,6 @@ func TestDroppedWorkIsSeen(t *testing.T) {
 	} {
 		require.Zero(t, results(t, "10x", bench).N, name)
 	}
-	runtime.GC()
 }
 
 // BenchmarkCases runs the cases under go test, in one process: for profiles. The
