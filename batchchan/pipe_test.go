@@ -45,7 +45,6 @@ func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
 				require.NoError(t, err)
 				got = append(got, r)
 			}
-			lost := 0
 			for i := range 300 {
 				if i%2 == 0 {
 					want = append(want, fmt.Sprint(i))
@@ -54,7 +53,6 @@ func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
 			s := p.Stats()
 			require.EqualValues(t, 300, s.Delivered)
 			require.Positive(t, s.Failed)
-			_ = lost
 			if ordered {
 				// The failed batches are missing, the rest is in order.
 				next := 0

@@ -139,9 +139,7 @@ type books struct {
 func (p *Pool[T]) Stats() Stats {
 	p.mu.Lock()
 	s := p.snapshot()
-	if p.cfg.Size == nil || s.Retained > p.books.highWater {
-		p.books.highWater = max(p.books.highWater, s.Retained)
-	}
+	p.books.highWater = s.HighWater
 	base := p.books.base
 	p.mu.Unlock()
 	return s.since(&base)
