@@ -111,7 +111,19 @@ func TestCheckOfAShare(t *testing.T) {
 	assert.Equal(t, []float64{0.25, 0.2, 0.5}, []float64{c[0].Got, c[0].Lo, c[0].Hi})
 	assert.True(t, c[0].Met)
 	rows[0].Ratios["ns/op"].Value = 2.7 // a share of 0.37: missed, but within the slack
-	c = CheckBars([]Bar{b}, rows, nil, 0.9)
+	hi = 2.8
+	c = CheckBars([]Bar{b}, rows, nil, 0.95)
 	assert.False(t, c[0].Met)
 	assert.False(t, c[0].Short)
+	c = CheckBars([]Bar{b}, rows, nil, 1)
+	assert.True(t, c[0].Short)
+
+	rows[0].Ratios["ns/op"].Value, hi = 1.2, 1.3 // missed in spite of the slack,
+	c = CheckBars([]Bar{b}, rows, nil, 0.5)
+	assert.True(t, c[0].Short)
+	hi = 1.5 // but not for certain
+	c = CheckBars([]Bar{b}, rows, nil, 0.5)
+	assert.False(t, c[0].Short)
+	c = CheckBars([]Bar{b}, rows, nil, 1)
+	assert.True(t, c[0].Short, "without slack the median counts")
 }

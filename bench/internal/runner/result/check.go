@@ -29,7 +29,8 @@ type Known struct {
 }
 
 // CheckBars holds the rows against the bars. Minimum ratios are multiplied by
-// slack (0..1] and maxima divided by it before a check falls Short. A bar whose
+// slack (0..1] and maxima divided by it before a check falls Short; with a slack
+// below 1 the whole interval must be below, as far as it is known. A bar whose
 // cases were not chosen for the run is skipped; one that matches no known case at
 // all is short, or a mistake in its name would pass for ever.
 func CheckBars(bars []Bar, rows []Row, known []Known, slack float64) []Check {
@@ -121,7 +122,11 @@ func (b *Bar) check(r *Row, rows []Row, slack float64) Check {
 		least = 1 / b.Limit
 		c.Got, c.Lo, c.Hi = 1/c.Got, 1/c.Hi, 1/c.Lo
 	}
-	c.Met, c.Short = q.Value >= least, q.Value < least*slack
+	best := q.Value
+	if _, hi, ok := q.Interval(); ok && slack < 1 {
+		best = max(best, hi)
+	}
+	c.Met, c.Short = q.Value >= least, best < least*slack
 	return c
 }
 
