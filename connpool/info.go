@@ -29,17 +29,17 @@ func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Info describes a connection at one moment.
 type Info struct {
-	ID       uint64        `json:"id"`    // counts from 1 in the order of the dials
-	State    State         `json:"state"` // what it is doing
-	Age      time.Duration `json:"age_ns"`
+	ID       uint64        `json:"id"`          // counts from 1 in the order of the dials
+	State    State         `json:"state"`       // what it is doing
+	Age      time.Duration `json:"age_ns"`      // since its dial ended
 	Lifetime time.Duration `json:"lifetime_ns"` // the age at which it is closed; 0: none
 	Uses     uint64        `json:"uses"`        // loans so far, the present one included
 	Idle     time.Duration `json:"idle_ns"`     // while idle: how long, up to a Tick less
 	Held     time.Duration `json:"held_ns"`     // while in use: how long, up to a Tick less
 	Leaked   bool          `json:"leaked"`      // this loan was reported as a suspected leak
 	Reason   Reason        `json:"reason"`      // why it is being closed or will be at its return; 0: it will not
-	Stack    string        `json:"stack,omitempty"`
 	// Stack is the stack of the present borrower's Acquire, if LeakStacks sampled it.
+	Stack string `json:"stack,omitempty"`
 }
 
 // Conns describes every connection, those whose Close runs included.

@@ -18,7 +18,7 @@ type Latency = stats.Latency
 // Reading them takes the pool's lock for about 1 µs plus 1 ns per connection; it
 // costs borrowers nothing.
 type Stats struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // Config.Name
 
 	Acquires    uint64 `json:"acquires"`    // loans
 	Hits        uint64 `json:"hits"`        // loans of a connection that was in the pool
@@ -56,9 +56,9 @@ type Stats struct {
 	Closing int `json:"closing"`  // connections in Close
 	Waiting int `json:"waiting"`  // calls that wait
 
-	Breaker      BreakerState `json:"breaker"`
+	Breaker      BreakerState `json:"breaker"`       // the circuit breaker over dials
 	DialFailures int          `json:"dial_failures"` // dials that failed in a row, up to now
-	Paused       bool         `json:"paused"`
+	Paused       bool         `json:"paused"`        // between Pause and Resume
 
 	HitRate float64 `json:"hit_rate"` // Hits / Acquires, 0..1
 	Usage   float64 `json:"usage"`    // InUse / MaxOpen, 0..1 (more after a Resize to less)
@@ -66,17 +66,17 @@ type Stats struct {
 
 // ReasonCounts counts closed connections by reason.
 type ReasonCounts struct {
-	MaxIdle  uint64 `json:"max_idle"`
-	IdleTime uint64 `json:"idle_time"`
-	Lifetime uint64 `json:"lifetime"`
-	MaxUses  uint64 `json:"max_uses"`
-	Check    uint64 `json:"check"`
-	Destroy  uint64 `json:"destroy"`
-	Reset    uint64 `json:"reset"`
-	Resize   uint64 `json:"resize"`
-	Evict    uint64 `json:"evict"`
-	KeyLimit uint64 `json:"key_limit"`
-	Close    uint64 `json:"close"`
+	MaxIdle  uint64 `json:"max_idle"`  // see ByMaxIdle
+	IdleTime uint64 `json:"idle_time"` // see ByIdleTime
+	Lifetime uint64 `json:"lifetime"`  // see ByLifetime
+	MaxUses  uint64 `json:"max_uses"`  // see ByMaxUses
+	Check    uint64 `json:"check"`     // see ByCheck
+	Destroy  uint64 `json:"destroy"`   // see ByDestroy
+	Reset    uint64 `json:"reset"`     // see ByReset
+	Resize   uint64 `json:"resize"`    // see ByResize
+	Evict    uint64 `json:"evict"`     // see ByEvict
+	KeyLimit uint64 `json:"key_limit"` // see ByKeyLimit
+	Close    uint64 `json:"close"`     // see ByClose
 }
 
 // books are the counters that are kept under Pool.mu.

@@ -46,16 +46,16 @@ func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 
 // Finding is something that lowered the score.
 type Finding struct {
-	Code     string   `json:"code"` // stable and short: "timeouts"
-	Severity Severity `json:"severity"`
-	Cost     int      `json:"cost"`   // points taken off the score
-	What     string   `json:"what"`   // what was seen, with figures
-	Advice   string   `json:"advice"` // what to do about it
+	Code     string   `json:"code"`     // stable and short: "timeouts"
+	Severity Severity `json:"severity"` // how bad it is
+	Cost     int      `json:"cost"`     // points taken off the score
+	What     string   `json:"what"`     // what was seen, with figures
+	Advice   string   `json:"advice"`   // what to do about it
 }
 
 // Report is what a [Monitor] found in one window: the time between two looks.
 type Report struct {
-	Name     string        `json:"name"`
+	Name     string        `json:"name"`      // the pool's: Config.Name
 	Window   time.Duration `json:"window_ns"` // 0: the first look, which has nothing to compare with
 	Score    int           `json:"score"`     // 0..100; 100: nothing found
 	Findings []Finding     `json:"findings"`  // the most costly first

@@ -31,14 +31,14 @@ type Recorder struct {
 
 // Calls are the figures of one operation.
 type Calls struct {
-	Name   string        `json:"name"`
-	Count  uint64        `json:"count"`  // calls kept
-	Errors uint64        `json:"errors"` // those of them that failed
-	Total  time.Duration `json:"total_ns"`
-	Min    time.Duration `json:"min_ns"`
-	Mean   time.Duration `json:"mean_ns"`
-	Max    time.Duration `json:"max_ns"`
-	Last   time.Time     `json:"last"` // when the last one ended
+	Name   string        `json:"name"`     // the operation's
+	Count  uint64        `json:"count"`    // calls kept
+	Errors uint64        `json:"errors"`   // those of them that failed
+	Total  time.Duration `json:"total_ns"` // the sum of their durations
+	Min    time.Duration `json:"min_ns"`   // the shortest
+	Mean   time.Duration `json:"mean_ns"`  // Total / Count
+	Max    time.Duration `json:"max_ns"`   // the longest
+	Last   time.Time     `json:"last"`     // when the last one ended
 }
 
 // NewRecorder returns an empty Recorder.
