@@ -18,7 +18,7 @@ var long = os.Getenv("POUNDLOCK_LONG") != ""
 func scaled(n int) int {
 	switch {
 	case long:
-		return 50 * n
+		return 10 * n
 	case testing.Short(), raceEnabled:
 		return max(n/10, 1)
 	}

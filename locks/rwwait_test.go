@@ -38,7 +38,7 @@ func TestCancelingADrainingWriterLetsReadersResume(t *testing.T) {
 func TestCancelRacingAWakeUp(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
 		modes(t, func(t *testing.T, rw *RWMutex) {
-			for i := range scaled(2000) {
+			for i := range scaled(6000) {
 				ctx, cancel := context.WithCancel(context.Background())
 				rw.Lock()
 				var wg sync.WaitGroup

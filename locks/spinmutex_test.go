@@ -86,7 +86,7 @@ func TestSpinMutexExactCountsUnderMixes(t *testing.T) {
 func TestSpinMutexCancelRacingAWakeUp(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
 		var m SpinMutex
-		for i := range scaled(3000) {
+		for i := range scaled(6000) {
 			ctx, cancel := context.WithCancel(context.Background())
 			m.Lock()
 			var wg sync.WaitGroup
@@ -210,7 +210,37 @@ func TestSpinMutexNeverCollapsesOnOneP(t *testing.T) {
 	checkSpinIdle(t, &m)
 }
 
-func TestSpinMutexHandoff(t *testing.T) {
+// TestSpinMutexHandoffAfterStarving overtakes a sleeper until it has waited for more
+// than 1 ms; then the lock must be handed to it.
+func TestSpinMutexHandoffAfterStarving(t *testing.T) {
+	withProcs(t, 1) // what is woken does not run before this goroutine lets it
+	var m SpinMutex
+	m.Lock()
+	let, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		m.Lock()
+		<-let
+		m.Unlock()
+		close(done)
+	}()
+	waitFor(t, "the sleeper", func() bool { return m.Stats().Waiting == 1 })
+	time.Sleep(2 * starving) // real time: how long a sleeper has waited is the subject
+	within(t, 20*time.Second, func() {
+		for m.load()&handoff == 0 {
+			m.Unlock()
+			m.Lock()
+			runtime.Gosched() // let it find the lock taken
+		}
+	})
+	m.Unlock()
+	require.False(t, m.TryLock(), "the lock is the sleeper's already")
+	close(let)
+	<-done
+	require.EqualValues(t, 1, m.Stats().Handoffs)
+	checkSpinIdle(t, &m)
+}
+
+func TestSpinMutexSleepersGetPastAHog(t *testing.T) {
 	withProcs(t, 2)
 	var m SpinMutex
 	var stop atomic.Bool
@@ -235,7 +265,6 @@ func TestSpinMutexHandoff(t *testing.T) {
 	within(t, time.Minute, wg.Wait)
 	stop.Store(true)
 	hog.Wait()
-	require.NotZero(t, m.Stats().Handoffs, "who waits for more than 1 ms is given the lock")
 	checkSpinIdle(t, &m)
 }
 
