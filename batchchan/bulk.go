@@ -19,13 +19,17 @@ import (
 // So a send that finds no room settles before it says so, and while senders or
 // barriers wait the worker settles at each batch.
 
-// bulkItems is how many items buf holds at most where it holds several batches.
-const bulkItems = 256
+// bulkItems is how many items buf holds at most where it holds several batches:
+// those of up to smallBatch.
+const (
+	bulkItems  = 256
+	smallBatch = 64
+)
 
 // bulkSize returns how many items buf is to hold: MaxBatch, or a multiple. Runs
 // would be in the way of other workers, and of senders who take the oldest items.
 func bulkSize[T any](cfg Config[T], pushes bool) int {
-	if !pushes || cfg.Workers > 1 || cfg.SizeOf != nil || cfg.DetachBatches || cfg.Overflow > DropNewest {
+	if !pushes || cfg.MaxBatch > smallBatch || cfg.Workers > 1 || cfg.SizeOf != nil || cfg.DetachBatches || cfg.Overflow > DropNewest {
 		return cfg.MaxBatch
 	}
 	return max(min(bulkItems, cfg.MaxPending)/cfg.MaxBatch, 1) * cfg.MaxBatch

@@ -11,21 +11,23 @@ import (
 // buf; a full buf is cut, that is, swapped whole for an empty one and put on the
 // list of ready batches; takers (workers or Recv callers) take batches.
 //
-// A buf that is not full is cut only by a taker, at the moment it takes it, so
+// A batch that is not full is cut only by a taker, at the moment it takes it, so
 // a batch that is due while everyone is busy goes on filling up and the ready
-// list holds full batches alone.
+// list holds full batches alone. buf is one batch, or, where batches are small,
+// several that follow one another: see bulk.go.
 //
-// Invariants, whenever mu is free:
+// Invariants, whenever mu is free, with what a run has begun since the last
+// settling taken for pending:
 //   - pending + reserved <= maxPending, pendingBytes <= maxPendingBytes
-//   - len(buf) < maxBatch, bufBytes < maxBytes
+//   - len(buf) < bulk, bound-maxBatch < len(buf) <= bound, bufBytes < maxBytes
 //   - accepted = delivered + dropped + undelivered + pending
 //   - if something is due and a taker is idle, a wake-up is on its way
 //   - if senders wait, there is no room for the first of them
 type core[T any] struct {
 	// What Send touches, on one line: first, because the allocator aligns that.
 	mu    spinLock
-	buf   []T           // the open batch
-	room  int           // an append to a non-empty buf is plain while len(buf) < room
+	buf   []T           // the open batch, or several: the last is open
+	room  int           // an append is plain while len(buf) < room
 	bound int           // len(buf) at which its last batch is full; 0 while it is empty
 	bufAt time.Duration // when the first item of buf's last batch came
 
@@ -151,8 +153,8 @@ type effects[T any] struct {
 	waiters *waiter[T]
 	flushes *flushWait
 	spawn   int
-	busy    bool // by a sender that will be back
-	end     bool // nothing is left: close done
+	since   time.Duration // when the batch's first item came, if its sender will be back
+	end     bool          // nothing is left: close done
 }
 
 func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
@@ -197,7 +199,7 @@ func (c *core[T]) after(e *effects[T]) {
 	for t := e.takers; t != nil; {
 		next := t.next // t may park again as soon as it is woken
 		t.next = nil
-		if t.send() && e.busy {
+		if t.send() && e.since > 0 && c.now()-e.since > nudgeAfter {
 			go nudge()
 		}
 		t = next

@@ -4,10 +4,10 @@ import "context"
 
 // Producer is one goroutine's fast lane into a [Batcher] or a [Queue]: it
 // collects up to 64 items before it takes the shared lock (with a negative Linger,
-// MaxBatch if that is less). Its items are accepted when Send returns nil, as those of Batcher.Send:
-// they count as pending, age towards Linger, reach a worker that is free, and are
-// processed by Flush and Close even if the Producer is never used again. Only the
-// size trigger sees them late, when the lane is full.
+// MaxBatch if that is less). Its items are accepted when Send returns nil, as those
+// of Batcher.Send: they count as pending, age towards Linger, reach a worker that is
+// free, and are processed by Flush and Close even if the Producer is never used
+// again. Only the size trigger sees them late, when the lane is full.
 //
 // Items of one Producer keep their order. A Producer's methods must not be called
 // at the same time.

@@ -52,7 +52,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		if c.waiters.head == nil {
 			if c.fitsLocked(1, size) {
 				c.addLocked(item, size, c.stampLocked(), e)
-				e.busy = true
+				e.since = c.bufAt
 				c.unlock(e)
 				return nil
 			}

@@ -45,13 +45,15 @@ type Stats struct {
 
 	Pending         int `json:"pending"`           // accepted and not delivered
 	PendingBytes    int `json:"pending_bytes"`     // their sizes, where SizeOf is used
-	HighWater       int `json:"high_water"`        // most that were pending; those in Producers and shards count when they leave them
+	HighWater       int `json:"high_water"`        // most that were pending when a batch, or a run of small ones, was taken, a sender found no room or Stats was called
 	InFlight        int `json:"in_flight"`         // items in the processor or not yet released
 	InFlightBatches int `json:"in_flight_batches"` // their batches
 	Waiting         int `json:"waiting"`           // sends that wait for room
 
 	MeanFill float64 `json:"mean_fill"` // items per delivered batch as a fraction of MaxBatch, 0..1
 
+	// Where MaxBatch is at most 64, up to 8 batches that take less than 1 µs each
+	// are timed together and then counted as equal.
 	Age        Latency `json:"age"`        // of a batch's first item when the batch was delivered
 	Processing Latency `json:"processing"` // of a batch: retries included
 
