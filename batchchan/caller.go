@@ -15,8 +15,8 @@ type CallFunc[Req, Res any] func(ctx context.Context, reqs []Req, results []Resu
 
 // Result is the answer to one request.
 type Result[Res any] struct {
-	Value Res
-	Err   error
+	Value Res   // of a request that was answered
+	Err   error // why it was not
 }
 
 // Caller lets many goroutines share calls to a backend: each calls Do with one

@@ -12,18 +12,18 @@ type ChanStats struct {
 	Sent     uint64 `json:"sent"`     // items
 	Received uint64 `json:"received"` // items
 	Len      int    `json:"len"`      // sent and not received, held by a C included
-	Cap      int    `json:"cap"`
+	Cap      int    `json:"cap"`      // room for items
 	// HighWater is the largest length seen: Cap as soon as a sender found it
 	// full, and below that sampled at about one in 64 sends.
 	HighWater int  `json:"high_water"`
-	Closed    bool `json:"closed"`
+	Closed    bool `json:"closed"` // Close was called
 
-	SendsBlocked     uint64        `json:"sends_blocked"` // sends that had to park for room
-	RecvsBlocked     uint64        `json:"recvs_blocked"` // receives that had to park for an item
-	SendBlockedTime  time.Duration `json:"send_blocked_time_ns"`
-	RecvBlockedTime  time.Duration `json:"recv_blocked_time_ns"`
-	SendersWaiting   int           `json:"senders_waiting"`   // parked now
-	ReceiversWaiting int           `json:"receivers_waiting"` // parked now
+	SendsBlocked     uint64        `json:"sends_blocked"`        // sends that had to park for room
+	RecvsBlocked     uint64        `json:"recvs_blocked"`        // receives that had to park for an item
+	SendBlockedTime  time.Duration `json:"send_blocked_time_ns"` // how long they were parked, all together
+	RecvBlockedTime  time.Duration `json:"recv_blocked_time_ns"` // how long they were parked, all together
+	SendersWaiting   int           `json:"senders_waiting"`      // parked now
+	ReceiversWaiting int           `json:"receivers_waiting"`    // parked now
 
 	// Wait is how long items were in the Chan, for about one in 64 of them.
 	Wait Latency `json:"wait"`

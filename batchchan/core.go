@@ -97,64 +97,10 @@ type counts struct {
 	highWater   int
 }
 
-// batch is one batch on its way, or in the free list. What cutting and taking
-// touch comes first, on one cache line: it moves between cores with every batch.
-type batch[T any] struct {
-	next    *batch[T]
-	items   []T
-	firstAt time.Duration
-	seq     uint64
-	bytes   int
-	reason  Reason
-	failed  bool // what became of it, for completeLocked
-
-	n int // items delivered
-	parts[T]
-	off     int    // items[:off] were dropped by DropOldest
-	ticket  uint64 // of the taking: dense
-	startAt time.Duration
-	retries int
-	panics  int
-	sizes   []int // of the items, where SizeOf is used
-}
-
-// list is a FIFO of batches: a linked list, because a ring of fixed size would
-// have to be sized for batches of one item.
-type list[T any] struct{ head, tail *batch[T] }
-
-func (l *list[T]) push(b *batch[T]) {
-	if l.tail == nil {
-		l.head = b
-	} else {
-		l.tail.next = b
-	}
-	l.tail = b
-}
-
-func (l *list[T]) pop() *batch[T] {
-	b := l.head
-	if l.head = b.next; l.head == nil {
-		l.tail = nil
-	}
-	b.next = nil
-	return b
-}
-
 // taker is a parked worker or Recv caller.
 type taker struct {
 	signal
 	next *taker // in effects
-}
-
-// effects are what a section under mu leaves to be done after unlock: wake-ups,
-// which are long, and calls of user functions, which are forbidden there.
-type effects[T any] struct {
-	takers  *taker
-	waiters *waiter[T]
-	flushes *flushWait
-	spawn   int
-	since   time.Duration // when the batch's first item came, if its sender will be back
-	end     bool          // nothing is left: close done
 }
 
 func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
@@ -183,42 +129,6 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 func (c *core[T]) now() time.Duration { return time.Since(c.base) }
 
 func (c *core[T]) newItems() []T { return make([]T, 0, min(c.bulk, 1024)) }
-
-// unlock releases mu and does what the section left to do.
-func (c *core[T]) unlock(e *effects[T]) {
-	c.mu.unlock()
-	if e.takers != nil || e.waiters != nil || e.flushes != nil || e.spawn != 0 || e.end {
-		c.after(e)
-	}
-}
-
-func (c *core[T]) after(e *effects[T]) {
-	for ; e.spawn > 0; e.spawn-- {
-		go c.work()
-	}
-	for t := e.takers; t != nil; {
-		next := t.next // t may park again as soon as it is woken
-		t.next = nil
-		if t.send() && e.since > 0 && c.now()-e.since > nudgeAfter {
-			go nudge()
-		}
-		t = next
-	}
-	for w := e.waiters; w != nil; {
-		next := w.next
-		w.next = nil
-		w.send()
-		w = next
-	}
-	for f := e.flushes; f != nil; f = f.next {
-		close(f.done)
-	}
-	if e.end {
-		c.cancel()
-		close(c.done)
-	}
-	*e = effects[T]{}
-}
 
 // pendingLocked returns the accepted items that wait, without those in lanes.
 func (c *core[T]) pendingLocked() int { return c.readyItems + len(c.buf) }

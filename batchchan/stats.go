@@ -17,7 +17,7 @@ type Latency = stats.Latency
 //
 // hold in every snapshot.
 type Stats struct {
-	Name string `json:"name,omitempty"`
+	Name string `json:"name,omitempty"` // Config.Name
 
 	Accepted      uint64 `json:"accepted"`       // sends that returned nil
 	Delivered     uint64 `json:"delivered"`      // given to the processor or to Recv

@@ -33,7 +33,7 @@ type KeyedStats struct {
 
 // KeyStats is the contention of one key.
 type KeyStats[K comparable] struct {
-	Key       K             `json:"key"`
+	Key       K             `json:"key"`       // the key
 	Contended uint64        `json:"contended"` // acquisitions that had to wait
 	Waited    time.Duration `json:"waited_ns"` // how long they and those that gave up waited, all together
 	Users     int           `json:"users"`     // who hold it and who wait for it now

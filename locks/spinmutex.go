@@ -62,7 +62,7 @@ type SpinStats struct {
 	Handoffs uint64 `json:"handoffs"` // waiters given the lock because others had overtaken them for 1 ms
 	Canceled uint64 `json:"canceled"` // waits ended by a ctx or a timeout
 
-	Locked     bool    `json:"locked"`
+	Locked     bool    `json:"locked"`     // at that moment
 	Waiting    int     `json:"waiting"`    // goroutines asleep for the lock
 	Contended  uint64  `json:"contended"`  // of Acquired, those that found the lock taken
 	Contention float64 `json:"contention"` // Contended by Acquired, 0 to 1

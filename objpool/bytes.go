@@ -262,8 +262,8 @@ func (b *Bytes) Stats() Stats {
 
 // ClassStats is the Stats of one size class.
 type ClassStats struct {
-	Size  int   `json:"size"` // capacity of a slice of the class, at least
-	Stats Stats `json:"stats"`
+	Size  int   `json:"size"`  // capacity of a slice of the class, at least
+	Stats Stats `json:"stats"` // of the slices of that size
 }
 
 // Classes returns the Stats of each class, the smallest first.

@@ -11,7 +11,9 @@ import (
 // Source is what a [Registry] holds: a *[Pool] of any T, *[Bytes], *[Buffers], or
 // whatever else can answer.
 type Source interface {
+	// Stats returns what the source has done.
 	Stats() Stats
+	// Clear drops what the source retains and returns how many objects that were.
 	Clear() int
 }
 

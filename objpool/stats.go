@@ -57,21 +57,21 @@ type Stats struct {
 type Discards struct {
 	// At Put:
 
-	Full     uint64 `json:"full"`
-	Rejected uint64 `json:"rejected"`
-	TooLarge uint64 `json:"too_large"`
-	Closed   uint64 `json:"closed"`
-	Nil      uint64 `json:"nil"`
-	Panicked uint64 `json:"panicked"`
-	Misused  uint64 `json:"misused"`
+	Full     uint64 `json:"full"`      // the pool retained its Max, or had no bytes left
+	Rejected uint64 `json:"rejected"`  // Reset returned false
+	TooLarge uint64 `json:"too_large"` // the object alone exceeds MaxBytes, or a buffer its limit
+	Closed   uint64 `json:"closed"`    // the pool was closed
+	Nil      uint64 `json:"nil"`       // the object was nil
+	Panicked uint64 `json:"panicked"`  // Reset, Size or the function of Do panicked
+	Misused  uint64 `json:"misused"`   // Debug found that the object was in the pool already
 
 	// Of retained objects:
 
-	Invalid uint64 `json:"invalid"`
-	Cleared uint64 `json:"cleared"`
-	Trimmed uint64 `json:"trimmed"`
-	Expired uint64 `json:"expired"`
-	Resized uint64 `json:"resized"`
+	Invalid uint64 `json:"invalid"` // Validate returned false or panicked, or Debug found a write after Put
+	Cleared uint64 `json:"cleared"` // Clear or Close
+	Trimmed uint64 `json:"trimmed"` // Trim, or a Prewarm that Resize or Close overtook
+	Expired uint64 `json:"expired"` // IdleTTL passed without a need for it
+	Resized uint64 `json:"resized"` // Resize made the bound smaller
 }
 
 // AtPut returns how many Puts did not keep their object.

@@ -40,9 +40,9 @@ type Monitor struct {
 
 // StallReport lists the tasks that have run for longer than Monitor.StallAfter.
 type StallReport struct {
-	Pool  string
+	Pool  string        // Config.Name
 	Tasks []StalledTask // longest running first
-	Stats Stats
+	Stats Stats         // of the pool, at that moment
 }
 
 // StalledTask is a task that runs for a long time.

@@ -25,10 +25,10 @@ type Stats struct {
 	Active      int `json:"active"`       // workers that run a task or are about to take one
 	Idle        int `json:"idle"`         // Workers - Active: asleep or looking for work
 	PeakWorkers int `json:"peak_workers"` // most Workers ever
-	MinWorkers  int `json:"min_workers"`
-	MaxWorkers  int `json:"max_workers"`
-	Queued      int `json:"queued"`    // accepted tasks that no worker has taken yet; tasks of views may exceed QueueCap
-	QueueCap    int `json:"queue_cap"` // room for such tasks, over all priorities; NoQueue and Unbounded as configured
+	MinWorkers  int `json:"min_workers"`  // as configured or last resized
+	MaxWorkers  int `json:"max_workers"`  // as configured or last resized
+	Queued      int `json:"queued"`       // accepted tasks that no worker has taken yet; tasks of views may exceed QueueCap
+	QueueCap    int `json:"queue_cap"`    // room for such tasks, over all priorities; NoQueue and Unbounded as configured
 
 	Submitted uint64 `json:"submitted"`  // tasks accepted
 	Started   uint64 `json:"started"`    // of these, taken by a worker or run by the caller

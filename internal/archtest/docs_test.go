@@ -14,8 +14,8 @@ import (
 )
 
 // go doc shows every exported name of a public package with what it does. The
-// documentation of a name begins with the name; that of constants and variables
-// may also stand above their group or behind them.
+// documentation of a name begins with the name; that of constants, variables and
+// fields may also stand above their group or behind them.
 func TestEveryExportedNameIsDocumented(t *testing.T) {
 	seen := 0
 	for _, path := range goFiles(t) {
@@ -80,6 +80,9 @@ func undocumented(t *testing.T, name, src string) (found []string) {
 						doc = d.Doc
 					}
 					check(s, s.Name, doc)
+					if s.Name.IsExported() {
+						members(fset, s.Type, report, s.Name.Name)
+					}
 				case *ast.ValueSpec:
 					for _, id := range s.Names {
 						if id.IsExported() && s.Doc.Text()+s.Comment.Text()+d.Doc.Text() == "" {
@@ -91,6 +94,32 @@ func undocumented(t *testing.T, name, src string) (found []string) {
 		}
 	}
 	return found
+}
+
+// members reports exported fields and interface methods without documentation.
+// The comment above a field also serves those that follow it line by line.
+func members(fset *token.FileSet, typ ast.Expr, report func(n ast.Node, what, why string), of string) {
+	var list *ast.FieldList
+	switch typ := typ.(type) {
+	case *ast.StructType:
+		list = typ.Fields
+	case *ast.InterfaceType:
+		list = typ.Methods
+	default:
+		return
+	}
+	served := 0 // the line up to which the last comment serves
+	for _, f := range list.List {
+		line := fset.Position(f.Pos()).Line
+		if f.Doc.Text() != "" || line == served+1 {
+			served = fset.Position(f.End()).Line
+		}
+		for _, id := range f.Names {
+			if id.IsExported() && served < line && f.Comment.Text() == "" {
+				report(f, of+"."+id.Name, "has no documentation")
+			}
+		}
+	}
 }
 
 // receiver returns the name of a receiver's type.
@@ -124,18 +153,24 @@ func firstLine(s string) string {
 
 func TestTheDocumentationRule(t *testing.T) {
 	for src, want := range map[string]int{
-		"// F does.\nfunc F() {}":                          0,
-		"func F() {}":                                      1,
-		"// does.\nfunc F() {}":                            1,
-		"func f() {}":                                      0,
-		"type T int\nfunc (T) Error() string":              1,
-		"type T int":                                       1,
-		"// types\ntype (\nT int\n)":                       1,
-		"type t int\nfunc (t) M() {}":                      0,
-		"// T is.\ntype T[K any] int\nfunc (*T[K]) M() {}": 1,
-		"// Kinds.\nconst (\nA = 1\nB = 2\n)":              0,
-		"const A = 1":                                      1,
-		"var A, B = 1, 2 // both":                          0,
+		"// F does.\nfunc F() {}": 0,
+		"func F() {}":             1,
+		"// does.\nfunc F() {}":   1,
+		"func f() {}":             0,
+		"// A T is.\ntype T struct{\nX int // is\nY int // is\n}":      0,
+		"// A T is.\ntype T struct{\n// X and Y are.\nX int\nY int\n}": 0,
+		"// A T is.\ntype T struct{\n// X is.\nX int\n\nY int\n}":      1,
+		"type T int\nfunc (T) Error() string":                          1,
+		"// T is.\ntype T struct{ X, Y int }":                          2,
+		"// T is.\ntype T struct{ x int }":                             0,
+		"// T is.\ntype T interface{ M() }":                            1,
+		"type T int":                                                   1,
+		"// types\ntype (\nT int\n)":                                   1,
+		"type t int\nfunc (t) M() {}":                                  0,
+		"// T is.\ntype T[K any] int\nfunc (*T[K]) M() {}":             1,
+		"// Kinds.\nconst (\nA = 1\nB = 2\n)":                          0,
+		"const A = 1":                                                  1,
+		"var A, B = 1, 2 // both":                                      0,
 	} {
 		if got := undocumented(t, "x.go", "package x\n"+src); len(got) != want {
 			t.Errorf("%q: %d found, not %d: %v", src, len(got), want, got)

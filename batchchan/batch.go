@@ -1,0 +1,46 @@
+package batchchan
+
+import "time"
+
+// batch is one batch on its way, or in the free list. What cutting and taking
+// touch comes first, on one cache line: it moves between cores with every batch.
+type batch[T any] struct {
+	next    *batch[T]
+	items   []T
+	firstAt time.Duration
+	seq     uint64
+	bytes   int
+	reason  Reason
+	failed  bool // what became of it, for completeLocked
+
+	n int // items delivered
+	parts[T]
+	off     int    // items[:off] were dropped by DropOldest
+	ticket  uint64 // of the taking: dense
+	startAt time.Duration
+	retries int
+	panics  int
+	sizes   []int // of the items, where SizeOf is used
+}
+
+// list is a FIFO of batches: a linked list, because a ring of fixed size would
+// have to be sized for batches of one item.
+type list[T any] struct{ head, tail *batch[T] }
+
+func (l *list[T]) push(b *batch[T]) {
+	if l.tail == nil {
+		l.head = b
+	} else {
+		l.tail.next = b
+	}
+	l.tail = b
+}
+
+func (l *list[T]) pop() *batch[T] {
+	b := l.head
+	if l.head = b.next; l.head == nil {
+		l.tail = nil
+	}
+	b.next = nil
+	return b
+}

@@ -1,0 +1,50 @@
+package batchchan
+
+import "time"
+
+// effects are what a section under mu leaves to be done after unlock: wake-ups,
+// which are long, and calls of user functions, which are forbidden there.
+type effects[T any] struct {
+	takers  *taker
+	waiters *waiter[T]
+	flushes *flushWait
+	spawn   int
+	since   time.Duration // when the batch's first item came, if its sender will be back
+	end     bool          // nothing is left: close done
+}
+
+// unlock releases mu and does what the section left to do.
+func (c *core[T]) unlock(e *effects[T]) {
+	c.mu.unlock()
+	if e.takers != nil || e.waiters != nil || e.flushes != nil || e.spawn != 0 || e.end {
+		c.after(e)
+	}
+}
+
+func (c *core[T]) after(e *effects[T]) {
+	for ; e.spawn > 0; e.spawn-- {
+		go c.work()
+	}
+	for t := e.takers; t != nil; {
+		next := t.next // t may park again as soon as it is woken
+		t.next = nil
+		if t.send() && e.since > 0 && c.now()-e.since > nudgeAfter {
+			go nudge()
+		}
+		t = next
+	}
+	for w := e.waiters; w != nil; {
+		next := w.next
+		w.next = nil
+		w.send()
+		w = next
+	}
+	for f := e.flushes; f != nil; f = f.next {
+		close(f.done)
+	}
+	if e.end {
+		c.cancel()
+		close(c.done)
+	}
+	*e = effects[T]{}
+}
