@@ -90,6 +90,7 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 		return nil, err
 	}
 	k.c = newCore(inner, func(b *batch[*call[Req, Res]]) { k.c.execute(b, k.run) })
+	k.c.yields = workerYields
 	return k, nil
 }
 

@@ -69,6 +69,7 @@ type core[T any] struct {
 	maxBatch int
 	bulk     int             // items that buf holds: maxBatch, or a multiple, see bulk.go
 	chunk    int             // items that a lane may collect; 0: lanes are off
+	yields   int             // of a taker before it parks
 	process  func(*batch[T]) // nil for the pull side
 	base     time.Time       // what now() counts from
 	done     chan struct{}   // closed when nothing is left and nobody works

@@ -57,7 +57,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) bool {
 		t.arm()
 		k.idle = append(k.idle, t)
 		k.unlock(&e)
-		t.wait(takerYields)
+		t.wait()
 		now = k.now()
 		k.mu.lock()
 	}

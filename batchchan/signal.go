@@ -7,9 +7,9 @@ import (
 )
 
 // signal is one wake-up for one goroutine. To park and be woken costs more than
-// a small batch, and where few goroutines run the woken one is found late: so the
-// receiver looks out for it for a moment before it parks, and the sender touches
-// the channel only if it has parked (BenchmarkSend/P=1).
+// a small batch, and where few goroutines run the woken one is found late: so a
+// receiver may look out for it for a moment before it parks, and the sender touches
+// the channel only if it has parked.
 //
 // Each arming is for exactly one send and one receive.
 type signal struct {
@@ -64,8 +64,8 @@ func (s *signal) soon(yields int) bool {
 func (s *signal) park() bool { return s.state.CompareAndSwap(unsent, awaited) }
 
 // wait waits for the signal.
-func (s *signal) wait(yields int) {
-	if !s.soon(yields) && s.park() {
+func (s *signal) wait() {
+	if s.park() {
 		<-s.ch
 	}
 }
@@ -84,10 +84,11 @@ func (s *signal) waitOr(end <-chan struct{}, yields int) bool {
 	}
 }
 
-// How often one that waits for work, for room or for an answer yields before it
-// parks (BenchmarkDo; for room it brought nothing).
+// How often a Caller's worker, and one that waits for its answer, yield before they
+// park: a Do costs half (do/callers=64 of bench). Others park at once: a Batcher's
+// worker that yields takes batches of 1000 from 64 producers at half the speed
+// (sendmany/producers=64/batch=1000), and who waits for room gains nothing.
 const (
-	takerYields  = 1
-	waiterYields = 0
+	workerYields = 1
 	callerYields = 2
 )

@@ -38,7 +38,7 @@ func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now 
 		c.armLocked(e)
 	}
 	c.unlock(e)
-	if t.waitOr(ctx.Done(), takerYields) {
+	if t.waitOr(ctx.Done(), c.yields) {
 		now = c.now()
 		c.mu.lock()
 		return now, true

@@ -66,10 +66,10 @@ func (l *waitList[T]) settle(w *waiter[T], err error, e *effects[T]) {
 // d, if not negative, has passed.
 func (w *waiter[T]) wait(ctx context.Context, d time.Duration) error {
 	if d < 0 && ctx.Done() == nil {
-		w.signal.wait(waiterYields)
+		w.signal.wait()
 		return nil
 	}
-	if w.soon(waiterYields) || !w.park() {
+	if !w.park() {
 		return nil
 	}
 	var timeout <-chan time.Time
