@@ -22,7 +22,7 @@ func (t *tally) process(items []int) {
 // marked batch.
 func (t tally) report(process func([]int)) { process([]int{tallyMark, t.n, t.sum}) }
 
-const tallyMark = -1 << 62
+const tallyMark = -1 // no item: they count from 1
 
 // processOrReport is tally.process that also understands report.
 func (t *tally) processOrReport(items []int) {
@@ -37,7 +37,11 @@ func (t *tally) processOrReport(items []int) {
 // check fails the benchmark unless the items 1 to n came, each once.
 func (t *tally) check(b *testing.B, n int) {
 	b.Helper()
-	if want := n * (n + 1) / 2; t.n != n || t.sum != want {
+	want := n / 2 * (n + 1) // wraps as the sum does, where int has 32 bits
+	if n%2 == 1 {
+		want = (n + 1) / 2 * n
+	}
+	if t.n != n || t.sum != want {
 		b.Fatalf("processed %d of %d items, sum %d instead of %d", t.n, n, t.sum, want)
 	}
 }

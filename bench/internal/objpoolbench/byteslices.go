@@ -20,7 +20,7 @@ func byteSlices() []runner.Case {
 	for i := range lengths {
 		x = x*6364136223846793005 + 1442695040888963407
 		lengths[i] = 64 << (x >> 60 % 10)
-		lengths[i] -= int(x>>32) % (lengths[i] / 2)
+		lengths[i] -= int(x >> 32 % uint64(lengths[i]/2))
 	}
 	impl := func(name, config string, mk func() (get func(n int) []byte, put func([]byte))) runner.Impl {
 		return runner.Impl{Name: name, Config: config, Bench: func(b *testing.B) {
