@@ -165,4 +165,9 @@ func TestScale(t *testing.T) {
 			assert.True(t, sc.at(v) >= 0 && sc.at(v) <= 300)
 		}
 	}
+	for _, lo := range []float64{0.001, 0.01, 0.1} {
+		for _, v := range newLogScale(lo, 2, 0, 300).decades([]float64{1, 2, 3, 5, 7}, 1) {
+			assert.LessOrEqual(t, len(strconv.FormatFloat(v, 'f', -1, 64)), 5, "a label")
+		}
+	}
 }

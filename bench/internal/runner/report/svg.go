@@ -132,7 +132,11 @@ func (l logScale) decades(steps []float64, skip int) (t []float64) {
 			continue
 		}
 		for _, s := range steps {
-			if v := s * math.Pow10(d); v >= l.lo && v <= l.hi {
+			v := s * math.Pow10(d)
+			if d < 0 {
+				v = s / math.Pow10(-d) // 3/10 prints as 0.3, 3×0.1 does not
+			}
+			if v >= l.lo && v <= l.hi {
 				t = append(t, v)
 			}
 		}
