@@ -98,6 +98,17 @@ type counts struct {
 	highWater   int
 }
 
+// ended counts the items of a batch that was in the processor.
+func (n *counts) ended(items int, failed bool, retries, panics int) {
+	if failed {
+		n.failed += uint64(items)
+	} else {
+		n.succeeded += uint64(items)
+	}
+	n.retried += uint64(retries)
+	n.panics += uint64(panics)
+}
+
 // taker is a parked worker or Recv caller.
 type taker struct {
 	signal
@@ -328,16 +339,9 @@ func (c *core[T]) completeLocked(b *batch[T], e *effects[T]) {
 
 // bookLocked counts what became of the batch that b was in the processor.
 func (c *core[T]) bookLocked(b *batch[T]) {
-	n := b.n
 	c.inFlight--
-	c.inFlightN -= n
-	if b.failed {
-		c.n.failed += uint64(n)
-	} else {
-		c.n.succeeded += uint64(n)
-	}
-	c.n.retried += uint64(b.retries)
-	c.n.panics += uint64(b.panics)
+	c.inFlightN -= b.n
+	c.n.ended(b.n, b.failed, b.retries, b.panics)
 }
 
 // retireLocked ends a batch's life; its items must have been cleared.

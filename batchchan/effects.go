@@ -25,12 +25,22 @@ func (c *core[T]) after(e *effects[T]) {
 	for ; e.spawn > 0; e.spawn-- {
 		go c.work()
 	}
+	if e.wake() && e.since > 0 && c.now()-e.since > nudgeAfter {
+		go nudge()
+	}
+	if e.end {
+		c.cancel()
+		close(c.done)
+	}
+	*e = effects[T]{}
+}
+
+// wake wakes whom the section served, and reports whether a taker was parked.
+func (e *effects[T]) wake() (parked bool) {
 	for t := e.takers; t != nil; {
 		next := t.next // t may park again as soon as it is woken
 		t.next = nil
-		if t.send() && e.since > 0 && c.now()-e.since > nudgeAfter {
-			go nudge()
-		}
+		parked = t.send() || parked
 		t = next
 	}
 	for w := e.waiters; w != nil; {
@@ -42,9 +52,5 @@ func (c *core[T]) after(e *effects[T]) {
 	for f := e.flushes; f != nil; f = f.next {
 		close(f.done)
 	}
-	if e.end {
-		c.cancel()
-		close(c.done)
-	}
-	*e = effects[T]{}
+	return parked
 }

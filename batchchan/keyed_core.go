@@ -246,21 +246,7 @@ func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
 	for ; e.spawn > 0; e.spawn-- {
 		go k.work(nil)
 	}
-	for t := e.takers; t != nil; {
-		next := t.next
-		t.next = nil
-		t.send()
-		t = next
-	}
-	for w := e.waiters; w != nil; {
-		next := w.next
-		w.next = nil
-		w.send()
-		w = next
-	}
-	for f := e.flushes; f != nil; f = f.next {
-		close(f.done)
-	}
+	e.wake()
 	if e.end {
 		k.cancel()
 		close(k.done)

@@ -90,13 +90,7 @@ func (k *keyed[K, T]) completeLocked(w *keyWork[K, T], e *effects[keyedItem[K, T
 	s, n := w.s, len(w.items)
 	w.s = nil
 	k.inFlight -= n
-	if w.failed {
-		k.n.failed += uint64(n)
-	} else {
-		k.n.succeeded += uint64(n)
-	}
-	k.n.retried += uint64(w.retries)
-	k.n.panics += uint64(w.panics)
+	k.n.ended(n, w.failed, w.retries, w.panics)
 	s.running = false
 	kept := s.flushes[:0]
 	for _, m := range s.flushes {
