@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/bench/internal/runner"
+	"github.com/poundlock/poundlock/bench/internal/work"
 )
 
 // Peer is another library's lock. Each function is nil where it has none of that
@@ -33,7 +34,7 @@ const (
 // Cases returns every comparison. The peers are measured where they have a lock
 // of the kind, after the root module's own implementations.
 func Cases(peers ...Peer) []runner.Case {
-	stepsPerMicrosecond() // once, before the processes that measure are started
+	work.StepsPerMicrosecond() // once, before the processes that measure are started
 	return slices.Concat(alone(peers), mixed(peers), spins(), waits(), keyed(peers))
 }
 

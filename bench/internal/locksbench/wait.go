@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/bench/internal/runner"
+	"github.com/poundlock/poundlock/bench/internal/work"
 	"github.com/poundlock/poundlock/internal/stats"
 	"github.com/poundlock/poundlock/locks"
 )
@@ -21,12 +22,12 @@ func writerAmongReaders(b *testing.B, readers int, rw interface {
 ) {
 	var stop atomic.Bool
 	var wg sync.WaitGroup
-	steps := stepsPerMicrosecond() / 5 // 200 ns
+	steps := work.StepsPerMicrosecond() / 5 // 200 ns
 	for range readers {
 		wg.Go(func() {
 			for !stop.Load() {
 				rw.RLock()
-				keep(spin(steps))
+				work.Keep(work.Spin(steps))
 				rw.RUnlock()
 			}
 		})
@@ -41,7 +42,7 @@ func writerAmongReaders(b *testing.B, readers int, rw interface {
 		rw.Unlock()
 		h.Record(d)
 		worst = max(worst, d)
-		keep(spin(100 * steps)) // 20 µs; to yield would be to wait for the readers' time slices
+		work.Keep(work.Spin(100 * steps)) // 20 µs; to yield would be to wait for the readers' time slices
 	}
 	b.StopTimer()
 	stop.Store(true)
@@ -55,7 +56,7 @@ func writerAmongReaders(b *testing.B, readers int, rw interface {
 func waitsOf(b *testing.B, perP int, l sync.Locker) {
 	var h stats.Histogram
 	var n int
-	steps := stepsPerMicrosecond() / 5
+	steps := work.StepsPerMicrosecond() / 5
 	b.SetParallelism(perP)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -63,10 +64,10 @@ func waitsOf(b *testing.B, perP int, l sync.Locker) {
 			l.Lock()
 			d := time.Since(start)
 			n++
-			keep(spin(steps))
+			work.Keep(work.Spin(steps))
 			l.Unlock()
 			h.Record(d)
-			keep(spin(steps))
+			work.Keep(work.Spin(steps))
 		}
 	})
 	if n != b.N {

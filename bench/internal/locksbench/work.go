@@ -2,12 +2,11 @@ package locksbench
 
 import (
 	"fmt"
-	"os"
-	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/poundlock/poundlock/bench/internal/work"
 )
 
 // Mix is what the goroutines of a case do: write the guarded data, or read it.
@@ -40,7 +39,7 @@ func (o *Op) Wrote(data *uint64) {
 	*data++
 	o.wrote++
 	if o.steps > 0 {
-		keep(spin(o.steps))
+		work.Keep(work.Spin(o.steps))
 	}
 }
 
@@ -48,13 +47,13 @@ func (o *Op) Wrote(data *uint64) {
 func (o *Op) Saw(data *uint64) {
 	o.seen |= *data
 	if o.steps > 0 {
-		keep(spin(o.steps))
+		work.Keep(work.Spin(o.steps))
 	}
 }
 
 // Run runs loop in the goroutines of the mix.
 func (m *Mix) Run(b *testing.B, loop func(pb *testing.PB, op *Op)) {
-	steps := int(m.Section * time.Duration(stepsPerMicrosecond()) / time.Microsecond)
+	steps := int(m.Section * time.Duration(work.StepsPerMicrosecond()) / time.Microsecond)
 	threshold := uint32(uint64(m.PerMille) * (1<<32 - 1) / 1000)
 	var seed atomic.Uint32
 	b.SetParallelism(max(m.Goroutines, 1))
@@ -63,7 +62,7 @@ func (m *Mix) Run(b *testing.B, loop func(pb *testing.PB, op *Op)) {
 		loop(pb, &op)
 		m.done.Add(op.done)
 		m.wrote.Add(op.wrote)
-		keep(op.seen)
+		work.Keep(op.seen)
 	})
 }
 
@@ -81,41 +80,5 @@ type padded[L any] struct {
 	data uint64
 	_    [128]byte
 }
-
-// spinEnv carries the number of steps that take a microsecond from the runner to
-// the processes that it measures in, so that all samples do the same work.
-const spinEnv = "POUNDLOCK_BENCH_LOCK_STEPS"
-
-var stepsPerMicrosecond = sync.OnceValue(func() int {
-	if n, err := strconv.Atoi(os.Getenv(spinEnv)); err == nil && n > 0 {
-		return n
-	}
-	const steps = 20000
-	best := time.Duration(1 << 62)
-	for range 100 { // the fastest: the one that nobody disturbed
-		start := time.Now()
-		keep(spin(steps))
-		best = min(best, time.Since(start))
-	}
-	n := max(1, int(steps*time.Microsecond/max(best, 1)))
-	os.Setenv(spinEnv, strconv.Itoa(n))
-	return n
-})
-
-// spin runs a chain of multiplications in which each needs the one before.
-//
-//go:noinline
-func spin(steps int) uint64 {
-	x := uint64(steps)
-	for range steps {
-		x = x*6364136223846793005 + 1442695040888963407
-	}
-	return x
-}
-
-// keep makes the compiler believe that the result matters.
-//
-//go:noinline
-func keep(uint64) {}
 
 func percent(perMille int) string { return fmt.Sprintf("%g%%", float64(perMille)/10) }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/poundlock/poundlock/bench/internal/runner"
+	"github.com/poundlock/poundlock/bench/internal/work"
 )
 
 // Peer makes pools of one implementation.
@@ -74,7 +75,7 @@ func roots() []Peer {
 // Cases returns every comparison. The peers are measured in all of them, after
 // the root module's own implementations.
 func Cases(peers ...Peer) []runner.Case {
-	stepsPerMicrosecond() // once, before the processes that measure are started
+	work.StepsPerMicrosecond() // once, before the processes that measure are started
 	all := append(roots(), peers...)
 	return slices.Concat(
 		smallTasks(all),

@@ -163,14 +163,7 @@ func htmlTableOf(c *cell) htmlTable {
 			row = append(row, valueOf(r, u))
 		}
 		for _, m := range c.metrics {
-			s := ""
-			if q := im.ratios[m]; q != nil {
-				s = times(q.Value)
-				if iv := span(q); iv != "" {
-					s += " (" + iv + ")"
-				}
-			}
-			row = append(row, s)
+			row = append(row, withSpan(im.ratios[m]))
 		}
 		t.Rows = append(t.Rows, row)
 	}

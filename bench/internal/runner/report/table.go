@@ -77,14 +77,7 @@ func cellTable(b *strings.Builder, c *cell) (noted bool) {
 			l = append(l, valueOf(r, m))
 		}
 		for _, m := range c.metrics {
-			s := ""
-			if q := im.ratios[m]; q != nil {
-				s = times(q.Value)
-				if iv := span(q); iv != "" {
-					s += " (" + iv + ")"
-				}
-			}
-			l = append(l, s)
+			l = append(l, withSpan(im.ratios[m]))
 		}
 		lines = append(lines, l)
 	}

@@ -64,6 +64,18 @@ func span(q *result.Ratio) string {
 	return digits(lo) + "–" + digits(hi)
 }
 
+// withSpan prints a ratio and its interval, as far as they are known.
+func withSpan(q *result.Ratio) string {
+	if q == nil {
+		return ""
+	}
+	s := times(q.Value)
+	if iv := span(q); iv != "" {
+		s += " (" + iv + ")"
+	}
+	return s
+}
+
 // title is how a case is headed: its name, and the GOMAXPROCS where the group has
 // the case at several.
 func (c *cell) title() string {
