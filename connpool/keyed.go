@@ -39,8 +39,9 @@ type KeyedConfig[K comparable, C any] struct {
 // All methods are safe for concurrent use.
 //
 // An Acquire costs what [Pool.Acquire] costs plus a look-up in a map without a
-// lock, and under MaxTotal a note of the order of use. A goroutine that holds connections of one key while it waits for another's
-// can deadlock with its like when MaxTotal is reached; bound such waits by ctx.
+// lock, and under MaxTotal a note of the order of use. A goroutine that holds
+// connections of one key while it waits for another's can deadlock with its like
+// when MaxTotal is reached; bound such waits by ctx.
 type Keyed[K comparable, C any] struct {
 	cfg     KeyedConfig[K, C]
 	limit   *limiter[C]
