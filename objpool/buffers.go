@@ -85,10 +85,10 @@ func (b *Buffers) Put(buf *bytes.Buffer) bool {
 	// The fast path of Pool.Put once more: a call is an eighth of all that a Get and
 	// a Put cost (BenchmarkBuffers).
 	p := b.pool
-	if pinnedBuild && p.quick.Load()&quickPut != 0 {
+	if pinnedBuild && p.mags.quick.Load()&quickPut != 0 {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			m := p.mags[id].Load()
+		if uint(id) < uint(len(p.mags.at)) {
+			m := p.mags.at[id].Load()
 			if s := m.state; s&lenMask < m.capacity {
 				m.push(s, buf)
 				rt.Unpin()

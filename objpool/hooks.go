@@ -9,7 +9,7 @@ import (
 
 // getSlow is Get where the fast path found nothing.
 func (p *Pool[T]) getSlow() T {
-	if pinnedBuild && p.stripes == nil && !p.onGet { // Get looked into the magazine
+	if pinnedBuild && p.mags.stripes == nil && !p.onGet { // Get looked into the magazine
 		if v, ok := p.takeCentral(false); ok {
 			return v
 		}
@@ -79,10 +79,10 @@ func (p *Pool[T]) admit(v T) (ok bool) {
 
 // decide counts what became of an object that Validate or Debug looked at.
 func (p *Pool[T]) decide(ok bool) {
-	if pinnedBuild && p.stripes == nil {
+	if pinnedBuild && p.mags.stripes == nil {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			if m := p.mags[id].Load(); m != p.none {
+		if uint(id) < uint(len(p.mags.at)) {
+			if m := p.mags.at[id].Load(); m != p.mags.none {
 				n := &m.passed
 				if !ok {
 					n = &m.failed
@@ -111,7 +111,7 @@ func (p *Pool[T]) putSlow(v T) bool {
 		return false
 	case p.onPut:
 		return p.putChecked(v)
-	case pinnedBuild && p.stripes == nil: // Put looked into the magazine
+	case pinnedBuild && p.mags.stripes == nil: // Put looked into the magazine
 		return p.putOrRefuse(v, 0)
 	}
 	return p.put(v, 0)

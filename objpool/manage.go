@@ -15,16 +15,24 @@ func (p *Pool[T]) Prewarm(n int) (added int) {
 		p.mu.Unlock()
 		return 0
 	}
-	if n > p.room() {
-		p.gather()
+	c := &p.central
+	if c.lent > 0 && n > c.room() { // this P and the portable engine give back at once
+		if m := p.mags.enter(); m != p.mags.none {
+			c.takeBack(m)
+			p.leave(m)
+		} else {
+			p.mags.exit(m)
+		}
+		p.mags.recall(c, nil, func(int, int) bool { return true })
+		p.setQuick()
 	}
-	n = min(n, max(p.room(), 0))
-	p.reserved += n
+	n = min(n, c.room())
+	c.reserved += n
 	p.mu.Unlock()
 
 	defer func() { // promised, but New panicked
 		p.mu.Lock()
-		p.reserved -= n
+		c.reserved -= n
 		p.mu.Unlock()
 	}()
 	for n > 0 {
@@ -52,13 +60,12 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 	}
 	p.mu.Lock()
 	*reserved--
-	p.reserved--
+	p.central.reserved--
 	p.books.prewarmed++
-	fits := !p.closed && p.room() > 0 &&
-		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.bytes)
+	fits := !p.closed && p.central.room() > 0 &&
+		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.central.bytes)
 	if fits {
-		p.pushItem(v, size)
-		p.noteHigh()
+		p.central.push(v, size, p.cfg.Size != nil)
 		p.armIdle()
 	} else { // Resize or Close was faster, or the bytes are used up
 		p.books.discards[ReasonTrimmed]++
@@ -88,7 +95,7 @@ func (p *Pool[T]) Resize(max int) error {
 	}
 	p.gather()
 	p.setMax(max)
-	out := p.drop(len(p.items)-max, ReasonResized)
+	out := p.drop(len(p.central.items)-max, ReasonResized)
 	p.mu.Unlock()
 	p.discardAll(out, ReasonResized)
 	return nil
@@ -111,7 +118,9 @@ func (p *Pool[T]) shrink(n int, r Reason) int {
 		return 0
 	}
 	p.mu.Lock()
-	p.gather()
+	if n > len(p.central.items) {
+		p.gather()
+	}
 	out := p.drop(n, r)
 	p.mu.Unlock()
 	p.discardAll(out, r)
@@ -121,12 +130,9 @@ func (p *Pool[T]) shrink(n int, r Reason) int {
 // drop takes up to n of the central objects out and counts them as r. The caller
 // holds mu, and calls discardAll without it.
 func (p *Pool[T]) drop(n int, r Reason) []T {
-	n = min(n, len(p.items))
-	if n <= 0 {
-		return nil
-	}
+	n = max(min(n, len(p.central.items)), 0)
 	p.books.discards[r] += uint64(n)
-	return p.dropOldest(n)
+	return p.central.dropOldest(n)
 }
 
 // Close discards all retained objects, and from then on every object that is put
