@@ -67,6 +67,8 @@ type Config[T any] struct {
 
 	// OnMisuse is told what Debug found. nil panics with the *Misuse.
 	OnMisuse func(*Misuse)
+
+	memory func(T) []byte // what Debug watches beside the object itself
 }
 
 func (c *Config[T]) check() error {

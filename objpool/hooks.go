@@ -152,15 +152,21 @@ func (p *Pool[T]) reset(in T) (out T, n int64, ok bool) {
 			return
 		}
 	}
-	if p.cfg.Size != nil {
-		size := p.cfg.Size(out)
-		if size < 0 {
-			panic(fmt.Sprintf("objpool: Size returned %d", size))
-		}
-		n = int64(size)
-	}
+	n = p.sizeOf(out)
 	ok = true
 	return
+}
+
+// sizeOf returns what Size says, and panics if that is negative.
+func (p *Pool[T]) sizeOf(v T) int64 {
+	if p.cfg.Size == nil {
+		return 0
+	}
+	n := p.cfg.Size(v)
+	if n < 0 {
+		panic(fmt.Sprintf("objpool: Size returned %d", n))
+	}
+	return int64(n)
 }
 
 // count counts a Put that did not keep its object.

@@ -4,7 +4,8 @@ import "fmt"
 
 // Prewarm makes up to n objects with New and retains them, as far as there is room,
 // and returns how many it added. It adds none for n of 0 or less and on a closed
-// pool. If New panics, so does Prewarm; what was made by then stays.
+// pool. If New or Size panics, so does Prewarm; what was made by then stays. It never
+// stops the world: room that other processors keep for themselves does not count.
 func (p *Pool[T]) Prewarm(n int) (added int) {
 	if n <= 0 {
 		return 0
@@ -47,10 +48,7 @@ func (p *Pool[T]) Prewarm(n int) (added int) {
 
 // addNew adds an object of Prewarm into room that is reserved for it.
 func (p *Pool[T]) addNew(v T, reserved *int) bool {
-	size := int64(0)
-	if p.cfg.Size != nil {
-		size = int64(max(p.cfg.Size(v), 0))
-	}
+	size := p.sizeOf(v)
 	if p.nilable && isNil(&v) {
 		return false
 	}
@@ -133,6 +131,12 @@ func (p *Pool[T]) drop(n int, r Reason) []T {
 	n = max(min(n, len(p.central.items)), 0)
 	p.books.discards[r] += uint64(n)
 	return p.central.dropOldest(n)
+}
+
+func (p *Pool[T]) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // Close discards all retained objects, and from then on every object that is put

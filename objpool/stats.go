@@ -136,6 +136,13 @@ type books struct {
 // magazines were taken out, and hence waits for the lock. This is Chandy and Lamport's
 // distributed snapshot (TOCS 1985), with markers that are ahead of every message.
 func (p *Pool[T]) Stats() Stats {
+	s := p.balance()
+	s.Outstanding = max(s.Outstanding, 0)
+	return s
+}
+
+// balance is Stats, but with a negative Outstanding if more came back than went out.
+func (p *Pool[T]) balance() Stats {
 	p.mu.Lock()
 	s := p.snapshot()
 	p.central.high = s.HighWater
@@ -205,7 +212,7 @@ func (p *Pool[T]) snapshot() Stats {
 	s.Puts = s.Accepted + s.Discards.AtPut()
 	out := int(s.Gets - b.softMisses - b.notMade)
 	back := int(s.Puts - s.Discards.Nil - s.Discards.Misused)
-	s.Outstanding = max(out-back, 0)
+	s.Outstanding = out - back // the callers clamp it
 	s.HighWater = max(c.high, s.Retained)
 	s.LastReset = b.lastReset
 	return s
@@ -254,6 +261,7 @@ func (s *Stats) add(o *Stats) {
 	s.Validating += o.Validating
 	s.Outstanding += o.Outstanding
 	s.Max += o.Max
+	s.MaxBytes += o.MaxBytes
 	s.HighWater += o.HighWater
 	s.Gathers += o.Gathers
 	s.Recalls += o.Recalls
