@@ -77,7 +77,8 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 
 // Resize sets the bound on retained objects. If more are retained, the oldest are
 // discarded. A negative bound, 0, or one above 2^30 is an error, and so is a closed
-// pool ([ErrClosed]); nothing changes then.
+// pool ([ErrClosed]); nothing changes then. It stops the world once if any processor
+// keeps objects or room (see the package's documentation).
 func (p *Pool[T]) Resize(max int) error {
 	switch {
 	case max <= 0:
@@ -100,13 +101,15 @@ func (p *Pool[T]) Resize(max int) error {
 }
 
 // Trim discards up to n retained objects, the oldest first, and returns how many.
-// It discards none for n of 0 or less.
+// It discards none for n of 0 or less. Those that processors keep for themselves are
+// discarded last, and only to get at them it stops the world, once.
 func (p *Pool[T]) Trim(n int) int {
 	return p.shrink(n, ReasonTrimmed)
 }
 
 // Clear discards all objects that are retained when it is called and returns how
-// many. Objects in use are not affected.
+// many. Objects in use are not affected. It stops the world once if any processor keeps
+// objects or room.
 func (p *Pool[T]) Clear() int {
 	return p.shrink(maxMax, ReasonCleared)
 }
@@ -142,7 +145,8 @@ func (p *Pool[T]) isClosed() bool {
 // Close discards all retained objects, and from then on every object that is put
 // back. Get goes on to return new objects, so that what is under way can end. Close
 // does not wait for objects in use. It returns a *[PanicError] if OnDiscard panicked
-// in a discard for IdleTTL, else nil. More calls do nothing and return the same.
+// in a discard for IdleTTL, else nil. More calls do nothing and return the same. It
+// stops the world once if any processor keeps objects or room.
 func (p *Pool[T]) Close() error {
 	p.mu.Lock()
 	err := p.idle.err
