@@ -151,7 +151,7 @@ func ratioChart(c *cell, sc logScale, col map[string]string) *svg {
 	y := 0.0
 	for _, m := range c.metrics {
 		top := y
-		s.text(0, y+12, "metric", cut("each one's "+unitName(m)+" ÷ "+c.first().Impl+"'s "+valueOf(c.first(), m), cardWidth))
+		s.text(0, y+12, "metric", cut("Each one's "+unitName(m)+" ÷ "+c.first().Impl+"'s "+valueOf(c.first(), m), cardWidth))
 		y += 20
 		bars := y
 		n := 0

@@ -36,7 +36,7 @@ func latencyCards(g group, col map[string]string) (cards []htmlCard) {
 		}
 		if s := curveChart(c.title(), names, curves, "p50-ns"); s != nil {
 			s.Alt = c.name + ": latency by quantile"
-			cards = append(cards, htmlCard{Title: c.title(), Sub: c.doc, Axis: "latency by quantile; lower is better", Chart: s, Legend: curveLegend(curves)})
+			cards = append(cards, htmlCard{Title: c.title(), Sub: c.doc, Axis: "Latency by quantile; lower is better", Chart: s, Legend: curveLegend(curves)})
 		}
 	}
 	return cards
@@ -128,7 +128,7 @@ func scalingCards(g group, col map[string]string) (cards []htmlCard) {
 		}
 		if s := curveChart(c.name, names, curves, c.metric()); s != nil {
 			s.Alt = c.name + ": " + unitName(c.metric()) + " by GOMAXPROCS"
-			cards = append(cards, htmlCard{Title: c.name, Sub: c.doc, Axis: unitName(c.metric()) + " by GOMAXPROCS; lower is better", Chart: s, Legend: curveLegend(curves)})
+			cards = append(cards, htmlCard{Title: c.name, Sub: c.doc, Axis: "By GOMAXPROCS: " + unitName(c.metric()) + "; lower is better", Chart: s, Legend: curveLegend(curves)})
 		}
 	}
 	return cards

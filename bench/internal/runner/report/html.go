@@ -159,7 +159,7 @@ func htmlGroupOf(g group) htmlGroup {
 		h.Tables = append(h.Tables, htmlTableOf(c))
 	}
 	if s := peerChart(g, col); s != nil {
-		h.Peers = &htmlCard{Title: "Each alternative over all cases", Sub: "A dot per case.", Axis: "its time ÷ poundlock's", Chart: s}
+		h.Peers = &htmlCard{Title: "Each alternative over all cases", Sub: "A dot is a case, whose op its own card tells.", Axis: "Its time ÷ poundlock's, or what else the case is about", Chart: s}
 	}
 	h.Kinds = kindCards(g, col)
 	h.Ratios = ratioCards(g, col)

@@ -33,7 +33,7 @@ func TestPageShowsEverything(t *testing.T) {
 	for _, want := range []string{
 		`<section id="workerpool">`, ">locks</label>", ">floor</label></h2>",
 		"The best alternative&#39;s time ÷ poundlock&#39;s", "4 ahead · mean 1.50×", "Each alternative over all cases",
-		"<summary>Latency, ", ">p99.9</text>", "<summary>Scaling ", "time by GOMAXPROCS",
+		"<summary>Latency, ", ">p99.9</text>", "<summary>Scaling ", "By GOMAXPROCS: time",
 		"empty/workers=8 · GOMAXPROCS 8",
 		"lost: x FAILED: 1 of 3 &lt;ran&gt;; and a second line", "y skipped: needs another system", "poundlock !",
 		"config of ants", "One op is one &lt;op&gt;.", "go run ./bench -run &#39;a|b&#39;", "A CPU", "a-name-that-is-f…",

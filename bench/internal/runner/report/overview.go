@@ -70,11 +70,10 @@ func kindCards(g group, col map[string]string) (cards []htmlCard) {
 		part := (len(of[kind]) + parts - 1) / parts
 		more := ""
 		for cells := range slices.Chunk(of[kind], part) {
-			cards = append(cards, htmlCard{
-				Title: kind + more, Sub: commonDoc(cells), Axis: dividing(cells),
-				Chart: kindChart(kind, cells, sc, col), Legend: kindLegend(cells, col),
-			})
-			more = ", continued"
+			if s := kindChart(kind, cells, sc, col); s != nil {
+				cards = append(cards, htmlCard{Title: kind + more, Sub: commonDoc(cells), Axis: dividing(cells), Chart: s, Legend: kindLegend(cells, col)})
+				more = ", continued"
+			}
 		}
 	}
 	return cards
@@ -82,7 +81,7 @@ func kindCards(g group, col map[string]string) (cards []htmlCard) {
 
 const mostRows = 14 // of a card, so that cards beside each other differ less in height
 
-// dividing says what the ratios of cells are made of: "each alternative's time ÷
+// dividing says what the ratios of cells are made of: "Each alternative's time ÷
 // poundlock's".
 func dividing(cells []*cell) string {
 	what, whose := unitName(cells[0].metric()), cells[0].first().Impl
@@ -94,7 +93,7 @@ func dividing(cells []*cell) string {
 			whose = "poundlock"
 		}
 	}
-	return "each alternative's " + what + " ÷ " + whose + "'s"
+	return "Each alternative's " + what + " ÷ " + whose + "'s"
 }
 
 // commonDoc says what one op is in all of the cells: where their sentences differ
@@ -163,15 +162,16 @@ func addLegend(items []legendItem, name string, col map[string]string) []legendI
 	return append(items, legendItem{Name: name, Class: col[name]})
 }
 
+// kindChart draws a row per case: its name, the alternative that is best in it and
+// that one's ratio, above a line with the dots. Where all that does not fit side
+// by side, the name has a line of its own.
 func kindChart(kind string, cells []*cell, sc logScale, col map[string]string) *svg {
-	const row = 34
-	bottom := float64(len(cells)) * row
-	s := &svg{Width: cardWidth, Height: bottom + 24, Alt: kind + ": " + dividing(cells)}
-	s.ratioAxis(sc, bottom, 0, bottom, 6)
+	const line, dots = 14, 20
+	s := &svg{Width: cardWidth, Alt: kind + ": " + dividing(cells)}
 	metric := cells[0].metric()
 	mixed := slices.ContainsFunc(cells, func(c *cell) bool { return c.metric() != metric })
-	for i, c := range cells {
-		y := float64(i)*row + 24 // of the dots; a line of text is above
+	y := 0.0
+	for _, c := range cells {
 		im, q, v := c.best()
 		if im == nil { // what a feature costs
 			if im, q = c.leastOwn(); im == nil {
@@ -186,26 +186,40 @@ func kindChart(kind string, cells []*cell, sc logScale, col map[string]string) *
 		if !im.own && v != ahead {
 			value = v.String() + " " + value
 		}
-		right := cardWidth - textWidth(value) - 14 // of the baseline's name
-		if room := right - textWidth(clip(im.row.Impl)) - 14; textWidth(name) > room {
-			name = cut(name, room)
+		right := cardWidth - boldWidth(value) - 12 // of the alternative's name
+		if y += line; textWidth(name) > right-textWidth(clip(im.row.Impl))-12 {
+			s.text(0, y, "name", cut(name, cardWidth))
+			y += line
+		} else {
+			s.text(0, y, "name", name)
 		}
-		s.text(0, y-10, "name", name)
-		s.text(right, y-10, "end tick", clip(im.row.Impl))
-		s.text(cardWidth, y-10, valueClass(im, q), value)
-		s.bar(sc.from, y-1.5, sc.to-sc.from, 3, "track", "")
-		if lo, hi, ok := q.Interval(); ok {
-			s.line(sc.at(lo), y, sc.at(hi), y, "interval "+col[im.row.Impl])
-		}
-		for k := range slices.Backward(c.impls) {
-			o := &c.impls[k]
-			if q := o.ratios[c.metric()]; o.declared && positive(q) {
-				d := dotOf(c, o, q, "fill "+col[o.row.Impl])
-				s.dot(sc.at(q.Value), y, 4.5, d.Class, d.Tip)
-			}
+		s.text(right, y, "end tick", clip(im.row.Impl))
+		s.text(cardWidth, y, valueClass(im, q), value)
+		kindRow(s, sc, y+10, c, q, col[im.row.Impl], col)
+		y += dots
+	}
+	if y == 0 {
+		return nil
+	}
+	s.ratioAxis(sc, y, 0, y, 6)
+	s.Height = y + 24
+	return s
+}
+
+// kindRow draws the dots of a case at the height y, and the interval of the best
+// alternative's.
+func kindRow(s *svg, sc logScale, y float64, c *cell, best *result.Ratio, class string, col map[string]string) {
+	s.bar(sc.from, y-1.5, sc.to-sc.from, 3, "track", "")
+	if lo, hi, ok := best.Interval(); ok {
+		s.line(sc.at(lo), y, sc.at(hi), y, "interval "+class)
+	}
+	for k := range slices.Backward(c.impls) {
+		o := &c.impls[k]
+		if q := o.ratios[c.metric()]; o.declared && positive(q) {
+			d := dotOf(c, o, q, "fill "+col[o.row.Impl])
+			s.dot(sc.at(q.Value), y, 4.5, d.Class, d.Tip)
 		}
 	}
-	return s
 }
 
 // leastOwn returns the declared baseline with the least ratio, in a case that has

@@ -72,13 +72,16 @@ func textWidth(s string) float64 {
 		case r == 'i' || r == 'l' || r == '.' || r == ',' || r == '/' || r == ' ' || r == '|' || r == '-':
 			w += 4
 		case r == 'm' || r == 'w' || r == 'M' || r == 'W':
-			w += 10
+			w += 11
 		default:
-			w += 7
+			w += 7.4
 		}
 	}
 	return w
 }
+
+// boldWidth is the same for the bold font of values.
+func boldWidth(s string) float64 { return 1.2 * textWidth(s) }
 
 // logScale maps values onto a length, one factor to one distance.
 type logScale struct {
