@@ -68,9 +68,9 @@ func look(t *testing.T, ctx context.Context, file string, width int64, scheme st
 	f, err := chromedp.Run(ctx, chromedp.Evaluate[found](fmt.Sprintf("(%s)(%v)", check, unfold)))
 	require.NoError(t, err)
 	if dir := os.Getenv(keep); dir != "" && !unfold { // unfolded it is too high for a picture
-		png, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
+		png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 		require.NoError(t, err)
-		name := strings.NewReplacer("/", "-", "=", "-").Replace(t.Name()) + "-" + scheme + ".jpeg"
+		name := strings.NewReplacer("/", "-", "=", "-").Replace(t.Name()) + "-" + scheme + ".png"
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), png, 0o644))
 	}
 	return f

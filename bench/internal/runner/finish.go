@@ -104,9 +104,9 @@ func (c command) write(r *result.Run, o *options) error {
 	}
 	raw := ""
 	if o.from == "" {
-		raw = ", raw.txt (for benchstat -col /impl)"
+		raw = "raw.txt, "
 	}
-	fmt.Fprintf(c.stderr, "written: %s%s, results.json, run.json\n", page, raw)
+	fmt.Fprintf(c.stderr, "written to %s: report.html, %sresults.json, run.json\n", o.out, raw)
 	return nil
 }
 

@@ -146,11 +146,6 @@ func spread(ratios []float64) (mean, lo, hi float64) {
 	return math.Exp(logs / float64(len(ratios))), lo, hi
 }
 
-// losses are the cases that are behind, the furthest behind first.
-func losses(all []summary) (points []point) {
-	return chosen(all, behind)
-}
-
 // chosen are the cases of one verdict, the least ratio first.
 func chosen(all []summary, v verdict) (points []point) {
 	for _, s := range all {
