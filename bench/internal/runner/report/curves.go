@@ -34,7 +34,7 @@ func latencyCards(g group, col map[string]string) (cards []htmlCard) {
 			}
 			curves = append(curves, cv)
 		}
-		if s := curveChart(c.title(), names, curves, "p50-ns"); s != nil {
+		if s := curveChart(c.group+"/"+c.title(), names, curves, "p50-ns"); s != nil {
 			s.Alt = c.name + ": latency by quantile"
 			cards = append(cards, htmlCard{Title: c.title(), Sub: c.doc, Axis: "Latency by quantile; lower is better", Chart: s, Legend: curveLegend(curves)})
 		}
@@ -126,7 +126,7 @@ func scalingCards(g group, col map[string]string) (cards []htmlCard) {
 				curves[j].add(o.impls[i].row.Value(c.metric()))
 			}
 		}
-		if s := curveChart(c.name, names, curves, c.metric()); s != nil {
+		if s := curveChart(c.group+"/"+c.name, names, curves, c.metric()); s != nil {
 			s.Alt = c.name + ": " + unitName(c.metric()) + " by GOMAXPROCS"
 			cards = append(cards, htmlCard{Title: c.name, Sub: c.doc, Axis: "By GOMAXPROCS: " + unitName(c.metric()) + "; lower is better", Chart: s, Legend: curveLegend(curves)})
 		}

@@ -42,6 +42,40 @@ func TestPageShowsEverything(t *testing.T) {
 	}
 }
 
+// A dot tells its case, a card what one op is and what is divided by what, and a
+// GOMAXPROCS is written out.
+func TestCardsAndDotsExplainThemselves(t *testing.T) {
+	r := sampleRun()
+	lo, hi := 0.4, 0.6
+	own := result.Row{Group: "locks", Case: "rw/writes=10%", Impl: "poundlock", Baseline: "poundlock-off", Lead: true, CPUs: 2, Rounds: 12, Doc: "One op is one <op>."}
+	own.Ratios = map[string]*result.Ratio{"ns/op": {Value: 0.5, Lo: &lo, Hi: &hi}}
+	r.Rows = append(r.Rows, own)
+	p := pageOf(t, r)
+
+	dots := regexp.MustCompile(`<circle [^>]*>(?:<title>([^<]*)</title>)?`).FindAllStringSubmatch(p, -1)
+	require.NotEmpty(t, dots)
+	for _, d := range dots {
+		assert.Regexp(t, `^(workerpool|locks|floor)/`, d[1], d[0])
+	}
+	assert.Contains(t, p, "<title>workerpool/empty/workers=8 · GOMAXPROCS 8: ants 18.0× (16.2–21.6)</title>")
+	assert.NotContains(t, p, "workers=8-8")
+
+	cards := regexp.MustCompile(`(?s)<figure class="card"><h4>(.*?)</h4><figcaption>(.*?)</figcaption>.*?</figure>`).FindAllStringSubmatch(p, -1)
+	require.NotEmpty(t, cards)
+	for _, c := range cards {
+		if c[1] != "lost" && c[1] != "zero" && !strings.HasPrefix(c[1], "Each alternative") {
+			assert.Contains(t, c[2], "One op is one &lt;op&gt;.", c[1])
+		}
+	}
+	assert.Contains(t, p, "Each alternative&#39;s time ÷ poundlock&#39;s")
+
+	// A variant of one's own that is faster is shown, in its own shade, not as a loss.
+	assert.Regexp(t, `<circle [^>]*class="fill o1"><title>locks/rw/writes=10%: poundlock-off 0.500× \(0.400–0.600\)</title>`, p)
+	assert.NotRegexp(t, `behind">(behind )?0.500×`, p)
+	assert.Contains(t, p, `end value soft">0.500×`)
+	assert.Contains(t, p, `end value behind">behind 0.667×`, "but that of another is one")
+}
+
 // The page is whole by itself: nothing is fetched, nothing runs.
 func TestPageIsSelfContained(t *testing.T) {
 	p := pageOf(t, sampleRun())
