@@ -48,7 +48,7 @@ func (rw *RWMutex) tryUpgrade() bool {
 			fatal(errUpgrade)
 		}
 		switch {
-		case s&closed != 0:
+		case s&(writerClosed|readersAsleep) != 0:
 			return false
 		case s&biased != 0:
 			if !rw.cas(s, s|wLock) {

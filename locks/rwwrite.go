@@ -12,21 +12,20 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 	contended := false
 	for round := 0; ; {
 		s := rw.load()
-		if s&closed == 0 {
-			n := s | wLock
-			if a.token {
-				n &^= woken
-			}
-			empty := s&(activeMask|biased) == 0
+		if s&closed == 0 && (s&handoff == 0 || a.handed) {
+			n := a.claim(s) | wLock
+			empty := s&(activeMask|biased|readersAsleep) == 0
 			if empty {
 				n += oneWrite
 			}
 			if !rw.cas(s, n) {
 				continue
 			}
-			a.token = false
 			if empty {
 				break
+			}
+			if s&readersAsleep != 0 {
+				rw.letIn(x, true)
 			}
 			if !rw.drain(x, &a, l, &contended) {
 				return false
@@ -38,27 +37,16 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 		if writerSpin.spin(&round) {
 			continue
 		}
-		how := x.park(rw.gate(), &a, l, false, &x.writeParked)
-		if how == gaveUp {
-			if x.abandon(rw.gate(), &a) {
-				rw.unclaim(x)
-			}
+		if !x.park(rw.gate(), &a, l, &x.writeParked) {
 			return false
-		}
-		if how == granted {
-			if !rw.drain(x, &a, l, &contended) {
-				return false
-			}
-			rw.add(oneWrite)
-			break
 		}
 		round = 0
 	}
 	if contended {
 		x.writeContended.Add(1)
 	}
-	if !a.start.IsZero() {
-		x.waited(&a, &x.histograms().write)
+	if a.w != nil {
+		x.waited(a.w, &x.histograms().write)
 	}
 	if rw.load()&watched != 0 {
 		rw.sampleHold(x)
@@ -84,12 +72,9 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 		if readerSpin.spin(&round) {
 			continue
 		}
-		if a.start.IsZero() {
-			a.start = time.Now()
-			x.writeParked.Add(1)
-		}
 		if a.w == nil {
-			a.w = newWaiter(false)
+			a.w = newWaiter()
+			x.writeParked.Add(1)
 		}
 		x.mu.Lock()
 		x.drainer = a.w
@@ -138,7 +123,7 @@ func (rw *RWMutex) tryLock() bool {
 	for {
 		s := rw.load()
 		switch {
-		case s&closed != 0:
+		case s&(writerClosed|readersAsleep) != 0:
 			return false
 		case s&biased != 0:
 			if !rw.cas(s, s|wLock) {
@@ -182,7 +167,7 @@ func (rw *RWMutex) unlockSlow(s uint64, misuse string) {
 		rw.fold()
 	}
 	if x != nil {
-		x.wakeNext(rw.gate())
+		rw.opened(x)
 	}
 }
 
@@ -191,7 +176,7 @@ func (rw *RWMutex) unlockSlow(s uint64, misuse string) {
 //go:norace
 func (rw *RWMutex) unclaim(x *rwExt) {
 	rw.add(wLock) // flips it
-	x.wakeNext(rw.gate())
+	rw.opened(x)
 }
 
 // sampleHold starts the clock for every n'th writer. The caller holds rw.

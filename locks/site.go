@@ -41,8 +41,8 @@ type site struct {
 // waited records the wait that ended with the lock.
 //
 //go:norace
-func (x *rwExt) waited(a *attempt, h *stats.Histogram) {
-	d := time.Since(a.start)
+func (x *rwExt) waited(w *waiter, h *stats.Histogram) {
+	d := time.Since(w.start)
 	h.Record(d)
 	if o := x.opts.Load(); o != nil && o.SiteSampling > 0 {
 		if every := uint64(o.SiteSampling); x.parks.Add(1)%every == 0 {

@@ -197,5 +197,5 @@ func (m *SpinMutex) add(d uint64) uint64  { return atomic.AddUint64(&m.state, d)
 func (m *SpinMutex) cas(o, n uint64) bool { return atomic.CompareAndSwapUint64(&m.state, o, n) }
 
 func (m *SpinMutex) gate() gate {
-	return gate{state: &m.state, closed: spinClosed, held: spinInMask, own: spinIn}
+	return gate{state: &m.state, closed: spinClosed, held: spinInMask}
 }
