@@ -3,6 +3,8 @@ package locks
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // waiter is one goroutine that sleeps for a lock. It sleeps on a channel of its
@@ -133,15 +135,16 @@ func (l *limit) stop() {
 // lockContext is the ctx form of a lock operation: try acquires at once or not at
 // all, slow waits within its limit. A done ctx wins over a free lock.
 func lockContext(ctx context.Context, try func() bool, slow func(*limit) bool) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "locks")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if try() {
 		return nil
 	}
 	l := limit{done: ctx.Done()}
 	if !slow(&l) {
-		return ctx.Err()
+		return ctxerr.From(ctx)
 	}
 	return nil
 }

@@ -94,7 +94,7 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 	return true
 }
 
-// tryRLock acquires for reading if the lock is open.
+// tryRLock acquires for reading if the lock is open and has room for a reader.
 //
 //go:norace
 func (rw *RWMutex) tryRLock() bool {
@@ -107,6 +107,8 @@ func (rw *RWMutex) tryRLock() bool {
 			if rw.enterStripe(rw.x.Load()) {
 				return true
 			}
+		case (s+oneReader)&activeFull != 0:
+			return false // one more would be too many
 		case rw.cas(s, s+(oneReader|oneRead)):
 			if s&(readsFull|activeFull) != 0 {
 				rw.foldReads(s)

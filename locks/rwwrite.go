@@ -28,6 +28,7 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 				rw.letIn(x, true)
 			}
 			if !rw.drain(x, &a, l, &contended) {
+				rw.unclaim(x)
 				return false
 			}
 			rw.add(oneWrite)
@@ -42,6 +43,14 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 		}
 		round = 0
 	}
+	rw.claimed(x, &a, contended)
+	return true
+}
+
+// claimed records how the caller came to the write lock, which it holds.
+//
+//go:norace
+func (rw *RWMutex) claimed(x *rwExt, a *attempt, contended bool) {
 	if contended {
 		x.writeContended.Add(1)
 	}
@@ -51,11 +60,10 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 	if rw.load()&watched != 0 {
 		rw.sampleHold(x)
 	}
-	return true
 }
 
-// drain waits, with wLock claimed, for the readers inside to leave. If l ends the
-// wait it gives the claim up and reports false.
+// drain waits, with wLock claimed, for the readers inside to leave. It reports false
+// if l ends the wait; the caller must then give up its claim.
 //
 //go:norace
 func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
@@ -96,7 +104,6 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 		}
 		x.mu.Unlock()
 		x.canceled.Add(1)
-		rw.unclaim(x)
 		return false
 	}
 }
@@ -105,13 +112,16 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 //
 //go:norace
 func (rw *RWMutex) wakeDrainer(x *rwExt) {
+	// The caller has counted itself out, and nobody gets in any more: of several who
+	// leave at once, the one that counted itself out last sees nobody inside.
+	if n, _, _ := rw.inside(x); n > 0 {
+		return
+	}
 	x.mu.Lock()
 	if d := x.drainer; d != nil {
-		if n, _, _ := rw.inside(x); n <= 0 {
-			x.drainer = nil
-			rw.and(^drainParked)
-			d.signal()
-		}
+		x.drainer = nil
+		rw.and(^drainParked)
+		d.signal()
 	}
 	x.mu.Unlock()
 }
@@ -131,7 +141,10 @@ func (rw *RWMutex) tryLock() bool {
 			}
 			x := rw.x.Load()
 			n, active, in := rw.inside(x)
-			if n != 0 {
+			if n < 0 {
+				fatal(errRUnlock)
+			}
+			if n > 0 {
 				rw.unclaim(x)
 				return false
 			}
