@@ -19,15 +19,30 @@ type Bounded[T any] struct {
 	l list[T]
 }
 
-// NewBounded returns an empty queue for at most capacity values. It panics if
-// capacity is below 1.
-func NewBounded[T any](capacity int) *Bounded[T] {
-	if capacity < 1 || int64(capacity) > math.MaxInt64/one/2 {
-		panic(fmt.Sprintf("lockfree: NewBounded: capacity %d is out of range", capacity))
+// maxCapacity keeps a full queue's tickets half the range of tickets apart.
+const maxCapacity = math.MaxInt64 / one / 2
+
+// NewBounded returns an empty queue for at most capacity values. The error says
+// which capacities there are if capacity is none: 1 to 1<<60 - 1, or as many as an
+// int can count where that is less.
+func NewBounded[T any](capacity int) (*Bounded[T], error) {
+	if capacity < 1 || int64(capacity) > maxCapacity {
+		return nil, fmt.Errorf("lockfree: Bounded: capacity %d is not in 1 to %d", capacity, min(int64(maxCapacity), math.MaxInt))
 	}
 	q := new(Bounded[T])
 	q.l.setCapacity(capacity)
 	q.l.init()
+	return q, nil
+}
+
+// Must returns q, and panics if err is not nil: for variables of packages, and for
+// capacities that are constants.
+//
+//	var recent = lockfree.Must(lockfree.NewBounded[Event](1024))
+func Must[Q any](q Q, err error) Q {
+	if err != nil {
+		panic(err)
+	}
 	return q
 }
 

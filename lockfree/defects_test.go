@@ -95,7 +95,7 @@ func TestDefectEmptyWhileInhabited(t *testing.T) {
 
 // A bounded ring refuses nearly everything once one producer stalls in it.
 func TestDefectStalledProducerBlocksTheRing(t *testing.T) {
-	for _, q := range []Interface[int]{New[int](), NewBounded[int](64)} {
+	for _, q := range []Interface[int]{New[int](), Must(NewBounded[int](64))} {
 		var l *list[int]
 		switch q := q.(type) {
 		case *Queue[int]:
@@ -125,7 +125,7 @@ func TestDefectStalledProducerBlocksTheRing(t *testing.T) {
 
 // The same for a consumer that stalls with the value in hand.
 func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
-	for _, q := range []Interface[int]{New[int](), NewBounded[int](64)} {
+	for _, q := range []Interface[int]{New[int](), Must(NewBounded[int](64))} {
 		var l *list[int]
 		switch q := q.(type) {
 		case *Queue[int]:
@@ -152,7 +152,7 @@ func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
 // A producer that stalls must not make a bounded queue look full: it may yet be
 // passed over, and then the queue was never full.
 func TestDefectFullWhileEmpty(t *testing.T) {
-	q := NewBounded[int](1)
+	q := Must(NewBounded[int](1))
 	r := q.l.tail.Load()
 	at := r.tail.Load()
 	require.True(t, r.tail.CompareAndSwap(at, at+one)) // a producer stalls

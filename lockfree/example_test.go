@@ -92,7 +92,7 @@ func ExampleQueue_Stats() {
 }
 
 func ExampleBounded() {
-	q := lockfree.NewBounded[int](2)
+	q := lockfree.Must(lockfree.NewBounded[int](2))
 	fmt.Println(q.TryEnqueue(1), q.TryEnqueue(2))
 	fmt.Println(q.TryEnqueue(3))
 	go q.TryDequeue()

@@ -244,6 +244,7 @@ func TestFrozenGoroutineStopsNobody(t *testing.T) {
 						done := make(chan struct{})
 						go func() { rest.Wait(); close(done) }()
 						finishes(t, done, "the thawed goroutine")
+						nobodyLeft(t, q)
 						for range q.Drain() {
 							deq.Add(1)
 						}

@@ -104,7 +104,7 @@ func heap() int64 {
 // stays is about one ring.
 func TestBurstReturnsItsMemory(t *testing.T) {
 	n := scale(100_000, 1_000_000, 1_000_000)
-	for name, q := range map[string]Interface[int]{"Queue": New[int](), "Bounded": NewBounded[int](n), "MSQueue": NewMS[int]()} {
+	for name, q := range map[string]Interface[int]{"Queue": New[int](), "Bounded": Must(NewBounded[int](n)), "MSQueue": NewMS[int]()} {
 		t.Run(name, func(t *testing.T) {
 			before := heap()
 			for i := range n {
@@ -185,7 +185,7 @@ func TestIdleQueueIsSmall(t *testing.T) {
 	}
 	for name, f := range map[string]func() any{
 		"Queue":   func() any { return New[int]() },
-		"Bounded": func() any { return NewBounded[int](1 << 20) },
+		"Bounded": func() any { return Must(NewBounded[int](1 << 20)) },
 		"MSQueue": func() any { return NewMS[int]() },
 	} {
 		var qs [200]any

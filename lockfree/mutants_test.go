@@ -199,7 +199,7 @@ var mutants = []mutant{
 	},
 	{
 		"claimed before signalled", "waiters.go",
-		"step(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)\n\t\tw.claim()", "w.claim()\n\t\tstep(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)", false,
+		"step(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)\n\t\tw.settle()", "w.unclaimed.Add(-1)\n\t\tstep(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)", false,
 	},
 	{
 		"signal of a cancelled waiter lost", "waiters.go",
@@ -214,8 +214,16 @@ var mutants = []mutant{
 		"if w.unclaimed.Load() > 0 && more() {", "if false && more() {", false,
 	},
 	{
+		"signal that nobody claims not taken back", "waiters.go",
+		"step(wakeSent)\n\t\tw.settle()", "step(wakeSent)\n\t\tif w.unclaimed.Load() > 0 {\n\t\t\tw.settle()\n\t\t}", false,
+	},
+	{
+		"token taken back though a waiter is unclaimed", "waiters.go",
+		"if n > 0 {\n\t\t\tif w.unclaimed.CompareAndSwap(n, n-1) {", "if n > 1 {\n\t\t\tif w.unclaimed.CompareAndSwap(n, n-1) {", false,
+	},
+	{
 		"cancelled waiter stays counted", "waiters.go",
-		"case <-ctx.Done():\n\t\t\tw.leave()", "case <-ctx.Done():", false,
+		"case <-done:\n\t\t\tw.settle()", "case <-done:", false,
 	},
 }
 

@@ -31,6 +31,7 @@ const (
 	waitWoken                 // got a signal, before looking again
 	wakeOne                   // before sending a signal
 	wakeSent                  // signal sent, waiter still counted
+	waitSettling              // every waiter is claimed, before taking a signal back
 	msLooked                  // enqueue: saw the last node
 	msLinked                  // enqueue: node linked, tail not moved
 	msHelping                 // enqueue: before moving the tail for another

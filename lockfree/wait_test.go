@@ -370,6 +370,7 @@ func TestCloseRace(t *testing.T) {
 				if accepted.Load() != delivered.Load() {
 					t.Fatalf("round %d: %d accepted, %d delivered; %+v", round, accepted.Load(), delivered.Load(), q.Stats())
 				}
+				nobodyLeft(t, q)
 			}
 		})
 	}
