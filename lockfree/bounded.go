@@ -122,6 +122,21 @@ func (q *Bounded[T]) EnqueueBatchWait(ctx context.Context, vs []T) (int, error) 
 	return n, err
 }
 
+// EnqueueDropOldest adds v at the end, and makes the oldest value leave if Cap values
+// are in the queue: both at one moment, so that a queue that was full stays full. It
+// never waits, and returns ErrClosed after Close. It is for what matters only as
+// long as it is new, like the last lines of a log.
+//
+// dropped is how many values this call made leave: 0 or 1, or more when it did so
+// for other calls at work too. [Stats] has the sum of all as Dropped. The values are gone; who must have them uses TryEnqueue, and on
+// ErrFull TryDequeue.
+func (q *Bounded[T]) EnqueueDropOldest(v T) (dropped int, err error) {
+	return q.made().enqueueDropOldest(v)
+}
+
+// Peek returns the oldest value and leaves it in the queue; see [Queue.Peek].
+func (q *Bounded[T]) Peek() (T, bool) { return q.made().peek() }
+
 // TryDequeue takes the oldest value. It returns the zero value and false if the
 // queue was empty at some moment of the call, and never waits.
 func (q *Bounded[T]) TryDequeue() (T, bool) { return q.made().dequeue() }

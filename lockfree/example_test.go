@@ -114,3 +114,27 @@ func ExampleMSQueue() {
 	// 4
 	// l o c k
 }
+
+// The last lines of a log: a full queue drops the oldest.
+func ExampleBounded_EnqueueDropOldest() {
+	lines := lockfree.Must(lockfree.NewBounded[string](2))
+	for _, line := range []string{"starting", "ready", "stopping"} {
+		_, _ = lines.EnqueueDropOldest(line)
+	}
+	for line := range lines.Drain() {
+		fmt.Println(line)
+	}
+	fmt.Println(lines.Stats().Dropped, "dropped")
+	// Output:
+	// ready
+	// stopping
+	// 1 dropped
+}
+
+func ExampleQueue_Peek() {
+	q := lockfree.New[string]()
+	_ = q.Enqueue("a")
+	v, ok := q.Peek()
+	fmt.Println(v, ok, q.Len())
+	// Output: a true 1
+}

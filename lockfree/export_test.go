@@ -5,6 +5,22 @@ import "testing"
 // tinyRings makes a list use rings of 2 to 8 slots, as in a chaos build.
 func (l *list[T]) tinyRings() { l.first, l.largest = 2, 8 }
 
+// ticket takes the next ticket, as a producer that stalls before it publishes.
+func (l *list[T]) ticket() (*ring[T], uint64) {
+	for {
+		r := l.tail.Load()
+		at := r.tail.Load()
+		if at&flags != 0 {
+			panic("the ring is sealed")
+		}
+		if r.ready(at, 1) == 0 {
+			l.unblock(r, at)
+		} else if r.tail.CompareAndSwap(at, at+one) {
+			return r, at
+		}
+	}
+}
+
 // kind is one of the package's queues, made small so that its corners come often.
 type kind[T any] struct {
 	name string

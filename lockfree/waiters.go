@@ -74,7 +74,9 @@ func (w *waiters) wakeAll() { w.wake(1 << 30) }
 // many, and it takes that one back.
 //
 // The caller is one of those on the right of the invariant, so one of the two can
-// be had at every moment; both fail only if others settle or receive in between.
+// be had at every moment. Both fail only if others move between the two looks, so it
+// does not spin: a goroutine alone on its P looks once more for each time that it was
+// preempted there.
 func (w *waiters) settle() {
 	for {
 		n := w.unclaimed.Load()
