@@ -1,0 +1,125 @@
+package workerpool
+
+import "time"
+
+// findRoom accepts v into level l although its ring is full, or returns ErrFull: the
+// ring may be full of tasks that will not run, and workers without a task are room.
+func (c *core[T]) findRoom(l *level[T], v T) error {
+	if c.weed(l) {
+		if err := c.putRing(l, v); err != ErrFull {
+			return err
+		}
+	}
+	for c.hasSpare() {
+		c.mu.Lock()
+		if c.closed {
+			c.mu.Unlock()
+			return ErrClosed
+		}
+		if l.waiters.len > l.waiters.accepted {
+			c.mu.Unlock()
+			return ErrFull // submitters wait: it is their turn
+		}
+		how := c.reserve()
+		if how == noWorker {
+			return c.owe(l, v)
+		}
+		// The worker gets the oldest task, v the place of the last.
+		gift, given := l.ring.evict()
+		put := putFull
+		if l.waiters.len == 0 {
+			put = l.ring.put(v, 0, &c.clock, true)
+		} else {
+			_, _ = c.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
+			c.awaitAccepted(l, item[T]{v, c.clock.sample(uint64(c.outside))})
+			put = putOK
+		}
+		c.wakeReserved(how, gift, given)
+		if put == putOK {
+			c.published()
+			return nil
+		}
+	}
+	return ErrFull
+}
+
+// hasSpare reports whether there are or may be workers without a task.
+func (c *core[T]) hasSpare() bool {
+	s := c.ctl.load()
+	return !s.paused() && (s.active() < s.workers() || s.workers() < int(c.limit.Load()))
+}
+
+// owe accepts v where fewer values wait for them than there are workers that have no
+// task and are reserved by nobody: those that search, or are on their way to or
+// from their sleep, and will look at the queue. It releases mu, which the caller
+// holds.
+func (c *core[T]) owe(l *level[T], v T) error {
+	s := c.ctl.load()
+	if s.paused() || s.workers()-s.active()-s.idle() <= c.outside {
+		c.mu.Unlock()
+		return ErrFull
+	}
+	c.overflow(l, v)
+	c.published()
+	return nil
+}
+
+// weed takes tasks whose ctx has ended out of l's full ring and ends them; it reports
+// whether there were any.
+func (c *core[T]) weed(l *level[T]) bool {
+	if c.alert.Load()&alertCtx == 0 {
+		return false
+	}
+	c.mu.Lock()
+	start := c.clock.now()
+	if !c.weeding.allows(start) {
+		c.mu.Unlock()
+		return false
+	}
+	dead := l.ring.weed(func(v T) bool {
+		how, over := c.kind.over(v)
+		if over {
+			c.books.end(how) // before it counts as started: see stats
+		}
+		return over
+	})
+	c.weeding.spend(c.clock.now() - start)
+	c.mu.Unlock()
+	for _, v := range dead {
+		c.kind.bury(v)
+	}
+	if c.alert.Load()&alertWaiting != 0 {
+		c.refill(l) // the places are those of who waits
+	}
+	if c.ready() {
+		c.notify() // a worker that found the ring held may have gone to sleep
+	}
+	if len(dead) > 0 && c.alert.Load()&alertQuiet != 0 {
+		c.checkQuiet()
+	}
+	return len(dead) > 0
+}
+
+// budget keeps something that takes long from being done all the time: to one
+// sixteenth of the time, after what has been saved up.
+type budget struct {
+	credit int64 // ns
+	last   int64
+}
+
+const (
+	budgetShare = 16
+	budgetMax   = int64(10 * time.Millisecond)
+)
+
+func newBudget() budget { return budget{credit: budgetMax} }
+
+// allows reports whether it may be done at the time now.
+func (b *budget) allows(now int64) bool {
+	b.credit = min(b.credit+(now-b.last)/budgetShare, budgetMax)
+	b.last = now
+	return b.credit > 0
+}
+
+// spend books how long it took.
+func (b *budget) spend(d int64) { b.credit -= d }
