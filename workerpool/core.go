@@ -25,12 +25,13 @@ type core[T any] struct {
 	direct bool            // NoQueue: tasks pass through levels[0].spill to reserved workers
 	grows  bool            // Unbounded: what does not fit into the ring goes to the spill
 
-	_     stats.Pad
-	ctl   ctl
-	_     [stats.Line - 8]byte
-	alert atomic.Uint32 // rare conditions that workers look for after each take
-	limit atomic.Int64  // workers allowed now: max + comp
-	_     [stats.Line - 16]byte
+	_        stats.Pad
+	ctl      ctl
+	arriving atomic.Int64 // woken or new workers that have not looked for a task yet; active already or about to be
+	_        [stats.Line - 16]byte
+	alert    atomic.Uint32 // rare conditions that workers look for after each take
+	limit    atomic.Int64  // workers allowed now: max + comp
+	_        [stats.Line - 16]byte
 
 	search   search
 	turn     atomic.Uint32 // takes of a pool with priorities

@@ -52,15 +52,18 @@ func (c *core[T]) reserve() reservation {
 // wakeReserved wakes or starts the worker that reserve returned, with a task to run
 // first if there is one, and releases mu.
 func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
+	if !given {
+		c.arriving.Add(1)
+	}
 	if how == newWorker {
-		w := c.enlist(&worker[T]{reserved: true, gift: gift, given: given})
+		w := c.enlist(&worker[T]{reserved: true, arriving: !given, gift: gift, given: given})
 		c.mu.Unlock()
 		go c.start(w)
 		return
 	}
 	w := c.popIdle()
 	c.mu.Unlock()
-	w.reserved, w.gift, w.given = true, gift, given
+	w.reserved, w.arriving, w.gift, w.given = true, !given, gift, given
 	c.books.wakes.Add(1)
 	w.wake <- true
 }

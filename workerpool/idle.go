@@ -22,6 +22,8 @@ func (c *core[T]) idle(w *worker[T]) bool {
 		c.checkQuiet()
 	}
 	if searching && c.lookAround(now) {
+		c.arriving.Add(1)
+		w.arriving = true
 		c.ctl.found()
 		return true
 	}
@@ -40,11 +42,7 @@ func (c *core[T]) idle(w *worker[T]) bool {
 	if !<-w.wake {
 		return false
 	}
-	if w.reserved {
-		w.reserved = false
-	} else {
-		c.ctl.arrive()
-	}
+	c.arrive(w)
 	return true
 }
 

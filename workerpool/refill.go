@@ -121,7 +121,7 @@ func (c *core[T]) awaitAccepted(l *level[T], it item[T]) {
 
 func (c *core[T]) joined(l *level[T]) {
 	c.setOutside(1)
-	if l.waiters.len == 1 {
+	if l.waiters.len == 1 && !l.ring.barred() {
 		l.setDue()
 	}
 }

@@ -10,38 +10,57 @@ func (c *core[T]) findRoom(l *level[T], v T) error {
 			return err
 		}
 	}
-	for c.hasSpare() {
-		c.mu.Lock()
-		if c.closed {
-			c.mu.Unlock()
-			return ErrClosed
+	for tries := 0; ; tries++ {
+		before, _ := l.ring.counts()
+		if err := c.tryRoom(l, v); err != ErrFull || tries == maxArrivals {
+			return err
 		}
-		if l.waiters.len > l.waiters.accepted {
-			c.mu.Unlock()
-			return ErrFull // submitters wait: it is their turn
+		if now, _ := l.ring.counts(); now == before && c.arriving.Load() == 0 {
+			return ErrFull
 		}
-		how := c.reserve()
-		if how == noWorker {
-			return c.owe(l, v)
-		}
-		// The worker gets the oldest task, v the place of the last.
-		gift, given := l.ring.evict()
-		put := putFull
-		if l.waiters.len == 0 {
-			put = l.ring.put(v, 0, &c.clock, true)
-		} else {
-			_, _ = c.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
-			c.awaitAccepted(l, item[T]{v, c.clock.sample(uint64(c.outside))})
-			put = putOK
-		}
-		c.wakeReserved(how, gift, given)
-		if put == putOK {
-			c.published()
-			return nil
-		}
+		yield() // a worker is active but has taken its task just now, or is about to
 	}
-	return ErrFull
 }
+
+// tryRoom is one look for room beyond what the ring has.
+func (c *core[T]) tryRoom(l *level[T], v T) error {
+	if !c.hasSpare() {
+		return c.putRing(l, v)
+	}
+	c.mu.Lock()
+	switch {
+	case c.closed:
+		c.mu.Unlock()
+		return ErrClosed
+	case l.waiters.len > l.waiters.accepted: // submitters wait: it is their turn
+		c.mu.Unlock()
+		return ErrFull
+	case l.waiters.len == 0 && l.ring.put(v, 0, &c.clock, true) == putOK:
+		c.mu.Unlock()
+		c.published()
+		return nil
+	}
+	how := c.reserve()
+	if how == noWorker {
+		return c.owe(l, v)
+	}
+	// The worker gets the oldest task, v the place of the last.
+	gift, given := l.ring.evict()
+	if l.waiters.len > 0 {
+		_, _ = c.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
+	}
+	accepted := l.waiters.len == 0 && l.ring.put(v, 0, &c.clock, true) == putOK
+	if !accepted {
+		c.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.outside))})
+	}
+	c.wakeReserved(how, gift, given)
+	c.published()
+	return nil
+}
+
+// maxArrivals bounds how often a submission yields to a worker that has arrived at
+// the queue but may have lost its core there.
+const maxArrivals = 1000
 
 // hasSpare reports whether there are or may be workers without a task.
 func (c *core[T]) hasSpare() bool {
@@ -59,9 +78,22 @@ func (c *core[T]) owe(l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrFull
 	}
-	c.overflow(l, v)
+	c.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.outside))})
+	c.mu.Unlock()
+	if l.ring.free() >= l.quarter {
+		c.refill(l) // see overflow
+	}
 	c.published()
 	return nil
+}
+
+// awaitFirst is awaitAccepted for a value that nobody may pass on the way into the
+// ring.
+func (c *core[T]) awaitFirst(l *level[T], it item[T]) {
+	l.ring.bar()
+	l.grants = l.waiters.len + 1
+	l.due.Store(0)
+	c.awaitAccepted(l, it)
 }
 
 // weed takes tasks whose ctx has ended out of l's full ring and ends them; it reports

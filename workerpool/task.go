@@ -64,7 +64,8 @@ type taskCore struct {
 	state  atomic.Int32
 	done   chan struct{} // closed after err is set
 	err    error
-	ended  func() // called once before done is closed, if not nil
+	ended  func()       // called once before done is closed, if not nil
+	away   absence[job] // of the task that waits in Do; over when t is
 }
 
 // States of a taskCore; whoever moves it out of taskQueued decides its fate.
@@ -140,7 +141,9 @@ func (t *taskCore) do(v *View) error {
 	if err != nil {
 		return t.refused(err)
 	}
-	defer away.back()
+	// The worker that runs t must be surplus as soon as t has ended: if it took
+	// another task then, that would run beside the one that waited for t.
+	t.away = away
 	err = ErrFull
 	if away.own != nil {
 		if v == nil {
@@ -199,6 +202,7 @@ func (t *taskCore) finish(err error) {
 	if t.ended != nil {
 		t.ended()
 	}
+	t.away.back()
 	close(t.done)
 }
 

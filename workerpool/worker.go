@@ -16,6 +16,7 @@ type worker[T any] struct {
 
 	// Written by whoever reserved the worker, before it wakes or starts.
 	reserved bool    // it is counted active already
+	arriving bool    // it is counted in core.arriving; own once it runs
 	gift     item[T] // what to run before anything else, if given
 	given    bool
 
@@ -89,13 +90,20 @@ func (c *core[T]) enlist(w *worker[T]) *worker[T] {
 }
 
 func (c *core[T]) start(w *worker[T]) {
-	if w.reserved {
-		w.reserved = false
-	} else {
-		c.ctl.arrive()
-	}
+	c.arrive(w)
 	c.books.notePeak(c.ctl.load().workers())
 	c.serve(w)
+}
+
+// arrive makes a woken or new worker active, unless it is so already.
+func (c *core[T]) arrive(w *worker[T]) {
+	if w.reserved {
+		w.reserved = false
+		return
+	}
+	c.arriving.Add(1)
+	w.arriving = true
+	c.ctl.arrive()
 }
 
 // serve is the life of a worker's goroutine. However a task ends it, the worker goes
@@ -146,6 +154,10 @@ func (c *core[T]) loop(w *worker[T]) {
 		v, at, ok := w.unwrap(woken)
 		if !ok {
 			v, at, ok = c.take()
+		}
+		if w.arriving {
+			w.arriving = false
+			c.arriving.Add(-1)
 		}
 		if !ok {
 			if !c.idle(w) {
