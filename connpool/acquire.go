@@ -66,9 +66,10 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 		if c, ok := p.grabSurelyLocked(); ok {
 			return c, nil
 		}
-		if p.dialing == 0 && p.returning == 0 && !p.checkOneLocked() &&
-			p.openLocked() < p.maxOpen && p.mayDialLocked() {
-			p.dialLocked(nil)
+		if p.dialer.supply() == 0 && p.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
+			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
+				p.wantsOld = !p.dialLocked(nil, false)
+			}
 		}
 	}
 	p.n.notReady++
@@ -135,7 +136,7 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 		p.mu.Lock()
 		e := p.waitErrorLocked(err, 0)
 		p.unlock()
-		return Conn[C]{}, e
+		return Conn[C]{}, p.withShares(e)
 	}
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.grab(); ok {
@@ -223,8 +224,8 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		}
 	}
 	p.provideLocked()
-	if w.state == waitQueued && p.cfg.MaxWaiters != 0 &&
-		p.queue.n-p.claims-p.dialing > max(p.cfg.MaxWaiters, 0) {
+	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims &&
+		p.queue.n-p.claims-p.dialer.supply()-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
@@ -260,6 +261,15 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	return c, err
 }
 
+// slotsToComeLocked returns how many dials can begin without anybody's return: in
+// slots that are free but must wait (for the back-off, say), or are closing.
+func (p *Pool[C]) slotsToComeLocked() int {
+	if p.paused {
+		return 0
+	}
+	return max(p.maxOpen-len(*p.conns.Load())-p.dialer.under, 0)
+}
+
 // The first timeAll waits are timed, then one in timeOneIn: two looks at the clock
 // and the record are a tenth of a hand-over (BenchmarkHandoff).
 const (
@@ -284,6 +294,14 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 		}
 	}
 	p.freeWaiter(w)
+	return p.withShares(e)
+}
+
+// withShares adds to e how the limiter's slots are spent.
+func (p *Pool[C]) withShares(e *WaitError) *WaitError {
+	if p.limit != nil {
+		e.MaxTotal, e.TotalOpen, e.Shares = p.limit.spent(5)
+	}
 	return e
 }
 
@@ -304,8 +322,14 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 	} else {
 		p.n.canceled++
 	}
-	return &WaitError{
-		Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialing,
-		Waiting: p.queue.n, Paused: p.paused, Dial: p.guard.lastErr,
+	e := &WaitError{
+		Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
+		Waiting: p.queue.n, Paused: p.paused, Dial: p.dialer.lastErr,
 	}
+	for _, o := range *p.conns.Load() {
+		if o.word.Load()&stateMask == stateLent {
+			e.InUse++
+		}
+	}
+	return e
 }

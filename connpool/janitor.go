@@ -71,7 +71,7 @@ func (p *Pool[C]) tick() {
 	if f := c.Hooks.Leaked; f != nil && len(leaks) > 0 {
 		p.goLocked(func() {
 			for _, l := range leaks {
-				p.hook("Hooks.Leaked", func() { f(l.value, l.info) })
+				p.hookApart("Hooks.Leaked", func() { f(l.value, l.info) })
 			}
 		})
 	}

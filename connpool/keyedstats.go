@@ -1,5 +1,7 @@
 package connpool
 
+import "cmp"
+
 // KeyedStats is the sum of the [Stats] of all keys, those that vanished included;
 // MaxOpen is MaxTotal, or the sum of the keys' where there is none.
 type KeyedStats struct {
@@ -16,7 +18,7 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 		sum.add(&s)
 	}
 	k.mu.RUnlock()
-	sum.Name = k.cfg.Pool.Name
+	sum.Name = cmp.Or(k.cfg.Name, k.cfg.Pool.Name)
 	if k.cfg.MaxTotal > 0 {
 		sum.MaxOpen = k.cfg.MaxTotal
 	}
@@ -28,9 +30,7 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 // KeyStats returns the statistics of one key since it appeared, and false if it is
 // not there. WaitTime and DialTime are kept for all keys together only.
 func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	kp := k.pools[key]
+	kp := k.find(key)
 	if kp == nil {
 		return Stats{}, false
 	}
@@ -39,9 +39,7 @@ func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
 
 // Conns describes the connections of one key; nil if it is not there.
 func (k *Keyed[K, C]) Conns(key K) []Info {
-	k.mu.RLock()
-	kp := k.pools[key]
-	k.mu.RUnlock()
+	kp := k.find(key)
 	if kp == nil {
 		return nil
 	}

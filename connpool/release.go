@@ -2,16 +2,23 @@ package connpool
 
 // releaseSlow returns c when the fast path of Release could not.
 func (p *Pool[C]) releaseSlow(c Conn[C]) {
-	e := c.e
-	if e.word.Load()&^mark != c.word {
+	if c.e.word.Load()&^mark != c.word {
 		if c.endedByHolder() {
 			return
 		}
 		c.stale("Release")
 	}
 	if p.cfg.Hooks.Released != nil {
+		defer p.giveBack(c) // also if the hook ends this goroutine
 		p.noteRelease(c)
+		return
 	}
+	p.giveBack(c)
+}
+
+// giveBack returns c, whose loan lasts.
+func (p *Pool[C]) giveBack(c Conn[C]) {
+	e := c.e
 	if p.cfg.Order != Affinity {
 		e.stamp.Store(p.returned.Add(1))
 	}
@@ -62,6 +69,10 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 		return
 	}
 	uses := e.word.Load() &^ lowBits
+	if p.gate.Load()&gateShort != 0 && p.limit.yields(p, p.now()-e.born, p.queue.n > 0) {
+		p.retireLocked(e, ByKeyLimit, nil)
+		return
+	}
 	everyLoan := p.cfg.CheckAfterIdle < 0 // begins with a check
 	if checked || !everyLoan {
 		if w := p.headLocked(); w != nil {
@@ -91,6 +102,7 @@ func (p *Pool[C]) lendLocked(e *entry[C], uses uint64, w *waiter[C]) {
 // settle looks after a connection that went idle while the gate was up.
 func (p *Pool[C]) settle() {
 	p.lock()
+	p.yieldLocked()
 	p.serveLocked()
 	p.trimLocked()
 	p.unlock()
@@ -110,7 +122,7 @@ func (p *Pool[C]) serveLocked() {
 
 // trimLocked closes the idle connections that are too many.
 func (p *Pool[C]) trimLocked() {
-	if p.gate.Load()&(gateSurplus|gateClosed|gateShort) == 0 {
+	if p.gate.Load()&(gateSurplus|gateClosed) == 0 {
 		return
 	}
 	conns := *p.conns.Load()
@@ -131,8 +143,6 @@ func (p *Pool[C]) trimLocked() {
 			why = ByResize
 		case idle > p.maxIdle():
 			why = ByMaxIdle
-		case p.gate.Load()&gateShort != 0 && p.limit.wants():
-			why = ByKeyLimit
 		default:
 			return
 		}

@@ -89,6 +89,7 @@ type books struct {
 	dials, dialErrors                    uint64
 	canceled, timeouts                   uint64
 	checks, checkFailures                uint64
+	warms                                uint64
 	closed                               [numReasons]uint64
 }
 
@@ -111,8 +112,8 @@ func (p *Pool[C]) counters() Stats {
 		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.panics.Load(),
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
-		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialing, Closing: p.closing, Waiting: p.queue.n,
-		Breaker: p.guard.state, DialFailures: p.guard.failures, Paused: p.paused,
+		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing, Waiting: p.queue.n,
+		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
 	}
 	for _, e := range *p.conns.Load() {
 		w := e.word.Load()
