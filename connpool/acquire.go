@@ -25,7 +25,7 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 	rt.Unpin()
 	if e := p.hints[i&p.hintMask].e.Load(); e != nil {
 		w := e.word.Load()
-		if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
+		if w&lowBits == stateIdle && w&timedMask != 0 && e.word.CompareAndSwap(w, w+useOne+stateLent) {
 			return Conn[C]{e, w + useOne + stateLent}, nil
 		}
 	}
@@ -34,7 +34,9 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 
 // TryAcquire lends an idle connection or returns at once with [ErrNotReady], and
 // then has one dialed (or checked) in the background if there is room and none is
-// under way, so that a later call may succeed. It does not overtake waiters.
+// under way, so that a later call may succeed; the ctx of that dial carries no
+// values. It does not overtake waiters. In a Keyed at MaxTotal, the slot comes from a
+// connection that was idle for a second; who cannot wait takes nothing younger.
 // Returns [ErrPaused] while the pool is paused and [ErrClosed] after Close.
 //
 // ErrNotReady means that at some moment of the call no connection was ready, or
@@ -233,13 +235,10 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, ErrFull
 	}
 	p.n.waited++
-	timed := p.n.waited <= timeAll || p.n.waited%timeOneIn == 0
+	nth := p.n.waited
 	p.unlock()
 
-	var start time.Duration
-	if timed || w.done != nil { // a WaitError tells how long it was
-		start = p.now()
-	}
+	start := p.now()
 	var err error
 	if w.done == nil { // spares the select
 		<-w.ch
@@ -250,8 +249,12 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 			err = p.abandon(w, p.now()-start)
 		}
 	}
-	if timed {
-		p.waitTime.get().Record(p.now() - start)
+	waited := p.now() - start
+	p.waitTotal.Add(int64(waited))
+	if nth <= timeAll {
+		p.waitTime.Record(waited)
+	} else if nth%timeOneIn == 0 {
+		p.waitTime.RecordN(waited, timeOneIn)
 	}
 	if err != nil {
 		return Conn[C]{}, err
@@ -270,8 +273,8 @@ func (p *Pool[C]) slotsToComeLocked() int {
 	return max(p.maxOpen-len(*p.conns.Load())-p.dialer.under, 0)
 }
 
-// The first timeAll waits are timed, then one in timeOneIn: two looks at the clock
-// and the record are a tenth of a hand-over (BenchmarkHandoff).
+// The first timeAll waits are in the distribution, then one in timeOneIn, which
+// counts for as many. All are in the sum.
 const (
 	timeAll   = 64
 	timeOneIn = 8

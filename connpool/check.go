@@ -183,11 +183,18 @@ func (p *Pool[C]) run(name string, err *error, f func(context.Context, C) error,
 	p.contain(name, err, func() { *err = f(ctx, e.value) })
 }
 
-// suspectLocked has every idle connection checked before it is lent: when one
-// is found broken, the server may have dropped the others too.
+// suspectLocked has every connection checked before its next loan: when one is found
+// broken, the server may have dropped the others too.
 func (p *Pool[C]) suspectLocked() {
+	if p.cfg.Check == nil {
+		return
+	}
 	for _, e := range *p.conns.Load() {
 		p.markLocked(e)
+		if !e.marked { // on loan, or held
+			e.setMark(stateLent) // so that its return looks
+			e.suspect = true
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func (p *Pool[C]) wantLocked() int {
 				lent++
 			}
 		}
-		want += max(p.cfg.MinIdle-(len(conns)-lent), 0)
+		want += max(p.cfg.MinIdle-(len(conns)-lent), p.cfg.MinOpen-len(conns), 0)
 	}
 	p.fillDue = false
 	for _, w := range p.warmers {
@@ -183,6 +183,7 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	start := p.now()
 	e := &entry[C]{pool: p, epoch: j.epoch}
 	e.word.Store(stateHeld)
+	e.seen = stateHeld
 	err := errGoexit
 	failed := p.cfg.Hooks.DialFailed
 	defer func() {
@@ -196,13 +197,16 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	p.contain("Dial", &err, func() { e.value, err = p.cfg.Dial(dialCtx{ctx, j.values}) })
 	now := p.now()
 	took = now - start
-	p.dialTime.get().Record(took)
+	p.dialTime.Record(took)
 	e.born, e.seenAt, e.checkedAt = now, now, now
 	if p.cfg.MaxLifetime > 0 { // drawn once: a limit drawn at each look would meet its minimum soon
 		e.lifetime = p.cfg.MaxLifetime
 		if jitter := p.cfg.LifetimeJitter; jitter > 0 {
 			e.lifetime -= rand.N(jitter)
 		}
+	}
+	if e.idleLimit = p.cfg.MaxIdleTime; e.idleLimit > 0 && p.cfg.IdleJitter > 0 {
+		e.idleLimit -= rand.N(p.cfg.IdleJitter)
 	}
 	if f := p.cfg.Hooks.Dialed; f != nil && err == nil {
 		p.mu.Lock()
@@ -263,7 +267,7 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 		return
 	}
 	p.addLocked(e)
-	p.fillDue = p.cfg.MinIdle > 0
+	p.fillDue = p.cfg.fills()
 	p.endWarmersLocked(nil)
 	if w := p.headLocked(); w != nil {
 		p.n.misses++

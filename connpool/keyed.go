@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // KeyedConfig says how a [Keyed] works. Only Dial and Pool.Close are required.
@@ -51,8 +53,9 @@ type Keyed[K comparable, C any] struct {
 	ended   chan struct{} // closed when the janitor has returned
 	clock   atomic.Uint64 // counts changes of the key in use
 	last    atomic.Pointer[keyPool[K, C]]
-	waiting *lazyHistogram
-	dialing *lazyHistogram
+	waiting stats.Histogram
+	dialing stats.Histogram
+	using   stats.Histogram
 	index   sync.Map // what pools holds, for look-ups that write nothing shared (connpool/keyed)
 
 	mu     sync.RWMutex // guards all below; taken before a Pool.mu, never after
@@ -93,7 +96,6 @@ func NewKeyed[K comparable, C any](cfg KeyedConfig[K, C]) (*Keyed[K, C], error) 
 	}
 	k := &Keyed[K, C]{
 		cfg: cfg, pools: make(map[K]*keyPool[K, C]), ended: make(chan struct{}),
-		waiting: new(lazyHistogram), dialing: new(lazyHistogram),
 	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	if cfg.MaxTotal > 0 {
@@ -139,7 +141,7 @@ func (k *Keyed[K, C]) Do(ctx context.Context, key K, f func(context.Context, C) 
 	if err != nil {
 		return err
 	}
-	return c.e.pool.do(ctx, c, f)
+	return c.e.pool.doWith(ctx, c, f)
 }
 
 // Warm opens connections of the given key until n are open, as [Pool.Warm] does.
@@ -256,7 +258,7 @@ func (k *Keyed[K, C]) make(key K) (*keyPool[K, C], error) {
 		return nil, err
 	}
 	p.share.name = func() string { return fmt.Sprint(key) }
-	p.waitTime, p.dialTime = k.waiting, k.dialing
+	p.waitTime, p.dialTime, p.useTime = &k.waiting, &k.dialing, &k.using
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if kp := k.pools[key]; kp != nil || k.closed {

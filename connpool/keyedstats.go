@@ -22,13 +22,13 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 	if k.cfg.MaxTotal > 0 {
 		sum.MaxOpen = k.cfg.MaxTotal
 	}
-	sum.WaitTime, sum.DialTime = k.waiting.latency(), k.dialing.latency()
+	sum.WaitTime, sum.DialTime, sum.UseTime = k.waiting.Latency(), k.dialing.Latency(), k.using.Latency()
 	sum.derive()
 	return sum
 }
 
 // KeyStats returns the statistics of one key since it appeared, and false if it is
-// not there. WaitTime and DialTime are kept for all keys together only.
+// not there. WaitTime, DialTime and UseTime are kept for all keys together only.
 func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
 	kp := k.find(key)
 	if kp == nil {
@@ -58,6 +58,8 @@ func (s *Stats) add(o *Stats) {
 		{&s.Timeouts, &o.Timeouts},
 		{&s.Rejected, &o.Rejected},
 		{&s.NotReady, &o.NotReady},
+		{&s.Unused, &o.Unused},
+		{&s.Retries, &o.Retries},
 		{&s.Dials, &o.Dials},
 		{&s.DialErrors, &o.DialErrors},
 		{&s.Checks, &o.Checks},
@@ -92,6 +94,7 @@ func (s *Stats) add(o *Stats) {
 	} {
 		*g.to += *g.from
 	}
+	s.WaitTotal += o.WaitTotal
 	s.DialFailures = max(s.DialFailures, o.DialFailures)
 	s.Breaker = max(s.Breaker, o.Breaker)
 }

@@ -31,16 +31,19 @@ type Pool[C any] struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	limit    *limiter[C] // the slots shared with other pools; nil: none
-	share    share       // of the limiter's
 
-	_        stats.Pad
-	returned atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
-	panics   atomic.Uint64
-	aborted  atomic.Bool // Shutdown has run out of time
-	spare    sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
-	waitTime *lazyHistogram
-	dialTime *lazyHistogram
-	_        [stats.Line + 16]byte // mu begins a line on 64 bits
+	_         stats.Pad
+	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
+	panics    atomic.Uint64
+	aborted   atomic.Bool // Shutdown has run out of time
+	spare     sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
+	waitTime  *stats.Histogram
+	dialTime  *stats.Histogram
+	useTime   *stats.Histogram
+	waitTotal atomic.Int64 // nanoseconds
+	retries   atomic.Uint64
+	share     share                 // of the limiter's
+	_         [stats.Line + 24]byte // mu begins a line on 64 bits
 
 	// Held for short, never while a user's function runs; guards all below. It has a
 	// line of its own, or those who wait for it would slow who has it. The line after
@@ -71,6 +74,7 @@ type Pool[C any] struct {
 	returning, returningClaims int
 	epoch                      uint64 // grows with every Reset
 
+	lookedAt time.Time   // the last tick, on the wall clock
 	keeping  int         // keep-alive checks under way
 	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
@@ -134,11 +138,13 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		cfg:      cfg,
 		base:     time.Now(),
 		limit:    limit,
-		waitTime: new(lazyHistogram),
-		dialTime: new(lazyHistogram),
+		waitTime: new(stats.Histogram),
+		dialTime: new(stats.Histogram),
+		useTime:  new(stats.Histogram),
+		lookedAt: time.Now().Round(0),
 		maxOpen:  cfg.MaxOpen,
 		dialer:   dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
-		fillDue:  cfg.MinIdle > 0,
+		fillDue:  cfg.fills(),
 		drained:  make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -268,7 +274,7 @@ func (p *Pool[C]) freeSlotLocked() {
 	if p.limit != nil {
 		p.freed++
 	}
-	p.fillDue = p.cfg.MinIdle > 0
+	p.fillDue = p.cfg.fills()
 	p.surplusLocked()
 	p.provideLocked()
 	p.drainLocked()

@@ -54,7 +54,7 @@ func (p *Pool[C]) doomLocked(e *entry[C]) Reason {
 		return ByReset
 	case p.openLocked()-p.closing > p.maxOpen:
 		return ByResize
-	case e.word.Load()&^lowBits|stateLent >= p.lastWord:
+	case e.word.Load()&^lowBits-e.unused<<useShift|stateLent >= p.lastWord:
 		return ByMaxUses
 	}
 	return 0
@@ -73,15 +73,16 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 		p.retireLocked(e, ByKeyLimit, nil)
 		return
 	}
-	everyLoan := p.cfg.CheckAfterIdle < 0 // begins with a check
-	if checked || !everyLoan {
+	check := !checked && (p.cfg.CheckAfterIdle < 0 || e.suspect) // before the next loan
+	e.suspect = false
+	if !check {
 		if w := p.headLocked(); w != nil {
 			p.n.handoffs++
 			p.lendLocked(e, uses, w)
 			return
 		}
 	}
-	if everyLoan && !checked {
+	if check {
 		e.marked = true
 		p.marked++
 		e.word.Store(uses | mark | stateIdle)

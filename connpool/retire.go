@@ -94,7 +94,7 @@ func (p *Pool[C]) Resize(n int) error {
 	}
 	p.maxOpen = n
 	p.shrinkWarmersLocked()
-	p.fillDue = p.cfg.MinIdle > 0
+	p.fillDue = p.cfg.fills()
 	p.surplusLocked()
 	p.trimLocked()
 	p.provideLocked()
