@@ -45,7 +45,7 @@
 //
 // # Nobody is stopped
 //
-// Get, TryGet, Put, Do, Prewarm, Stats and the timer of IdleTTL never stop the world,
+// Get, TryGet, Put, Do, Prewarm, Stats and the timer of IdleTimeout never stop the world,
 // in no pattern of use. Clear, Resize, Trim and Close take everything back at once: they
 // stop the world if any P keeps objects or room, once each, for some 10 to 100 µs.
 //

@@ -21,7 +21,7 @@ var speaking = map[string]bool{
 	"connpool":   false,
 	"lockfree":   false,
 	"locks":      false,
-	"objpool":    false,
+	"objpool":    true,
 	"workerpool": false,
 }
 
