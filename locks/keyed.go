@@ -2,6 +2,7 @@ package locks
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"math/bits"
 	"runtime"
@@ -96,7 +97,7 @@ func (k *Keyed[K]) Lock(key K) Held[K] {
 	if !locked {
 		k.lockPinned(e, nil)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}
+	return k.held(sh, e, false)
 }
 
 // RLock locks key for reading. It waits while a writer holds it or waits for its
@@ -106,7 +107,7 @@ func (k *Keyed[K]) RLock(key K) Held[K] {
 	if !locked {
 		k.rLockPinned(e, nil)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}
+	return k.held(sh, e, true)
 }
 
 // TryLock locks key for writing if that is possible at once, and reports whether
@@ -117,7 +118,7 @@ func (k *Keyed[K]) TryLock(key K) (Held[K], bool) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+	return k.held(sh, e, false), true
 }
 
 // TryRLock locks key for reading if that is possible at once, and reports whether
@@ -128,7 +129,7 @@ func (k *Keyed[K]) TryRLock(key K) (Held[K], bool) {
 		sh.unpin(e, forReading)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, true
+	return k.held(sh, e, true), true
 }
 
 // LockContext is Lock that gives up when ctx is done: it then returns a zero Held
@@ -184,7 +185,7 @@ func (k *Keyed[K]) lockWithin(key K, l *limit) (Held[K], bool) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+	return k.held(sh, e, false), true
 }
 
 func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
@@ -193,8 +194,24 @@ func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
 		sh.unpin(e, forReading)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, true
+	return k.held(sh, e, true), true
 }
+
+// held is what the caller gets, who holds e.
+func (k *Keyed[K]) held(sh *keyedShard[K], e *keyedEntry[K], reader bool) Held[K] {
+	if debugEnabled {
+		debugGot(nil, e, keyName[K]{k, e.key}, !reader)
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: reader}
+}
+
+// keyName is what the debug switch knows the lock of a key by.
+type keyName[K comparable] struct {
+	k   *Keyed[K]
+	key K
+}
+
+func (n keyName[K]) String() string { return fmt.Sprintf("key %v of Keyed %p", n.key, n.k) }
 
 // Unlock releases what h holds. It ends the process if that has been released
 // before, or if h is zero; but a second release of a read lock goes unnoticed
@@ -202,6 +219,9 @@ func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
 func (h Held[K]) Unlock() {
 	if h.e == nil {
 		fatal(errKeyedUnlock)
+	}
+	if debugEnabled {
+		debugReleased(h.e, !h.reader)
 	}
 	h.sh.release(h.e, h.gen, h.reader)
 }
@@ -221,6 +241,9 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 	if e.rw.TryLock() {
 		return true
 	}
+	if debugEnabled {
+		defer debugWant(e, keyName[K]{k, e.key}, true)()
+	}
 	start := k.contend(e)
 	ok := true
 	if l == nil {
@@ -235,6 +258,9 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
 	if e.rw.TryRLock() {
 		return true
+	}
+	if debugEnabled {
+		defer debugWant(e, keyName[K]{k, e.key}, false)()
 	}
 	start := k.contend(e)
 	ok := true

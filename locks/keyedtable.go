@@ -90,6 +90,9 @@ func (t *keyedTable[K]) pin(key K, h uint64, p purpose) (*keyedShard[K], *keyedE
 		e = sh.insert(h)
 	}
 	e.key, e.hash, e.refs, e.sole = key, h, 1, p
+	if debugEnabled {
+		e.rw.debug.hush()
+	}
 	if p == forNothing {
 		e.rw.store(unbiasable)
 	}

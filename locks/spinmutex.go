@@ -18,7 +18,7 @@ import (
 //
 // Like [sync.Mutex] it belongs to no goroutine, an Unlock is synchronized before
 // later Locks, newcomers may overtake sleepers until one of them has waited for
-// 1 ms, and unlocking an unlocked one ends the process and cannot be recovered.
+// 1 ms or was woken 100 times in vain, and unlocking an unlocked one ends the process and cannot be recovered.
 // Unlike it, it counts what it does and takes a ctx.
 type SpinMutex struct {
 	_     noCopy
@@ -59,7 +59,7 @@ type SpinStats struct {
 	Polls    uint64 `json:"polls"`    // looks at the lock by waiters that polled
 	Yields   uint64 `json:"yields"`   // times that a waiter let other goroutines run
 	Parked   uint64 `json:"parked"`   // waiters that went to sleep, each once
-	Handoffs uint64 `json:"handoffs"` // waiters given the lock because others had overtaken them for 1 ms
+	Handoffs uint64 `json:"handoffs"` // waiters that the lock was kept for, as others had overtaken them for 1 ms
 	Canceled uint64 `json:"canceled"` // waits ended by a ctx or a timeout
 
 	Locked     bool    `json:"locked"`     // at that moment
@@ -81,6 +81,10 @@ func (m *SpinMutex) enter() {
 
 // Lock locks m. It waits until nobody else holds it.
 func (m *SpinMutex) Lock() {
+	if debugEnabled {
+		defer debugGot(nil, m, m, true)
+		defer debugWant(m, m, true)()
+	}
 	if raceEnabled {
 		m.enter()
 	}
@@ -95,6 +99,9 @@ func (m *SpinMutex) Lock() {
 
 // Unlock unlocks m. It ends the process if m is not locked.
 func (m *SpinMutex) Unlock() {
+	if debugEnabled {
+		debugReleased(m, true)
+	}
 	if raceEnabled {
 		raceRead(unsafe.Pointer(&m.x))
 		raceRelease(unsafe.Pointer(m))
@@ -110,11 +117,14 @@ func (m *SpinMutex) Unlock() {
 
 // TryLock locks m if nobody holds it, and reports whether it did. It may fail while
 // another goroutine finds out that it must wait.
-func (m *SpinMutex) TryLock() bool {
+func (m *SpinMutex) TryLock() (ok bool) {
+	if debugEnabled {
+		defer debugGot(&ok, m, m, true)
+	}
 	if raceEnabled {
 		m.enter()
 	}
-	ok := m.tryLock()
+	ok = m.tryLock()
 	if raceEnabled {
 		raceEnable()
 		if ok {
@@ -141,8 +151,9 @@ func (m *SpinMutex) tryLock() bool {
 }
 
 // LockContext is Lock that gives up when ctx is done. It returns nil with m
-// locked, or ctx.Err() with m as if nothing had been asked. A ctx that is already
-// done wins over a free lock. A nil ctx panics.
+// locked, or an error that matches ctx.Err() and [context.Cause], with m as if
+// nothing had been asked. A ctx that is already done wins over a free lock. A nil
+// ctx panics.
 func (m *SpinMutex) LockContext(ctx context.Context) error {
 	return lockContext(ctx, m.TryLock, m.lockWithin)
 }
@@ -153,11 +164,15 @@ func (m *SpinMutex) LockTimeout(d time.Duration) bool {
 	return m.TryLock() || d > 0 && m.lockWithin(&limit{timeout: d})
 }
 
-func (m *SpinMutex) lockWithin(l *limit) bool {
+func (m *SpinMutex) lockWithin(l *limit) (ok bool) {
+	if debugEnabled {
+		defer debugGot(&ok, m, m, true)
+		defer debugWant(m, m, true)()
+	}
 	if raceEnabled {
 		m.enter()
 	}
-	ok := m.lockWait(l, false)
+	ok = m.lockWait(l, false)
 	if raceEnabled {
 		raceEnable()
 		if ok {
