@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Keyed is a set of read/write locks with names: one for every key that somebody
@@ -23,13 +24,14 @@ import (
 // nobody else can wait for. A key in an interface type that holds something not
 // comparable panics, as in a map, and locks nothing.
 type Keyed[K comparable] struct {
-	_     noCopy
+	_     nocopy.NoCopy
 	t     atomic.Pointer[keyedTable[K]] // made by the first use
 	waits waits                         // of all keys
 }
 
 // keyedTable is where the locks are.
 type keyedTable[K comparable] struct {
+	name   string
 	seed   maphash.Seed
 	mask   uint64
 	shards []keyedShard[K]
@@ -46,7 +48,13 @@ func (k *Keyed[K]) table() *keyedTable[K] {
 // KeyedOption tunes a [Keyed].
 type KeyedOption func(*keyedConfig)
 
-type keyedConfig struct{ shards, top int }
+type keyedConfig struct {
+	shards, top int
+	name        string
+}
+
+// WithName labels the Keyed in its Stats.
+func WithName(name string) KeyedOption { return func(c *keyedConfig) { c.name = name } }
 
 // WithShards sets into how many independently locked parts the table is cut. It
 // is rounded up to a power of two; 0 or less means the default, 32 per P; more
@@ -75,7 +83,7 @@ func newKeyedTable[K comparable](c keyedConfig) *keyedTable[K] {
 		c.shards = 32 * runtime.GOMAXPROCS(0)
 	}
 	n := 1 << bits.Len(uint(min(c.shards, 4096)-1))
-	t := &keyedTable[K]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
+	t := &keyedTable[K]{name: c.name, seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
 	for i := range t.shards {
 		t.shards[i].top.limit = max(c.top, 0)
 	}

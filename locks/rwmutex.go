@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // RWMutex is a reader/writer lock with the methods and the rules of
@@ -39,7 +41,7 @@ import (
 // may get in beside a reader. 2²² readers at a time are too many, unless they are
 // striped: TryRLock then fails, and any other method ends the process.
 type RWMutex struct {
-	_      noCopy
+	_      nocopy.NoCopy
 	debug  debugMark             // no bytes without the tag poundlock_debug
 	_      [0]atomic.Uint64      // aligns state on 32-bit machines
 	state  uint64                // atomic; see rwstate.go

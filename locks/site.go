@@ -40,7 +40,7 @@ type site struct {
 	max     time.Duration
 }
 
-// waited records the wait that ended with the lock.
+// waited records a wait that ended, with the lock or without.
 //
 //go:norace
 func (x *rwExt) waited(w *waiter, h *stats.Histogram) {

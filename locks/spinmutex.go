@@ -6,7 +6,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/poundlock/poundlock/internal/stats"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // SpinMutex is a mutual exclusion lock for sections of a few instructions. A
@@ -21,7 +21,7 @@ import (
 // 1 ms or was woken 100 times in vain, and unlocking an unlocked one ends the process and cannot be recovered.
 // Unlike it, it counts what it does and takes a ctx.
 type SpinMutex struct {
-	_     noCopy
+	_     nocopy.NoCopy
 	_     [0]atomic.Uint64 // aligns state on 32-bit machines
 	state uint64           // atomic; see below
 	x     atomic.Pointer[spinExt]
@@ -50,27 +50,6 @@ const (
 	spinLockMask   = spinClosed | spinFull
 	spinUnlockMask = spinBorrow | handoff | waiting
 )
-
-// SpinStats is what a [SpinMutex] knows about itself. Counters are exact when no
-// operation is in progress.
-type SpinStats struct {
-	Acquired uint64 `json:"acquired"` // times the lock was acquired, by whatever method
-	Spun     uint64 `json:"spun"`     // of those, after polling only
-	Polls    uint64 `json:"polls"`    // looks at the lock by waiters that polled
-	Yields   uint64 `json:"yields"`   // times that a waiter let other goroutines run
-	Parked   uint64 `json:"parked"`   // waiters that went to sleep, each once
-	Handoffs uint64 `json:"handoffs"` // waiters that the lock was kept for, as others had overtaken them for 1 ms
-	Canceled uint64 `json:"canceled"` // waits ended by a ctx or a timeout
-
-	Locked     bool    `json:"locked"`     // at that moment
-	Waiting    int     `json:"waiting"`    // goroutines asleep for the lock
-	Contended  uint64  `json:"contended"`  // of Acquired, those that found the lock taken
-	Contention float64 `json:"contention"` // Contended by Acquired, 0 to 1
-
-	// Wait summarises the waits of those that slept, from their first sleep to the
-	// lock. The clock is not read for any other.
-	Wait Latency `json:"wait"`
-}
 
 // enter begins an operation for the race detector, which by the read sees m being
 // overwritten while in use.
@@ -181,38 +160,6 @@ func (m *SpinMutex) lockWithin(l *limit) (ok bool) {
 	}
 	l.stop()
 	return ok
-}
-
-// Stats returns what m has counted so far. It may be called at any time and makes
-// nobody wait for longer than a few instructions.
-func (m *SpinMutex) Stats() SpinStats {
-	if raceEnabled {
-		m.enter()
-		defer raceEnable()
-	}
-	return m.stats()
-}
-
-//go:norace
-func (m *SpinMutex) stats() SpinStats {
-	var st SpinStats
-	s, x := m.load(), m.x.Load()
-	if x != nil {
-		st.Contended, st.Spun, st.Polls = x.contended.Load(), x.spun.Load(), x.polls.Load()
-		st.Yields, st.Parked = x.yields.Load(), x.parked.Load()
-		st.Handoffs, st.Canceled = x.handoffs.Load(), x.canceled.Load()
-		st.Wait = x.wait.Load().Latency()
-		// The whole after its parts: they never exceed it.
-		x.mu.Lock()
-		st.Waiting = x.q.n
-		s = m.load()
-		st.Acquired = x.folded
-		x.mu.Unlock()
-	}
-	st.Acquired += (s &^ handoff) / spinOne
-	st.Locked = s&spinClosed != 0
-	st.Contention = stats.Ratio(st.Contended, st.Acquired)
-	return st
 }
 
 func (m *SpinMutex) load() uint64         { return atomic.LoadUint64(&m.state) }

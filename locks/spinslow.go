@@ -19,7 +19,8 @@ type spinExt struct {
 
 	contended, spun, polls, yields, parked atomic.Uint64
 
-	wait atomic.Pointer[stats.Histogram]
+	wait stats.Histogram
+	name atomic.Pointer[string]
 }
 
 // A waiter looks at the lock every pollPause PAUSEs, at most maxPolls times: about
@@ -119,6 +120,7 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 			continue
 		}
 		if !x.park(m.gate(), &a, l, &x.parked) {
+			x.wait.Record(time.Since(a.w.start))
 			return false
 		}
 		sum += uint64(polls)
@@ -144,15 +146,7 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 		x.yields.Add(uint64(yields))
 	}
 	if a.w != nil {
-		x.histogram().Record(time.Since(a.w.start))
+		x.wait.Record(time.Since(a.w.start))
 	}
 	return true
-}
-
-func (x *spinExt) histogram() *stats.Histogram {
-	if h := x.wait.Load(); h != nil {
-		return h
-	}
-	x.wait.CompareAndSwap(nil, new(stats.Histogram))
-	return x.wait.Load()
 }
