@@ -205,7 +205,7 @@ func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
 	return k.held(sh, e, true), true
 }
 
-// held is what the caller gets, who holds e.
+// held returns the caller's hold of e.
 func (k *Keyed[K]) held(sh *keyedShard[K], e *keyedEntry[K], reader bool) Held[K] {
 	if debugEnabled {
 		debugGot(nil, e, keyName[K]{k, e.key}, !reader)

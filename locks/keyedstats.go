@@ -43,7 +43,7 @@ type KeyStats[K comparable] struct {
 	Key       K             `json:"key"`          // the key
 	Contended uint64        `json:"contended"`    // acquisitions that had to wait
 	WaitTime  time.Duration `json:"wait_time_ns"` // how long they and those that gave up waited, all together
-	Users     int           `json:"users"`        // who hold it and who wait for it now
+	Users     int           `json:"users"`        // holders and waiters now
 }
 
 // keyedSums are the counters of one entry, or of many.

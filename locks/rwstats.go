@@ -128,8 +128,8 @@ func (rw *RWMutex) stats() RWStats {
 		st.Waiting++
 	}
 	x.mu.Unlock()
-	// An acquisition is counted before its being contended. So the parts are read
-	// before the whole, lest they exceed it.
+	// An acquisition is counted before it is counted as contended. The parts are read
+	// before the whole, so that they do not exceed it.
 	st.ReadContended, st.WriteContended = x.readContended.Load(), x.writeContended.Load()
 	st.ReadParked, st.WriteParked = x.readParked.Load(), x.writeParked.Load()
 	st.Handoffs, st.Canceled = x.handoffs.Load(), x.canceled.Load()

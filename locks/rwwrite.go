@@ -165,7 +165,7 @@ func (rw *RWMutex) tryLock() bool {
 }
 
 // unlockSlow finishes an Unlock or a Downgrade that left state s: it reports
-// misuse, folds, and wakes who waits.
+// misuse, folds the counts, and lets in or wakes the waiters.
 //
 //go:norace
 func (rw *RWMutex) unlockSlow(s uint64, misuse string) {

@@ -34,17 +34,17 @@ type SpinMutex struct {
 //	|   count    |   in   | notes|
 //	+------------+--------+------+
 //
-// in is 0 when the lock is free. Who adds itself to it and was the first is the
-// holder; who was not takes itself out again (a phantom), with its count. That
-// makes Lock one addition that needs no look at the word before, which a swap
-// would (BenchmarkUncontended/Spin). Who takes in to 0 wakes whom it should.
+// in is 0 when the lock is free. A goroutine that adds itself and was the first is
+// the holder; one that was not takes itself out again (a phantom), with its count.
+// So Lock is one addition that needs no look at the word before, as a swap would
+// (BenchmarkUncontended/Spin). The goroutine that takes in to 0 wakes the next waiter.
 const (
 	spinIn     uint64 = 1 << 3
 	spinInMask uint64 = 1<<32 - spinIn
 	spinBorrow uint64 = 1 << 31 // set by the borrow of an Unlock too many
 	spinOne    uint64 = 1 << 32 // one acquisition
 	spinFull   uint64 = 1 << 61 // so many that the count is due to be folded
-	spinFold   uint64 = 1 << 28 // acquisitions that are folded at once, fewer than there are, lest a phantom's be missing then
+	spinFold   uint64 = 1 << 28 // acquisitions that are folded at once, fewer than there are: a phantom may yet take its own out
 
 	spinClosed     = spinInMask | handoff
 	spinLockMask   = spinClosed | spinFull

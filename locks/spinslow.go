@@ -54,16 +54,15 @@ func (m *SpinMutex) lockSlow(s uint64) {
 		m.fold()
 		return
 	}
-	m.leave(spinIn + spinOne)
+	m.leave()
 	m.lockWait(nil, true)
 }
 
-// leave takes d from the state, and with it the caller out of in: a phantom, or
-// one who was given the lock.
+// leave takes the caller, a phantom, out of the state.
 //
 //go:norace
-func (m *SpinMutex) leave(d uint64) {
-	if s := m.add(-d); s&spinUnlockMask != 0 {
+func (m *SpinMutex) leave() {
+	if s := m.add(^(spinIn + spinOne) + 1); s&spinUnlockMask != 0 {
 		m.unlockSlow(s)
 	}
 }
