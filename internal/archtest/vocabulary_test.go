@@ -20,7 +20,7 @@ var speaking = map[string]bool{
 	"batchchan":  false,
 	"connpool":   false,
 	"lockfree":   false,
-	"locks":      false,
+	"locks":      true,
 	"objpool":    true,
 	"workerpool": false,
 }
