@@ -205,7 +205,7 @@ func TestRingsOfLargeValuesStaySmall(t *testing.T) {
 		require.NoError(t, q.Enqueue(large{}))
 	}
 	r, _ := q.l.back()
-	require.LessOrEqual(t, len(r.vals)*int(unsafe.Sizeof(r.vals[0]))+len(r.words)*wordBytes, 64<<10)
+	require.LessOrEqual(t, len(r.vals)*int(unsafe.Sizeof(r.vals[0]))+int(r.groups.mask+1)*wordBytes, 64<<10)
 	q2 := New[[100 << 10]byte]()
 	for i := range 10 {
 		require.NoError(t, q2.Enqueue([100 << 10]byte{byte(i)}))
