@@ -28,6 +28,7 @@ type list[T any] struct {
 	tail     atomic.Pointer[ring[T]]
 	head     atomic.Pointer[ring[T]]
 	capacity uint64 // of a bounded queue, in tickets; 0: unbounded
+	name     string
 	first    int    // slots of the first ring; 0: firstRing
 	largest  int    // most slots of a ring; 0: largestRing
 	origin   uint64 // ticket of the first ring
@@ -52,6 +53,8 @@ type list[T any] struct {
 	dropped   atomic.Uint64 // by enqueueDropOldest
 	highWater atomic.Int64
 }
+
+func (l *list[T]) set(o options) { l.name, l.first, l.largest = o.name, o.first, o.largest }
 
 // init makes the first ring of a list that is a zero value.
 func (l *list[T]) init() {

@@ -246,7 +246,7 @@ var mutants = []mutant{
 	},
 	{
 		"dropped without looking at head again", "overwrite.go",
-		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.dropped", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.dropped", false,
+		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", false,
 	},
 
 	{
