@@ -19,7 +19,7 @@ import (
 var speaking = map[string]bool{
 	"batchchan":  false,
 	"connpool":   false,
-	"lockfree":   false,
+	"lockfree":   true,
 	"locks":      true,
 	"objpool":    true,
 	"workerpool": false,
