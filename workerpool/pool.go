@@ -42,7 +42,7 @@ type plain func()
 
 func (f plain) run(*worker[job])    { f() }
 func (plain) drop(error)            {}
-func (f plain) report() DroppedTask { return DroppedTask{Label: describe(f), Func: f} }
+func (f plain) report() DroppedTask { return DroppedTask{Label: taskName(f), Func: f} }
 func (plain) over() (ending, bool)  { return 0, false }
 func (plain) bury()                 {}
 
