@@ -22,7 +22,7 @@ var speaking = map[string]bool{
 	"lockfree":   true,
 	"locks":      true,
 	"objpool":    true,
-	"workerpool": false,
+	"workerpool": true,
 }
 
 // banned are words that another word has replaced in exported names. An entry
