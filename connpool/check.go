@@ -167,14 +167,14 @@ func (p *Pool[C]) heldDoneLocked(e *entry[C], err error, checked bool) (failed b
 }
 
 func (p *Pool[C]) checkFailed(e *entry[C], failed bool, err error) {
-	f := p.cfg.Hooks.CheckFailed
+	f := p.cfg.OnCheckFailed
 	if !failed || f == nil {
 		return
 	}
 	p.mu.Lock()
 	info := e.infoLocked(p.now())
 	p.mu.Unlock()
-	p.hook("Hooks.CheckFailed", func() { f(e.value, info, err) })
+	p.hook("OnCheckFailed", func() { f(e.value, info, err) })
 }
 
 func (p *Pool[C]) run(name string, err *error, f func(context.Context, C) error, e *entry[C]) {

@@ -171,6 +171,7 @@ type dialCtx struct {
 	values context.Context
 }
 
+// Value says which pool the ctx is of before anything else: values may be of another.
 func (c dialCtx) Value(key any) any {
 	if v := c.Context.Value(key); v != nil || c.values == nil {
 		return v
@@ -185,11 +186,11 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	e.word.Store(stateHeld)
 	e.seen = stateHeld
 	err := errGoexit
-	failed := p.cfg.Hooks.DialFailed
+	failed := p.cfg.OnDialFailed
 	defer func() {
 		cancel()
 		if err != nil && failed != nil {
-			p.hook("Hooks.DialFailed", func() { failed(err) })
+			p.hook("OnDialFailed", func() { failed(err) })
 		}
 	}()
 	took := time.Duration(0)
@@ -205,16 +206,16 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 			e.lifetime -= rand.N(jitter)
 		}
 	}
-	if e.idleLimit = p.cfg.MaxIdleTime; e.idleLimit > 0 && p.cfg.IdleJitter > 0 {
+	if e.idleLimit = p.cfg.IdleTimeout; e.idleLimit > 0 && p.cfg.IdleJitter > 0 {
 		e.idleLimit -= rand.N(p.cfg.IdleJitter)
 	}
-	if f := p.cfg.Hooks.Dialed; f != nil && err == nil {
+	if f := p.cfg.OnDialed; f != nil && err == nil {
 		p.mu.Lock()
 		p.nextID++
 		e.id = p.nextID
 		info := e.infoLocked(now)
 		p.mu.Unlock()
-		p.hook("Hooks.Dialed", func() { f(e.value, info) })
+		p.hook("OnDialed", func() { f(e.value, info) })
 	}
 }
 
@@ -242,9 +243,9 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	if err != nil {
 		p.n.dialErrors++
 		if asked != nil {
-			p.grantLocked(asked, Conn[C]{}, dialError(err))
+			p.grantLocked(asked, Conn[C]{}, p.dialError(err))
 		} else if j.shared {
-			p.endWarmersLocked(dialError(err))
+			p.endWarmersLocked(p.dialError(err))
 		}
 		if p.limit != nil {
 			p.freed++

@@ -80,10 +80,10 @@ func (p *Pool[C]) tick() {
 	}
 	p.fillDue = c.fills()
 	p.provideLocked()
-	if f := c.Hooks.Leaked; f != nil && len(leaks) > 0 {
+	if f := c.OnLeaked; f != nil && len(leaks) > 0 {
 		p.goLocked(func() {
 			for _, l := range leaks {
-				p.hookApart("Hooks.Leaked", func() { f(l.value, l.info) })
+				p.hookApart("OnLeaked", func() { f(l.value, l.info) })
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +31,8 @@ type Pool[C any] struct {
 	base     time.Time // where the pool's clock starts
 	ctx      context.Context
 	cancel   context.CancelFunc
-	limit    *limiter[C] // the slots shared with other pools; nil: none
+	labels   context.Context // pprof labels of the pool's goroutines; nil: none
+	limit    *limiter[C]     // the slots shared with other pools; nil: none
 
 	_         stats.Pad
 	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
@@ -43,7 +45,7 @@ type Pool[C any] struct {
 	waitTotal atomic.Int64 // nanoseconds
 	retries   atomic.Uint64
 	share     share                 // of the limiter's
-	_         [stats.Line + 24]byte // mu begins a line on 64 bits
+	_         [stats.Line + 8]byte // mu begins a line on 64 bits
 
 	// Held for short, never while a user's function runs; guards all below. It has a
 	// line of its own, or those who wait for it would slow who has it. The line after
@@ -79,7 +81,7 @@ type Pool[C any] struct {
 	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
 	retry    *time.Timer // provides again when the back-off ends
-	telling  bool        // a goroutine tells Hooks.Breaker
+	telling  bool        // a goroutine tells OnBreaker
 	nextID   uint64
 	tasks    int           // goroutines of the pool
 	drained  chan struct{} // closed when the closed pool has nothing left
@@ -125,6 +127,15 @@ func New[C any](cfg Config[C]) (*Pool[C], error) {
 	return p, nil
 }
 
+// Must returns v, or panics with err if that is not nil: for a pool whose Config is
+// known to be right.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -147,18 +158,22 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		fillDue:  cfg.fills(),
 		drained:  make(chan struct{}),
 	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.ctx, p.cancel = insideCtx{ctx, p}, cancel
+	if cfg.Name != "" {
+		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
+	}
 	p.conns.Store(new([]*entry[C]))
 	if cfg.MaxUses > 0 && cfg.MaxUses < math.MaxUint64>>useShift {
 		p.lastWord = cfg.MaxUses<<useShift | stateLent
 	}
-	if cfg.Hooks.Acquired != nil || cfg.LeakStacks != SampleNone {
+	if cfg.OnAcquired != nil || cfg.LeakStacks != SampleNone {
 		p.setGate(gateNote, true)
 	}
 	if cfg.Order != Affinity {
 		p.setGate(gateOrdered, true)
 	}
-	if cfg.Hooks.Released != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
+	if cfg.OnReleased != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
 		p.setGate(gateGive, true)
 	}
 	return p, nil
@@ -265,6 +280,9 @@ func (p *Pool[C]) goLocked(f func()) {
 			p.drainLocked()
 			p.unlock()
 		}()
+		if p.labels != nil {
+			pprof.SetGoroutineLabels(p.labels)
+		}
 		f()
 	}()
 }
