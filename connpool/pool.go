@@ -44,7 +44,7 @@ type Pool[C any] struct {
 	useTime   *stats.Histogram
 	waitTotal atomic.Int64 // nanoseconds
 	retries   atomic.Uint64
-	share     share                 // of the limiter's
+	share     share                // of the limiter's
 	_         [stats.Line + 8]byte // mu begins a line on 64 bits
 
 	// Held for short, never while a user's function runs; guards all below. It has a
@@ -69,6 +69,7 @@ type Pool[C any] struct {
 	maxOpen int
 	closing int // connections whose Close has not returned
 	dialer  dialer
+	janitor janitor
 
 	marked int // idle connections with the mark set
 	claims int // waiters that rely on a check or reset under way
@@ -76,7 +77,6 @@ type Pool[C any] struct {
 	returning, returningClaims int
 	epoch                      uint64 // grows with every Reset
 
-	lookedAt time.Time   // the last tick, on the wall clock
 	keeping  int         // keep-alive checks under way
 	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
@@ -120,7 +120,7 @@ func New[C any](cfg Config[C]) (*Pool[C], error) {
 	}
 	p.mu.Lock()
 	if p.cfg.needsJanitor() {
-		p.goLocked(p.janitor)
+		p.goLocked(p.runJanitor)
 	}
 	p.provideLocked()
 	p.unlock()
@@ -152,11 +152,15 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		waitTime: new(stats.Histogram),
 		dialTime: new(stats.Histogram),
 		useTime:  new(stats.Histogram),
-		lookedAt: time.Now().Round(0),
-		maxOpen:  cfg.MaxOpen,
-		dialer:   dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
-		fillDue:  cfg.fills(),
-		drained:  make(chan struct{}),
+		janitor: janitor{
+			minIdle: cfg.MinIdle, minOpen: cfg.MinOpen, maxClosing: cfg.MaxClosing,
+			checkAfterIdle: cfg.CheckAfterIdle, keepAlive: cfg.KeepAlive, leakAfter: cfg.LeakAfter,
+			tick: cfg.Tick, lookedAt: time.Now().Round(0),
+		},
+		maxOpen: cfg.MaxOpen,
+		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
+		fillDue: cfg.fills(),
+		drained: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.ctx, p.cancel = insideCtx{ctx, p}, cancel

@@ -187,7 +187,7 @@ func TestALateTickMakesAllIdleConnsSuspect(t *testing.T) {
 				c.Release() // since the last tick
 			}
 			p.mu.Lock()
-			p.lookedAt = p.lookedAt.Add(-frozen) // as if the clocks had gone on without us
+			p.janitor.lookedAt = p.janitor.lookedAt.Add(-frozen) // as if the clocks had gone on without us
 			p.mu.Unlock()
 			time.Sleep(250 * ms)
 			for i := range held {

@@ -212,6 +212,7 @@ func TestInfoInHooks(t *testing.T) {
 		time.Sleep(1500 * ms)
 		require.Equal(t, StateClosing, p.Conns()[0].State, "it closes")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, map[string]State{
 			"dialed ": StateIdle, "acquired ": StateInUse, "released ": StateInUse, "leaked ": StateInUse,
 			"check failed check": StateClosing, "closed check": StateClosing,
