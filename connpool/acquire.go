@@ -66,11 +66,11 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	case p.paused:
 		return Conn[C]{}, ErrPaused
 	}
-	if p.queue.n == 0 {
+	if p.waiters.n == 0 {
 		if c, ok := p.grabSurelyLocked(); ok {
 			return c, nil
 		}
-		if p.dialer.supply() == 0 && p.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
+		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
 			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
 				p.wantsOld = !p.dialLocked(nil, false)
 			}
@@ -217,7 +217,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, ErrClosed
 	}
 	p.pushLocked(w)
-	if p.queue.n == 1 && !p.paused {
+	if p.waiters.n == 1 && !p.paused {
 		// The gate is up; who returned a connection before may not have seen it.
 		// If it was up already, somebody looked then.
 		if c, ok := p.grab(); ok {
@@ -229,15 +229,15 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	}
 	p.provideLocked()
 	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims &&
-		p.queue.n-p.claims-p.dialer.supply()-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
+		p.waiters.unserved(p.dialer.supply())-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
 		p.freeWaiter(w)
 		return Conn[C]{}, ErrFull
 	}
-	p.n.waits++
-	nth := p.n.waits
+	p.waiters.waits++
+	nth := p.waiters.waits
 	p.unlock()
 
 	start := p.now()
@@ -329,7 +329,7 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 	}
 	e := &WaitError{
 		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
-		Waiting: p.queue.n, Paused: p.paused, Dial: p.dialer.lastErr,
+		Waiting: p.waiters.n, Paused: p.paused, Dial: p.dialer.lastErr,
 	}
 	for _, o := range *p.conns.Load() {
 		if o.word.Load()&stateMask == stateLent {

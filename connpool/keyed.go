@@ -372,7 +372,7 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 func (p *Pool[C]) activity() (n uint64, failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n = p.n.usesGone + p.n.waits + p.n.rejected + p.n.notReady + p.n.warms
+	n = p.n.usesGone + p.waiters.waits + p.n.rejected + p.n.notReady + p.n.warms
 	for _, e := range *p.conns.Load() {
 		n += e.word.Load() >> useShift
 	}
@@ -391,7 +391,7 @@ func (p *Pool[C]) keepIdle(on bool) {
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.openLocked() > 0 || p.tasks > 0 || p.queue.n > 0 || len(p.warmers) > 0 || p.freed > 0 {
+	if p.openLocked() > 0 || p.tasks > 0 || p.waiters.n > 0 || len(p.warmers) > 0 || p.freed > 0 {
 		return false
 	}
 	p.startCloseLocked()

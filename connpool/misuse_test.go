@@ -209,12 +209,12 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 func TestHotWordsShareNoLine(t *testing.T) {
 	require.GreaterOrEqual(t, unsafe.Sizeof(entry[*fake]{}), uintptr(stats.Line))
 	var p Pool[*fake]
-	require.GreaterOrEqual(t, unsafe.Offsetof(p.queue)-unsafe.Offsetof(p.mu), uintptr(stats.Line), "who waits for mu disturbs no holder")
+	require.GreaterOrEqual(t, unsafe.Offsetof(p.waiters)-unsafe.Offsetof(p.mu), uintptr(stats.Line), "who waits for mu disturbs no holder")
 	if unsafe.Sizeof(uintptr(0)) == 8 {
 		require.EqualValues(t, 128, unsafe.Sizeof(waiter[*fake]{}), "a size class that begins on a line")
 		require.Zero(t, unsafe.Offsetof(p.mu)%64)
-		require.Zero(t, unsafe.Offsetof(p.queue)%64)
-		require.LessOrEqual(t, unsafe.Offsetof(p.n.handoffs)+8+unsafe.Offsetof(p.n)-unsafe.Offsetof(p.queue), uintptr(64), "what a hand-over writes")
+		require.Zero(t, unsafe.Offsetof(p.waiters)%64)
+		require.LessOrEqual(t, unsafe.Offsetof(p.waiters.handoffs)+8, uintptr(64), "what a hand-over writes")
 	}
 	require.GreaterOrEqual(t, unsafe.Sizeof(hint[*fake]{}), uintptr(stats.Line-8))
 }

@@ -51,11 +51,10 @@ type Pool[C any] struct {
 	// line of its own, or those who wait for it would slow who has it. The line after
 	// is what a hand-over writes; what it only reads follows, and so stays in the
 	// caches of all (connpool/contended/goroutines=64/conns=4/hold=yield).
-	mu             sync.Mutex
-	_              [stats.Line - 8]byte
-	queue          queue[C]
-	wake, wakeLast *waiter[C] // granted; unlock wakes them
-	n              books
+	mu      sync.Mutex
+	_       [stats.Line - 8]byte
+	waiters waiters[C]
+	n       books
 
 	closed, paused bool
 	fillDue        bool // MinIdle is to be looked at
@@ -71,11 +70,8 @@ type Pool[C any] struct {
 	dialer  dialer
 	janitor janitor
 
-	marked int // idle connections with the mark set
-	claims int // waiters that rely on a check or reset under way
-	// Checks and resets that began for nobody, and the waiters that rely on them.
-	returning, returningClaims int
-	epoch                      uint64 // grows with every Reset
+	marked int    // idle connections with the mark set
+	epoch  uint64 // grows with every Reset
 
 	keeping  int         // keep-alive checks under way
 	leaving  []*entry[C] // those whose Close has not returned
@@ -223,10 +219,7 @@ func (p *Pool[C]) lock() {
 
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
-	wake := p.wake
-	if wake != nil {
-		p.wake, p.wakeLast = nil, nil
-	}
+	wake := p.waiters.takeGranted()
 	if p.limit != nil {
 		p.unlockShared(wake)
 		return
@@ -245,7 +238,7 @@ func wakeAll[C any](wake *waiter[C]) {
 
 // unlockShared is unlock in a pool that shares its slots.
 func (p *Pool[C]) unlockShared(wake *waiter[C]) {
-	if p.lacks && p.queue.n <= p.claims+p.dialer.supply() && len(p.warmers) == 0 {
+	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && len(p.warmers) == 0 {
 		p.lackLocked(false) // who lacked it has left, or was served
 	}
 	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld

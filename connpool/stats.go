@@ -92,8 +92,6 @@ type ReasonCounts struct {
 
 // books are the counters that are kept under Pool.mu.
 type books struct {
-	waits, handoffs uint64 // first: what a hand-over touches
-
 	usesGone                             uint64 // uses of the connections that have left
 	misses, undelivered                  uint64
 	rejected, notReady, hijacked, leaked uint64
@@ -164,13 +162,13 @@ func (p *Pool[C]) counters() Stats {
 	n := &p.n
 	s := Stats{
 		Name:     p.cfg.Name,
-		Acquires: n.usesGone, Misses: n.misses, Waits: n.waits, Handoffs: n.handoffs,
+		Acquires: n.usesGone, Misses: n.misses, Waits: p.waiters.waits, Handoffs: p.waiters.handoffs,
 		Undelivered: n.undelivered, Rejected: n.rejected, NotReady: n.notReady,
 		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.panics.Load(),
 		Unused: n.unused, Retries: p.retries.Load(), WaitTotal: time.Duration(p.waitTotal.Load()),
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
-		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing, Waiting: p.queue.n,
+		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing, Waiting: p.waiters.n,
 		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
 	}
 	for _, e := range *p.conns.Load() {
