@@ -18,7 +18,7 @@ import (
 // speaking are the packages that are held to one vocabulary.
 var speaking = map[string]bool{
 	"batchchan":  false,
-	"connpool":   false,
+	"connpool":   true,
 	"lockfree":   true,
 	"locks":      true,
 	"objpool":    true,
