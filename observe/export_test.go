@@ -1,0 +1,4 @@
+package observe
+
+// HelpTexts are the texts that helpgen wrote.
+var HelpTexts = helpTexts

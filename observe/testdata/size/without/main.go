@@ -1,0 +1,20 @@
+// A program that uses pools and locks, and prints what they count.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/poundlock/poundlock/locks"
+	"github.com/poundlock/poundlock/workerpool"
+)
+
+func main() {
+	pool, err := workerpool.New(workerpool.Config{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	var mu locks.SpinMutex
+	fmt.Printf("%+v %+v\n", pool.Stats(), mu.Stats())
+}
