@@ -1,5 +1,7 @@
 package observe
 
+import "io"
+
 // HelpTexts are the texts that helpgen wrote.
 var HelpTexts = helpTexts
 
@@ -11,3 +13,8 @@ var (
 	Middle            = middle
 	RuntimeMetrics    = runtimeMetrics
 )
+
+// SetCreate makes c write through a function instead of to files.
+func (c *Captures) SetCreate(create func(name string) (io.WriteCloser, error)) {
+	c.store.create = create
+}

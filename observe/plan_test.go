@@ -157,7 +157,10 @@ func TestHelpTextsAreFresh(t *testing.T) {
 	}
 	want, err := fieldhelp.Read(os.DirFS(".."))
 	require.NoError(t, err)
-	require.Equal(t, want, observe.HelpTexts, "run: go generate ./observe")
+	for k, text := range want {
+		require.Equal(t, text, observe.HelpTexts[k], "%s: run go generate ./observe", k)
+	}
+	require.Len(t, observe.HelpTexts, len(want), "run go generate ./observe")
 }
 
 func TestHelpTexts(t *testing.T) {

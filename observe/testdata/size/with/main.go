@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/poundlock/poundlock/locks"
@@ -18,7 +19,7 @@ func main() {
 		os.Exit(1)
 	}
 	var mu locks.SpinMutex
-	fmt.Printf("%+v %+v\n", pool.Stats(), mu.Stats())
+	slog.Info("state", "pool", pool.Stats(), "mu", mu.Stats())
 
 	var reg observe.Registry
 	_, err1 := observe.Add(&reg, "orders", pool)

@@ -1,8 +1,9 @@
-// A program that uses pools and locks, and prints what they count.
+// A program that uses pools and locks, and logs what they count.
 package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/poundlock/poundlock/locks"
@@ -16,5 +17,5 @@ func main() {
 		os.Exit(1)
 	}
 	var mu locks.SpinMutex
-	fmt.Printf("%+v %+v\n", pool.Stats(), mu.Stats())
+	slog.Info("state", "pool", pool.Stats(), "mu", mu.Stats())
 }
