@@ -20,6 +20,9 @@ type Point struct {
 	// Window summarises a distribution over the sampler's window, or over all time
 	// where the source is not [Distributed]. Nil for other kinds.
 	Window *Latency
+
+	// Lately says that Window is of the sampler's window, not of all time.
+	Lately bool
 }
 
 // Key returns the field's name, and behind a slash its reason if it has one.
@@ -165,7 +168,7 @@ func (s *Sampler) points(rd *Reading, now time.Time, elapsed time.Duration) []Po
 					t.windows[i].half.Merge(v.Snapshot)
 				}
 			}
-			p.Window = s.lately(t.windows[i], v.Snapshot, now)
+			p.Window, p.Lately = s.lately(t.windows[i], v.Snapshot, now), true
 		}
 	}
 	return points

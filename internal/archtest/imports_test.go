@@ -77,6 +77,8 @@ func mayImport(path, dep string, standard bool) bool {
 	switch {
 	case path == module+"/observe" && dep == "net/http":
 		return false
+	case from == "observe" && (dep == "net/http/pprof" || dep == "expvar"):
+		return false // put themselves on http.DefaultServeMux
 	case standard, strings.HasPrefix(dep, "golang.org/x/"):
 		return true
 	case from == "bench":
@@ -137,6 +139,7 @@ func TestTheImportRule(t *testing.T) {
 		{module + "/observe/debug", module + "/observe", false, true},
 		{module + "/observe/debug", "net/http", true, true},
 		{module + "/observe", "net/http", true, false},
+		{module + "/observe/debug", "net/http/pprof", true, false},
 		{module + "/locks", module + "/bench/internal/runner", false, false},
 		{module + "/locks", "github.com/panjf2000/ants/v2", false, false},
 		{module + "/internal/stats", module + "/locks", false, false},
