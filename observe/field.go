@@ -68,7 +68,7 @@ type Field struct {
 	Metric string // the name for Prometheus without the kind: "queue_wait_seconds", "submitted_total"
 	Kind   Kind   // how it behaves
 	Unit   string // Seconds, Timestamp, Bytes, Ratio or ""
-	Help   string // one sentence; may be empty
+	Help   string // one sentence
 
 	index []int
 	shape shape

@@ -39,7 +39,7 @@ func Headline(in *Instrument) Headlines {
 // The names, the most telling first. An instrument of one sort has one of each.
 var (
 	rateKeys = []string{
-		"submitted", "accepted", "acquires", "gets", "enqueued", "sent", "acquired", "writes", "requests", "ended",
+		"submitted", "acquires", "gets", "accepted", "enqueued", "sent", "acquired", "writes", "requests", "ended",
 		"allocated_bytes", "count", "waits",
 	}
 	queueKeys = []string{

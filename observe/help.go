@@ -8,8 +8,16 @@ import (
 //go:generate go run ./internal/helpgen ..
 
 // helpOf returns the text for a field: that of its help tag, or for poundlock's
-// own types the field's comment, which helpgen put into helpTexts.
+// own types the field's comment, which helpgen put into helpTexts. Without either it is
+// where the field is from: linters of metrics want a text.
 func helpOf(t reflect.Type, f reflect.StructField) string {
+	if text := written(t, f); text != "" {
+		return text
+	}
+	return "Field " + f.Name + " of " + t.String()
+}
+
+func written(t reflect.Type, f reflect.StructField) string {
 	if text, ok := f.Tag.Lookup("help"); ok {
 		return strings.Join(strings.Fields(text), " ")
 	}

@@ -8,8 +8,9 @@ import (
 )
 
 // DefaultBounds returns the upper bounds that histograms have in text: from 1 µs to
-// 1 min, six to a power of ten between 10 µs and 10 s. A quantile that Prometheus
-// estimates from them is off by less than a third.
+// 1 min, six to a power of ten between 10 µs and 10 s. A quantile that is estimated
+// from them is off by the width of one bucket at most: 43 % around 70 ms, 67 % around 30 ms. Native
+// histograms (observe/prometheus) are off by 9 %.
 func DefaultBounds() []time.Duration {
 	bounds := []time.Duration{time.Microsecond, 2 * time.Microsecond, 5 * time.Microsecond}
 	for d := 10 * time.Microsecond; d < 10*time.Second; d *= 10 {
