@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/ctxerr"
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
@@ -12,12 +13,13 @@ import (
 // one that is returned, one that a dial opens, and one that a check found fit.
 // Waiters are served in the order in which they came.
 //
-// When ctx ends, Acquire returns a [*WaitError] that wraps ctx's error, and leaves
-// no trace: what it asked for serves others. A ctx that is done already wins over
+// When ctx ends, Acquire returns a [*WaitError] that wraps ctx's error and its cause,
+// and leaves no trace: what it asked for serves others. A ctx that is done already wins over
 // an idle connection. When the dial that was begun for this call fails, that error
 // is returned. Close makes all waiting calls return [ErrClosed]. A full queue gives
 // [ErrFull], an open circuit breaker [ErrBreakerOpen]. A nil ctx panics.
 func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
+	ctxerr.NotNil(ctx, "connpool")
 	if p.gate.Load()&gateAcquire != 0 || ctx.Err() != nil {
 		return p.acquireSlow(ctx)
 	}
@@ -64,11 +66,11 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	case p.paused:
 		return Conn[C]{}, ErrPaused
 	}
-	if p.queue.n == 0 {
+	if p.waiters.n == 0 {
 		if c, ok := p.grabSurelyLocked(); ok {
 			return c, nil
 		}
-		if p.dialer.supply() == 0 && p.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
+		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
 			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
 				p.wantsOld = !p.dialLocked(nil, false)
 			}
@@ -134,9 +136,9 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 }
 
 func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		p.mu.Lock()
-		e := p.waitErrorLocked(err, 0)
+		e := p.waitErrorLocked(ctxerr.From(ctx), 0)
 		p.unlock()
 		return Conn[C]{}, p.withShares(e)
 	}
@@ -215,7 +217,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, ErrClosed
 	}
 	p.pushLocked(w)
-	if p.queue.n == 1 && !p.paused {
+	if p.waiters.n == 1 && !p.paused {
 		// The gate is up; who returned a connection before may not have seen it.
 		// If it was up already, somebody looked then.
 		if c, ok := p.grab(); ok {
@@ -227,15 +229,15 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	}
 	p.provideLocked()
 	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims &&
-		p.queue.n-p.claims-p.dialer.supply()-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
+		p.waiters.unserved(p.dialer.supply())-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
 		p.freeWaiter(w)
 		return Conn[C]{}, ErrFull
 	}
-	p.n.waited++
-	nth := p.n.waited
+	p.waiters.waits++
+	nth := p.waiters.waits
 	p.unlock()
 
 	start := p.now()
@@ -288,7 +290,7 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 		p.dropLocked(w, waitGone)
 	}
 	granted := w.state == waitGranted
-	e := p.waitErrorLocked(w.ctx.Err(), waited)
+	e := p.waitErrorLocked(ctxerr.From(w.ctx), waited)
 	p.unlock()
 	if granted {
 		<-w.ch // under way: it was granted under mu
@@ -326,8 +328,8 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 		p.n.canceled++
 	}
 	e := &WaitError{
-		Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
-		Waiting: p.queue.n, Paused: p.paused, Dial: p.dialer.lastErr,
+		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
+		Waiting: p.waiters.n, Paused: p.paused, Dial: p.dialer.lastErr,
 	}
 	for _, o := range *p.conns.Load() {
 		if o.word.Load()&stateMask == stateLent {

@@ -115,8 +115,8 @@ func TestTheLongestDurationsNeverCome(t *testing.T) {
 	for name, change := range map[string]func(*Config[*fake]){
 		"MaxLifetime":    func(c *Config[*fake]) { c.MaxLifetime, c.LifetimeJitter = forever, -1 },
 		"LifetimeJitter": func(c *Config[*fake]) { c.MaxLifetime, c.LifetimeJitter = forever, forever/2 },
-		"MaxIdleTime":    func(c *Config[*fake]) { c.MaxIdleTime, c.IdleJitter = forever, -1 },
-		"IdleJitter":     func(c *Config[*fake]) { c.MaxIdleTime, c.IdleJitter = forever, forever/2 },
+		"IdleTimeout":    func(c *Config[*fake]) { c.IdleTimeout, c.IdleJitter = forever, -1 },
+		"IdleJitter":     func(c *Config[*fake]) { c.IdleTimeout, c.IdleJitter = forever, forever/2 },
 		"CheckAfterIdle": func(c *Config[*fake]) { c.CheckAfterIdle = forever },
 		"KeepAlive":      func(c *Config[*fake]) { c.KeepAlive, c.CheckAfterIdle = forever, forever },
 		"DialTimeout":    func(c *Config[*fake]) { c.DialTimeout = forever },

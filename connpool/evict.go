@@ -145,7 +145,7 @@ func (p *Pool[C]) yieldLocked() {
 		if e.word.Load()&stateMask != stateIdle {
 			continue
 		}
-		if !p.limit.yields(p, p.now()-e.born, p.queue.n > 0) {
+		if !p.limit.yields(p, p.now()-e.born, p.waiters.n > 0) {
 			return
 		}
 		if !p.retireIdleLocked(e, ByKeyLimit, nil) {

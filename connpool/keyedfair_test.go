@@ -251,7 +251,7 @@ func TestKeyedAKeyThatMayNotDialLeavesTheLine(t *testing.T) {
 func TestKeyedKeysWithMinIdleVanish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTime, c.Pool.MinIdle = time.Minute, 1 })
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTimeout, c.Pool.MinIdle = time.Minute, 1 })
 		for i := range 10 {
 			use(t, k, fmt.Sprint(i))
 		}
@@ -324,7 +324,7 @@ func TestWaitErrorOfAKeyedSaysHowMaxTotalIsSpent(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := k.Acquire(ctx, "c")
-		require.EqualError(t, err, `connpool: acquire: context deadline exceeded after 1s (0 of 2 open, 0 in use, `+
+		require.EqualError(t, err, `connpool: "each": acquire: context deadline exceeded after 1s (0 of 2 open, 0 in use, `+
 			`0 dialing, 0 waiting, 3 of 3 open in all keys: "b" 2, "a" 1)`)
 		st, _ := k.KeyStats("a")
 		require.Equal(t, []string{"all", "each"}, []string{k.Stats().Name, st.Name})

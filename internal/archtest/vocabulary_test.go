@@ -18,10 +18,10 @@ import (
 // speaking are the packages that are held to one vocabulary.
 var speaking = map[string]bool{
 	"batchchan":  false,
-	"connpool":   false,
-	"lockfree":   false,
-	"locks":      false,
-	"objpool":    false,
+	"connpool":   true,
+	"lockfree":   true,
+	"locks":      true,
+	"objpool":    true,
 	"workerpool": true,
 }
 
