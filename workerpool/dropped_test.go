@@ -56,11 +56,12 @@ func TestDroppedTasksComeBack(t *testing.T) {
 func TestDroppedArgumentsComeBack(t *testing.T) {
 	eachQueue(t, func(t *testing.T, size int) {
 		gate, open := newGate(t)
-		p, err := workerpool.NewFunc(workerpool.Config{MaxWorkers: 1, QueueSize: size}, func(int) { <-gate })
+		in := make(chan struct{}, 1)
+		p, err := workerpool.NewFunc(workerpool.Config{MaxWorkers: 1, QueueSize: size}, func(int) { in <- struct{}{}; <-gate })
 		require.NoError(t, err)
 		v := p.Limit(1)
 		require.NoError(t, v.Invoke(1))
-		until(t, "it runs", func() bool { return p.Stats().Active == 1 })
+		<-in
 		want := []any{}
 		for _, invoke := range []func(int) error{v.TryInvoke, p.TryInvoke} {
 			if n := 10 + len(want); invoke(n) == nil {
