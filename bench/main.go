@@ -11,6 +11,7 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
 	"github.com/poundlock/poundlock/bench/internal/locksbench"
 	"github.com/poundlock/poundlock/bench/internal/objpoolbench"
+	"github.com/poundlock/poundlock/bench/internal/observebench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
@@ -23,6 +24,7 @@ var groups = []runner.Group{
 	{Name: "lockfree", Cases: func() []runner.Case { return lockfreebench.Cases() }},
 	{Name: "locks", Cases: func() []runner.Case { return locksbench.Cases() }},
 	{Name: "objpool", Cases: func() []runner.Case { return objpoolbench.Cases() }},
+	{Name: "observe", Cases: func() []runner.Case { return observebench.Cases() }},
 	{Name: "floor", Cases: floorbench.Cases},
 }
 

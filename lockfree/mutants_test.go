@@ -93,12 +93,20 @@ var mutants = []mutant{
 		"if int64(r.head.Load()-last) < 0 {", "if int64(r.head.Load()-last) < -one {", false,
 	},
 	{
+		"group renewed by a consumer before head has passed it", "ring.go",
+		"if last/one&(1<<shift-1) == 1<<shift-1 && w&all", "if w&all", false,
+	},
+	{
+		"group renewed by a consumer beside others", "ring.go",
+		"&& w&all == free*odd&(1<<(2<<shift)-1) {", "{", false,
+	},
+	{
 		"ring never full", "ring.go",
 		"if int64(r.head.Load()-last) < 0 {\n\t\treturn false", "if int64(r.head.Load()-last) < 0 {\n\t\treturn true", false,
 	},
 	{
 		"group of an earlier lap taken for full", "list.go",
-		"if w>>32 == stamp[T](h) && w>>p&state == full {", "if w>>p&state == full {", false,
+		"if w>>32 == stampOf(h, shift) && w>>p&state == full {", "if w>>p&state == full {", false,
 	},
 	{
 		"group of an earlier lap taken for ready", "run.go",
@@ -163,7 +171,7 @@ var mutants = []mutant{
 	},
 	{
 		"left without compare", "list.go",
-		"if !g.CompareAndSwap(w, w+(free-full)<<p) {\n\t\t\t\t\t\tr.leave(h)\n\t\t\t\t\t}", "g.Store(w + (free-full)<<p)", false,
+		"if !g.CompareAndSwap(w, freed(w+(free-full)<<p, h, r.lap(), shift)) {\n\t\t\t\t\t\tr.leave(h)\n\t\t\t\t\t}", "g.Store(w + (free-full)<<p)", false,
 	},
 	{
 		"value read after the slot is left", "ring.go",
@@ -213,7 +221,7 @@ var mutants = []mutant{
 	},
 	{
 		"peeked value cleared by who takes it", "ring.go",
-		"if r.peekers.in.Load() != 0 {\n\t\tr.peekers.keep(h, r.release)\n\t\treturn v\n\t}", "", false,
+		"if r.peekers.in.Load() != 0 {\n\t\tr.keep(h)\n\t\treturn v\n\t}", "", false,
 	},
 	{
 		"kept place not looked for by who put it there", "peek.go",
@@ -238,7 +246,7 @@ var mutants = []mutant{
 	},
 	{
 		"dropped without looking at head again", "overwrite.go",
-		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.dropped", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.dropped", false,
+		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", false,
 	},
 
 	{

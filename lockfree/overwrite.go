@@ -39,13 +39,14 @@ func (l *list[T]) shed(end uint64) (dropped int) {
 		if live <= l.capacity {
 			return dropped
 		}
-		// While head stays at h, there are too many.
+		// As long as head stays at h, there are too many.
 		if r.inhabited(h, 1) == 0 {
 			l.blocked(r, h)
 			continue
 		}
 		step(overDropping)
 		if r.head.CompareAndSwap(h, h+one) {
+			l.noteLength(int(l.capacity / one))
 			l.dropped.Add(1)
 			dropped++
 			r.take(h)

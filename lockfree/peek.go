@@ -101,6 +101,9 @@ func (l *list[T]) peek() (v T, ok bool) {
 	}
 }
 
+// keep leaves the slot of ticket h, whose value the caller took, to the peekers.
+func (r *ring[T]) keep(h uint64) { r.peekers.keep(h, r.release) }
+
 // release clears the value of ticket h, which the caller owns, and leaves its slot.
 func (r *ring[T]) release(h uint64) {
 	var zero T

@@ -5,6 +5,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/poundlock/poundlock/internal/nocopy"
 	"github.com/poundlock/poundlock/internal/rt"
 	"github.com/poundlock/poundlock/internal/stats"
 )
@@ -17,7 +18,7 @@ import (
 // returns it. Objects mostly come back newest first, which is good for caches, but no
 // order is promised.
 type Pool[T any] struct {
-	_ noCopy
+	_ nocopy.NoCopy
 
 	// Read by every Get and Put, written almost never.
 
@@ -45,12 +46,6 @@ type Pool[T any] struct {
 
 	idle idleTrim
 }
-
-// noCopy makes go vet report copies.
-type noCopy struct{}
-
-func (*noCopy) Lock()   {}
-func (*noCopy) Unlock() {}
 
 // New returns an empty pool, or an error that names the field of cfg that is wrong.
 func New[T any](cfg Config[T]) (*Pool[T], error) {

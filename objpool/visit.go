@@ -10,10 +10,11 @@ import (
 // A visit is a Get or a Put that its magazine could not serve: it takes mu, and moves a
 // batch between the magazine and the central stack, so that the next ones are served.
 //
-//   - A P comes Pool.minVisits (64) times before it is lent any capacity. A pool that is little
-//     used hence has everything in one place.
+//   - The pool has seen fitEvery visits, and the P came minVisits times, before it is
+//     lent any capacity. A pool that is little used hence has everything in one place.
 //   - What a P is lent doubles at each visit, from 1 to magCap: it ends up with about
 //     as much as it uses at once.
+//   - The fuller the pool was lately, the less is lent: a P may have to give it back.
 //   - A visit moves half a magazine, which leaves space both ways. A P that only took,
 //     or only put, since its last visit moves a whole one; and each visit of a P that
 //     takes gives back the room that it did not use.
@@ -25,13 +26,7 @@ import (
 //     where they do not help.
 //
 // So a Get of the pinned engine may make an object while other Ps hold some, and a Put
-// may be refused while they have room. Neither goes on. Let w be the most objects that
-// are in use at once, P the number of Ps and c the capacity of a magazine. A Get misses
-// only while all objects in the pool are in the magazines of others, so misses never
-// make more than w + c(P-1) objects. A Put is refused only while the central stack and
-// its own magazine are full, so there are more than max - c(P-1) objects. Hence none is
-// refused if max >= w + 2c(P-1), which magSizeFor sees to where max is as small as
-// w + 16P.
+// may be refused while they have room. Neither goes on: see central.mayLend.
 const (
 	minVisits   = 64 // of Pool.minVisits; tests have 0
 	recallEvery = 16
@@ -41,27 +36,20 @@ const (
 	// slice under a mutex.
 	visitsPerLook = 8
 
+	// minLend is the least capacity that is worth a magazine: with less, visits to the
+	// central stack alone are faster.
+	minLend = 4
+
 	// magBytes is the most memory that the slots of a magazine may take: objects of
 	// more than 256 bytes are all kept in the central stack.
 	magBytes = 4 << 10
 )
 
-// magSizeFor returns the most capacity that a magazine may have in a pool of n objects
-// on that many Ps. All magazines never have more than a quarter of n. A pool of less
-// than 512 objects for each P may be as small as what is in use and 16 for each P: twice
-// the capacity of the magazines of all Ps but one then fits into what these 16 add up to.
-func magSizeFor(n, procs int) int {
-	c := min(magSize, n/(4*procs))
-	if procs > 2 {
-		c = min(c, max(8*procs/(procs-1), n/(32*procs)))
-	}
-	return c
-}
-
 // setMax changes the bound; all objects are central.
 func (p *Pool[T]) setMax(n int) {
 	p.central.max = n
-	p.magCap = magSizeFor(n, runtime.GOMAXPROCS(0))
+	p.central.procs = runtime.GOMAXPROCS(0)
+	p.magCap = min(magSize, n/(4*p.central.procs))
 	var zero T
 	if p.cfg.Size != nil || unsafe.Sizeof(zero) > magBytes/magSize {
 		p.magCap = 0 // magazines do not account bytes
@@ -72,8 +60,14 @@ func (p *Pool[T]) setMax(n int) {
 // express reports whether a visit may work on the central stack alone: no capacity
 // is lent, and it is not this visit's turn to look for its P.
 func (p *Pool[T]) express() bool {
-	return p.central.lent == 0 && (p.central.visits%visitsPerLook != 0 && p.minVisits > 0 || p.magCap == 0)
+	if p.magCap == 0 || p.young() {
+		return true
+	}
+	return p.central.lent == 0 && p.central.visits%visitsPerLook != 0 && p.minVisits > 0
 }
+
+// young reports whether the peak of the central stack is not known yet.
+func (p *Pool[T]) young() bool { return p.central.visits < fitEvery && p.minVisits > 0 }
 
 // prepare allocates what a visit may need, before it is pinned.
 func (p *Pool[T]) prepare() {
@@ -87,9 +81,10 @@ func (p *Pool[T]) prepare() {
 	p.central.grow(p.central.least)
 }
 
-// quota returns the capacity that m, whose owner makes a visit, may have now.
+// quota returns the capacity that m, whose owner makes a visit, may have now. It is
+// less than the capacity that it has only if that must go back.
 func (p *Pool[T]) quota(m *magazine[T]) int {
-	if p.magCap == 0 || p.closed || m == p.mags.none {
+	if p.magCap == 0 || p.closed || m == p.mags.none || p.young() {
 		return 0
 	}
 	if m.visits < p.minVisits {
@@ -99,7 +94,11 @@ func (p *Pool[T]) quota(m *magazine[T]) int {
 	if m.slots == nil {
 		m.slots, p.mags.slots = p.mags.slots, nil
 	}
-	return min(m.raise(p.magCap), int(m.capacity)+p.central.lendable())
+	most := p.central.mayLend(int(m.capacity))
+	if most < min(minLend, p.magCap) {
+		return 0
+	}
+	return min(m.raise(p.magCap), most)
 }
 
 // leave ends a visit to the magazine m.
@@ -298,6 +297,10 @@ func (p *Pool[T]) putVisit(m *magazine[T], v T, n int64) bool {
 	}
 	onlyPut := m.onlyPut()
 	quota := p.quota(m)
+	if k := int(m.capacity) - quota; k > 0 {
+		c.lend(m, quota)
+		c.spill(m, k)
+	}
 	switch {
 	case quota > int(m.capacity):
 		c.lend(m, min(quota, int(m.capacity)+room))

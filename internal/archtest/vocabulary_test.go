@@ -19,10 +19,10 @@ import (
 var speaking = map[string]bool{
 	"batchchan":  false,
 	"connpool":   true,
-	"lockfree":   false,
-	"locks":      false,
-	"objpool":    false,
-	"workerpool": false,
+	"lockfree":   true,
+	"locks":      true,
+	"objpool":    true,
+	"workerpool": true,
 }
 
 // banned are words that another word has replaced in exported names. An entry
