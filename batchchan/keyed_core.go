@@ -280,7 +280,7 @@ func (k *keyed[K, T]) armLocked() {
 	if s := k.idleKeys.head; s != nil {
 		at = min(at, after(s.idleAt, k.idleTime))
 	}
-	if retry, ok := k.later.next(); ok {
+	if retry, ok := k.later.next(); ok && retry > k.now() { // else the next free worker takes it
 		at = min(at, retry)
 	}
 	if at == math.MaxInt64 || k.armed && k.armedAt <= at {
