@@ -11,19 +11,21 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
 	"github.com/poundlock/poundlock/bench/internal/locksbench"
 	"github.com/poundlock/poundlock/bench/internal/objpoolbench"
+	"github.com/poundlock/poundlock/bench/internal/observebench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
 
 // groups are the cases of every package.
 var groups = []runner.Group{
-	{Name: "floor", Cases: floorbench.Cases},
 	{Name: "workerpool", Cases: func() []runner.Case { return workerpoolbench.Cases() }},
 	{Name: "batchchan", Cases: func() []runner.Case { return batchchanbench.Cases() }},
 	{Name: "connpool", Cases: func() []runner.Case { return connpoolbench.Cases() }},
 	{Name: "lockfree", Cases: func() []runner.Case { return lockfreebench.Cases() }},
 	{Name: "locks", Cases: func() []runner.Case { return locksbench.Cases() }},
 	{Name: "objpool", Cases: func() []runner.Case { return objpoolbench.Cases() }},
+	{Name: "observe", Cases: func() []runner.Case { return observebench.Cases() }},
+	{Name: "floor", Cases: floorbench.Cases},
 }
 
 const fullTime = 5 * time.Minute

@@ -12,54 +12,27 @@ const claimTime = 100 * time.Millisecond
 // claimLocked lets w rely on a check or reset, so that no dial is begun for it.
 // returning says that it began for nobody.
 func (p *Pool[C]) claimLocked(w *waiter[C], returning bool) {
-	w.claims, w.returning = true, returning
-	p.claims++
-	if returning {
-		p.returningClaims++
-	}
 	turn := w.turn
-	w.timer = time.AfterFunc(claimTime, func() {
+	p.waiters.claim(w, returning, time.AfterFunc(claimTime, func() {
 		p.mu.Lock()
 		if w.turn == turn && w.state == waitQueued {
-			p.unclaimLocked(w)
+			p.waiters.unclaim(w)
 			w.impatient = true
 			p.provideLocked()
 		}
 		p.unlock()
-	})
-}
-
-// unclaimLocked ends w's claim, if it has one.
-func (p *Pool[C]) unclaimLocked(w *waiter[C]) {
-	if !w.claims {
-		return
-	}
-	w.claims = false
-	p.claims--
-	if w.returning {
-		p.returningClaims--
-	}
-	w.timer.Stop()
-	w.timer = nil
+	}))
 }
 
 // claimReturningLocked lets waiters rely on the checks and resets that began for
 // nobody, while there are enough of these, and on no more.
 func (p *Pool[C]) claimReturningLocked() {
-	for p.returningClaims < p.returning && p.queue.n > p.claims+p.dialing {
-		w := p.unservedLocked()
+	for p.waiters.mayClaim() && p.waiters.unserved(p.dialer.supply()) > 0 {
+		w := p.waiters.first()
 		if w == nil || w.impatient {
 			return
 		}
 		p.claimLocked(w, true)
-	}
-	if p.returningClaims > p.returning {
-		for w := range p.queue.all {
-			if w.claims && w.returning {
-				p.unclaimLocked(w)
-				return // one at a time has ended
-			}
-		}
 	}
 }
 
@@ -71,7 +44,7 @@ func (p *Pool[C]) checkOneLocked() bool {
 	if p.marked == 0 {
 		return false
 	}
-	j := checkJob[C]{waiter: p.unservedLocked()}
+	j := checkJob[C]{waiter: p.waiters.first()}
 	if j.waiter != nil {
 		j.turn = j.waiter.turn
 		p.claimLocked(j.waiter, false)
@@ -98,7 +71,7 @@ type checkJob[C any] struct {
 func (p *Pool[C]) checkLocked(e *entry[C], j checkJob[C]) {
 	e.phase = StateChecking
 	if j.waiter == nil {
-		p.returning++
+		p.waiters.returning++
 	}
 	if j.keep {
 		p.keeping++
@@ -123,9 +96,9 @@ func (p *Pool[C]) checkDone(e *entry[C], j checkJob[C], err error) {
 		p.suspectLocked()
 	}
 	if w := j.waiter; w == nil {
-		p.returning--
+		p.waiters.returned()
 	} else if w.turn == j.turn && w.state == waitQueued {
-		p.unclaimLocked(w)
+		p.waiters.unclaim(w)
 	}
 	p.provideLocked()
 	p.unlock()
@@ -135,13 +108,13 @@ func (p *Pool[C]) checkDone(e *entry[C], j checkJob[C], err error) {
 // resetLocked resets e, which the pool holds, before it is lent again.
 func (p *Pool[C]) resetLocked(e *entry[C]) {
 	e.phase = StateResetting
-	p.returning++
+	p.waiters.returning++
 	p.goLocked(func() {
 		err := errGoexit
 		defer func() {
 			p.mu.Lock()
 			failed := p.heldDoneLocked(e, err, false)
-			p.returning--
+			p.waiters.returned()
 			p.provideLocked()
 			p.unlock()
 			p.checkFailed(e, failed, err)
@@ -164,14 +137,14 @@ func (p *Pool[C]) heldDoneLocked(e *entry[C], err error, checked bool) (failed b
 }
 
 func (p *Pool[C]) checkFailed(e *entry[C], failed bool, err error) {
-	f := p.cfg.Hooks.CheckFailed
+	f := p.cfg.OnCheckFailed
 	if !failed || f == nil {
 		return
 	}
 	p.mu.Lock()
 	info := e.infoLocked(p.now())
 	p.mu.Unlock()
-	p.hook("Hooks.CheckFailed", func() { f(e.value, info, err) })
+	p.hook("OnCheckFailed", func() { f(e.value, info, err) })
 }
 
 func (p *Pool[C]) run(name string, err *error, f func(context.Context, C) error, e *entry[C]) {
@@ -180,11 +153,18 @@ func (p *Pool[C]) run(name string, err *error, f func(context.Context, C) error,
 	p.contain(name, err, func() { *err = f(ctx, e.value) })
 }
 
-// suspectLocked has every idle connection checked before it is lent: when one
-// is found broken, the server may have dropped the others too.
+// suspectLocked has every connection checked before its next loan: when one is found
+// broken, the server may have dropped the others too.
 func (p *Pool[C]) suspectLocked() {
+	if p.cfg.Check == nil {
+		return
+	}
 	for _, e := range *p.conns.Load() {
 		p.markLocked(e)
+		if !e.marked { // on loan, or held
+			e.setMark(stateLent) // so that its return looks
+			e.suspect = true
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -17,7 +18,8 @@ import (
 // The functions run outside every lock of the pool. A panic in one is contained:
 // it counts as that function's failure, with a [*PanicError].
 type Config[C any] struct {
-	// Name appears in Stats.
+	// Name appears in Stats, in errors, and as the pprof label "poundlock" of the
+	// pool's goroutines.
 	Name string
 
 	// Dial opens a connection. It runs in a goroutine of its own with a ctx that
@@ -47,14 +49,22 @@ type Config[C any] struct {
 	// MinIdle is how many connections are kept idle, as far as MaxOpen allows,
 	// for the next borrowers. Default: 0.
 	MinIdle int
+	// MinOpen is how many connections are kept open, idle or on loan. With MinIdle,
+	// both are kept. Default: 0.
+	MinOpen int
 	// MaxIdle bounds the idle connections: one more is closed at its return.
 	// Default: no bound but MaxOpen. Negative: none is kept.
 	MaxIdle int
-	// MaxWaiters bounds how many Acquires wait without a dial or check of their
-	// own; one more gets ErrFull. Default: no bound. Negative: none may wait.
+	// MaxWaiters bounds how many Acquires wait for somebody's return: with neither a
+	// dial, a check, nor a slot that is free (until a back-off ends, say) or closing
+	// to wait for; one more gets ErrFull. Default: no bound. Negative: none may wait.
 	MaxWaiters int
 	// MaxDialing bounds the dials under way at once. Default: MaxOpen.
 	MaxDialing int
+	// MaxClosing bounds the closes at once when many connections reach a limit of
+	// time together; the others follow at the next ticks. Default: the larger of 4 and an
+	// eighth of MaxOpen. Negative: no bound.
+	MaxClosing int
 	// MaxUses closes a connection after so many loans. Default: no limit.
 	MaxUses uint64
 
@@ -65,12 +75,22 @@ type Config[C any] struct {
 	// itself, drawn once at its birth, so that those born together do not die
 	// together. At most MaxLifetime. Default: a tenth of MaxLifetime; negative: none.
 	LifetimeJitter time.Duration
-	// MaxIdleTime closes a connection that was idle so long, down to MinIdle.
-	// Default: no limit.
-	MaxIdleTime time.Duration
+	// IdleTimeout closes a connection that was idle so long, down to MinIdle and
+	// MinOpen. Default: no limit.
+	IdleTimeout time.Duration
+	// IdleJitter shortens each connection's IdleTimeout by a random part of itself,
+	// drawn once at its birth. At most IdleTimeout. Default: a tenth of IdleTimeout;
+	// negative: none.
+	IdleJitter time.Duration
 	// CheckAfterIdle is how long a connection may have been idle to be lent
 	// without a Check. Default: 1 s; negative: each loan is preceded by a Check of
 	// its own, at most a Tick before it.
+	//
+	// A connection that was found broken (by Destroy, Bad or a Check) makes the
+	// others suspect: those dialed before are checked before their next loan. So are
+	// all idle ones after the process was frozen (stopped, or its machine asleep): the
+	// next tick notices that it is late. Who borrows in the moment between gets what
+	// was fresh before; only a negative CheckAfterIdle leaves no such moment.
 	CheckAfterIdle time.Duration
 	// KeepAlive checks a connection that was idle, and not checked, for so long;
 	// at most a quarter of the connections at once, and none while anybody waits.
@@ -82,7 +102,7 @@ type Config[C any] struct {
 	// CheckTimeout ends the ctx of a Check or Reset. Default: 5 s; negative: none.
 	CheckTimeout time.Duration
 	// LeakAfter reports a loan that lasts so long as a suspected leak, once, in
-	// Stats.Leaked and Hooks.Leaked. It costs the borrower nothing. Default: never.
+	// Stats.Leaked and OnLeaked. It costs the borrower nothing. Default: never.
 	LeakAfter time.Duration
 	// LeakStacks says which loans record the borrower's stack (about 1 µs each),
 	// to be seen in Info. Default: none.
@@ -91,14 +111,43 @@ type Config[C any] struct {
 	// Default: a quarter of the shortest of those limits, between 10 ms and 1 s.
 	Tick time.Duration
 
+	// RetryBroken has Do run its function again, once, when the first connection
+	// turns out to be broken and was not fresh: on one that was dialed or checked
+	// since. The function must be safe to run twice.
+	RetryBroken bool
+
 	// Backoff spaces dials after failures. Default: no space.
 	Backoff Backoff
 	// Breaker stops dials after failures in a row. Default: it never opens.
 	Breaker Breaker
 	// Order says which of several idle connections is lent. Default: Affinity.
 	Order Order
-	// Hooks are told of events. Default: nobody is.
-	Hooks Hooks[C]
+
+	// The hooks below are called at events. Each may be nil. They run outside every
+	// lock of the pool, several may run at once, and a panic in one is contained and
+	// counted in Stats.Panics. They must not call Close or Shutdown of the same pool,
+	// which wait for them.
+	//
+	// OnAcquired and OnReleased run in the borrower's goroutine and cost every loan
+	// their own time plus about 100 ns; the others run in the background.
+
+	// OnDialed is called with each new connection, before it is lent.
+	OnDialed func(C, Info)
+	// OnDialFailed is called with the error of each dial that failed.
+	OnDialFailed func(error)
+	// OnAcquired is called at the begin of each loan, before Acquire returns it.
+	OnAcquired func(C, Info)
+	// OnReleased is called for each loan that ends by Release, before it does.
+	OnReleased func(C, Info)
+	// OnCheckFailed is called for each Check or Reset that failed.
+	OnCheckFailed func(C, Info, error)
+	// OnClosed is called for each connection that was closed, with the reason in Info
+	// and the error: Destroy's cause, the failed Check's, or that of Close.
+	OnClosed func(C, Info, error)
+	// OnLeaked is called once for each loan that lasts longer than LeakAfter.
+	OnLeaked func(C, Info)
+	// OnBreaker is called when the circuit breaker changes state, in that order.
+	OnBreaker func(BreakerState)
 }
 
 // Order says which of several idle connections is lent first.
@@ -140,13 +189,29 @@ func (c Config[C]) withDefaults() (Config[C], error) {
 		return c, err
 	}
 	if c.MaxOpen == 0 {
-		c.MaxOpen = max(4, runtime.GOMAXPROCS(0), c.MinIdle)
+		c.MaxOpen = max(4, runtime.GOMAXPROCS(0), c.MinIdle, c.MinOpen)
 	}
 	if c.MinIdle > c.MaxOpen {
 		return c, fmt.Errorf("connpool: MinIdle %d exceeds MaxOpen %d", c.MinIdle, c.MaxOpen)
 	}
 	if c.MaxIdle != 0 && c.MinIdle > max(c.MaxIdle, 0) {
 		return c, fmt.Errorf("connpool: MinIdle %d exceeds MaxIdle %d", c.MinIdle, c.MaxIdle)
+	}
+	if c.MinOpen > c.MaxOpen {
+		return c, fmt.Errorf("connpool: MinOpen %d exceeds MaxOpen %d", c.MinOpen, c.MaxOpen)
+	}
+	if c.MaxIdle != 0 && c.MinOpen > max(c.MaxIdle, 0) {
+		return c, fmt.Errorf("connpool: MinOpen %d exceeds MaxIdle %d", c.MinOpen, c.MaxIdle)
+	}
+	if c.MaxClosing == 0 {
+		c.MaxClosing = max(4, c.MaxOpen/8)
+	}
+	if c.IdleJitter == 0 {
+		c.IdleJitter = c.IdleTimeout / 10
+	}
+	c.IdleJitter = max(c.IdleJitter, 0)
+	if c.IdleJitter > c.IdleTimeout {
+		return c, fmt.Errorf("connpool: IdleJitter %v exceeds IdleTimeout %v", c.IdleJitter, c.IdleTimeout)
 	}
 	if c.LifetimeJitter == 0 {
 		c.LifetimeJitter = c.MaxLifetime / 10
@@ -176,7 +241,7 @@ func (c *Config[C]) checkNumbers() error {
 	for _, f := range []struct {
 		name string
 		v    int
-	}{{"MaxOpen", c.MaxOpen}, {"MinIdle", c.MinIdle}, {"MaxDialing", c.MaxDialing}} {
+	}{{"MaxOpen", c.MaxOpen}, {"MinIdle", c.MinIdle}, {"MinOpen", c.MinOpen}, {"MaxDialing", c.MaxDialing}} {
 		if f.v < 0 || f.v > math.MaxInt32 {
 			return fmt.Errorf("connpool: %s %d is out of range", f.name, f.v)
 		}
@@ -186,7 +251,7 @@ func (c *Config[C]) checkNumbers() error {
 		v    time.Duration
 	}{
 		{"MaxLifetime", c.MaxLifetime},
-		{"MaxIdleTime", c.MaxIdleTime},
+		{"IdleTimeout", c.IdleTimeout},
 		{"KeepAlive", c.KeepAlive},
 		{"LeakAfter", c.LeakAfter},
 		{"Tick", c.Tick},
@@ -210,7 +275,7 @@ func (c *Config[C]) checkNumbers() error {
 // limits lists the limits of time that the janitor enforces; 0 is none.
 func (c *Config[C]) limits() []time.Duration {
 	return []time.Duration{
-		c.MaxLifetime, c.MaxIdleTime, max(c.CheckAfterIdle, 0), c.KeepAlive, c.LeakAfter,
+		c.MaxLifetime, c.IdleTimeout, max(c.CheckAfterIdle, 0), c.KeepAlive, c.LeakAfter,
 	}
 }
 
@@ -231,13 +296,11 @@ func (c *Config[C]) needsJanitor() bool {
 			return true
 		}
 	}
-	return c.MinIdle > 0 || c.CheckAfterIdle < 0
+	return c.fills() || c.CheckAfterIdle < 0
 }
 
+// fills reports whether connections are dialed for nobody.
+func (c *Config[C]) fills() bool { return c.MinIdle > 0 || c.MinOpen > 0 }
+
 // orDefault returns d, def for zero, and 0 (no limit) for a negative d.
-func orDefault(d, def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return max(d, 0)
-}
+func orDefault(d, def time.Duration) time.Duration { return max(cmp.Or(d, def), 0) }

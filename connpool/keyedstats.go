@@ -1,10 +1,36 @@
 package connpool
 
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"log/slog"
+
+	"github.com/poundlock/poundlock/internal/describe"
+	"github.com/poundlock/poundlock/internal/stats"
+)
+
 // KeyedStats is the sum of the [Stats] of all keys, those that vanished included;
 // MaxOpen is MaxTotal, or the sum of the keys' where there is none.
 type KeyedStats struct {
-	Keys int `json:"keys"` // keys that have a pool now
+	Name string `json:"name,omitempty"` // KeyedConfig.Name
+	Keys int    `json:"keys"`           // keys that have a pool now
 	Stats
+}
+
+// String describes what there is to see, in a line or two.
+func (s KeyedStats) String() string {
+	s.Stats.Name = s.Name
+	return fmt.Sprintf("%v\n%d keys", s.Stats, s.Keys)
+}
+
+// LogValue groups what is not zero, for log/slog.
+func (s KeyedStats) LogValue() slog.Value { return describe.LogValue(s) }
+
+// Histograms yields the distributions behind the Latency fields of Stats, under
+// their JSON names, each as a function that adds it to a snapshot.
+func (k *Keyed[K, C]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
+	return histograms(&k.waiting, &k.dialing, &k.using)
 }
 
 // Stats returns the sum over all keys.
@@ -16,21 +42,20 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 		sum.add(&s)
 	}
 	k.mu.RUnlock()
-	sum.Name = k.cfg.Pool.Name
+	sum.Stats.Name = ""
+	sum.Name = cmp.Or(k.cfg.Name, k.cfg.Pool.Name)
 	if k.cfg.MaxTotal > 0 {
 		sum.MaxOpen = k.cfg.MaxTotal
 	}
-	sum.WaitTime, sum.DialTime = k.waiting.latency(), k.dialing.latency()
+	sum.WaitTime, sum.DialTime, sum.UseTime = k.waiting.Latency(), k.dialing.Latency(), k.using.Latency()
 	sum.derive()
 	return sum
 }
 
 // KeyStats returns the statistics of one key since it appeared, and false if it is
-// not there. WaitTime and DialTime are kept for all keys together only.
+// not there. WaitTime, DialTime and UseTime are kept for all keys together only.
 func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	kp := k.pools[key]
+	kp := k.find(key)
 	if kp == nil {
 		return Stats{}, false
 	}
@@ -39,9 +64,7 @@ func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
 
 // Conns describes the connections of one key; nil if it is not there.
 func (k *Keyed[K, C]) Conns(key K) []Info {
-	k.mu.RLock()
-	kp := k.pools[key]
-	k.mu.RUnlock()
+	kp := k.find(key)
 	if kp == nil {
 		return nil
 	}
@@ -53,13 +76,15 @@ func (s *Stats) add(o *Stats) {
 	for _, c := range []struct{ to, from *uint64 }{
 		{&s.Acquires, &o.Acquires},
 		{&s.Misses, &o.Misses},
-		{&s.Waited, &o.Waited},
+		{&s.Waits, &o.Waits},
 		{&s.Handoffs, &o.Handoffs},
 		{&s.Undelivered, &o.Undelivered},
 		{&s.Canceled, &o.Canceled},
 		{&s.Timeouts, &o.Timeouts},
 		{&s.Rejected, &o.Rejected},
 		{&s.NotReady, &o.NotReady},
+		{&s.Unused, &o.Unused},
+		{&s.Retries, &o.Retries},
 		{&s.Dials, &o.Dials},
 		{&s.DialErrors, &o.DialErrors},
 		{&s.Checks, &o.Checks},
@@ -94,6 +119,7 @@ func (s *Stats) add(o *Stats) {
 	} {
 		*g.to += *g.from
 	}
+	s.WaitTotal += o.WaitTotal
 	s.DialFailures = max(s.DialFailures, o.DialFailures)
 	s.Breaker = max(s.Breaker, o.Breaker)
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,47 +31,53 @@ type Pool[C any] struct {
 	base     time.Time // where the pool's clock starts
 	ctx      context.Context
 	cancel   context.CancelFunc
-	limit    *limiter[C] // the slots shared with other pools; nil: none
+	labels   context.Context // pprof labels of the pool's goroutines; nil: none
+	limit    *limiter[C]     // the slots shared with other pools; nil: none
 
-	_        stats.Pad
-	returned atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
-	panics   atomic.Uint64
-	aborted  atomic.Bool // Shutdown has run out of time
-	spare    sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
-	waitTime *lazyHistogram
-	dialTime *lazyHistogram
-	_        [stats.Line + 16]byte // mu begins a line on 64 bits
+	_         stats.Pad
+	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
+	panics    atomic.Uint64
+	aborted   atomic.Bool // Shutdown has run out of time
+	spare     sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
+	waitTime  *stats.Histogram
+	dialTime  *stats.Histogram
+	useTime   *stats.Histogram
+	waitTotal atomic.Int64 // nanoseconds
+	retries   atomic.Uint64
+	share     share                // of the limiter's
+	_         [stats.Line + 8]byte // mu begins a line on 64 bits
 
 	// Held for short, never while a user's function runs; guards all below. It has a
 	// line of its own, or those who wait for it would slow who has it. The line after
 	// is what a hand-over writes; what it only reads follows, and so stays in the
 	// caches of all (connpool/contended/goroutines=64/conns=4/hold=yield).
-	mu             sync.Mutex
-	_              [stats.Line - 8]byte
-	queue          queue[C]
-	wake, wakeLast *waiter[C] // granted; unlock wakes them
-	n              books
+	mu      sync.Mutex
+	_       [stats.Line - 8]byte
+	waiters waiters[C]
+	n       books
 
 	closed, paused bool
 	fillDue        bool // MinIdle is to be looked at
-	short          bool // limit had no slot: unlock reclaims
-	freed          int  // slots that unlock gives back to limit
+	unfilled       bool // MinIdle is not kept: the key is unused
+	lacks          bool // stands in the limiter's line
+	unsettled      bool // unlock has the limiter settle
+	wantsOld       bool // unlock has the limiter free a slot that was idle for long
+	freed, kept    int  // slots that unlock gives back to the limiter; of them, promised ones
 
-	// Slots: len(conns) + dialing + closing <= maxOpen, but after a Resize to less.
+	// Slots: len(conns) + dialer.under + closing <= maxOpen, but after a Resize to less.
 	maxOpen int
-	dialing int // dials under way
 	closing int // connections whose Close has not returned
+	dialer  dialer
+	janitor janitor
 
-	marked int // idle connections with the mark set
-	claims int // waiters that rely on a check or reset under way
-	// Checks and resets that began for nobody, and the waiters that rely on them.
-	returning, returningClaims int
-	epoch                      uint64 // grows with every Reset
+	marked int    // idle connections with the mark set
+	epoch  uint64 // grows with every Reset
 
 	keeping  int         // keep-alive checks under way
 	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
-	guard    dialGuard
+	retry    *time.Timer // provides again when the back-off ends
+	telling  bool        // a goroutine tells OnBreaker
 	nextID   uint64
 	tasks    int           // goroutines of the pool
 	drained  chan struct{} // closed when the closed pool has nothing left
@@ -109,11 +116,20 @@ func New[C any](cfg Config[C]) (*Pool[C], error) {
 	}
 	p.mu.Lock()
 	if p.cfg.needsJanitor() {
-		p.goLocked(p.janitor)
+		p.goLocked(p.runJanitor)
 	}
 	p.provideLocked()
 	p.unlock()
 	return p, nil
+}
+
+// Must returns v, or panics with err if that is not nil: for a pool whose Config is
+// known to be right.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
@@ -129,24 +145,35 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		cfg:      cfg,
 		base:     time.Now(),
 		limit:    limit,
-		waitTime: new(lazyHistogram),
-		dialTime: new(lazyHistogram),
-		maxOpen:  cfg.MaxOpen,
-		fillDue:  cfg.MinIdle > 0,
-		drained:  make(chan struct{}),
+		waitTime: new(stats.Histogram),
+		dialTime: new(stats.Histogram),
+		useTime:  new(stats.Histogram),
+		janitor: janitor{
+			minIdle: cfg.MinIdle, minOpen: cfg.MinOpen, maxClosing: cfg.MaxClosing,
+			checkAfterIdle: cfg.CheckAfterIdle, keepAlive: cfg.KeepAlive, leakAfter: cfg.LeakAfter,
+			tick: cfg.Tick, lookedAt: time.Now().Round(0),
+		},
+		maxOpen: cfg.MaxOpen,
+		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
+		fillDue: cfg.fills(),
+		drained: make(chan struct{}),
 	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.ctx, p.cancel = insideCtx{ctx, p}, cancel
+	if cfg.Name != "" {
+		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
+	}
 	p.conns.Store(new([]*entry[C]))
 	if cfg.MaxUses > 0 && cfg.MaxUses < math.MaxUint64>>useShift {
 		p.lastWord = cfg.MaxUses<<useShift | stateLent
 	}
-	if cfg.Hooks.Acquired != nil || cfg.LeakStacks != SampleNone {
+	if cfg.OnAcquired != nil || cfg.LeakStacks != SampleNone {
 		p.setGate(gateNote, true)
 	}
 	if cfg.Order != Affinity {
 		p.setGate(gateOrdered, true)
 	}
-	if cfg.Hooks.Released != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
+	if cfg.OnReleased != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
 		p.setGate(gateGive, true)
 	}
 	return p, nil
@@ -166,7 +193,7 @@ func (p *Pool[C]) setGate(bit uint32, on bool) {
 }
 
 // openLocked returns how many slots are in use.
-func (p *Pool[C]) openLocked() int { return len(*p.conns.Load()) + p.dialing + p.closing }
+func (p *Pool[C]) openLocked() int { return len(*p.conns.Load()) + p.dialer.under + p.closing }
 
 // maxIdle returns how many connections may be idle.
 func (p *Pool[C]) maxIdle() int {
@@ -192,25 +219,51 @@ func (p *Pool[C]) lock() {
 
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
-	wake := p.wake
-	if wake != nil {
-		p.wake, p.wakeLast = nil, nil
-	}
-	freed, short := p.freed, p.short
+	wake := p.waiters.takeGranted()
 	if p.limit != nil {
-		p.freed, p.short = 0, false
+		p.unlockShared(wake)
+		return
 	}
 	p.mu.Unlock()
+	wakeAll(wake)
+}
+
+func wakeAll[C any](wake *waiter[C]) {
 	for wake != nil {
 		w := wake
 		wake = w.next // before the send: after it, w belongs to its waiter
 		w.ch <- struct{}{}
 	}
-	if freed > 0 {
-		p.limit.give(freed)
+}
+
+// unlockShared is unlock in a pool that shares its slots.
+func (p *Pool[C]) unlockShared(wake *waiter[C]) {
+	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && len(p.warmers) == 0 {
+		p.lackLocked(false) // who lacked it has left, or was served
 	}
-	if short {
-		p.limit.reclaim()
+	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld
+	p.freed, p.kept, p.unsettled, p.wantsOld = 0, 0, false, false
+	p.mu.Unlock()
+	wakeAll(wake)
+	if freed > 0 {
+		p.limit.give(p, freed, kept)
+	}
+	if settle {
+		p.limit.settle()
+	}
+	if old {
+		p.limit.stealOld()
+	}
+}
+
+// lackLocked notes whether somebody waits for a slot that the limiter does not have.
+func (p *Pool[C]) lackLocked(lacks bool) {
+	if p.lacks == lacks {
+		return
+	}
+	p.lacks, p.unsettled = lacks, true
+	if !lacks {
+		p.limit.leave(p)
 	}
 }
 
@@ -224,6 +277,9 @@ func (p *Pool[C]) goLocked(f func()) {
 			p.drainLocked()
 			p.unlock()
 		}()
+		if p.labels != nil {
+			pprof.SetGoroutineLabels(p.labels)
+		}
 		f()
 	}()
 }
@@ -233,7 +289,7 @@ func (p *Pool[C]) freeSlotLocked() {
 	if p.limit != nil {
 		p.freed++
 	}
-	p.fillDue = p.cfg.MinIdle > 0
+	p.fillDue = p.cfg.fills()
 	p.surplusLocked()
 	p.provideLocked()
 	p.drainLocked()

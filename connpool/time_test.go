@@ -47,7 +47,7 @@ func TestMinIdleDoesNotStormAServerThatIsDown(t *testing.T) {
 func TestIdleTimeKeepsMinIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MinIdle, c.MaxIdleTime, c.Tick = 8, 2, time.Second, 100*ms })
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MinIdle, c.IdleTimeout, c.Tick = 8, 2, time.Second, 100*ms })
 		require.NoError(t, p.Warm(t.Context(), 8))
 		time.Sleep(time.Minute)
 		require.Equal(t, 2, p.Stats().Idle)
@@ -59,7 +59,7 @@ func TestIdleTimeKeepsMinIdle(t *testing.T) {
 func TestIdleTimeDoesNotTouchWhatIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxIdleTime, c.Tick = time.Second, 100*ms })
+		p := s.pool(func(c *Config[*fake]) { c.IdleTimeout, c.Tick = time.Second, 100*ms })
 		for range 100 {
 			c := acquire(t, p)
 			time.Sleep(300 * ms)
@@ -299,8 +299,8 @@ func TestWaitErrorSaysWhatThePoolWasBusyWith(t *testing.T) {
 		_, err := p.Acquire(ctx)
 		var w *WaitError
 		require.True(t, errors.As(err, &w))
-		require.Equal(t, WaitError{Err: context.DeadlineExceeded, Waited: time.Second, MaxOpen: 2, Open: 2}, *w)
-		require.EqualError(t, err, "connpool: acquire: context deadline exceeded after 1s (2 of 2 open, 0 dialing, 0 waiting)")
+		require.Equal(t, WaitError{Err: context.DeadlineExceeded, Waited: time.Second, MaxOpen: 2, Open: 2, InUse: 2}, *w)
+		require.EqualError(t, err, "connpool: acquire: context deadline exceeded after 1s (2 of 2 open, 2 in use, 0 dialing, 0 waiting)")
 		a.Release()
 		b.Release()
 		s.end(p)

@@ -2,33 +2,59 @@ package locks
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"math/bits"
 	"runtime"
+	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Keyed is a set of read/write locks with names: one for every key that somebody
 // holds or waits for. A lock appears with its first user and vanishes with its
 // last, so there is nothing to clean up. Keys are independent of each other, and
-// each lock keeps the promises of an [RWMutex]. Make one with [NewKeyed]; all
+// each lock keeps the promises of an [RWMutex]. The zero value is ready to use, as
+// [NewKeyed] without options makes it. It must not be copied after first use. All
 // methods are safe for concurrent use.
 //
 // A key that is not equal to itself (a NaN) locks something of its own, which
 // nobody else can wait for. A key in an interface type that holds something not
-// comparable panics, as in a map.
+// comparable panics, as in a map, and locks nothing.
 type Keyed[K comparable] struct {
-	_      noCopy
+	_     nocopy.NoCopy
+	t     atomic.Pointer[keyedTable[K]] // made by the first use
+	waits waits                         // of all keys
+}
+
+// keyedTable is where the locks are.
+type keyedTable[K comparable] struct {
+	name   string
 	seed   maphash.Seed
 	mask   uint64
 	shards []keyedShard[K]
-	waits  waits // of all keys
+}
+
+func (k *Keyed[K]) table() *keyedTable[K] {
+	if t := k.t.Load(); t != nil {
+		return t
+	}
+	k.t.CompareAndSwap(nil, newKeyedTable[K](defaultKeyed))
+	return k.t.Load()
 }
 
 // KeyedOption tunes a [Keyed].
 type KeyedOption func(*keyedConfig)
 
-type keyedConfig struct{ shards, top int }
+type keyedConfig struct {
+	shards, top int
+	name        string
+}
+
+// WithName labels the Keyed in its Stats.
+func WithName(name string) KeyedOption { return func(c *keyedConfig) { c.name = name } }
 
 // WithShards sets into how many independently locked parts the table is cut. It
 // is rounded up to a power of two; 0 or less means the default, 32 per P; more
@@ -39,21 +65,29 @@ func WithShards(n int) KeyedOption { return func(c *keyedConfig) { c.shards = n 
 // their locks have vanished; 0 or less means none. The default is 8.
 func WithTop(n int) KeyedOption { return func(c *keyedConfig) { c.top = n } }
 
+var defaultKeyed = keyedConfig{top: 8}
+
 // NewKeyed returns a Keyed in which nothing is locked.
 func NewKeyed[K comparable](opts ...KeyedOption) *Keyed[K] {
-	c := keyedConfig{top: 8}
+	c := defaultKeyed
 	for _, o := range opts {
 		o(&c)
 	}
+	k := new(Keyed[K])
+	k.t.Store(newKeyedTable[K](c))
+	return k
+}
+
+func newKeyedTable[K comparable](c keyedConfig) *keyedTable[K] {
 	if c.shards <= 0 {
 		c.shards = 32 * runtime.GOMAXPROCS(0)
 	}
 	n := 1 << bits.Len(uint(min(c.shards, 4096)-1))
-	k := &Keyed[K]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
-	for i := range k.shards {
-		k.shards[i].top.limit = max(c.top, 0)
+	t := &keyedTable[K]{name: c.name, seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
+	for i := range t.shards {
+		t.shards[i].top.limit = max(c.top, 0)
 	}
-	return k
+	return t
 }
 
 // Held is a key that is locked, as returned by the methods of [Keyed]. It may be
@@ -71,7 +105,7 @@ func (k *Keyed[K]) Lock(key K) Held[K] {
 	if !locked {
 		k.lockPinned(e, nil)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}
+	return k.held(sh, e, false)
 }
 
 // RLock locks key for reading. It waits while a writer holds it or waits for its
@@ -81,7 +115,7 @@ func (k *Keyed[K]) RLock(key K) Held[K] {
 	if !locked {
 		k.rLockPinned(e, nil)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}
+	return k.held(sh, e, true)
 }
 
 // TryLock locks key for writing if that is possible at once, and reports whether
@@ -92,7 +126,7 @@ func (k *Keyed[K]) TryLock(key K) (Held[K], bool) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+	return k.held(sh, e, false), true
 }
 
 // TryRLock locks key for reading if that is possible at once, and reports whether
@@ -103,51 +137,89 @@ func (k *Keyed[K]) TryRLock(key K) (Held[K], bool) {
 		sh.unpin(e, forReading)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, true
+	return k.held(sh, e, true), true
 }
 
 // LockContext is Lock that gives up when ctx is done: it then returns a zero Held
-// and ctx.Err(). A ctx that is already done wins over a free key. A nil ctx
-// panics.
+// and why ctx ended, an error that matches ctx.Err() and [context.Cause]. A ctx that
+// is already done wins over a free key. A nil ctx panics.
 func (k *Keyed[K]) LockContext(ctx context.Context, key K) (Held[K], error) {
-	if err := ctx.Err(); err != nil {
-		return Held[K]{}, err
+	ctxerr.NotNil(ctx, "locks")
+	if ctx.Err() != nil {
+		return Held[K]{}, ctxerr.From(ctx)
 	}
-	sh, e, locked := k.pin(key, forWriting)
-	if !locked && !k.lockPinned(e, &limit{done: ctx.Done()}) {
-		sh.unpin(e, forWriting)
-		return Held[K]{}, ctx.Err()
+	h, ok := k.lockWithin(key, &limit{done: ctx.Done()})
+	if !ok {
+		return h, ctxerr.From(ctx)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, nil
+	return h, nil
 }
 
 // RLockContext is RLock that gives up when ctx is done, as [Keyed.LockContext]
 // does.
 func (k *Keyed[K]) RLockContext(ctx context.Context, key K) (Held[K], error) {
-	if err := ctx.Err(); err != nil {
-		return Held[K]{}, err
+	ctxerr.NotNil(ctx, "locks")
+	if ctx.Err() != nil {
+		return Held[K]{}, ctxerr.From(ctx)
 	}
-	sh, e, locked := k.pin(key, forReading)
-	if !locked && !k.rLockPinned(e, &limit{done: ctx.Done()}) {
-		sh.unpin(e, forReading)
-		return Held[K]{}, ctx.Err()
+	h, ok := k.rLockWithin(key, &limit{done: ctx.Done()})
+	if !ok {
+		return h, ctxerr.From(ctx)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, nil
+	return h, nil
 }
 
 // LockTimeout is Lock that gives up after d, and reports whether key is locked. A
 // d of zero or less is TryLock.
-func (k *Keyed[K]) LockTimeout(d time.Duration, key K) (Held[K], bool) {
+func (k *Keyed[K]) LockTimeout(key K, d time.Duration) (Held[K], bool) {
 	if d <= 0 {
 		return k.TryLock(key)
 	}
+	return k.lockWithin(key, &limit{timeout: d})
+}
+
+// RLockTimeout is RLock that gives up after d, and reports whether key is locked. A
+// d of zero or less is TryRLock.
+func (k *Keyed[K]) RLockTimeout(key K, d time.Duration) (Held[K], bool) {
+	if d <= 0 {
+		return k.TryRLock(key)
+	}
+	return k.rLockWithin(key, &limit{timeout: d})
+}
+
+func (k *Keyed[K]) lockWithin(key K, l *limit) (Held[K], bool) {
 	sh, e, locked := k.pin(key, forWriting)
-	if !locked && !k.lockPinned(e, &limit{timeout: d}) {
+	if !locked && !k.lockPinned(e, l) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+	return k.held(sh, e, false), true
 }
+
+func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
+	sh, e, locked := k.pin(key, forReading)
+	if !locked && !k.rLockPinned(e, l) {
+		sh.unpin(e, forReading)
+		return Held[K]{}, false
+	}
+	return k.held(sh, e, true), true
+}
+
+// held returns the caller's hold of e.
+func (k *Keyed[K]) held(sh *keyedShard[K], e *keyedEntry[K], reader bool) Held[K] {
+	if debugEnabled {
+		debugGot(nil, e, keyName[K]{k, e.key}, !reader)
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: reader}
+}
+
+// keyName is what the debug switch knows the lock of a key by.
+type keyName[K comparable] struct {
+	k   *Keyed[K]
+	key K
+}
+
+func (n keyName[K]) String() string { return fmt.Sprintf("key %v of Keyed %p", n.key, n.k) }
 
 // Unlock releases what h holds. It ends the process if that has been released
 // before, or if h is zero; but a second release of a read lock goes unnoticed
@@ -155,6 +227,9 @@ func (k *Keyed[K]) LockTimeout(d time.Duration, key K) (Held[K], bool) {
 func (h Held[K]) Unlock() {
 	if h.e == nil {
 		fatal(errKeyedUnlock)
+	}
+	if debugEnabled {
+		debugReleased(h.e, !h.reader)
 	}
 	h.sh.release(h.e, h.gen, h.reader)
 }
@@ -174,6 +249,9 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 	if e.rw.TryLock() {
 		return true
 	}
+	if debugEnabled {
+		defer debugWant(e, keyName[K]{k, e.key}, true)()
+	}
 	start := k.contend(e)
 	ok := true
 	if l == nil {
@@ -188,6 +266,9 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
 	if e.rw.TryRLock() {
 		return true
+	}
+	if debugEnabled {
+		defer debugWant(e, keyName[K]{k, e.key}, false)()
 	}
 	start := k.contend(e)
 	ok := true

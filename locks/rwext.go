@@ -11,11 +11,12 @@ import (
 // locks need.
 type rwExt struct {
 	// cells are the stripes. They are made once, with mu held, before biased is
-	// first set: who has seen that may read them. Their line is not written again.
+	// first set: whoever has seen it set may read them. Their line is not written again.
 	cells []stripe
 	_     stats.Pad
 
 	parking
+	readers queue   // guarded by mu: the readers that sleep
 	drainer *waiter // guarded by mu: the writer that sleeps with drainParked set
 
 	readContended, writeContended atomic.Uint64

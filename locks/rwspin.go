@@ -9,8 +9,8 @@ type spinner struct {
 	pauses uint32
 }
 
-// Writers use sync.Mutex's numbers. Who waits for readers to leave, or as a reader
-// for one writer, is sure of its turn and looks more often: BenchmarkMixed with
+// Writers use sync.Mutex's numbers. A writer that waits for readers to leave, and a
+// reader that waits for one writer, is sure of its turn and looks more often: BenchmarkMixed with
 // 1 % writes and a section of 200 ns takes 0.6 of the time that it does without.
 var (
 	writerSpin = spinner{4, 30}
@@ -39,7 +39,7 @@ const (
 	someRounds = 256 // the average that a new lock has
 	fewRounds  = 160
 	fewBiased  = 208 // with bias, where a writer takes longer to get in
-	mostRounds = 4   // that are averaged: more tell of a writer that was descheduled
+	mostRounds = 4   // that are averaged: more mean that a writer was descheduled
 	retryEvery = 16  // contended reads
 )
 

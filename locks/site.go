@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
+	"math/bits"
+	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -38,11 +40,11 @@ type site struct {
 	max     time.Duration
 }
 
-// waited records the wait that ended with the lock.
+// waited records a wait that ended, with the lock or without.
 //
 //go:norace
-func (x *rwExt) waited(a *attempt, h *stats.Histogram) {
-	d := time.Since(a.start)
+func (x *rwExt) waited(w *waiter, h *stats.Histogram) {
+	d := time.Since(w.start)
 	h.Record(d)
 	if o := x.opts.Load(); o != nil && o.SiteSampling > 0 {
 		if every := uint64(o.SiteSampling); x.parks.Add(1)%every == 0 {
@@ -72,9 +74,21 @@ func recordSite(name string, scale uint64, d time.Duration) {
 			sites.m[k] = s
 		}
 	}
+	s.add(scale, d)
+}
+
+// add counts one wait that took d and stands for scale. Sums that would overflow
+// stay at the largest value.
+func (s *site) add(scale uint64, d time.Duration) {
 	s.samples++
-	s.scale += scale
-	s.total += d * time.Duration(scale)
+	if s.scale += scale; s.scale < scale {
+		s.scale = math.MaxUint64
+	}
+	over, total := bits.Mul64(uint64(max(d, 0)), scale)
+	if room := uint64(math.MaxInt64 - s.total); over > 0 || total > room {
+		total = room
+	}
+	s.total += time.Duration(total)
 	s.max = max(s.max, d)
 }
 
@@ -100,7 +114,7 @@ func WriteContention(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(tw, "WAITED\tWAITS\tSAMPLES\tMAX\tLOCK\tCALLED FROM\n")
 	for _, r := range rows {
-		calls := r.calls()
+		calls := calls(r.pcs[:])
 		fmt.Fprintf(tw, "%v\t%d\t%d\t%v\t%s\t%s\n", r.total.Round(time.Microsecond), r.scale, r.samples,
 			r.max.Round(time.Microsecond), cmp.Or(r.name, "-"), calls[0])
 		for _, c := range calls[1:] {
@@ -110,18 +124,18 @@ func WriteContention(w io.Writer) error {
 	return tw.Flush()
 }
 
-// calls names the frames of k, the caller of the lock first; at least one.
-func (k *siteKey) calls() []string {
+// calls names the frames of a stack, the caller of the lock first; at least one.
+func calls(pcs []uintptr) []string {
 	var calls []string
-	n := slices.Index(k.pcs[:], 0)
+	n := slices.Index(pcs, 0)
 	if n < 0 {
-		n = len(k.pcs)
+		n = len(pcs)
 	}
-	frames := runtime.CallersFrames(k.pcs[:n])
+	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		f, more := frames.Next()
 		// The lock's own methods are inlined or not: leave them out by name.
-		own := strings.Contains(f.Function, "/locks.(*RWMutex)") || strings.Contains(f.Function, "/locks.lockContext")
+		own := ownFrame.MatchString(f.Function)
 		if f.Function != "" && (len(calls) > 0 || !own) {
 			calls = append(calls, fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line))
 		}
@@ -134,6 +148,8 @@ func (k *siteKey) calls() []string {
 	}
 	return calls
 }
+
+var ownFrame = regexp.MustCompile(`/locks\.(\(\*(RWMutex|SpinMutex|Keyed\[.*\]|rlocker|rwExt)\)|lockContext|debug)`)
 
 // ResetContention forgets what [WriteContention] would write.
 func ResetContention() {

@@ -19,7 +19,8 @@ type spinExt struct {
 
 	contended, spun, polls, yields, parked atomic.Uint64
 
-	wait atomic.Pointer[stats.Histogram]
+	wait stats.Histogram
+	name atomic.Pointer[string]
 }
 
 // A waiter looks at the lock every pollPause PAUSEs, at most maxPolls times: about
@@ -53,16 +54,15 @@ func (m *SpinMutex) lockSlow(s uint64) {
 		m.fold()
 		return
 	}
-	m.leave(spinIn + spinOne)
+	m.leave()
 	m.lockWait(nil, true)
 }
 
-// leave takes d from the state, and with it the caller out of in: a phantom, or
-// one who was given the lock.
+// leave takes the caller, a phantom, out of the state.
 //
 //go:norace
-func (m *SpinMutex) leave(d uint64) {
-	if s := m.add(-d); s&spinUnlockMask != 0 {
+func (m *SpinMutex) leave() {
+	if s := m.add(^(spinIn + spinOne) + 1); s&spinUnlockMask != 0 {
 		m.unlockSlow(s)
 	}
 }
@@ -98,12 +98,8 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 	polls, yields, sum := int32(0), 0, uint64(0)
 	for {
 		s := m.load()
-		if s&spinClosed == 0 {
-			n := s + (spinIn + spinOne)
-			if a.token {
-				n &^= woken
-			}
-			if !m.cas(s, n) {
+		if s&spinInMask == 0 && (s&handoff == 0 || a.handed) {
+			if !m.cas(s, a.claim(s)+(spinIn+spinOne)) {
 				continue
 			}
 			if s&spinFull != 0 {
@@ -122,16 +118,9 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 			runtime.Gosched()
 			continue
 		}
-		how := x.park(m.gate(), &a, l, false, &x.parked)
-		if how == gaveUp {
-			if x.abandon(m.gate(), &a) {
-				m.leave(spinIn)
-			}
+		if !x.park(m.gate(), &a, l, &x.parked) {
+			x.wait.Record(time.Since(a.w.start))
 			return false
-		}
-		if how == granted {
-			m.add(spinOne)
-			break
 		}
 		sum += uint64(polls)
 		polls = 0
@@ -156,15 +145,7 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 		x.yields.Add(uint64(yields))
 	}
 	if a.w != nil {
-		x.histogram().Record(time.Since(a.start))
+		x.wait.Record(time.Since(a.w.start))
 	}
 	return true
-}
-
-func (x *spinExt) histogram() *stats.Histogram {
-	if h := x.wait.Load(); h != nil {
-		return h
-	}
-	x.wait.CompareAndSwap(nil, new(stats.Histogram))
-	return x.wait.Load()
 }

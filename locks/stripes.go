@@ -77,8 +77,8 @@ func (rw *RWMutex) exitStripe(x *rwExt, c *stripe) bool {
 }
 
 // inside returns how many readers are inside, or more (never fewer) while some
-// come and go; and the active and Σ in that it saw. It is meant for who has
-// claimed wLock; for anybody else it is a guess.
+// come and go; and the active and Σ in that it saw. It is meant for
+// the owner of wLock; for anybody else it is a guess.
 //
 //go:norace
 func (rw *RWMutex) inside(x *rwExt) (n, active int64, in uint64) {
@@ -170,7 +170,7 @@ func (rw *RWMutex) bias(x *rwExt) bool {
 
 // settle is called by the owner of wLock when a sum was zero, with what that sum
 // saw. It moves the readers that entered through the word and left through
-// stripes from active to base, lest active overflow, and gives bias up if the
+// stripes from active to base, so that active does not overflow, and gives bias up if the
 // lock is written too often.
 //
 //go:norace

@@ -2,10 +2,12 @@ package objpool
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/nocopy"
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
@@ -24,16 +26,16 @@ type BufferConfig struct {
 	// Max * MaxSize.
 	MaxSize int
 
-	// IdleTTL, Name, Debug and OnMisuse are as in [Config].
-	IdleTTL  time.Duration
-	Name     string
-	Debug    Debug
-	OnMisuse func(*Misuse)
+	// IdleTimeout, Name, Debug and OnMisuse are as in [Config].
+	IdleTimeout time.Duration
+	Name        string
+	Debug       Debug
+	OnMisuse    func(*Misuse)
 }
 
 // Buffers is a pool of *bytes.Buffer. All methods are safe for concurrent use.
 type Buffers struct {
-	_ noCopy
+	_ nocopy.NoCopy
 
 	pool    *Pool[*bytes.Buffer]
 	maxSize int
@@ -43,7 +45,7 @@ type Buffers struct {
 
 // NewBuffers returns an empty pool, or an error that names the field that is wrong.
 func NewBuffers(cfg BufferConfig) (*Buffers, error) {
-	limit := or(cfg.MaxSize, 64<<10)
+	limit := cmp.Or(cfg.MaxSize, 64<<10)
 	switch {
 	case cfg.MaxSize < 0:
 		return nil, fmt.Errorf("objpool: MaxSize %d is negative", cfg.MaxSize)
@@ -57,12 +59,13 @@ func NewBuffers(cfg BufferConfig) (*Buffers, error) {
 		makeNew = func() *bytes.Buffer { return bytes.NewBuffer(make([]byte, 0, n)) }
 	}
 	p, err := New(Config[*bytes.Buffer]{
-		New:      makeNew,
-		Max:      cfg.Max,
-		IdleTTL:  cfg.IdleTTL,
-		Name:     cfg.Name,
-		Debug:    cfg.Debug,
-		OnMisuse: cfg.OnMisuse,
+		New:         makeNew,
+		Max:         cfg.Max,
+		IdleTimeout: cfg.IdleTimeout,
+		Name:        cfg.Name,
+		Debug:       cfg.Debug,
+		OnMisuse:    cfg.OnMisuse,
+		memory:      func(b *bytes.Buffer) []byte { return b.Bytes()[:b.Cap()] },
 	})
 	if err != nil {
 		return nil, err
@@ -75,8 +78,8 @@ func (b *Buffers) Get() *bytes.Buffer { return b.pool.Get() }
 
 // Put empties buf, keeping its memory, and gives it back; it reports whether the
 // pool kept a buffer. One that grew beyond MaxSize is dropped and a new one kept in
-// its place. Put does not keep nil, nor any buffer when Max is reached or the pool
-// is closed. The caller must not use buf, nor any slice of its content, afterwards.
+// its place, unless the pool is closed. Put does not keep nil, nor any buffer when Max
+// is reached or the pool is closed. The caller must not use buf, nor any slice of its content, afterwards.
 func (b *Buffers) Put(buf *bytes.Buffer) bool {
 	if buf == nil || buf.Cap() > b.maxSize {
 		return b.putSlow(buf)
@@ -85,10 +88,10 @@ func (b *Buffers) Put(buf *bytes.Buffer) bool {
 	// The fast path of Pool.Put once more: a call is an eighth of all that a Get and
 	// a Put cost (BenchmarkBuffers).
 	p := b.pool
-	if pinnedBuild && p.quick.Load()&quickPut != 0 {
+	if pinnedBuild && p.mags.quick.Load()&quickPut != 0 {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			m := p.mags[id].Load()
+		if uint(id) < uint(len(p.mags.at)) {
+			m := p.mags.at[id].Load()
 			if s := m.state; s&lenMask < m.capacity {
 				m.push(s, buf)
 				rt.Unpin()
@@ -100,17 +103,20 @@ func (b *Buffers) Put(buf *bytes.Buffer) bool {
 	return p.putSlow(buf)
 }
 
+// putSlow is Put of nil and of a buffer that is too large.
 func (b *Buffers) putSlow(buf *bytes.Buffer) bool {
-	if buf != nil {
-		buf = b.replace()
+	p := b.pool
+	switch {
+	case buf == nil || p.dbg != nil && !p.dbg.mayEnter(buf):
+		// Put counts it, and reports a buffer that is in the pool and grew there.
+	case p.isClosed():
+		p.reject(buf, ReasonClosed)
+		return false
+	default:
+		b.replaced.Add(1)
+		buf = p.cfg.New()
 	}
-	return b.pool.Put(buf)
-}
-
-// replace returns what is kept instead of a buffer that is too large.
-func (b *Buffers) replace() *bytes.Buffer {
-	b.replaced.Add(1)
-	return b.pool.cfg.New()
+	return p.Put(buf)
 }
 
 // Replaced returns how many buffers were replaced because they grew beyond MaxSize.

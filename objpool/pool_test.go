@@ -115,20 +115,20 @@ func TestNewestComesFirst(t *testing.T) {
 		for i := 24; i >= 0; i-- {
 			require.Equal(t, i, p.Get().id)
 		}
-		require.Zero(t, objpool.Granted(p))
+		require.Zero(t, objpool.Lent(p))
 	})
 }
 
 func TestConfigErrorsNameTheField(t *testing.T) {
 	mk := func() *thing { return new(thing) }
 	for want, cfg := range map[string]objpool.Config[*thing]{
-		"objpool: New is nil":               {},
-		"objpool: Max -1 is negative":       {New: mk, Max: -1},
-		"objpool: Max 2147483647 exceeds":   {New: mk, Max: math.MaxInt32},
-		"objpool: IdleTTL -1ns is negative": {New: mk, IdleTTL: -1},
-		"objpool: MaxBytes -1 is negative":  {New: mk, MaxBytes: -1},
-		"objpool: MaxBytes 10 needs Size":   {New: mk, MaxBytes: 10},
-		"objpool: Debug 77 is unknown":      {New: mk, Debug: 77},
+		"objpool: New is nil":                   {},
+		"objpool: Max -1 is negative":           {New: mk, Max: -1},
+		"objpool: Max 2147483647 exceeds":       {New: mk, Max: math.MaxInt32},
+		"objpool: IdleTimeout -1ns is negative": {New: mk, IdleTimeout: -1},
+		"objpool: MaxBytes -1 is negative":      {New: mk, MaxBytes: -1},
+		"objpool: MaxBytes 10 needs Size":       {New: mk, MaxBytes: 10},
+		"objpool: Debug 77 is unknown":          {New: mk, Debug: 77},
 	} {
 		p, err := objpool.New(cfg)
 		require.ErrorContains(t, err, want)
@@ -324,7 +324,7 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	})
 }
 
-func TestOneGoroutineMissesOnlyOnce(t *testing.T) {
+func TestOneGoroutineMissesOncePerP(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		p := newPool(t, objpool.Config[*thing]{})
 		n := 200_000
@@ -338,10 +338,10 @@ func TestOneGoroutineMissesOnlyOnce(t *testing.T) {
 			p.Put(p.Get())
 		}
 		s := p.Stats()
-		require.EqualValues(t, 1, s.Misses)
+		require.LessOrEqual(t, s.Misses, uint64(runtime.GOMAXPROCS(0)))
 		require.EqualValues(t, n, s.Gets)
-		require.Equal(t, 1, s.Retained)
-		require.Positive(t, objpool.Granted(p), "a busy P has a magazine")
+		require.EqualValues(t, s.Misses, s.Retained)
+		require.Positive(t, objpool.Lent(p), "a busy P has a magazine")
 	})
 }
 

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
+
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Source is what a [Registry] holds: a *[Pool] of any T, *[Bytes], *[Buffers], or
@@ -22,19 +25,19 @@ type Source interface {
 //
 // A registry keeps its pools alive until they are unregistered.
 type Registry struct {
-	_ noCopy
+	_ nocopy.NoCopy
 
 	mu    sync.RWMutex
 	pools map[string]Source // guarded by mu
 }
 
 // Register adds a pool under a name. It returns an error that wraps [ErrDuplicate]
-// if the name is taken; an empty name and a nil pool are errors too.
+// if the name is taken; an empty name and a nil pool, of whatever type, are errors too.
 func (r *Registry) Register(name string, s Source) error {
 	switch {
 	case name == "":
 		return errors.New("objpool: Register with an empty name")
-	case s == nil:
+	case isNilSource(s):
 		return fmt.Errorf("objpool: Register of a nil pool as %q", name)
 	}
 	r.mu.Lock()
@@ -47,6 +50,15 @@ func (r *Registry) Register(name string, s Source) error {
 	}
 	r.pools[name] = s
 	return nil
+}
+
+// isNilSource reports whether s is nil or holds a nil pointer, whose methods would panic.
+func isNilSource(s Source) bool {
+	if s == nil {
+		return true
+	}
+	v := reflect.ValueOf(s)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Lookup returns the pool of that name, or false. [LookupPool] returns it as a Pool

@@ -69,11 +69,17 @@ func layerOf(path string) string {
 }
 
 // mayImport says whether a package of the module may depend on another package,
-// directly or not. Public packages are independent: none imports another.
+// directly or not. Public packages are independent: none imports another. Package
+// observe reads whatever has a Stats method and knows none of them; it leaves
+// net/http, 3 MB of every binary, to the packages below it.
 func mayImport(path, dep string, standard bool) bool {
 	from, to := layerOf(path), layerOf(dep)
 	switch {
-	case standard, strings.HasPrefix(dep, "golang.org/x/"):
+	case path == module+"/observe" && dep == "net/http":
+		return false
+	case from == "observe" && (dep == "net/http/pprof" || dep == "expvar"):
+		return false // put themselves on http.DefaultServeMux
+	case standard:
 		return true
 	case from == "bench":
 		return true // measures everything, and others beside
@@ -123,10 +129,18 @@ func TestTheImportRule(t *testing.T) {
 		may      bool
 	}{
 		{module + "/locks", "sync", true, true},
-		{module + "/locks", "golang.org/x/sys/cpu", false, true},
+		{module + "/locks", "golang.org/x/sys/cpu", false, false},
+		{module + "/bench", "golang.org/x/term", false, true},
 		{module + "/locks", module + "/internal/stats", false, true},
 		{module + "/connpool/netpool", module + "/connpool", false, true},
 		{module + "/locks", module + "/lockfree", false, false},
+		{module + "/observe", module + "/locks", false, false},
+		{module + "/observe/debug", module + "/connpool", false, false},
+		{module + "/locks", module + "/observe", false, false},
+		{module + "/observe/debug", module + "/observe", false, true},
+		{module + "/observe/debug", "net/http", true, true},
+		{module + "/observe", "net/http", true, false},
+		{module + "/observe/debug", "net/http/pprof", true, false},
 		{module + "/locks", module + "/bench/internal/runner", false, false},
 		{module + "/locks", "github.com/panjf2000/ants/v2", false, false},
 		{module + "/internal/stats", module + "/locks", false, false},

@@ -10,11 +10,15 @@ import (
 // subBuckets equal parts, so a bucket is at most 1/subBuckets of its value wide
 // and its middle is off by at most half of that. Values below 2*subBuckets have
 // buckets of width 1 and are exact.
+//
+// The buckets of one power of two are a group. Group 0 has the values below
+// subBuckets, group g those from subBuckets<<(g-1) on.
 const (
 	subBits    = 4
 	subBuckets = 1 << subBits
 	maxBits    = 45 // values of 2^45 ns (9.8 hours) and more share the last bucket
-	numBuckets = (maxBits - subBits + 1) * subBuckets
+	numGroups  = maxBits - subBits + 1
+	numBuckets = numGroups * subBuckets
 
 	// RelativeError bounds how far a quantile or a mean read from a [Histogram]
 	// may be from the recorded values.
@@ -22,25 +26,60 @@ const (
 )
 
 // Histogram counts durations in buckets of bounded relative width (see
-// [RelativeError]: 3.2 %). Record costs one atomic add. The zero value is empty
-// and ready; it takes about 5 KiB, so types that must stay small hold a pointer
-// and make it when the first value is due.
+// [RelativeError]: 3.2 %). The zero value is empty and ready.
 //
-// All methods are safe for concurrent use.
-type Histogram struct {
-	max     atomic.Int64
-	buckets [numBuckets]atomic.Uint64
+// An empty Histogram is one pointer. The first value costs it 352 bytes, and the
+// first one in each power of two 128: durations between 1 µs and 1 ms take 1.6 KiB.
+// Any other Record allocates nothing and makes one atomic addition.
+//
+// All methods are safe for concurrent use. It must not be copied after first use.
+type Histogram struct{ t atomic.Pointer[table] }
+
+// table is what a Histogram has once something was recorded. A group is nil until
+// one of its buckets is hit, and stays where it is from then on.
+type table struct {
+	max    atomic.Int64
+	groups [numGroups]atomic.Pointer[group]
 }
 
+// group is as large as a [Line], which its size class aligns it to: two powers of
+// two do not slow each other.
+type group [subBuckets]atomic.Uint64
+
 // Record adds one duration. Negative durations count as zero.
-func (h *Histogram) Record(d time.Duration) {
-	h.buckets[bucketOf(int64(d))].Add(1)
+func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
+
+// RecordN adds the duration d n times. A type that times only one event in n records
+// it with that weight; then all counts and sums stand for all events.
+func (h *Histogram) RecordN(d time.Duration, n uint64) {
+	t := h.t.Load()
+	if t == nil {
+		t = h.makeTable()
+	}
+	i := bucketOf(int64(d))
+	g := t.groups[i/subBuckets].Load()
+	if g == nil {
+		g = t.makeGroup(i / subBuckets)
+	}
+	g[i%subBuckets].Add(n)
 	for {
-		m := h.max.Load()
-		if int64(d) <= m || h.max.CompareAndSwap(m, int64(d)) {
+		m := t.max.Load()
+		if int64(d) <= m || t.max.CompareAndSwap(m, int64(d)) {
 			return
 		}
 	}
+}
+
+//go:noinline
+func (h *Histogram) makeTable() *table {
+	h.t.CompareAndSwap(nil, new(table))
+	return h.t.Load()
+}
+
+//go:noinline
+func (t *table) makeGroup(i int) *group {
+	t.groups[i].CompareAndSwap(nil, new(group))
+	return t.groups[i].Load()
 }
 
 func bucketOf(v int64) int {
@@ -64,115 +103,50 @@ func middleOf(i int) int64 {
 	return low + int64(1)<<shift/2
 }
 
-// Snapshot is a copy of a [Histogram] at one moment. Snapshots can be added and
-// subtracted, which gives the summary of several histograms together or of the
-// time between two snapshots of one.
-type Snapshot struct {
-	max     int64
-	buckets [numBuckets]uint64
-}
-
 // AddTo adds h's counts to s. Records that run beside it may or may not be in.
 func (h *Histogram) AddTo(s *Snapshot) {
-	for i := range h.buckets {
-		s.buckets[i] += h.buckets[i].Load()
+	t := h.t.Load()
+	if t == nil {
+		return
 	}
-	s.max = max(s.max, h.max.Load())
+	for i := range t.groups {
+		g := t.groups[i].Load()
+		if g == nil {
+			continue
+		}
+		to := s.group(i)
+		for j := range g {
+			to[j] += g[j].Load()
+		}
+	}
+	s.max = max(s.max, t.max.Load())
 }
 
-// Snapshot returns a copy of h's counts.
+// Snapshot returns a copy of h's counts. To read again and again without
+// allocating, keep a Snapshot, [Snapshot.Reset] it and use [Histogram.AddTo].
 func (h *Histogram) Snapshot() *Snapshot {
 	s := new(Snapshot)
 	h.AddTo(s)
 	return s
 }
 
-// Latency returns the summary of h. A nil Histogram gives the zero Latency.
+// Latency returns the summary of h. It allocates nothing. A nil Histogram gives
+// the zero Latency.
 func (h *Histogram) Latency() Latency {
 	if h == nil {
 		return Latency{}
 	}
-	return h.Snapshot().Latency()
-}
-
-// Merge adds o's counts to s.
-func (s *Snapshot) Merge(o *Snapshot) {
-	for i, n := range o.buckets {
-		s.buckets[i] += n
+	t := h.t.Load()
+	if t == nil {
+		return Latency{}
 	}
-	s.max = max(s.max, o.max)
-}
-
-// Sub takes the counts of an earlier snapshot of the same histogram out of s.
-// The maximum of what remains is then known only to its bucket.
-func (s *Snapshot) Sub(earlier *Snapshot) {
-	last := -1
-	for i, n := range earlier.buckets {
-		s.buckets[i] -= min(n, s.buckets[i])
-		if s.buckets[i] > 0 {
-			last = i
-		}
-	}
-	switch {
-	case last < 0:
-		s.max = 0
-	case s.max > earlier.max: // set since: still exact
-	default:
-		s.max = min(s.max, middleOf(last))
-	}
-}
-
-// Latency summarises a set of durations. Quantiles and the mean are within 3.2 %
-// of the recorded values, Max is exact. All are zero when Count is.
-type Latency struct {
-	Count uint64        `json:"count"` // durations recorded
-	Mean  time.Duration `json:"mean_ns"`
-	P50   time.Duration `json:"p50_ns"` // half took at most this
-	P90   time.Duration `json:"p90_ns"`
-	P99   time.Duration `json:"p99_ns"`
-	P999  time.Duration `json:"p999_ns"`
-	Max   time.Duration `json:"max_ns"`
-}
-
-// Latency returns the summary of s.
-func (s *Snapshot) Latency() Latency {
-	var l Latency
-	var sum float64
-	for i, n := range s.buckets {
-		l.Count += n
-		sum += float64(n) * float64(middleOf(i))
-	}
-	if l.Count == 0 {
-		return l
-	}
-	l.Max = time.Duration(s.max)
-	l.Mean = min(time.Duration(sum/float64(l.Count)), l.Max)
-	l.P50, l.P90 = s.Quantile(0.50), s.Quantile(0.90)
-	l.P99, l.P999 = s.Quantile(0.99), s.Quantile(0.999)
-	return l
-}
-
-// Quantile returns the duration that the fraction q (0..1) of the recorded ones
-// do not exceed, or 0 when nothing was recorded.
-func (s *Snapshot) Quantile(q float64) time.Duration {
-	var total uint64
-	for _, n := range s.buckets {
-		total += n
-	}
-	if total == 0 {
-		return 0
-	}
-	rank := uint64(min(max(q, 0), 1)*float64(total) + 0.5)
-	rank = min(max(rank, 1), total)
-	var seen uint64
-	for i, n := range s.buckets {
-		if seen += n; seen >= rank {
-			// The last bucket is open-ended; the maximum caps every other.
-			if i == numBuckets-1 {
-				return time.Duration(s.max)
+	var c counts
+	for i := range t.groups {
+		if g := t.groups[i].Load(); g != nil {
+			for j := range g {
+				c[i*subBuckets+j] = g[j].Load()
 			}
-			return time.Duration(min(middleOf(i), s.max))
 		}
 	}
-	return time.Duration(s.max)
+	return c.latency(t.max.Load())
 }

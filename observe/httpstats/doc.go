@@ -1,0 +1,25 @@
+// Package httpstats counts, times and bounds HTTP requests by route, and shows them in
+// an [observe.Registry]: one instrument per route of a server, and per host that a
+// client talks to.
+//
+//	server, err := httpstats.NewServer(httpstats.ServerConfig{Registry: &reg})
+//	http.ListenAndServe(addr, server.Wrap(mux))
+//
+//	client, err := httpstats.NewClient(httpstats.ClientConfig{Registry: &reg})
+//	c := &http.Client{Transport: client}
+//
+// A route is a pattern such as "GET /orders/{id}", never a path: what callers send does
+// not decide how many instruments there are. Beyond MaxRoutes all share one, [Other].
+//
+// A server's goroutine has the pprof label "route" while it handles a request, so a CPU
+// profile tells which route the time went to.
+//
+// # When not to use it
+//
+// Where OpenTelemetry's otelhttp is wanted for its traces, it counts as well.
+//
+// # Cost
+//
+// About a microsecond and two allocations per request of a server; a client's are those of
+// package httptrace.
+package httpstats

@@ -1,0 +1,37 @@
+package observe
+
+import (
+	"math"
+	"runtime/debug"
+	"sync"
+)
+
+// RuntimeSettings are GOGC and GOMEMLIMIT. In each field 0 leaves the setting as it is
+// and -1 turns it off.
+type RuntimeSettings struct {
+	GOGC        int   `json:"gogc"`         // percent; 100 is Go's default
+	MemoryLimit int64 `json:"memory_limit"` // bytes
+}
+
+// Apply makes the settings those of the program and returns a function that brings
+// back the ones before, which does so once. Settings that are applied one over the
+// other are to be restored in reverse order.
+func (s RuntimeSettings) Apply() (restore func()) {
+	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
+	switch {
+	case s.GOGC == 0:
+		debug.SetGCPercent(percent)
+	default:
+		debug.SetGCPercent(max(s.GOGC, -1))
+	}
+	switch {
+	case s.MemoryLimit < 0:
+		debug.SetMemoryLimit(math.MaxInt64)
+	case s.MemoryLimit > 0:
+		debug.SetMemoryLimit(s.MemoryLimit)
+	}
+	return sync.OnceFunc(func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	})
+}

@@ -1,0 +1,35 @@
+package observe_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The registry may cost a program 300 KB: as it is shipped, without debug symbols,
+// which about double whatever is added.
+func TestTheRegistryAdds300KBToABinary(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("links two programs: not with -short, nor once more for the race detector")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs the go command")
+	}
+	size := func(program string) int64 {
+		out := filepath.Join(t.TempDir(), program)
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./testdata/size/"+program)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		msg, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", msg)
+		info, err := os.Stat(out)
+		require.NoError(t, err)
+		return info.Size()
+	}
+	added := size("with") - size("without")
+	t.Logf("%d bytes", added)
+	require.Positive(t, added)
+	require.Less(t, added, int64(300<<10))
+}
