@@ -11,7 +11,7 @@ type batch[T any] struct {
 	seq     uint64
 	bytes   int
 	reason  Reason
-	failed  bool // what became of it, for completeLocked
+	failed  int // items that failed for good, for completeLocked
 
 	n int // items delivered
 	parts[T]
@@ -20,7 +20,11 @@ type batch[T any] struct {
 	startAt time.Duration
 	retries int
 	panics  int
-	sizes   []int // of the items, where SizeOf is used
+	sizes   []int             // of the items, where SizeOf is used
+	end     uint64            // position of its last item, see leave.go
+	again   *again[T]         // of a batch that failed and is not through
+	wrap    func(error) error // what OnError's errors are wrapped in; may be nil
+	ran     chan struct{}     // closed when the processor has returned, where a sender waits for that
 }
 
 // list is a FIFO of batches: a linked list, because a ring of fixed size would

@@ -19,8 +19,8 @@ import (
 //
 // All methods are safe for concurrent use. The function must not call Close, and
 // must not wait in Send, Flush or Shutdown for itself: given the function's ctx,
-// Flush and Shutdown return ErrInProcessor, and a Send that finds no room returns
-// ErrFull.
+// Flush and Shutdown return ErrInside, and a Send that finds no room returns
+// ErrFull, whatever the policy.
 type Batcher[T any] struct {
 	c      *core[T]
 	shards []*lane[T] // a power of two; nil: one place
@@ -43,7 +43,7 @@ func New[T any](cfg Config[T], fn Func[T]) (*Batcher[T], error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	call := func(ctx context.Context, b *batch[T]) error { return fn(ctx, b.items[b.off:]) }
+	call := processFunc[T](fn)
 	var c *core[T]
 	c = newCore(cfg, func(b *batch[T]) { c.execute(b, call) })
 	return newBatcher(c), nil
@@ -68,7 +68,8 @@ func newBatcher[T any](c *core[T]) *Batcher[T] {
 // says; with Block it waits for room, first come, first served.
 //
 // When ctx is done, before or while it waits, Send returns ctx.Err(). When
-// Close or Shutdown has begun, or begins while it waits, it returns ErrClosed.
+// Close or Shutdown has begun, or begins while it waits, it returns ErrClosed. With
+// CallerRuns, ctx is looked at between the batches that Send processes.
 func (b *Batcher[T]) Send(ctx context.Context, item T) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -130,7 +131,8 @@ func (b *Batcher[T]) TrySend(item T) error {
 }
 
 // SendTimeout is Send that waits for at most d and then returns ErrTimeout. A d
-// that is not positive makes it TrySend.
+// that is not positive makes it TrySend. With CallerRuns it may be late by the batch
+// that it is processing when the time passes.
 func (b *Batcher[T]) SendTimeout(item T, d time.Duration) error {
 	if d <= 0 {
 		d = noWait
@@ -148,23 +150,22 @@ func (b *Batcher[T]) SendMany(ctx context.Context, items []T) (n int, err error)
 
 // Flush makes everything accepted so far due and waits until it was processed,
 // with its retries; what is sent meanwhile is not waited for. It returns ctx.Err()
-// when ctx is done first, and ErrClosed if Shutdown handed items back. Any number
-// of goroutines may flush at once: they share one wait.
+// when ctx is done first, ErrClosed if Shutdown handed items back, and a
+// *FailedError if items failed since the last report. A batch that is in
+// a back-off when Flush begins is tried again at once. Any number of goroutines may flush at
+// the same time: they share one wait.
 func (b *Batcher[T]) Flush(ctx context.Context) error { return b.c.flush(ctx) }
 
 // Close refuses new items, waits until everything accepted was processed, and
-// ends all goroutines. Senders that wait get ErrClosed. It returns nil, and may
-// be called again and at the same time. Use Shutdown to bound the wait.
-func (b *Batcher[T]) Close() error {
-	b.c.beginClose()
-	<-b.c.done
-	return nil
-}
+// ends all goroutines. Senders that wait get ErrClosed. If items failed since the
+// last report it returns a *FailedError, else nil. It may be called again and at the
+// same time. Use Shutdown to bound the wait.
+func (b *Batcher[T]) Close() error { return b.c.close() }
 
 // Shutdown is Close until ctx is done. If it is done first, Shutdown cancels the
 // context of the function's running calls, takes back what never reached the
-// function, oldest first, and returns it with an error that says how much was
-// left undone and wraps ctx's cause. It does not wait for the running calls
+// function, oldest first, and returns it with a *ShutdownError that says how much
+// was left undone and wraps ctx's cause. It does not wait for the running calls
 // then; Done tells when they have returned. Of several calls one gets the items.
 func (b *Batcher[T]) Shutdown(ctx context.Context) (undelivered []T, err error) {
 	return b.c.shutdown(ctx)

@@ -27,9 +27,10 @@ const (
 )
 
 // bulkSize returns how many items buf is to hold: MaxBatch, or a multiple. Runs
-// would be in the way of other workers, and of senders who take the oldest items.
+// would be in the way of other workers, of senders who take the oldest items, and of
+// batches that go aside.
 func bulkSize[T any](cfg Config[T], pushes bool) int {
-	if !pushes || cfg.MaxBatch > smallBatch || cfg.Workers > 1 || cfg.SizeOf != nil || cfg.DetachBatches || cfg.Overflow > DropNewest {
+	if !pushes || cfg.MaxBatch > smallBatch || cfg.Workers > 1 || cfg.SizeOf != nil || cfg.DetachBatches || cfg.Overflow > DropNewest || cfg.Retry.MaxAside > 0 {
 		return cfg.MaxBatch
 	}
 	return max(min(bulkItems, cfg.MaxPending)/cfg.MaxBatch, 1) * cfg.MaxBatch
@@ -94,7 +95,7 @@ func (c *core[T]) more(b *batch[T]) bool {
 		return false
 	}
 	to := from + c.maxBatch
-	if b.failed || b.retries|b.panics != 0 {
+	if b.failed|b.retries|b.panics != 0 {
 		if !c.settleFailed(b) {
 			return false
 		}
@@ -180,6 +181,9 @@ func (c *core[T]) settleFailed(b *batch[T]) bool {
 	c.admitLocked(&e)
 	return true
 }
+
+// batchesIn returns how many batches b is that has not been taken.
+func (c *core[T]) batchesIn(b *batch[T]) int { return max(len(b.items)/c.maxBatch, 1) }
 
 // stealLocked takes from the run, if there is one, what it has not begun.
 func (c *core[T]) stealLocked(e *effects[T]) []T {

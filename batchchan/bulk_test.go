@@ -169,7 +169,7 @@ func TestRunSurvivesFailures(t *testing.T) {
 	var seen []int
 	b := must[int](t)(New(Config[int]{
 		MaxBatch: 1, Linger: -1, Retry: Retry{MaxAttempts: 2, Backoff: 1},
-		OnError: func(_ error, items []int) { failed = append(failed, items...) },
+		OnError: func(_ context.Context, _ error, items []int) { failed = append(failed, items...) },
 	}, func(_ context.Context, items []int) error {
 		switch items[0] {
 		case 0:
@@ -195,7 +195,7 @@ func TestRunSurvivesFailures(t *testing.T) {
 		require.NoError(t, b.Send(bg, i))
 	}
 	close(gate)
-	require.NoError(t, b.Flush(bg))
+	requireFailed(t, 4, b.Flush(bg))
 	require.Equal(t, []int{3, 4, 8, 9}, failed)
 	require.Equal(t, []int{0, 1, 2, 5, 6, 7}, seen)
 	s := b.Stats()

@@ -45,7 +45,7 @@ func TestCallerGivesEachItsOwnAnswer(t *testing.T) {
 	_, err = k.Do(bg, 1)
 	require.ErrorIs(t, err, ErrClosed)
 	s := k.Stats()
-	checkQuiet(t, s)
+	checkQuiet(t, s.Stats)
 	require.EqualValues(t, 3200, s.Succeeded)
 	<-k.Done()
 	_, err = NewCaller[int, int](Config[int]{}, nil)
@@ -61,7 +61,7 @@ func TestCallerErrorsPanicsAndGoexitReachEveryCallerOfTheBatch(t *testing.T) {
 		attempts := 0
 		k, err := NewCaller(Config[int]{
 			MaxBatch: 3, Linger: time.Second, Retry: Retry{MaxAttempts: 2, Backoff: time.Second, NoJitter: true},
-			OnError: func(_ error, reqs []int) { hook = append(hook, reqs...) },
+			OnError: func(_ context.Context, _ error, reqs []int) { hook = append(hook, reqs...) },
 		}, func(_ context.Context, reqs []int, res []Result[int]) error {
 			attempts++
 			switch reqs[0] / 10 {

@@ -1,12 +1,21 @@
 package batchchan
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"slices"
+)
 
 // C returns a Go channel with c's items, for use in a select. It is closed when c
 // is closed and empty, and when ctx is done. A goroutine moves the items, one
-// ahead; it ends with the channel, so ctx must be done or c closed at some time.
-// When ctx is done, an item that was moved and not received goes back to the
-// front of c: none is lost. It costs about two channel operations per item.
+// ahead. When ctx is done, an item that was moved and not received goes back to its
+// place at the front of c: none is lost, and the order among those that come back
+// is kept. It costs about two channel operations per item.
+//
+// The item that is one ahead counts in Len, but only whoever receives from the
+// returned channel can get it until ctx is done: meanwhile TryRecv may find nothing
+// and receivers of a closed Chan wait for what becomes of it. So end ctx as soon as
+// nobody receives from the channel any more; the goroutine ends then, too.
 func (c *Chan[T]) C(ctx context.Context) <-chan T {
 	out := make(chan T)
 	go c.pump(ctx, out)
@@ -19,35 +28,45 @@ func (c *Chan[T]) pump(ctx context.Context, out chan<- T) {
 		if ctx.Err() != nil {
 			return
 		}
-		var item T
-		err := c.recvWith(ctx, forever, func() outcome { return c.recvHeld(&item) })
+		var h heldItem[T]
+		err := c.recvWith(ctx, forever, func() outcome { return c.recvHeld(&h) })
 		if err != nil {
 			return
 		}
 		select {
-		case out <- item:
+		case out <- h.item:
 			c.settle(nil)
 		case <-ctx.Done():
-			c.settle(&item)
+			c.settle(&h)
 			return
 		}
 	}
 }
 
+// heldItem is an item that may come back, with its place among all that may.
+type heldItem[T any] struct {
+	item T
+	nth  uint64
+}
+
 // recvHeld receives an item that may come back. It marks that before the item
-// leaves the ring: whoever finds the ring at its end afterwards sees the mark.
-func (c *Chan[T]) recvHeld(item *T) outcome {
+// leaves the ring: whoever finds the ring at its end afterwards sees the mark. As
+// all that may come back are received under side.mu, nth orders them as the ring
+// did.
+func (c *Chan[T]) recvHeld(h *heldItem[T]) outcome {
 	s := &c.side
 	s.mu.lock()
 	defer s.mu.unlock()
 	s.back.Add(1)
 	if len(s.returned) > 0 {
-		s.popLocked(item)
+		*h = s.popLocked()
 		s.held++
 		return done
 	}
-	r := c.ring.recv(item)
+	r := c.ring.recv(&h.item)
 	if r == done {
+		s.holds++
+		h.nth = s.holds
 		s.held++
 		return done
 	}
@@ -58,21 +77,22 @@ func (c *Chan[T]) recvHeld(item *T) outcome {
 	return r
 }
 
-func (s *chanSide[T]) popLocked(item *T) {
-	*item = s.returned[0]
-	var zero T
-	s.returned[0] = zero
+func (s *chanSide[T]) popLocked() heldItem[T] {
+	h := s.returned[0]
+	s.returned[0] = heldItem[T]{}
 	s.returned = s.returned[1:]
 	s.back.Add(-1)
+	return h
 }
 
-// settle ends the holding of an item: it is gone, or, if item is not nil, back.
-func (c *Chan[T]) settle(item *T) {
+// settle ends the holding of an item: it is gone, or, if h is not nil, back.
+func (c *Chan[T]) settle(h *heldItem[T]) {
 	s := &c.side
 	s.mu.lock()
 	s.held--
-	if item != nil {
-		s.returned = append([]T{*item}, s.returned...)
+	if h != nil {
+		i, _ := slices.BinarySearchFunc(s.returned, h.nth, func(r heldItem[T], nth uint64) int { return cmp.Compare(r.nth, nth) })
+		s.returned = slices.Insert(s.returned, i, *h)
 	} else {
 		s.back.Add(-1)
 	}
@@ -80,7 +100,7 @@ func (c *Chan[T]) settle(item *T) {
 	switch {
 	case c.ring.isClosed():
 		s.receivers.wakeAll() // the end may be reached now
-	case item != nil && s.receivers.wanted.Load():
+	case h != nil && s.receivers.wanted.Load():
 		s.receivers.wake()
 	}
 }

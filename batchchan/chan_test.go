@@ -1,6 +1,7 @@
 package batchchan
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -222,4 +223,42 @@ func TestChanWaitIsSampledAndRateIsRight(t *testing.T) {
 		require.InEpsilon(t, time.Millisecond, s.Wait.P50, 0.04)
 		require.Equal(t, 1, s.HighWater)
 	})
+}
+
+// Items that several C hold come back in their order, whichever ends first.
+func TestWhatComesBackFromCIsInOrder(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}, {1, 2, 0}, {2, 0, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			c := NewChan[int](8)
+			for i := range 6 {
+				require.NoError(t, c.TrySend(i))
+			}
+			var ends []context.CancelFunc
+			for range order {
+				ctx, cancel := context.WithCancel(bg)
+				c.C(ctx)
+				synctest.Wait()
+				ends = append(ends, cancel)
+			}
+			require.Equal(t, 6, c.Len())
+			for _, i := range order {
+				ends[i]()
+				synctest.Wait()
+			}
+			// One more holds the first again and gives it back.
+			ctx, cancel := context.WithCancel(bg)
+			c.C(ctx)
+			synctest.Wait()
+			cancel()
+			synctest.Wait()
+			c.Close()
+			for i := range 6 {
+				v, err := c.TryRecv()
+				require.NoError(t, err)
+				require.Equal(t, i, v)
+			}
+			_, err := c.TryRecv()
+			require.ErrorIs(t, err, ErrClosed)
+		})
+	}
 }

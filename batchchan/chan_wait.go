@@ -18,8 +18,9 @@ type chanSide[T any] struct {
 	back      atomic.Int32 // len(returned) + held: receivers must take the slow path
 
 	mu       spinLock
-	returned []T // guarded by mu: came back from a C that ended; before all in the ring
-	held     int // guarded by mu: received by a C whose reader may not take them
+	returned []heldItem[T] // guarded by mu, as below: came back from a C that ended; before all in the ring, in order
+	held     int           // received by a C whose reader may not take them
+	holds    uint64        // received by any C so far
 }
 
 func (s *chanSide[T]) init() {
@@ -287,7 +288,7 @@ func (c *Chan[T]) recvAny(item *T) outcome {
 	}
 	s.mu.lock()
 	if len(s.returned) > 0 {
-		s.popLocked(item)
+		*item = s.popLocked().item
 		s.mu.unlock()
 		return done
 	}

@@ -1,9 +1,6 @@
 package batchchan
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // beginClose refuses what comes from now on and makes everything that waits
 // due.
@@ -32,13 +29,13 @@ func (c *core[T]) beginClose() {
 // that case cancels the processor's context and takes back what waits.
 func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	if c.inside(ctx) {
-		return nil, ErrInProcessor
+		return nil, ErrInside
 	}
 	c.beginClose()
 	if ctx.Err() == nil {
 		select {
 		case <-c.done:
-			return nil, nil
+			return nil, c.failures.take()
 		case <-ctx.Done():
 		}
 	}
@@ -47,7 +44,7 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	if c.finished {
 		c.unlock(&e)
 		<-c.done
-		return nil, nil
+		return nil, c.failures.take()
 	}
 	rest := c.stealLocked(&e)
 	if n := len(rest) + c.pendingLocked(); n > 0 {
@@ -57,11 +54,13 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	clear(rest)
 	for c.ready.head != nil {
 		b := c.ready.pop()
-		undelivered = append(undelivered, b.items[b.off:]...)
+		undelivered = c.appendStaying(undelivered, b.items[b.off:])
+		batches := c.batchesIn(b)
 		clear(b.items)
-		c.retireLocked(b, &e)
+		c.retireLocked(b, batches, &e)
 	}
-	undelivered = append(undelivered, c.buf...)
+	undelivered = c.appendStaying(undelivered, c.buf)
+	c.gone, c.goneBytes = 0, 0
 	c.n.cut += uint64(len(c.buf))
 	c.n.undelivered += uint64(len(undelivered))
 	clear(c.buf)
@@ -74,14 +73,24 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	running := c.inFlightN
 	c.endLocked(&e)
 	c.unlock(&e)
+	err = c.failures.or(cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
 	c.cancel()
-	return undelivered, cutShort(ctx, len(undelivered), running)
+	c.mu.lock()
+	c.hurryRetriesLocked(&e) // to fail
+	c.unlock(&e)
+	return undelivered, err
+}
+
+// close is Close.
+func (c *core[T]) close() error {
+	c.beginClose()
+	<-c.done
+	return c.failures.take()
 }
 
 func cutShort(ctx context.Context, undelivered, running int) error {
 	if undelivered == 0 && running == 0 {
 		return nil
 	}
-	return fmt.Errorf("batchchan: shutdown cut short: %d items undelivered, %d in the processor: %w",
-		undelivered, running, context.Cause(ctx))
+	return &ShutdownError{Undelivered: undelivered, Running: running, Cause: context.Cause(ctx)}
 }

@@ -8,7 +8,9 @@ import (
 
 // Func processes one batch. items is valid until Func returns and must not be
 // kept (see Config.DetachBatches); afterwards it is cleared and used again. An
-// error or a panic makes the batch fail, see Config.Retry and Config.OnError.
+// error or a panic makes the batch fail, see Config.Retry and Config.OnError; an
+// error that is or wraps an [ItemErrors] makes those of its items fail that it
+// names.
 //
 // ctx ends when Config.Timeout passes or when [Batcher.Shutdown] gives up.
 type Func[T any] func(ctx context.Context, items []T) error
@@ -48,7 +50,8 @@ type Config[T any] struct {
 
 	// MaxPending bounds the items that were accepted and not yet given to the
 	// processor. (Those in the processor, at most Workers*MaxBatch, are not in
-	// it.) Default 4096, or 8*MaxBatch if that is more.
+	// it, nor are those that wait for their next attempt.) Default 4096, or
+	// 8*MaxBatch if that is more.
 	MaxPending int
 
 	// MaxPendingBytes bounds the sum of SizeOf over the same items. 0 means no
@@ -69,43 +72,39 @@ type Config[T any] struct {
 	// 0 and 1 mean one place, in order. Without effect where SizeOf is used.
 	Shards int
 
-	// DetachBatches gives the slices to the processor for good: it may keep
-	// them, and every batch costs an allocation.
+	// DetachBatches gives the slices to the processor for good, and every batch
+	// costs an allocation: every slice that a function of yours is given (items,
+	// in, out, reqs, results, those of OnError and of a received Batch) is then
+	// its own and is never written to again, and without it is valid until that
+	// function returns, or the Batch is released. A slice that you pass to a
+	// method (SendMany, RecvMany) stays yours in either case.
 	DetachBatches bool
 
 	// Timeout bounds each call of the processor, through its ctx. 0 means no
 	// limit.
 	Timeout time.Duration
 
+	// RateLimit, if not nil, is asked before each call of the processor, further
+	// attempts included. The wait is that of a batch which has been taken: it no
+	// longer fills up, but the next ones do. Timeout does not include it.
+	RateLimit Limiter
+
 	// Retry says how failed batches are tried again.
 	Retry Retry
 
-	// OnError is called with a batch that failed for good. The slice is valid
-	// until it returns (or for good, see DetachBatches). It runs in the worker.
-	OnError func(err error, items []T)
+	// OnError is called with items that failed for good: a batch, the part of it
+	// that Retry.Split could not save, or one item that the processor named in an
+	// ItemErrors. It runs in the worker, before Flush and Close return that wait
+	// for the batch.
+	//
+	// ctx is the processor's, without Timeout. OnError may send again: with ctx a
+	// send that finds no room returns ErrFull, where with another it would wait
+	// for the room that this very worker has to make.
+	OnError func(ctx context.Context, err error, items []T)
 
 	// OnDrop is called with every item that the overflow policy drops, by the
 	// sender that met the full buffer.
 	OnDrop func(item T, reason DropReason)
-}
-
-// Retry describes how a failed batch is tried again: after Backoff, then twice
-// that, and so on up to MaxBackoff, each time shortened at random by up to half
-// (so that many clients do not come back at the same moment). The worker waits
-// meanwhile. Shutdown ends the wait when it gives up; the batch then fails.
-type Retry struct {
-	// MaxAttempts bounds the calls of the processor for one batch. 0 and 1 mean
-	// that a failed batch is not tried again.
-	MaxAttempts int
-	// Backoff is the wait before the second attempt. Default 100 ms.
-	Backoff time.Duration
-	// MaxBackoff bounds the wait. Default 30 s.
-	MaxBackoff time.Duration
-	// NoJitter waits for exactly the computed time.
-	NoJitter bool
-	// Retryable says whether an error is worth another attempt. nil means all
-	// errors but panics.
-	Retryable func(error) bool
 }
 
 // check fills in the defaults and returns an error that names the first bad
@@ -123,6 +122,8 @@ func (cfg *Config[T]) check() error {
 		{"Workers", cfg.Workers},
 		{"Shards", cfg.Shards},
 		{"Retry.MaxAttempts", cfg.Retry.MaxAttempts},
+		{"Retry.MaxCalls", cfg.Retry.MaxCalls},
+		{"Retry.MaxAside", cfg.Retry.MaxAside},
 	} {
 		if l.n < 0 {
 			return fmt.Errorf("batchchan: %s %d is negative", l.name, l.n)
@@ -169,11 +170,6 @@ func (cfg *Config[T]) check() error {
 		cfg.SizeOf = nil
 	}
 	cfg.Workers = max(cfg.Workers, 1)
-	if cfg.Retry.Backoff == 0 {
-		cfg.Retry.Backoff = 100 * time.Millisecond
-	}
-	if cfg.Retry.MaxBackoff == 0 {
-		cfg.Retry.MaxBackoff = 30 * time.Second
-	}
+	cfg.Retry.setDefaults()
 	return nil
 }

@@ -58,7 +58,10 @@ type core[T any] struct {
 	free        []*batch[T]   // empty batches
 	timer       *time.Timer
 	poke        bool
+	later       later[*batch[T]] // aside, until their next attempt
+	retryTimer  *time.Timer      // for these
 	bulkState[T]
+	leaveState[T]
 
 	n counts
 
@@ -75,6 +78,7 @@ type core[T any] struct {
 	done     chan struct{}   // closed when nothing is left and nobody works
 	age      stats.Histogram // of the first item when its batch is taken
 	proc     stats.Histogram // of a batch in the processor
+	helper   chan struct{}   // not nil: holds one token while a goroutine runs a batch for a sender, see Pipe
 	freeWait sync.Pool       // *waiter[T]; per instance, see the package's rule on channels
 }
 
@@ -91,6 +95,7 @@ type counts struct {
 	droppedNew  uint64
 	droppedOld  uint64
 	undelivered uint64
+	cancelled   uint64
 	blocked     uint64
 	blockedTime time.Duration
 	batches     uint64
@@ -99,12 +104,9 @@ type counts struct {
 }
 
 // ended counts the items of a batch that was in the processor.
-func (n *counts) ended(items int, failed bool, retries, panics int) {
-	if failed {
-		n.failed += uint64(items)
-	} else {
-		n.succeeded += uint64(items)
-	}
+func (n *counts) ended(items, failed, retries, panics int) {
+	n.failed += uint64(failed)
+	n.succeeded += uint64(items - failed)
 	n.retried += uint64(retries)
 	n.panics += uint64(panics)
 }
@@ -143,24 +145,26 @@ func (c *core[T]) now() time.Duration { return time.Since(c.base) }
 func (c *core[T]) newItems() []T { return make([]T, 0, min(c.bulk, 1024)) }
 
 // pendingLocked returns the accepted items that wait, without those in lanes.
-func (c *core[T]) pendingLocked() int { return c.readyItems + len(c.buf) }
+func (c *core[T]) pendingLocked() int { return c.readyItems + len(c.buf) - c.gone }
+
+func (c *core[T]) pendingBytesLocked() int { return c.readyBytes + c.bufBytes - c.goneBytes }
 
 func (c *core[T]) fitsLocked(n, size int) bool {
 	return c.pendingLocked()+c.reserved+n <= c.cfg.MaxPending &&
-		(c.cfg.MaxPendingBytes == 0 || c.readyBytes+c.bufBytes+size <= c.cfg.MaxPendingBytes)
+		(c.cfg.MaxPendingBytes == 0 || size <= c.cfg.MaxPendingBytes-c.pendingBytesLocked())
 }
 
 // roomLocked recomputes room. It must follow every change of what it reads.
 func (c *core[T]) roomLocked() {
 	c.room = 0
 	if !c.closing && c.cfg.SizeOf == nil && c.waiters.head == nil {
-		c.room = min(c.bound-1, c.cfg.MaxPending-c.reserved-c.readyItems)
+		c.room = min(c.bound-1, c.cfg.MaxPending-c.reserved-c.readyItems+c.gone)
 	}
 }
 
 // addLocked appends one item, for which there must be room.
 func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
-	if c.cfg.MaxBytes > 0 && c.bufBytes+size > c.cfg.MaxBytes && len(c.buf) > 0 {
+	if c.cfg.MaxBytes > 0 && size > c.cfg.MaxBytes-c.bufBytes && len(c.buf) > 0 {
 		c.cutLocked(ByBytes)
 		c.wakeLocked(e)
 	}
@@ -169,6 +173,10 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 		c.openLocked(at)
 	}
 	c.buf = append(c.buf, item)
+	if c.placed != nil {
+		c.added++
+		c.placed(item, c.added)
+	}
 	if c.cfg.SizeOf != nil {
 		c.bufBytes += size
 		c.bufSizes = append(c.bufSizes, size)
@@ -253,9 +261,9 @@ func (c *core[T]) cutLocked(why Reason) {
 		b.sizes, c.bufSizes = c.bufSizes, b.sizes
 		b.bytes, c.bufBytes = c.bufBytes, 0
 	}
-	b.seq, b.reason, b.firstAt = c.bufSeq, why, c.bufAt
+	b.seq, b.reason, b.firstAt, b.end = c.bufSeq, why, c.bufAt, c.added
 	c.bound = 0
-	batches := 1
+	batches := 1 // taken off again in retireLocked, or one by one by the run
 	if c.bulk > c.maxBatch {
 		batches = c.splitLocked(b)
 	}
@@ -310,10 +318,16 @@ func (c *core[T]) takeLocked(now time.Duration, e *effects[T]) *batch[T] {
 		c.runLocked(b)
 	}
 	n := len(b.items) - b.off
-	b.n = n
-	b.ticket = c.n.batches
 	c.readyItems -= n
 	c.readyBytes -= b.bytes
+	if c.placed != nil {
+		if n = c.takenLocked(b); n == 0 {
+			c.retireLocked(b, 1, e)
+			return c.takeLocked(now, e)
+		}
+	}
+	b.n = n
+	b.ticket = c.n.batches
 	c.inFlight++
 	c.inFlightN += n
 	c.n.delivered += uint64(n)
@@ -334,7 +348,7 @@ func (c *core[T]) completeLocked(b *batch[T], e *effects[T]) {
 		c.run = nil
 	}
 	c.bookLocked(b)
-	c.retireLocked(b, e)
+	c.retireLocked(b, 1, e)
 }
 
 // bookLocked counts what became of the batch that b was in the processor.
@@ -344,16 +358,19 @@ func (c *core[T]) bookLocked(b *batch[T]) {
 	c.n.ended(b.n, b.failed, b.retries, b.panics)
 }
 
-// retireLocked ends a batch's life; its items must have been cleared.
-func (c *core[T]) retireLocked(b *batch[T], e *effects[T]) {
-	c.outstanding--
-	c.passLocked(b.seq, e)
+// retireLocked ends the life of b, which holds the given number of batches that are
+// not accounted for; its items must have been cleared.
+func (c *core[T]) retireLocked(b *batch[T], batches int, e *effects[T]) {
+	c.outstanding -= batches
+	for i := range batches {
+		c.passLocked(b.seq+uint64(i), e)
+	}
 	if b.whole != nil {
 		b.items, b.whole = b.whole, nil
 	}
 	b.items = b.items[:0]
-	if c.cfg.SizeOf != nil || b.off|b.retries|b.panics != 0 { // else nothing to reset, and a line less to write
-		b.sizes, b.off, b.retries, b.panics = b.sizes[:0], 0, 0, 0
+	if c.cfg.SizeOf != nil || b.off|b.retries|b.panics|b.failed != 0 { // else nothing to reset, and a line less to write
+		b.sizes, b.off, b.retries, b.panics, b.failed = b.sizes[:0], 0, 0, 0, 0
 	}
 	c.free = append(c.free, b)
 }

@@ -1,6 +1,7 @@
 package batchchan
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -19,8 +20,9 @@ var (
 	// ErrEmpty is returned by a receive that must not wait and finds nothing.
 	ErrEmpty = errors.New("batchchan: empty")
 
-	// ErrTimeout is returned when the time given to a Timeout operation passed.
-	ErrTimeout = errors.New("batchchan: timeout")
+	// ErrTimeout is returned when the time given to a Timeout operation passed. It
+	// matches context.DeadlineExceeded.
+	ErrTimeout error = timeoutError{}
 
 	// ErrTooLarge is returned for an item whose size alone exceeds MaxBytes or
 	// MaxPendingBytes: it could never be delivered within the caps.
@@ -30,9 +32,20 @@ var (
 	// its request.
 	ErrDropped = errors.New("batchchan: dropped by the overflow policy")
 
-	// ErrInProcessor is returned by Flush and Shutdown when they are called with
-	// the context of the very processor that they would have to wait for.
-	ErrInProcessor = errors.New("batchchan: called from within the processor, would wait for itself")
+	// ErrInside is returned by Flush, Shutdown and [Caller.Do] when they are called
+	// from within the processor, or OnError, that they would have to wait for. That
+	// is recognised by the context that the function was given, or one made from
+	// it; a call with another context is not recognised and waits for itself.
+	ErrInside = errors.New("batchchan: called from within the processor, would wait for itself")
+
+	// ErrBadKey is returned by [Keyed] and a merging [Caller] for an item whose key
+	// cannot be found again: one that is not equal to itself (a NaN), or that holds
+	// a value that cannot be compared.
+	ErrBadKey = errors.New("batchchan: key cannot be used")
+
+	// ErrStopped is returned by [Keyed] for an item whose key was stopped by a
+	// failure, see KeyedConfig.StopOnError.
+	ErrStopped = errors.New("batchchan: key stopped by a failure")
 
 	// ErrGoexit is the error of a batch whose processor called runtime.Goexit
 	// (as t.FailNow does) instead of returning.
@@ -40,6 +53,17 @@ var (
 
 	errNoProcessor = errors.New("batchchan: the processor function is nil")
 )
+
+// timeoutError is the type of ErrTimeout.
+type timeoutError struct{}
+
+func (timeoutError) Error() string { return "batchchan: timeout" }
+
+// Is makes it match context.DeadlineExceeded.
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded } //nolint:errorlint // identity
+
+// Timeout says, as net.Error does, that it is a timeout.
+func (timeoutError) Timeout() bool { return true }
 
 // PanicError is the error of a batch whose processor panicked. It goes where
 // the batch's error goes: to OnError, and to every caller of [Caller.Do] that

@@ -66,7 +66,7 @@ func ExampleBatcher_databaseInserts() {
 			MaxAttempts: 3,
 			Retryable:   func(err error) bool { return !errors.Is(err, errors.ErrUnsupported) },
 		},
-		OnError: func(err error, rows []row) { fmt.Println("lost", len(rows), "rows:", err) },
+		OnError: func(_ context.Context, err error, rows []row) { fmt.Println("lost", len(rows), "rows:", err) },
 	}, func(ctx context.Context, batch []row) error {
 		statement := "INSERT INTO users (id, name) VALUES " + strings.Repeat("(?, ?), ", len(batch)-1) + "(?, ?)"
 		args := make([]any, 0, 2*len(batch))

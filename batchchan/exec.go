@@ -2,12 +2,19 @@ package batchchan
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"runtime/debug"
+	"runtime/pprof"
 	"sync/atomic"
-	"time"
 )
+
+// Limiter decides when the processor may be called. *rate.Limiter of
+// golang.org/x/time/rate is one.
+type Limiter interface {
+	// Wait waits until one call is allowed. It returns an error when ctx is done
+	// or the wait is hopeless; the batch fails with it as if the processor had
+	// returned it.
+	Wait(ctx context.Context) error
+}
 
 // executor calls the user's functions: the processor with its time limit and
 // retries, and the hooks. Nothing in it is called under a lock.
@@ -16,36 +23,54 @@ type executor[T any] struct {
 	ctx        context.Context // the processor's; cancelled when Shutdown gives up
 	cancel     context.CancelFunc
 	hookPanics atomic.Uint64
+	failures   failures // since the last report
+	silent     bool     // nobody asks for that report: a Caller's requests have their answers
+	backOffs   backOffs
+	aside      *aside // the places for batches that wait for their next attempt; nil: none
 }
+
+// processFunc is the processor of a batch.
+type processFunc[T any] func(ctx context.Context, items []T) error
 
 func (x *executor[T]) init(cfg Config[T]) {
 	x.cfg = cfg
 	x.ctx, x.cancel = context.WithCancel(context.WithValue(context.Background(), x, true))
+	if cfg.Retry.MaxAside > 0 {
+		x.aside = &aside{max: cfg.Retry.MaxAside}
+	}
 }
 
 // inside says whether ctx is, or comes from, the processor's: x itself is the
 // key that marks it.
 func (x *executor[T]) inside(ctx context.Context) bool { return ctx.Value(x) != nil }
 
-// execute runs the processor on b until it succeeds or fails for good, and
-// records in b what became of it. It returns with no panic whatever the user's
-// functions do; runtime.Goexit it cannot stop, only book.
-func (x *executor[T]) execute(b *batch[T], fn func(context.Context, *batch[T]) error) {
-	b.failed = true
-	err := x.attempt(b, fn)
-	for attempt := 1; err != nil; attempt++ {
-		if !x.retry(attempt, err) {
-			x.report(err, b)
-			return
-		}
-		b.retries++
-		err = x.attempt(b, fn)
+// label labels the calling goroutine, a worker, with the instance's name.
+func (x *executor[T]) label() {
+	if x.cfg.Name != "" {
+		pprof.SetGoroutineLabels(pprof.WithLabels(x.ctx, pprof.Labels("poundlock", x.cfg.Name)))
 	}
-	b.failed = false
+}
+
+// execute runs the processor on b until every item is done or has failed for
+// good, and records in b what became of it; or until b is to wait for its next
+// attempt aside: then b.again.wait is positive, and execute must be called again
+// when that time has passed. It returns with no panic whatever the user's functions
+// do; runtime.Goexit it cannot stop, only book.
+func (x *executor[T]) execute(b *batch[T], fn processFunc[T]) {
+	if b.again != nil {
+		x.resume(b, fn)
+		return
+	}
+	b.failed = 0
+	items := b.items[b.off:]
+	if err := x.attempt(b, items, fn); err != nil {
+		b.again = &again[T]{rest: items, calls: 1, attempt: 1, err: err}
+		x.settle(b, fn)
+	}
 }
 
 // attempt calls the processor once.
-func (x *executor[T]) attempt(b *batch[T], fn func(context.Context, *batch[T]) error) (err error) {
+func (x *executor[T]) attempt(b *batch[T], items []T, fn processFunc[T]) (err error) {
 	returned := false
 	defer func() {
 		if returned {
@@ -56,61 +81,50 @@ func (x *executor[T]) attempt(b *batch[T], fn func(context.Context, *batch[T]) e
 			err = &PanicError{Value: r, Stack: debug.Stack()}
 			return
 		}
-		x.report(ErrGoexit, b) // the goroutine is ending
+		// The goroutine is ending. With items fails all that is not settled.
+		if b.again != nil {
+			items = b.again.rest
+			b.again = nil
+		}
+		x.fail(b, items, ErrGoexit)
 	}()
+	if x.cfg.RateLimit != nil {
+		if err = x.cfg.RateLimit.Wait(x.ctx); err != nil {
+			returned = true
+			return err
+		}
+	}
 	if x.cfg.Timeout > 0 {
-		err = x.attemptTimed(b, fn)
+		err = x.attemptTimed(items, fn)
 	} else {
-		err = fn(x.ctx, b)
+		err = fn(x.ctx, items)
 	}
 	returned = true
 	return err
 }
 
-func (x *executor[T]) attemptTimed(b *batch[T], fn func(context.Context, *batch[T]) error) error {
+func (x *executor[T]) attemptTimed(items []T, fn processFunc[T]) error {
 	ctx, cancel := context.WithTimeout(x.ctx, x.cfg.Timeout)
 	defer cancel()
-	return fn(ctx, b)
+	return fn(ctx, items)
 }
 
-// retry says whether to try again after the given attempt failed, and waits for
-// the time to do so.
-func (x *executor[T]) retry(attempt int, err error) bool {
-	r := &x.cfg.Retry
-	if attempt >= r.MaxAttempts || x.ctx.Err() != nil || !x.retryable(err) {
-		return false
+// fail books items of b that failed for good and hands them to OnError.
+func (x *executor[T]) fail(b *batch[T], items []T, err error) {
+	if b.wrap != nil {
+		err = b.wrap(err)
 	}
-	d := r.MaxBackoff
-	if shift := attempt - 1; shift < 62 && r.Backoff <= r.MaxBackoff>>shift {
-		d = r.Backoff << shift
+	b.failed += len(items)
+	if !x.silent {
+		x.failures.add(len(items), err)
 	}
-	if !r.NoJitter && d > 1 {
-		d -= rand.N(d/2 + 1)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-x.ctx.Done():
-		return false
-	}
+	x.report(err, items)
 }
 
-func (x *executor[T]) retryable(err error) (ok bool) {
-	if f := x.cfg.Retry.Retryable; f != nil {
-		defer x.contain()
-		return f(err)
-	}
-	var p *PanicError
-	return !errors.As(err, &p)
-}
-
-// report hands a batch that failed for good to OnError.
-func (x *executor[T]) report(err error, b *batch[T]) {
+func (x *executor[T]) report(err error, items []T) {
 	if x.cfg.OnError != nil {
 		defer x.contain()
-		x.cfg.OnError(err, b.items[b.off:])
+		x.cfg.OnError(x.ctx, err, items)
 	}
 }
 

@@ -25,8 +25,8 @@ func TestCallsFromWithinTheProcessorDoNotHang(t *testing.T) {
 	require.NoError(t, b.Flush(bg))
 	require.NoError(t, b.Close())
 	require.Len(t, errs, 4)
-	require.ErrorIs(t, errs[0], ErrInProcessor)
-	require.ErrorIs(t, errs[1], ErrInProcessor)
+	require.ErrorIs(t, errs[0], ErrInside)
+	require.ErrorIs(t, errs[1], ErrInside)
 	require.NoError(t, errs[2])
 	require.ErrorIs(t, errs[3], ErrFull, "waiting for room would be waiting for itself")
 }
@@ -36,7 +36,7 @@ func TestPanicIsContained(t *testing.T) {
 	var cause error
 	b := must[int](t)(New(Config[int]{
 		MaxBatch: 2, Name: "orders", Retry: Retry{MaxAttempts: 5},
-		OnError: func(err error, items []int) {
+		OnError: func(_ context.Context, err error, items []int) {
 			cause = err
 			failed = append(failed, items...)
 			panic("a panic in OnError is contained, too")
@@ -49,9 +49,9 @@ func TestPanicIsContained(t *testing.T) {
 	}))
 	for i := range 6 {
 		require.NoError(t, b.Send(bg, i))
-		require.NoError(t, b.Flush(bg))
+		requireFailed(t, map[int]int{2: 1}[i], b.Flush(bg))
 	}
-	require.NoError(t, b.Close())
+	require.NoError(t, b.Close(), "what failed was reported")
 	var p *PanicError
 	require.ErrorAs(t, cause, &p)
 	require.ErrorContains(t, p.Unwrap(), "boom")
@@ -68,7 +68,7 @@ func TestPanicIsContained(t *testing.T) {
 
 func TestGoexitIsSurvived(t *testing.T) {
 	var cause error
-	b := must[int](t)(New(Config[int]{MaxBatch: 1, OnError: func(err error, _ []int) { cause = err }}, func(_ context.Context, items []int) error {
+	b := must[int](t)(New(Config[int]{MaxBatch: 1, OnError: func(_ context.Context, err error, _ []int) { cause = err }}, func(_ context.Context, items []int) error {
 		if items[0] == 1 {
 			runtime.Goexit()
 		}
@@ -77,7 +77,7 @@ func TestGoexitIsSurvived(t *testing.T) {
 	for i := range 4 {
 		require.NoError(t, b.Send(bg, i))
 	}
-	require.NoError(t, b.Close())
+	requireFailed(t, 1, b.Close())
 	require.ErrorIs(t, cause, ErrGoexit)
 	s := b.Stats()
 	checkQuiet(t, s)

@@ -19,11 +19,13 @@ func (c *core[T]) flush(ctx context.Context) error {
 		return err
 	}
 	if c.inside(ctx) {
-		return ErrInProcessor
+		return ErrInside
 	}
+	c.backOffs.hurry()
 	var e effects[T]
 	c.mu.lock()
 	c.collectLocked(&e)
+	c.hurryRetriesLocked(&e)
 	left, target := c.outstanding, c.bufSeq-1
 	if len(c.buf) > 0 {
 		n := max(len(c.marks), 1) // batches in buf
@@ -40,7 +42,7 @@ func (c *core[T]) flush(ctx context.Context) error {
 		if lost {
 			return ErrClosed
 		}
-		return nil
+		return c.failures.take()
 	}
 	var f *flushWait
 	if n := len(c.flushes); n > 0 && c.flushes[n-1].target == target {
@@ -53,7 +55,10 @@ func (c *core[T]) flush(ctx context.Context) error {
 	c.unlock(&e)
 	select {
 	case <-f.done:
-		return f.err
+		if f.err != nil {
+			return f.err
+		}
+		return c.failures.take()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -70,10 +70,21 @@ func upTo(n int) []int {
 // checkQuiet asserts what must hold when nothing is going on.
 func checkQuiet(t testing.TB, s Stats) {
 	t.Helper()
-	require.Equal(t, s.Accepted, s.Delivered+s.Dropped()+s.Undelivered+uint64(s.Pending), "%+v", s)
+	require.Equal(t, s.Accepted, s.Delivered+s.Dropped()+s.Undelivered+s.Cancelled+uint64(s.Pending), "%+v", s)
 	require.Equal(t, s.Delivered, s.Succeeded+s.Failed+uint64(s.InFlight), "%+v", s)
 	cut := s.FlushedSize + s.FlushedLinger + s.FlushedBytes + s.FlushedManual + s.FlushedIdle + s.FlushedClose
 	require.GreaterOrEqual(t, cut, s.Batches, "%+v", s)
 	require.GreaterOrEqual(t, s.HighWater, s.Pending)
 	require.LessOrEqual(t, s.MeanFill, 1.0)
+}
+
+// requireFailed asserts that err reports n failed items.
+func requireFailed(t require.TestingT, n int, err error) {
+	var f *FailedError
+	if n == 0 {
+		require.NoError(t, err)
+		return
+	}
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, n, f.Items, "%v", err)
 }

@@ -8,11 +8,13 @@ import (
 )
 
 // KeyedFunc processes one batch of one key's items, in the order in which they
-// were sent. items is valid until it returns.
+// were sent. items is valid until it returns. Errors are those of a [Func].
 type KeyedFunc[K comparable, T any] func(ctx context.Context, key K, items []T) error
 
-// KeyedConfig configures a [Keyed]. MaxBytes, MaxPendingBytes and Shards must be
-// 0, and Overflow one of Block, Reject and DropNewest.
+// KeyedConfig configures a [Keyed]. Shards must be 0, and Overflow one of Block,
+// Reject and DropNewest. MaxBytes bounds a batch, which is of one key;
+// MaxPendingBytes is shared by all keys, as MaxPending is. The errors that OnError
+// gets are of type *KeyError.
 type KeyedConfig[T any] struct {
 	Config[T]
 
@@ -22,16 +24,24 @@ type KeyedConfig[T any] struct {
 	MaxKeys int
 
 	// IdleTimeout is how long an idle key's buffer is kept for it. 0 means not
-	// at all: it goes to the next key that needs one. MaxKeys bounds those too;
-	// the key that has been idle for longest makes room.
+	// at all: it goes to the next key that needs one. MaxKeys, or MaxPending
+	// where that is 0, bounds those too; the key that has been idle for longest
+	// makes room.
 	IdleTimeout time.Duration
+
+	// StopOnError stops a key when an item of its fails for good: what waits of
+	// that key is handed to OnError, which must be set, in one call with an error
+	// that matches ErrStopped and the failure, and counts as Undelivered. Sends
+	// with that key return ErrStopped until Resume. A stopped key costs memory
+	// until then. Without StopOnError the key goes on with its next batch.
+	StopOnError bool
 }
 
 // Keyed batches items by key: all items of a batch have one key, and at most one
 // batch of a key is in the processor at a time, so each key's items are processed
 // in order while Workers keys are processed at once. Keys that are due are served
 // in turn. Limits, triggers and policies are those of a [Batcher]; MaxPending is
-// shared by all keys.
+// shared by all keys. A send that finds no room makes the oldest batch due.
 //
 // All methods are safe for concurrent use.
 type Keyed[K comparable, T any] struct {
@@ -50,8 +60,6 @@ func NewKeyed[K comparable, T any](cfg KeyedConfig[T], key func(T) K, fn KeyedFu
 		return nil, errors.New("batchchan: the key function is nil")
 	}
 	switch {
-	case cfg.MaxBytes != 0 || cfg.MaxPendingBytes != 0:
-		return nil, errors.New("batchchan: a Keyed does not support MaxBytes and MaxPendingBytes")
 	case cfg.Shards > 1:
 		return nil, fmt.Errorf("batchchan: a Keyed does not support Shards %d", cfg.Shards)
 	case cfg.Overflow > DropNewest:
@@ -60,6 +68,8 @@ func NewKeyed[K comparable, T any](cfg KeyedConfig[T], key func(T) K, fn KeyedFu
 		return nil, fmt.Errorf("batchchan: MaxKeys %d is negative", cfg.MaxKeys)
 	case cfg.IdleTimeout < 0:
 		return nil, fmt.Errorf("batchchan: IdleTimeout %v is negative", cfg.IdleTimeout)
+	case cfg.StopOnError && cfg.OnError == nil:
+		return nil, errors.New("batchchan: StopOnError needs OnError, which gets what waits of a stopped key")
 	}
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -70,7 +80,9 @@ func NewKeyed[K comparable, T any](cfg KeyedConfig[T], key func(T) K, fn KeyedFu
 }
 
 // Send hands item over, as [Batcher.Send]. With MaxKeys it also waits, in its
-// turn, for a key to become idle.
+// turn, for a key to become idle; it then does not hold up those behind it whose
+// keys have room. It returns ErrBadKey for a key that is not equal to itself or
+// cannot be compared, and ErrStopped if its key is stopped or is stopped meanwhile.
 func (k *Keyed[K, T]) Send(ctx context.Context, item T) error { return k.k.send(ctx, item, forever) }
 
 // TrySend is Send without waiting, as [Batcher.TrySend].
@@ -84,15 +96,28 @@ func (k *Keyed[K, T]) SendTimeout(item T, d time.Duration) error {
 	return k.k.send(context.Background(), item, d)
 }
 
-// Flush makes everything accepted so far due and waits until it was processed.
+// SendMany sends items in order, as many in one step as there is room for. It
+// returns how many were accepted, the first n, and an error if that is not all of
+// them: what Send of the next one returned. The slice is not kept.
+func (k *Keyed[K, T]) SendMany(ctx context.Context, items []T) (n int, err error) {
+	return k.k.sendMany(ctx, items)
+}
+
+// Flush makes everything accepted so far due and waits until it was processed or
+// handed to OnError, as [Batcher.Flush].
 func (k *Keyed[K, T]) Flush(ctx context.Context) error { return k.k.flush(ctx) }
 
+// Resume lets a stopped key's items be accepted again and reports whether the key
+// was stopped. OnError may call it.
+func (k *Keyed[K, T]) Resume(key K) bool { return k.k.resumeKey(key) }
+
 // Close refuses new items, waits until everything accepted was processed, and
-// ends all goroutines. It returns nil and may be called again.
+// ends all goroutines. If items failed since the last report it returns a
+// *FailedError, else nil; it may be called again.
 func (k *Keyed[K, T]) Close() error {
 	k.k.beginClose()
 	<-k.k.done
-	return nil
+	return k.k.failures.take()
 }
 
 // Shutdown is Close until ctx is done, and then as [Batcher.Shutdown]. The items
@@ -108,8 +133,9 @@ func (k *Keyed[K, T]) Done() <-chan struct{} { return k.k.done }
 // KeyedStats is a snapshot of a [Keyed].
 type KeyedStats struct {
 	Stats
-	Keys     int `json:"keys"`      // with items waiting or in the processor
-	IdleKeys int `json:"idle_keys"` // whose buffers are kept
+	Keys        int `json:"keys"`         // with items waiting or in the processor
+	IdleKeys    int `json:"idle_keys"`    // whose buffers are kept
+	StoppedKeys int `json:"stopped_keys"` // by StopOnError
 }
 
 // Stats returns a consistent snapshot over all keys.

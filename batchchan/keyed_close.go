@@ -7,50 +7,55 @@ func (k *keyed[K, T]) flush(ctx context.Context) error {
 		return err
 	}
 	if k.inside(ctx) {
-		return ErrInProcessor
+		return ErrInside
 	}
+	k.backOffs.hurry()
 	var e effects[keyedItem[K, T]]
 	k.mu.lock()
 	f := k.flushLocked(&e)
-	lost := k.n.undelivered > 0
+	lost := k.tookBack
 	k.unlock(&e)
 	if f == nil {
 		if lost {
 			return ErrClosed
 		}
-		return nil
+		return k.failures.take()
 	}
 	select {
 	case <-f.done:
-		return f.err
+		if f.err != nil {
+			return f.err
+		}
+		return k.failures.take()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// flushLocked sets a barrier, or shares the last one if nothing was accepted
-// since. It returns nil if there is nothing to wait for.
+// flushLocked sets a barrier, or shares the last one if no batch was opened since.
+// It returns nil if there is nothing to wait for. The keys become ready by and by:
+// each worker that looks for a batch, and each that this wakes, sees to some.
 func (k *keyed[K, T]) flushLocked(e *effects[keyedItem[K, T]]) *flushWait {
-	if k.pending == 0 && k.inFlight == 0 {
+	if k.outstanding == 0 {
 		return nil
 	}
-	if f := k.lastFlush; f != nil && f.target == k.accepted && f.left > 0 {
-		return f
+	k.hurryRetriesLocked(e)
+	k.manualTo = k.opened
+	k.promoteLocked(k.now(), e)
+	if n := len(k.flushes); n > 0 && k.flushes[n-1].target == k.opened {
+		return k.flushes[n-1]
 	}
-	f := &flushWait{target: k.accepted, done: make(chan struct{})}
-	k.lastFlush = f
-	for _, s := range k.keys {
-		if s.waiting() == 0 && !s.running {
-			continue
-		}
-		f.left++
-		s.flushes = append(s.flushes, keyMark{f, s.from + uint64(s.waiting())})
-		if s.waiting() > 0 {
-			s.manual = true
-			k.placeLocked(s, e)
-		}
-	}
+	f := &flushWait{target: k.opened, left: k.outstanding, done: make(chan struct{})}
+	k.flushes = append(k.flushes, f)
 	return f
+}
+
+// hurryRetriesLocked makes what is aside due.
+func (k *keyed[K, T]) hurryRetriesLocked(e *effects[keyedItem[K, T]]) {
+	if _, ok := k.later.next(); ok {
+		k.later.hurry()
+		k.wakeLocked(e)
+	}
 }
 
 // beginClose refuses what comes from now on and makes everything that waits
@@ -60,31 +65,59 @@ func (k *keyed[K, T]) beginClose() {
 	k.mu.lock()
 	if !k.closing {
 		k.closing = true
-		for k.waiters.head != nil {
-			k.waiters.settle(k.waiters.head, ErrClosed, &e)
-		}
-		for _, s := range k.keys {
-			if s.waiting() > 0 {
-				k.placeLocked(s, &e)
+	}
+	for {
+		for range step { // again if another call has not come to the end
+			if !k.refuseLocked(&e) {
+				break
 			}
 		}
-		for len(k.idle) > 0 {
-			k.wakeLocked(&e)
+		more := k.nextWaiting() != nil
+		k.promoteLocked(k.now(), &e)
+		if !more {
+			k.drainedLocked(&e)
 		}
-		k.endLocked(&e)
+		k.unlock(&e)
+		if !more {
+			return
+		}
+		k.mu.lock()
 	}
-	k.unlock(&e)
+}
+
+// nextWaiting returns a key that senders wait with, or nil.
+func (k *keyed[K, T]) nextWaiting() *keyState[K, T] {
+	if s := k.wantRoom.top(); s != nil {
+		return s
+	}
+	return k.wantKey.top()
+}
+
+// refuseLocked ends the wait of one sender, and reports false if there is none.
+func (k *keyed[K, T]) refuseLocked(e *effects[keyedItem[K, T]]) bool {
+	s := k.nextWaiting()
+	if s == nil {
+		return false
+	}
+	k.unrankLocked(s)
+	k.waiting--
+	s.waiters.settle(s.waiters.head, ErrClosed, e)
+	k.rankLocked(s)
+	if !s.busy() && !s.stopped && s.list == inNone {
+		k.forgetLocked(s)
+	}
+	return true
 }
 
 func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	if k.inside(ctx) {
-		return nil, ErrInProcessor
+		return nil, ErrInside
 	}
 	k.beginClose()
 	if ctx.Err() == nil {
 		select {
 		case <-k.done:
-			return nil, nil
+			return nil, k.failures.take()
 		case <-ctx.Done():
 		}
 	}
@@ -93,54 +126,62 @@ func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error)
 	if k.finished {
 		k.unlock(&e)
 		<-k.done
-		return nil, nil
+		return nil, k.failures.take()
 	}
-	for _, s := range k.keys {
-		if s.waiting() > 0 {
-			undelivered = append(undelivered, s.buf[s.off:]...)
-			k.discardLocked(s)
-		}
+	if k.pending > 0 {
+		undelivered = make([]T, 0, k.pending)
+	}
+	for s := k.keys.head; s != nil; {
+		next := s.all.next
+		undelivered = k.takeBackLocked(undelivered, s)
+		s = next
 	}
 	k.n.undelivered += uint64(len(undelivered))
-	k.pending = 0
 	if len(undelivered) > 0 {
+		k.tookBack = true
 		k.failFlushesLocked(&e)
 	}
 	running := k.inFlight
-	for len(k.idle) > 0 { // nothing is left for them
-		k.wakeLocked(&e)
-	}
-	k.endLocked(&e)
+	k.drainedLocked(&e)
 	k.unlock(&e)
+	err = k.failures.or(cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
 	k.cancel()
-	return undelivered, cutShort(ctx, len(undelivered), running)
+	k.mu.lock()
+	k.hurryRetriesLocked(&e) // to fail
+	k.unlock(&e)
+	return undelivered, err
 }
 
-// discardLocked empties s, whose items were taken back.
-func (k *keyed[K, T]) discardLocked(s *keyState[K, T]) {
-	clear(s.buf)
-	s.buf, s.off, s.marks = s.buf[:0], 0, s.marks[:0]
+// takeBackLocked appends what waits of s, and forgets it.
+func (k *keyed[K, T]) takeBackLocked(to []T, s *keyState[K, T]) []T {
+	if s.segs.len() == 0 {
+		return to
+	}
 	k.waits.remove(s)
 	if s.list == inReady {
 		k.ready.remove(s)
 	}
+	for _, seg := range s.segs.steal() {
+		k.pendingSize -= seg.bytes
+		k.outstanding--
+	}
+	items := s.buf.steal()
+	k.pending -= len(items)
+	to = append(to, items...)
 	if !s.running {
 		k.busyKeys--
-		k.idleKeys.push(s, inIdle)
+		k.forgetLocked(s)
 	}
+	return to
 }
 
 // failFlushesLocked ends all barriers: what they wait for was taken back.
 func (k *keyed[K, T]) failFlushesLocked(e *effects[keyedItem[K, T]]) {
-	for _, s := range k.keys {
-		for _, m := range s.flushes {
-			if m.f.left > 0 {
-				m.f.left, m.f.err = 0, ErrClosed
-				m.f.next = e.flushes
-				e.flushes = m.f
-			}
-		}
-		clear(s.flushes)
-		s.flushes = s.flushes[:0]
+	for _, f := range k.flushes {
+		f.err = ErrClosed
+		f.next = e.flushes
+		e.flushes = f
 	}
+	clear(k.flushes)
+	k.flushes = k.flushes[:0]
 }

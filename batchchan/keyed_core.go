@@ -1,159 +1,174 @@
 package batchchan
 
 import (
+	"math"
 	"sync"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// keyed is the engine of a Keyed. A key with items that are due, and none in the
-// processor, is in the list ready, which workers take from; one with items that
-// are not due yet is in the heap of deadlines.
+// keyed is the engine of a Keyed. A key whose first batch is due, and none in the
+// processor, is in the list ready, which workers take from; one whose first batch
+// is not due yet is in the heap waits. A key with a batch in the processor or aside
+// is in neither.
+//
+// Invariants, whenever mu is free:
+//   - pending is what all keys' buf hold, outstanding is their segments and the
+//     batches in the processor or aside, busyKeys the keys that have either
+//   - a segment that is not the last of its key is full
+//   - if ready is not empty and a worker is idle, a wake-up is on its way
+//   - while something has a time, the timer is armed for no later than that
+//   - no sender waits for which there is room, but behind one for whose size there
+//     is none
+//   - no work under mu grows with the number of keys or of senders, but for
+//     Shutdown's when it takes items back
 type keyed[K comparable, T any] struct {
 	executor[T]
 	key      func(T) K
+	checker  keyChecker[K]
 	fn       KeyedFunc[K, T]
 	maxKeys  int
 	idleTime time.Duration
+	stop     bool
 	base     time.Time
 	done     chan struct{}
 	age      stats.Histogram
 	proc     stats.Histogram
 	freeWait sync.Pool // *waiter[keyedItem[K, T]]; per instance
 
-	mu        spinLock
-	closing   bool // guarded by mu, as all below
-	finished  bool
-	armed     bool
-	keys      map[K]*keyState[K, T]
-	ready     keyList[K, T]
-	idleKeys  keyList[K, T] // longest idle first
-	waits     keyHeap[K, T]
-	busyKeys  int
-	pending   int
-	inFlight  int
-	waiters   waitList[keyedItem[K, T]]
-	idle      []*taker
-	workers   int
-	free      []*keyState[K, T]
-	lastFlush *flushWait // its target counts accepted items
-	timer     *time.Timer
-	accepted  uint64
-	n         counts
+	mu          spinLock
+	closing     bool // guarded by mu, as all below
+	finished    bool
+	tookBack    bool // Shutdown handed items back
+	keys        keyTable[K, T]
+	ready       keyList[K, T]
+	idleKeys    keyList[K, T] // longest idle first
+	waits       keyHeap[K, T] // oldest first segment first
+	wantRoom    keyHeap[K, T] // busy keys that senders wait with, by arrival
+	wantKey     keyHeap[K, T] // others that senders wait with, by arrival
+	waiting     int           // senders
+	waited      uint64        // senders that have waited
+	busyKeys    int
+	stoppedKeys int
+	pending     int
+	pendingSize int
+	inFlight    int    // items in the processor or aside
+	inFlightB   int    // their batches
+	outstanding int    // segments that wait, and batches in the processor or aside
+	opened      uint64 // segments opened
+	manualTo    uint64 // those up to this one are due: Flush
+	pressTo     uint64 // those up to this one are due: a send found no room
+	idle        []*taker
+	workers     int
+	free        []*keyState[K, T]
+	flushes     []*flushWait // unfinished barriers, by target
+	later       later[*keyWork[K, T]]
+	timer       *time.Timer
+	armed       bool
+	armedAt     time.Duration
+	accepted    uint64
+	n           counts
 }
 
-// keyState is one key's items.
-type keyState[K comparable, T any] struct {
-	next, prev *keyState[K, T] // in ready or idleKeys
-	key        K
-	list       uint8 // which of them
-	heapAt     int   // index+1 in waits; 0: not there
-	running    bool
-	manual     bool
-	buf        []T // buf[off:] wait
-	off        int
-	marks      []time.Duration // when the items came that begin a batch
-	idleAt     time.Duration
-	from       uint64 // items of this key taken before
-	flushes    []keyMark
-}
-
-const (
-	inNone uint8 = iota
-	inReady
-	inIdle
-)
-
-// keyedItem is an item whose key is known.
-type keyedItem[K comparable, T any] struct {
-	key  K
-	item T
-}
-
-// keyMark is a key's part of a barrier.
-type keyMark struct {
-	f  *flushWait
-	at uint64 // passed when the key has completed so many
-}
+// step is how much is done at most under one holding of mu where more may be to
+// do.
+const step = 32
 
 func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]) {
 	k.executor.init(cfg.Config)
-	k.key, k.fn = key, fn
-	k.maxKeys, k.idleTime = cfg.MaxKeys, cfg.IdleTimeout
+	k.key, k.fn, k.checker = key, fn, newKeyChecker[K]()
+	k.maxKeys, k.idleTime, k.stop = cfg.MaxKeys, cfg.IdleTimeout, cfg.StopOnError
 	k.base = time.Now()
 	k.done = make(chan struct{})
 	k.freeWait.New = func() any { return &waiter[keyedItem[K, T]]{signal: newSignal()} }
-	k.keys = make(map[K]*keyState[K, T])
+	k.waits, k.wantRoom, k.wantKey = bySegment[K, T](), byWaiter[K, T](), byWaiter[K, T]()
 	k.mu.init(true)
 }
 
 func (k *keyed[K, T]) now() time.Duration { return time.Since(k.base) }
 
-func (s *keyState[K, T]) waiting() int { return len(s.buf) - s.off }
-
-// roomLocked says whether an item with that key fits.
-func (k *keyed[K, T]) roomLocked(key K) bool {
-	if k.pending >= k.cfg.MaxPending {
-		return false
-	}
-	if k.maxKeys == 0 || k.busyKeys < k.maxKeys {
-		return true
-	}
-	s := k.keys[key]
-	return s != nil && s.list != inIdle
+// roomLocked says whether there is room for an item of that size; with a key that
+// is not busy, if fresh.
+func (k *keyed[K, T]) roomLocked(size int, fresh bool) bool {
+	return k.pending < k.cfg.MaxPending &&
+		(k.cfg.MaxPendingBytes == 0 || size <= k.cfg.MaxPendingBytes-k.pendingSize) &&
+		(!fresh || k.keyRoomLocked())
 }
 
-func (k *keyed[K, T]) addLocked(key K, item T, e *effects[keyedItem[K, T]]) {
-	s := k.keys[key]
-	switch {
-	case s == nil:
-		if k.maxKeys > 0 && len(k.keys) >= k.maxKeys {
-			k.forgetLocked(k.idleKeys.head) // there is one: there is room for a busy key
-		}
-		if n := len(k.free); n > 0 {
-			s = k.free[n-1]
-			k.free[n-1] = nil
-			k.free = k.free[:n-1]
-		} else {
-			s = new(keyState[K, T])
-		}
-		s.key = key
-		k.keys[key] = s
+func (k *keyed[K, T]) keyRoomLocked() bool { return k.maxKeys == 0 || k.busyKeys < k.maxKeys }
+
+// stateLocked returns the key's state, and makes one if there is none.
+func (k *keyed[K, T]) stateLocked(key K) *keyState[K, T] {
+	s := k.keys.get(key)
+	if s != nil {
+		return s
+	}
+	if n := len(k.free); n > 0 {
+		s = k.free[n-1]
+		k.free[n-1] = nil
+		k.free = k.free[:n-1]
+	} else {
+		s = new(keyState[K, T])
+	}
+	s.key = key
+	k.keys.put(s)
+	return s
+}
+
+// addLocked accepts an item, for which there must be room.
+func (k *keyed[K, T]) addLocked(s *keyState[K, T], item T, size int, e *effects[keyedItem[K, T]]) {
+	fresh := !s.busy()
+	opens := s.segs.len() == 0 || k.fullLocked(s.segs.back(), size)
+	if opens {
+		k.opened++
+		k.outstanding++
+		s.segs.push(segment{at: k.now(), seq: k.opened})
+	}
+	if fresh {
 		k.busyKeys++
-	case s.list == inIdle:
-		k.idleKeys.remove(s)
-		k.busyKeys++
+		if s.list == inIdle {
+			k.idleKeys.remove(s)
+		}
+		k.trimIdleLocked()
+		k.rankLocked(s)
 	}
-	if s.waiting()%k.cfg.MaxBatch == 0 {
-		s.marks = append(s.marks, k.now())
-	}
-	if s.off > 64 && s.off > len(s.buf)/2 { // keep the room in front from growing
-		n := copy(s.buf, s.buf[s.off:])
-		clear(s.buf[n:])
-		s.buf, s.off = s.buf[:n], 0
-	}
-	s.buf = append(s.buf, item)
+	seg := s.segs.back()
+	seg.n++
+	seg.bytes += size
+	s.buf.push(item)
 	k.pending++
+	k.pendingSize += size
 	k.accepted++
 	k.n.highWater = max(k.n.highWater, k.pending)
-	if s.heapAt == 0 || s.waiting() >= k.cfg.MaxBatch { // else it stays where it is
+	if opens || k.fullLocked(seg, 0) { // else it stays where it is
 		k.placeLocked(s, e)
 	}
 }
 
+// fullLocked says whether seg has no room for an item of that size, or, with 0, for
+// any.
+func (k *keyed[K, T]) fullLocked(seg *segment, size int) bool {
+	return seg.n >= k.cfg.MaxBatch || k.cfg.MaxBytes > 0 && max(size, 1) > k.cfg.MaxBytes-seg.bytes
+}
+
 // dueLocked says whether, and why, s may be processed now.
 func (k *keyed[K, T]) dueLocked(s *keyState[K, T], now time.Duration) (Reason, bool) {
+	seg := s.segs.front()
 	switch {
-	case s.waiting() >= k.cfg.MaxBatch:
+	case seg.n >= k.cfg.MaxBatch:
 		return BySize, true
+	case s.segs.len() > 1 || k.fullLocked(seg, 0):
+		return ByBytes, true
 	case k.closing:
 		return ByClose, true
-	case s.manual:
+	case seg.seq <= k.manualTo:
 		return ByManual, true
+	case seg.seq <= k.pressTo:
+		return ByBytes, true
 	case k.cfg.Linger == 0:
 		return ByIdle, true
-	case k.cfg.Linger > 0 && now-s.marks[0] >= k.cfg.Linger:
+	case k.cfg.Linger > 0 && now-seg.at >= k.cfg.Linger:
 		return ByLinger, true
 	}
 	return 0, false
@@ -161,64 +176,117 @@ func (k *keyed[K, T]) dueLocked(s *keyState[K, T], now time.Duration) (Reason, b
 
 // placeLocked puts s where it belongs, after its items or its state changed.
 func (k *keyed[K, T]) placeLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
-	if s.running || s.list == inReady {
-		return
-	}
-	if s.waiting() == 0 {
-		s.manual = false
-		k.busyKeys--
-		s.idleAt = k.now()
-		k.idleKeys.push(s, inIdle)
-		if k.idleTime == 0 {
-			k.forgetLocked(s)
-		} else {
+	switch {
+	case s.running || s.list == inReady:
+	case s.segs.len() == 0:
+		k.idleLocked(s)
+	default:
+		now := s.segs.front().at
+		if k.cfg.Linger > 0 && s.heapAt == 0 {
+			now = k.now() // it may have waited for its own batch
+		}
+		if _, due := k.dueLocked(s, now); due {
+			k.readyLocked(s, e)
+		} else if s.heapAt == 0 {
+			k.waits.push(s)
 			k.armLocked()
 		}
-		return
-	}
-	now := s.marks[0]
-	if k.cfg.Linger > 0 && s.waiting() < k.cfg.MaxBatch {
-		now = k.now()
-	}
-	if _, due := k.dueLocked(s, now); due {
-		k.waits.remove(s)
-		k.ready.push(s, inReady)
-		k.wakeLocked(e)
-		return
-	}
-	if k.cfg.Linger > 0 && s.heapAt == 0 {
-		k.waits.push(s)
-		k.armLocked()
 	}
 }
 
-// forgetLocked frees an idle key's state.
+func (k *keyed[K, T]) readyLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
+	k.waits.remove(s)
+	k.ready.push(s, inReady)
+	k.wakeLocked(e)
+}
+
+// promoteLocked makes some of the keys ready whose first batch has become due. It
+// reports false if all are.
+func (k *keyed[K, T]) promoteLocked(now time.Duration, e *effects[keyedItem[K, T]]) (more bool) {
+	for range step {
+		s := k.waits.top()
+		if s == nil {
+			return false
+		}
+		if _, due := k.dueLocked(s, now); !due {
+			return false
+		}
+		k.readyLocked(s, e)
+	}
+	return true
+}
+
+// pressLocked makes the oldest batch due if nothing else is: a send found no room.
+func (k *keyed[K, T]) pressLocked(e *effects[keyedItem[K, T]]) {
+	if s := k.waits.top(); s != nil && k.ready.head == nil {
+		k.pressTo = max(k.pressTo, s.segs.front().seq)
+		k.readyLocked(s, e)
+	}
+}
+
+// idleLocked follows the end of a key's last batch.
+func (k *keyed[K, T]) idleLocked(s *keyState[K, T]) {
+	k.rankLocked(s)
+	if s.stopped {
+		return
+	}
+	if k.idleTime == 0 || k.closing {
+		k.forgetLocked(s)
+		return
+	}
+	s.idleAt = k.now()
+	k.idleKeys.push(s, inIdle)
+	k.trimIdleLocked()
+	k.armLocked()
+}
+
+// trimIdleLocked forgets the longest idle key where more are kept than may be: one
+// comes at a time.
+func (k *keyed[K, T]) trimIdleLocked() {
+	limit := k.cfg.MaxPending
+	if k.maxKeys > 0 {
+		limit = k.maxKeys - k.busyKeys
+	}
+	if s := k.idleKeys.head; s != nil && k.idleKeys.n > limit {
+		k.idleKeys.remove(s)
+		k.forgetLocked(s)
+	}
+}
+
+// forgetLocked frees the state of a key that is not busy, stopped or in a list,
+// unless senders wait with it.
 func (k *keyed[K, T]) forgetLocked(s *keyState[K, T]) {
-	k.idleKeys.remove(s)
-	delete(k.keys, s.key)
-	*s = keyState[K, T]{buf: s.buf[:0], marks: s.marks[:0], flushes: s.flushes[:0]}
-	if len(k.free) < 1024 && cap(s.buf) <= 4*k.cfg.MaxBatch+64 {
-		k.free = append(k.free, s)
+	if s.waiters.head != nil {
+		return
 	}
+	k.keys.remove(s)
+	if len(k.free) >= 64 || cap(s.buf.all) > 2*k.cfg.MaxBatch+64 || cap(s.segs.all) > 64 {
+		return
+	}
+	*s = keyState[K, T]{buf: s.buf, segs: s.segs}
+	k.free = append(k.free, s)
 }
 
-// armLocked sets the timer for the next deadline or the next key to forget,
-// unless it runs; when it fires too early it is set again.
+// armLocked sees to it that the timer runs for no later than the earliest of all
+// that has a time.
 func (k *keyed[K, T]) armLocked() {
-	if k.armed || k.finished {
+	if k.finished {
 		return
 	}
-	at := time.Duration(-1)
-	if len(k.waits) > 0 {
-		at = k.waits[0].marks[0] + k.cfg.Linger
+	at := time.Duration(math.MaxInt64)
+	if s := k.waits.top(); s != nil && k.cfg.Linger > 0 {
+		at = min(at, after(s.segs.front().at, k.cfg.Linger))
 	}
-	if s := k.idleKeys.head; s != nil && (at < 0 || s.idleAt+k.idleTime < at) {
-		at = s.idleAt + k.idleTime
+	if s := k.idleKeys.head; s != nil {
+		at = min(at, after(s.idleAt, k.idleTime))
 	}
-	if at < 0 {
+	if retry, ok := k.later.next(); ok {
+		at = min(at, retry)
+	}
+	if at == math.MaxInt64 || k.armed && k.armedAt <= at {
 		return
 	}
-	k.armed = true
+	k.armed, k.armedAt = true, at
 	if d := at - k.now(); k.timer == nil {
 		k.timer = time.AfterFunc(d, k.onTimer)
 	} else {
@@ -226,19 +294,42 @@ func (k *keyed[K, T]) armLocked() {
 	}
 }
 
+// after returns at+d, or the last moment there is.
+func after(at, d time.Duration) time.Duration {
+	if d > math.MaxInt64-at {
+		return math.MaxInt64
+	}
+	return at + d
+}
+
+// onTimer does what is due, a step at a time.
 func (k *keyed[K, T]) onTimer() {
-	var e effects[keyedItem[K, T]]
-	k.mu.lock()
-	k.armed = false
-	now := k.now()
-	for len(k.waits) > 0 && now-k.waits[0].marks[0] >= k.cfg.Linger {
-		k.placeLocked(k.waits[0], &e)
+	for more := true; more; {
+		var e effects[keyedItem[K, T]]
+		k.mu.lock()
+		k.armed = false
+		now := k.now()
+		more = k.promoteLocked(now, &e)
+		for range step {
+			s := k.idleKeys.head
+			if s == nil || now-s.idleAt < k.idleTime {
+				break
+			}
+			k.idleKeys.remove(s)
+			k.forgetLocked(s)
+			more = more || s == k.idleKeys.head
+		}
+		if at, ok := k.later.next(); ok && at <= now {
+			k.wakeLocked(&e)
+		}
+		if s := k.idleKeys.head; s != nil && now-s.idleAt >= k.idleTime {
+			more = true
+		}
+		if !more {
+			k.armLocked()
+		}
+		k.unlock(&e)
 	}
-	for s := k.idleKeys.head; s != nil && now-s.idleAt >= k.idleTime; s = k.idleKeys.head {
-		k.forgetLocked(s)
-	}
-	k.armLocked()
-	k.unlock(&e)
 }
 
 func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
@@ -257,6 +348,7 @@ func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
 func (k *keyed[K, T]) wakeLocked(e *effects[keyedItem[K, T]]) {
 	if n := len(k.idle); n > 0 {
 		t := k.idle[n-1]
+		k.idle[n-1] = nil
 		k.idle = k.idle[:n-1]
 		t.next = e.takers
 		e.takers = t

@@ -81,8 +81,11 @@ func TestKeyedLingerIsPerKeyAndExact(t *testing.T) {
 func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, err := NewKeyed(KeyedConfig[int]{
-			Config: Config[int]{MaxBatch: 10, Linger: 10 * time.Second}, MaxKeys: 2, IdleTimeout: time.Minute,
-		}, func(i int) int { return i }, func(context.Context, int, []int) error { return nil })
+			Config: Config[int]{MaxBatch: 10, Workers: 2}, MaxKeys: 2, IdleTimeout: time.Minute,
+		}, func(i int) int { return i }, func(context.Context, int, []int) error {
+			time.Sleep(10 * time.Second)
+			return nil
+		})
 		require.NoError(t, err)
 		start := time.Now()
 		require.NoError(t, k.Send(bg, 1))
@@ -90,14 +93,14 @@ func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 		require.ErrorIs(t, k.TrySend(3), ErrFull)
 		require.ErrorIs(t, k.SendTimeout(3, 0), ErrFull)
 		require.ErrorIs(t, k.SendTimeout(3, time.Second), ErrTimeout)
-		require.NoError(t, k.Send(bg, 1), "a key that is there has room")
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		require.ErrorIs(t, k.Send(ctx, 3), context.DeadlineExceeded)
 		var wg sync.WaitGroup
 		wg.Go(func() { require.NoError(t, k.Send(bg, 3)) })
 		synctest.Wait()
-		require.NoError(t, k.Send(bg, 2), "whom only a key holds up holds up nobody else")
+		require.Equal(t, 1, k.Stats().Waiting)
+		k.k.validate(t, 2)
 		wg.Wait()
 		require.Equal(t, 10*time.Second, time.Since(start), "until a key is idle")
 		s := k.Stats()
@@ -111,6 +114,7 @@ func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 		require.NoError(t, k.Close())
 		<-k.Done()
 		checkQuiet(t, k.Stats().Stats)
+		k.k.validate(t, 0)
 	})
 }
 
@@ -118,7 +122,7 @@ func TestKeyedFailuresAndShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failed []error
 		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{
-			MaxBatch: 1, DetachBatches: true, OnError: func(err error, items []int) { failed = append(failed, err) },
+			MaxBatch: 1, DetachBatches: true, OnError: func(_ context.Context, err error, items []int) { failed = append(failed, err) },
 		}}, func(i int) int { return i % 2 }, func(ctx context.Context, _ int, items []int) error {
 			switch items[0] {
 			case 0:
@@ -134,7 +138,7 @@ func TestKeyedFailuresAndShutdown(t *testing.T) {
 		require.NoError(t, err)
 		for i := range 3 {
 			require.NoError(t, k.Send(bg, i))
-			require.NoError(t, k.Flush(bg))
+			requireFailed(t, 1, k.Flush(bg))
 		}
 		require.Len(t, failed, 3)
 		for i := 3; i < 8; i++ {
@@ -164,7 +168,6 @@ func TestKeyedConfigErrors(t *testing.T) {
 	for want, cfg := range map[string]KeyedConfig[int]{
 		"MaxKeys -1":          {MaxKeys: -1},
 		"IdleTimeout -1ns":    {IdleTimeout: -1},
-		"MaxBytes":            {Config: Config[int]{MaxBytes: 1, SizeOf: key}},
 		"Shards 2":            {Config: Config[int]{Shards: 2}},
 		"Overflow DropOldest": {Config: Config[int]{Overflow: DropOldest}},
 		"MaxBatch -1":         {Config: Config[int]{MaxBatch: -1}},

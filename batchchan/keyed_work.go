@@ -5,10 +5,18 @@ import (
 	"time"
 )
 
-// keyWork is the batch that a worker is at.
+// keyWork is a batch that a worker is at, or that is aside.
 type keyWork[K comparable, T any] struct {
-	s *keyState[K, T]
+	s    *keyState[K, T] // nil: no batch
+	seq  uint64          // its segment's
+	call processFunc[T]
 	batch[T]
+
+	cause error // why items failed last
+
+	// What waited of a key that this batch has stopped.
+	rest     []T
+	restSegs []segment
 }
 
 // work is a worker's life; see core.workFrom.
@@ -19,40 +27,73 @@ func (k *keyed[K, T]) work(w *keyWork[K, T]) {
 			go k.work(w)
 		}
 	}()
+	k.label()
 	if w == nil {
-		w = new(keyWork[K, T])
+		w = k.newWork()
 	}
 	t := &taker{signal: newSignal()}
-	call := func(ctx context.Context, b *batch[T]) error { return k.fn(ctx, w.s.key, b.items) }
-	for k.next(w, t) {
-		k.execute(&w.batch, call)
+	for {
+		if w = k.next(w, t); w == nil {
+			break
+		}
+		k.execute(&w.batch, w.call)
+		if k.stop && w.failed > 0 && w.again == nil {
+			k.stopKey(w)
+		}
 	}
 	over = true
 }
 
-// next completes w's batch, if there is one, and puts the next one in w, waiting
-// for it. It returns false when the worker must end.
-func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) bool {
+func (k *keyed[K, T]) newWork() *keyWork[K, T] {
+	w := new(keyWork[K, T])
+	w.call = func(ctx context.Context, items []T) error { return k.fn(ctx, w.s.key, items) }
+	w.wrap = func(err error) error {
+		w.cause = err
+		return &KeyError[K]{w.s.key, err}
+	}
+	return w
+}
+
+// next completes w's batch, if there is one, and returns w with the next one in
+// it, or another keyWork if w is aside. It waits for a batch, and returns nil when
+// the worker must end.
+func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 	var e effects[keyedItem[K, T]]
 	now := k.now()
-	if w.s != nil {
+	away := w.s != nil && w.again != nil
+	if w.s != nil && !away {
 		k.proc.Record(now - w.startAt)
 	}
 	k.mu.lock()
-	if w.s != nil {
+	switch {
+	case away:
+		k.asideLocked(w, now, &e)
+		w = k.newWork()
+	case w.s != nil:
 		k.completeLocked(w, &e)
 	}
-	clear(w.items)
-	w.batch = batch[T]{items: w.items[:0]}
-	if k.cfg.DetachBatches {
-		w.items = nil
-	}
-	for k.ready.head == nil {
+	for {
+		if r, ok := k.later.take(now); ok {
+			k.aside.release()
+			if at, ok := k.later.next(); ok && at <= now {
+				k.wakeLocked(&e)
+			}
+			k.armLocked()
+			k.unlock(&e)
+			return r
+		}
+		k.promoteLocked(now, &e)
+		if k.waiting > 0 {
+			k.pressLocked(&e)
+		}
+		if k.ready.head != nil {
+			break
+		}
 		if k.closing && k.pending == 0 {
 			k.workers--
 			k.endLocked(&e)
 			k.unlock(&e)
-			return false
+			return nil
 		}
 		t.arm()
 		k.idle = append(k.idle, t)
@@ -61,57 +102,100 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) bool {
 		now = k.now()
 		k.mu.lock()
 	}
-	s := k.ready.head
-	k.ready.remove(s)
-	w.s, s.running = s, true
-	w.reason, _ = k.dueLocked(s, now)
-	w.firstAt, w.startAt = s.marks[0], now
-	n := min(s.waiting(), k.cfg.MaxBatch)
-	w.items = append(w.items, s.buf[s.off:s.off+n]...)
-	clear(s.buf[s.off : s.off+n])
-	if s.off += n; s.off == len(s.buf) {
-		s.buf, s.off = s.buf[:0], 0
-		s.manual = false
-	}
-	s.marks = append(s.marks[:0], s.marks[1:]...)
-	s.from += uint64(n)
-	k.pending -= n
-	k.inFlight += n
-	k.n.delivered += uint64(n)
-	k.n.batches++
-	k.n.reasons[w.reason]++
+	k.takeLocked(w, now)
 	k.admitLocked(&e)
 	k.unlock(&e)
 	k.age.Record(now - w.firstAt)
-	return true
+	return w
 }
 
+// takeLocked puts the first batch of the first key that is ready in w.
+func (k *keyed[K, T]) takeLocked(w *keyWork[K, T], now time.Duration) {
+	s := k.ready.head
+	reason, _ := k.dueLocked(s, now)
+	k.ready.remove(s)
+	seg := *s.segs.front()
+	s.segs.drop()
+	s.running = true
+	w.s, w.seq = s, seg.seq
+	w.reason, w.firstAt, w.startAt = reason, seg.at, now
+	w.items = s.buf.pop(seg.n, w.items)
+	k.pending -= seg.n
+	k.pendingSize -= seg.bytes
+	k.inFlight += seg.n
+	k.inFlightB++
+	k.n.delivered += uint64(seg.n)
+	k.n.batches++
+	k.n.reasons[reason]++
+}
+
+// asideLocked puts w aside, for which the executor has reserved a place.
+func (k *keyed[K, T]) asideLocked(w *keyWork[K, T], now time.Duration, e *effects[keyedItem[K, T]]) {
+	at := now + w.again.wait
+	if k.ctx.Err() != nil {
+		at = now
+	}
+	k.later.add(at, w)
+	k.armLocked()
+}
+
+// completeLocked books w's batch, which was processed, and makes w free.
 func (k *keyed[K, T]) completeLocked(w *keyWork[K, T], e *effects[keyedItem[K, T]]) {
 	s, n := w.s, len(w.items)
-	w.s = nil
 	k.inFlight -= n
+	k.inFlightB--
 	k.n.ended(n, w.failed, w.retries, w.panics)
-	s.running = false
-	kept := s.flushes[:0]
-	for _, m := range s.flushes {
-		if s.from < m.at {
-			kept = append(kept, m)
-			continue
-		}
-		if m.f.left--; m.f.left == 0 {
-			m.f.next = e.flushes
-			e.flushes = m.f
-		}
+	k.passLocked(w.seq, e)
+	for _, seg := range w.restSegs {
+		k.passLocked(seg.seq, e)
 	}
-	clear(s.flushes[len(kept):])
-	s.flushes = kept
+	items := w.items
+	if k.cfg.DetachBatches {
+		items = nil
+	} else {
+		clear(items)
+	}
+	w.s, w.rest, w.restSegs = nil, nil, nil
+	w.batch = batch[T]{items: items[:0], wrap: w.wrap}
+	s.running = false
+	if s.segs.len() == 0 {
+		k.busyKeys--
+	}
 	k.placeLocked(s, e)
 	k.admitLocked(e) // a key may have become idle
+	k.drainedLocked(e)
+}
+
+// drainedLocked sends the workers home when nothing will come any more.
+func (k *keyed[K, T]) drainedLocked(e *effects[keyedItem[K, T]]) {
 	if k.closing && k.pending == 0 {
 		for len(k.idle) > 0 {
 			k.wakeLocked(e)
 		}
 	}
+	k.endLocked(e)
+}
+
+// passLocked tells the barriers that the segment numbered seq is completed.
+func (k *keyed[K, T]) passLocked(seq uint64, e *effects[keyedItem[K, T]]) {
+	k.outstanding--
+	if len(k.flushes) == 0 {
+		return
+	}
+	kept := k.flushes[:0]
+	for _, f := range k.flushes {
+		if seq <= f.target {
+			f.left--
+		}
+		if f.left > 0 {
+			kept = append(kept, f)
+			continue
+		}
+		f.next = e.flushes
+		e.flushes = f
+	}
+	clear(k.flushes[len(kept):])
+	k.flushes = kept
 }
 
 // endLocked closes done when k is closed and nothing is left to do.
@@ -125,81 +209,13 @@ func (k *keyed[K, T]) endLocked(e *effects[keyedItem[K, T]]) {
 	}
 }
 
-func (k *keyed[K, T]) send(ctx context.Context, item T, d time.Duration) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	key := k.key(item)
-	var e effects[keyedItem[K, T]]
-	k.mu.lock()
-	switch {
-	case k.closing:
-		k.n.rejected++
-		k.unlock(&e)
-		return ErrClosed
-	case k.waiters.head == nil && k.roomLocked(key):
-		k.addLocked(key, item, &e)
-		k.unlock(&e)
-		return nil
-	case k.cfg.Overflow == DropNewest:
-		k.n.direct++
-		k.n.droppedNew++
-		k.unlock(&e)
-		k.drop(item, DroppedNewest)
-		return nil
-	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx):
-		k.n.rejected++
-		k.unlock(&e)
-		return ErrFull
-	}
-	w := k.freeWait.Get().(*waiter[keyedItem[K, T]])
-	w.one[0] = keyedItem[K, T]{key, item}
-	w.items, w.err = w.one[:], nil
-	w.arm()
-	k.n.blocked++
-	k.waiters.push(w)
-	k.admitLocked(&e) // only those before it may be in want of a key
-	start := k.now()
-	k.unlock(&e)
-	err := w.wait(ctx, d)
-	k.mu.lock()
-	if err != nil && w.queued {
-		k.waiters.remove(w)
-		w.err = err
-	} else if err != nil {
-		k.mu.unlock()
-		<-w.ch // the outcome came first: it counts
-		k.mu.lock()
-	}
-	k.n.blockedTime += k.now() - start
-	if err = w.err; err != nil {
-		k.n.rejected++
-	}
-	k.unlock(&e)
-	clear(w.one[:])
-	w.items = nil
-	k.freeWait.Put(w)
-	return err
-}
-
-// admitLocked accepts the blocked senders' items that there is room for now.
-// A sender whose key alone is in the way does not hold up those behind it.
-func (k *keyed[K, T]) admitLocked(e *effects[keyedItem[K, T]]) {
-	for w := k.waiters.head; w != nil && k.pending < k.cfg.MaxPending; {
-		next := w.next
-		if it := w.one[0]; k.roomLocked(it.key) {
-			k.addLocked(it.key, it.item, e)
-			k.waiters.settle(w, nil, e)
-		}
-		w = next
-	}
-}
-
 func (k *keyed[K, T]) stats() KeyedStats {
 	k.mu.lock()
 	n := k.n
-	s := KeyedStats{Keys: k.busyKeys, IdleKeys: k.idleKeys.n}
-	s.Pending, s.InFlight, s.Waiting = k.pending, k.inFlight, k.waiters.n
+	s := KeyedStats{Keys: k.busyKeys, IdleKeys: k.idleKeys.n, StoppedKeys: k.stoppedKeys}
+	s.Pending, s.PendingBytes = k.pending, k.pendingSize
+	s.InFlight, s.InFlightBatches, s.Aside = k.inFlight, k.inFlightB, len(k.later.heap)
+	s.Waiting = k.waiting
 	s.Accepted = k.accepted + n.direct
 	s.Uptime = k.now()
 	k.mu.unlock()

@@ -66,6 +66,7 @@ func TestModelQueue(t *testing.T) {
 		recvs.Wait()
 		<-q.Done()
 		l.check()
+		q.c.validate(t, 0)
 		if s := q.Stats(); s.Succeeded+s.Dropped() != uint64(len(l.accepted)) {
 			t.Errorf("%d accepted, %+v", len(l.accepted), s)
 		}
@@ -152,6 +153,7 @@ func TestModelKeyed(t *testing.T) {
 		wg.Wait()
 		k.Close()
 		l.check()
+		k.k.validate(t, 0)
 		s := k.Stats()
 		if s.Accepted != uint64(len(l.accepted)) || s.Accepted != s.Succeeded+s.Dropped()+s.Undelivered || s.Keys != 0 {
 			t.Errorf("%d accepted, %+v", len(l.accepted), s)

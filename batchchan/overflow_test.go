@@ -159,7 +159,7 @@ func TestCallerRunsSurvivesGoexitAndPanic(t *testing.T) {
 	require.NoError(t, b.Send(bg, 2))
 	require.NoError(t, b.Send(bg, 3))
 	close(h.gate)
-	require.NoError(t, b.Close())
+	requireFailed(t, 2, b.Close())
 	s := b.Stats()
 	checkQuiet(t, s)
 	require.EqualValues(t, 2, s.Failed)

@@ -9,8 +9,9 @@ import (
 )
 
 // PipeFunc processes one batch and appends its results, any number of them, to
-// out, which it returns. in is valid until it returns. After an error (and the
-// retries) a batch has no results; OnError has its items.
+// out, which it returns. in is valid until it returns. What it appended in a call
+// that returned an error is discarded, unless that is an [ItemErrors]: then it is
+// kept, as the results of the other items.
 type PipeFunc[In, Out any] func(ctx context.Context, in []In, out []Out) ([]Out, error)
 
 // PipeConfig configures a [Pipe].
@@ -50,29 +51,48 @@ func NewPipe[In, Out any](cfg PipeConfig[In], fn PipeFunc[In, Out]) (*Pipe[In, O
 	if cfg.MaxResults < 0 {
 		return nil, fmt.Errorf("batchchan: MaxResults %d is negative", cfg.MaxResults)
 	}
+	if cfg.Retry.MaxAside > 0 {
+		return nil, fmt.Errorf("batchchan: a Pipe does not support Retry.MaxAside %d", cfg.Retry.MaxAside)
+	}
 	if cfg.MaxResults == 0 {
 		cfg.MaxResults = 2 * cfg.Workers
 	}
 	p := &Pipe[In, Out]{fn: fn}
 	p.out.init(cfg.MaxResults, cfg.Ordered)
 	p.c = newCore(cfg.Config, p.process)
+	p.c.helper = make(chan struct{}, 1)
 	return p, nil
 }
 
 func (p *Pipe[In, Out]) process(b *batch[In]) {
 	r := p.out.get()
 	defer func() { p.out.put(b.ticket, r) }() // also after Goexit: the next in order waits for it
-	p.c.execute(b, func(ctx context.Context, b *batch[In]) error {
-		out, err := p.fn(ctx, b.items[b.off:], r.items[:0])
-		if err != nil {
-			out = out[:0]
+	p.c.execute(b, func(ctx context.Context, in []In) error {
+		n := len(r.items)
+		if p.c.cfg.DetachBatches { // out is fn's to keep
+			out, err := p.fn(ctx, in, nil)
+			if keepResults(err) {
+				r.items = append(r.items, out...)
+			}
+			return err
+		}
+		out, err := p.fn(ctx, in, r.items)
+		if !keepResults(err) {
+			clear(out[min(n, len(out)):])
+			out = out[:min(n, len(out))]
 		}
 		r.items = out
 		return err
 	})
-	if b.failed {
-		r.items = r.items[:0]
+	if b.ran != nil {
+		close(b.ran)
 	}
+}
+
+// keepResults says whether a call that returned err has results.
+func keepResults(err error) bool {
+	var e *ItemErrors
+	return err == nil || errors.As(err, &e)
 }
 
 // Send hands item over, as [Batcher.Send].
@@ -142,12 +162,11 @@ func (p *Pipe[In, Out]) CloseSend() {
 
 // Close refuses new items, waits until everything accepted was processed, and
 // ends all goroutines. It does not wait for receivers: results that wait are
-// kept, without a bound now, and may still be received. It returns nil and may be
-// called again.
+// kept, without a bound now, and may still be received. If items failed since the
+// last report it returns a *FailedError, else nil; it may be called again.
 func (p *Pipe[In, Out]) Close() error {
 	p.CloseSend()
-	<-p.c.done
-	return nil
+	return p.c.close()
 }
 
 // Shutdown is Close until ctx is done, and then as [Batcher.Shutdown].

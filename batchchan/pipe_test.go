@@ -16,7 +16,7 @@ func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
 	for _, ordered := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			p, err := NewPipe(PipeConfig[int]{
-				Config: Config[int]{MaxBatch: 3, Workers: 4, OnError: func(error, []int) {}}, Ordered: ordered,
+				Config: Config[int]{MaxBatch: 3, Workers: 4, OnError: func(context.Context, error, []int) {}}, Ordered: ordered,
 			}, func(_ context.Context, in []int, out []string) ([]string, error) {
 				time.Sleep(time.Duration(in[0]*7919%13) * time.Millisecond)
 				switch in[0] {
@@ -38,7 +38,7 @@ func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
 			go func() {
 				_, err := p.SendMany(bg, upTo(300))
 				require.NoError(t, err)
-				require.NoError(t, p.Close())
+				requireFailed(t, 9, p.Close())
 			}()
 			var got, want []string
 			for r, err := range p.Results(bg) {

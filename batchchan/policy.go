@@ -16,8 +16,11 @@ const (
 	// DropOldest drops what has waited longest, to make room.
 	DropOldest
 	// CallerRuns makes the sender process the oldest waiting batch itself, in
-	// addition to the Workers, and then tries again. Try operations never do so:
-	// they return ErrFull.
+	// addition to the Workers, and then tries again. It looks at its ctx, and at
+	// the time of a SendTimeout, between two batches. Try operations never do so,
+	// nor does a send with the processor's own ctx: they return ErrFull. In a
+	// [Pipe], whose results may have to wait for room, one goroutine at a time
+	// does it for the senders, which wait for it and can leave at any time.
 	CallerRuns
 )
 

@@ -32,7 +32,7 @@ type Batch[T any] struct {
 }
 
 // NewQueue returns a Queue. Of cfg it ignores what is about the processor:
-// Workers, Shards, Timeout, Retry, OnError. CallerRuns has nobody to run and is
+// Workers, Shards, Timeout, RateLimit, Retry, OnError. CallerRuns has nobody to run and is
 // an error.
 func NewQueue[T any](cfg Config[T]) (*Queue[T], error) {
 	if err := cfg.check(); err != nil {

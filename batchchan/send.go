@@ -45,6 +45,7 @@ func (c *core[T]) sendSlow(ctx context.Context, item T, size int, d time.Duratio
 }
 
 func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Duration, e *effects[T]) error {
+	var deadline time.Duration // of a sender that runs batches
 	for {
 		if c.closing {
 			return c.rejectLocked(ErrClosed, e)
@@ -91,10 +92,13 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 			}
 			return nil
 		case CallerRuns:
-			if d == noWait {
+			if d == noWait || c.inside(ctx) {
 				return c.rejectLocked(ErrFull, e)
 			}
-			if err := c.callerRunsLocked(ctx, e); err != nil {
+			if d >= 0 && deadline == 0 {
+				deadline = c.now() + d
+			}
+			if err := c.callerRunsLocked(ctx, deadline, e); err != nil {
 				return err
 			}
 			continue
@@ -132,6 +136,9 @@ func (c *core[T]) dropOldestLocked(e *effects[T]) T {
 		c.wakeLocked(e)
 	}
 	c.noteHighWaterLocked()
+	if c.gone > 0 && c.skipGoneLocked(e) {
+		return c.dropOldestLocked(e)
+	}
 	b := c.ready.head
 	item := b.items[b.off]
 	var zero T
@@ -142,39 +149,16 @@ func (c *core[T]) dropOldestLocked(e *effects[T]) T {
 		c.readyBytes -= b.sizes[b.off-1]
 		b.bytes -= b.sizes[b.off-1]
 	}
+	if c.placed != nil {
+		c.placed(item, 0)
+	}
 	c.n.droppedOld++
 	if b.off == len(b.items) {
 		c.ready.pop()
-		c.retireLocked(b, e)
+		c.retireLocked(b, 1, e)
 	}
 	c.roomLocked()
 	return item
-}
-
-// callerRunsLocked processes the oldest waiting batch in the sender. It is
-// entered and left with mu held, unless it returns an error.
-func (c *core[T]) callerRunsLocked(ctx context.Context, e *effects[T]) error {
-	now := c.now()
-	b := c.takeLocked(now, e)
-	if b == nil { // cannot be while it is full; do not spin on it
-		return c.rejectLocked(ErrFull, e)
-	}
-	c.unlock(e)
-	c.begin(b, now)
-	err := ErrGoexit // what the processor may do instead of returning
-	defer func() {
-		c.finish(b, c.now())
-		c.mu.lock()
-		c.completeLocked(b, e)
-		c.endLocked(e)
-		if err != nil {
-			c.n.rejected++
-			c.unlock(e)
-		}
-	}()
-	c.process(b)
-	err = ctx.Err()
-	return err
 }
 
 // sendMany accepts items in order, as many as it can, and returns how many.

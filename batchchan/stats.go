@@ -1,6 +1,7 @@
 package batchchan
 
 import (
+	"math"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/stats"
@@ -12,7 +13,7 @@ type Latency = stats.Latency
 // Stats is a snapshot of what an instance has done. Counters only grow and count
 // items unless they say otherwise. All are taken under one lock, so
 //
-//	Accepted = Delivered + DroppedNewest + DroppedOldest + Undelivered + Pending
+//	Accepted = Delivered + DroppedNewest + DroppedOldest + Undelivered + Cancelled + Pending
 //	Delivered = Succeeded + Failed + InFlight
 //
 // hold in every snapshot.
@@ -21,15 +22,16 @@ type Stats struct {
 
 	Accepted      uint64 `json:"accepted"`       // sends that returned nil
 	Delivered     uint64 `json:"delivered"`      // given to the processor or to Recv
-	Succeeded     uint64 `json:"succeeded"`      // in batches that were processed
-	Failed        uint64 `json:"failed"`         // in batches that failed for good
+	Succeeded     uint64 `json:"succeeded"`      // processed
+	Failed        uint64 `json:"failed"`         // failed for good
 	DroppedNewest uint64 `json:"dropped_newest"` // by Overflow DropNewest
 	DroppedOldest uint64 `json:"dropped_oldest"` // by Overflow DropOldest
 	Undelivered   uint64 `json:"undelivered"`    // handed back by Shutdown
+	Cancelled     uint64 `json:"cancelled"`      // requests whose Do left before they were delivered (a Caller)
 	Rejected      uint64 `json:"rejected"`       // refused with an error; a context that was done beforehand is not counted
 
 	Batches uint64 `json:"batches"` // given to the processor or to Recv
-	Retried uint64 `json:"retried"` // attempts after the first of a batch
+	Retried uint64 `json:"retried"` // calls of the processor after the first of a batch
 	Panics  uint64 `json:"panics"`  // in the processor and in hooks
 
 	Blocked     uint64        `json:"blocked"`         // sends that had to wait for room
@@ -48,6 +50,7 @@ type Stats struct {
 	HighWater       int `json:"high_water"`        // most that were pending when a batch, or a run of small ones, was taken, a sender found no room or Stats was called
 	InFlight        int `json:"in_flight"`         // items in the processor or not yet released
 	InFlightBatches int `json:"in_flight_batches"` // their batches
+	Aside           int `json:"aside"`             // those of them that wait for their next attempt without a worker
 	Waiting         int `json:"waiting"`           // sends that wait for room
 
 	MeanFill float64 `json:"mean_fill"` // items per delivered batch as a fraction of MaxBatch, 0..1
@@ -76,10 +79,11 @@ func (c *core[T]) stats() Stats {
 	n := c.n
 	s := Stats{
 		Pending:         c.pendingLocked(),
-		PendingBytes:    c.readyBytes + c.bufBytes,
+		PendingBytes:    c.pendingBytesLocked(),
 		InFlight:        c.inFlightN,
 		InFlightBatches: c.inFlight,
 		Waiting:         c.waiters.n,
+		Aside:           len(c.later.heap),
 		Accepted:        n.cut + n.direct + uint64(len(c.buf)),
 		Uptime:          c.now(),
 	}
@@ -87,6 +91,9 @@ func (c *core[T]) stats() Stats {
 		n := l.len()
 		s.Pending += n
 		s.Accepted += uint64(n)
+	}
+	if s.PendingBytes < 0 { // more than an int holds
+		s.PendingBytes = math.MaxInt
 	}
 	c.unlock(&e)
 	s.fill(&n, c.cfg.Name, c.hookPanics.Load(), c.maxBatch)
@@ -99,7 +106,7 @@ func (s *Stats) fill(n *counts, name string, hookPanics uint64, maxBatch int) {
 	s.Name = name
 	s.Delivered, s.Succeeded, s.Failed = n.delivered, n.succeeded, n.failed
 	s.DroppedNewest, s.DroppedOldest = n.droppedNew, n.droppedOld
-	s.Undelivered, s.Rejected = n.undelivered, n.rejected
+	s.Undelivered, s.Cancelled, s.Rejected = n.undelivered, n.cancelled, n.rejected
 	s.Batches, s.Retried, s.Panics = n.batches, n.retried, n.panics+hookPanics
 	s.Blocked, s.BlockedTime = n.blocked, n.blockedTime
 	s.FlushedSize, s.FlushedLinger, s.FlushedBytes = n.reasons[BySize], n.reasons[ByLinger], n.reasons[ByBytes]

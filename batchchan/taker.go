@@ -3,7 +3,6 @@ package batchchan
 import (
 	"context"
 	"runtime"
-	"runtime/pprof"
 	"time"
 )
 
@@ -67,7 +66,8 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 		return last
 	}
 	now := c.now()
-	if last != nil {
+	away := last != nil && last.again != nil
+	if last != nil && !away {
 		c.finish(last, now)
 		if c.more(last) {
 			c.begin(last, now)
@@ -75,10 +75,17 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 		}
 	}
 	c.mu.lock()
-	if last != nil {
+	switch {
+	case away:
+		c.asideLocked(last, now, &e)
+	case last != nil:
 		c.completeLocked(last, &e)
 	}
 	for {
+		if b := c.takeRetryLocked(now, &e); b != nil {
+			c.unlock(&e)
+			return b
+		}
 		if b := c.takeLocked(now, &e); b != nil {
 			c.unlock(&e)
 			c.begin(b, now)
@@ -129,9 +136,7 @@ func (c *core[T]) workFrom(b *batch[T]) {
 			go c.workFrom(b)
 		}
 	}()
-	if c.cfg.Name != "" {
-		pprof.SetGoroutineLabels(pprof.WithLabels(c.ctx, pprof.Labels("batchchan", c.cfg.Name)))
-	}
+	c.label()
 	t := &taker{signal: newSignal()}
 	for {
 		if b = c.next(b, t); b == nil {
@@ -148,6 +153,9 @@ func (c *core[T]) endLocked(e *effects[T]) {
 		c.finished = true
 		if c.timer != nil {
 			c.timer.Stop()
+		}
+		if c.retryTimer != nil {
+			c.retryTimer.Stop()
 		}
 		e.end = true
 	}

@@ -171,9 +171,8 @@ func TestRetryBacksOff(t *testing.T) {
 			return nil
 		}))
 		require.NoError(t, b.Send(bg, 1))
-		require.NoError(t, b.Flush(bg))
-		require.Equal(t, []time.Duration{0, 100, 300, 650, 1000, 1350}, at)
 		require.NoError(t, b.Close())
+		require.Equal(t, []time.Duration{0, 100, 300, 650, 1000, 1350}, at)
 		s := b.Stats()
 		require.EqualValues(t, 5, s.Retried)
 		require.EqualValues(t, 1, s.Succeeded)
@@ -195,7 +194,8 @@ func TestRetryJitterShortensByAtMostHalf(t *testing.T) {
 		differ := false
 		for i := range 50 {
 			require.NoError(t, b.Send(bg, i))
-			require.NoError(t, b.Flush(bg))
+			time.Sleep(time.Minute) // a Flush would hurry it
+			requireFailed(t, 1, b.Flush(bg))
 			w := waits[len(waits)-1]
 			require.True(t, w >= time.Second/2 && w <= time.Second, w)
 			differ = differ || w != waits[1]
@@ -213,7 +213,7 @@ func TestRetryableDecidesAndAFailedBatchIsReportedOnce(t *testing.T) {
 		b := must[int](t)(New(Config[int]{
 			MaxBatch: 1,
 			Retry:    Retry{MaxAttempts: 3, Retryable: func(err error) bool { return errors.Is(err, temporary) }},
-			OnError:  func(err error, items []int) { failed[items[0]] = err },
+			OnError:  func(_ context.Context, err error, items []int) { failed[items[0]] = err },
 		}, func(_ context.Context, items []int) error {
 			calls[items[0]]++
 			if items[0] == 0 {
@@ -223,7 +223,7 @@ func TestRetryableDecidesAndAFailedBatchIsReportedOnce(t *testing.T) {
 		}))
 		require.NoError(t, b.Send(bg, 0))
 		require.NoError(t, b.Send(bg, 1))
-		require.NoError(t, b.Close())
+		requireFailed(t, 2, b.Close())
 		require.Equal(t, map[int]int{0: 1, 1: 3}, calls)
 		require.Equal(t, map[int]error{0: permanent, 1: temporary}, failed)
 		require.EqualValues(t, 2, b.Stats().Failed)
@@ -235,14 +235,14 @@ func TestTimeoutIsPerCall(t *testing.T) {
 		var failed error
 		b := must[int](t)(New(Config[int]{
 			Timeout: time.Second, Retry: Retry{MaxAttempts: 2, Backoff: 10 * time.Second, NoJitter: true},
-			OnError: func(err error, _ []int) { failed = err },
+			OnError: func(_ context.Context, err error, _ []int) { failed = err },
 		}, func(ctx context.Context, _ []int) error {
 			<-ctx.Done()
 			return ctx.Err()
 		}))
 		start := time.Now()
 		require.NoError(t, b.Send(bg, 1))
-		require.NoError(t, b.Close())
+		requireFailed(t, 1, b.Close())
 		require.ErrorIs(t, failed, context.DeadlineExceeded)
 		require.Equal(t, 12*time.Second, time.Since(start))
 	})
@@ -287,7 +287,7 @@ func TestShutdownEndsARetryAndDoesNotWaitForADeafProcessor(t *testing.T) {
 		var reported []int
 		b := must[int](t)(New(Config[int]{
 			Retry:   Retry{MaxAttempts: 1000, Backoff: time.Hour},
-			OnError: func(_ error, items []int) { reported = append(reported, items...) },
+			OnError: func(_ context.Context, _ error, items []int) { reported = append(reported, items...) },
 		}, func(context.Context, []int) error { return errors.New("down") }))
 		require.NoError(t, b.Send(bg, 1))
 		ctx, cancel := context.WithTimeout(bg, time.Second)

@@ -18,7 +18,6 @@ import (
 
 // groups are the cases of every package.
 var groups = []runner.Group{
-	{Name: "floor", Cases: floorbench.Cases},
 	{Name: "workerpool", Cases: func() []runner.Case { return workerpoolbench.Cases() }},
 	{Name: "batchchan", Cases: func() []runner.Case { return batchchanbench.Cases() }},
 	{Name: "connpool", Cases: func() []runner.Case { return connpoolbench.Cases() }},
@@ -26,6 +25,7 @@ var groups = []runner.Group{
 	{Name: "locks", Cases: func() []runner.Case { return locksbench.Cases() }},
 	{Name: "objpool", Cases: func() []runner.Case { return objpoolbench.Cases() }},
 	{Name: "observe", Cases: func() []runner.Case { return observebench.Cases() }},
+	{Name: "floor", Cases: floorbench.Cases},
 }
 
 const fullTime = 5 * time.Minute

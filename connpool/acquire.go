@@ -25,7 +25,7 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 	rt.Unpin()
 	if e := p.hints[i&p.hintMask].e.Load(); e != nil {
 		w := e.word.Load()
-		if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
+		if w&lowBits == stateIdle && w&timedMask != 0 && e.word.CompareAndSwap(w, w+useOne+stateLent) {
 			return Conn[C]{e, w + useOne + stateLent}, nil
 		}
 	}
@@ -34,7 +34,9 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 
 // TryAcquire lends an idle connection or returns at once with [ErrNotReady], and
 // then has one dialed (or checked) in the background if there is room and none is
-// under way, so that a later call may succeed. It does not overtake waiters.
+// under way, so that a later call may succeed; the ctx of that dial carries no
+// values. It does not overtake waiters. In a Keyed at MaxTotal, the slot comes from a
+// connection that was idle for a second; who cannot wait takes nothing younger.
 // Returns [ErrPaused] while the pool is paused and [ErrClosed] after Close.
 //
 // ErrNotReady means that at some moment of the call no connection was ready, or
@@ -66,9 +68,10 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 		if c, ok := p.grabSurelyLocked(); ok {
 			return c, nil
 		}
-		if p.dialing == 0 && p.returning == 0 && !p.checkOneLocked() &&
-			p.openLocked() < p.maxOpen && p.mayDialLocked() {
-			p.dialLocked(nil)
+		if p.dialer.supply() == 0 && p.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
+			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
+				p.wantsOld = !p.dialLocked(nil, false)
+			}
 		}
 	}
 	p.n.notReady++
@@ -135,7 +138,7 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 		p.mu.Lock()
 		e := p.waitErrorLocked(err, 0)
 		p.unlock()
-		return Conn[C]{}, e
+		return Conn[C]{}, p.withShares(e)
 	}
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.grab(); ok {
@@ -223,8 +226,8 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		}
 	}
 	p.provideLocked()
-	if w.state == waitQueued && p.cfg.MaxWaiters != 0 &&
-		p.queue.n-p.claims-p.dialing > max(p.cfg.MaxWaiters, 0) {
+	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims &&
+		p.queue.n-p.claims-p.dialer.supply()-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
@@ -232,13 +235,10 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, ErrFull
 	}
 	p.n.waited++
-	timed := p.n.waited <= timeAll || p.n.waited%timeOneIn == 0
+	nth := p.n.waited
 	p.unlock()
 
-	var start time.Duration
-	if timed || w.done != nil { // a WaitError tells how long it was
-		start = p.now()
-	}
+	start := p.now()
 	var err error
 	if w.done == nil { // spares the select
 		<-w.ch
@@ -249,8 +249,12 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 			err = p.abandon(w, p.now()-start)
 		}
 	}
-	if timed {
-		p.waitTime.get().Record(p.now() - start)
+	waited := p.now() - start
+	p.waitTotal.Add(int64(waited))
+	if nth <= timeAll {
+		p.waitTime.Record(waited)
+	} else if nth%timeOneIn == 0 {
+		p.waitTime.RecordN(waited, timeOneIn)
 	}
 	if err != nil {
 		return Conn[C]{}, err
@@ -260,8 +264,17 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	return c, err
 }
 
-// The first timeAll waits are timed, then one in timeOneIn: two looks at the clock
-// and the record are a tenth of a hand-over (BenchmarkHandoff).
+// slotsToComeLocked returns how many dials can begin without anybody's return: in
+// slots that are free but must wait (for the back-off, say), or are closing.
+func (p *Pool[C]) slotsToComeLocked() int {
+	if p.paused {
+		return 0
+	}
+	return max(p.maxOpen-len(*p.conns.Load())-p.dialer.under, 0)
+}
+
+// The first timeAll waits are in the distribution, then one in timeOneIn, which
+// counts for as many. All are in the sum.
 const (
 	timeAll   = 64
 	timeOneIn = 8
@@ -284,6 +297,14 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 		}
 	}
 	p.freeWaiter(w)
+	return p.withShares(e)
+}
+
+// withShares adds to e how the limiter's slots are spent.
+func (p *Pool[C]) withShares(e *WaitError) *WaitError {
+	if p.limit != nil {
+		e.MaxTotal, e.TotalOpen, e.Shares = p.limit.spent(5)
+	}
 	return e
 }
 
@@ -304,8 +325,14 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 	} else {
 		p.n.canceled++
 	}
-	return &WaitError{
-		Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialing,
-		Waiting: p.queue.n, Paused: p.paused, Dial: p.guard.lastErr,
+	e := &WaitError{
+		Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
+		Waiting: p.queue.n, Paused: p.paused, Dial: p.dialer.lastErr,
 	}
+	for _, o := range *p.conns.Load() {
+		if o.word.Load()&stateMask == stateLent {
+			e.InUse++
+		}
+	}
+	return e
 }

@@ -104,106 +104,31 @@ func (s *BreakerState) UnmarshalText(text []byte) error {
 	return fmt.Errorf("connpool: unknown breaker state %q", text)
 }
 
-// dialGuard says when a dial may be tried. Guarded by Pool.mu.
-type dialGuard struct {
-	failures int           // in a row
-	lastErr  error         // of the last dial; nil if it succeeded
-	retryAt  time.Duration // no dial before this, on the pool's clock
-	state    BreakerState
-	timer    *time.Timer // provides again at retryAt
-
-	news    []BreakerState // changes that Hooks.Breaker was not told of
-	telling bool           // a goroutine is telling
-}
-
-// mayDialLocked reports whether a dial may start now.
-func (p *Pool[C]) mayDialLocked() bool {
-	g := &p.guard
-	if g.failures == 0 {
-		return true
-	}
-	if p.now() < g.retryAt {
-		return false
-	}
-	if g.state == BreakerOpen {
-		p.setBreakerLocked(BreakerHalfOpen)
-	}
-	return g.state != BreakerHalfOpen || p.dialing == 0
-}
-
-// dialedLocked keeps the guard's books about a dial that ended with err.
-func (p *Pool[C]) dialedLocked(err error) {
-	g := &p.guard
-	g.lastErr = err
-	if err == nil {
-		g.failures, g.retryAt = 0, 0
-		p.setBreakerLocked(BreakerClosed)
-		return
-	}
-	g.failures++
-	pause := p.cfg.Backoff.pause(g.failures)
-	b := &p.cfg.Breaker
-	if b.Failures > 0 && (g.state != BreakerClosed || g.failures >= b.Failures) {
-		p.setBreakerLocked(BreakerOpen)
-		pause = max(pause, orDefault(b.OpenFor, time.Second))
-	}
-	if pause > 0 {
-		g.retryAt = p.now() + pause
-	}
-}
-
-// armRetryLocked makes sure that somebody looks again at retryAt.
-func (p *Pool[C]) armRetryLocked() {
-	g := &p.guard
-	d := g.retryAt - p.now()
-	if d <= 0 {
-		return // a half-open breaker waits for its one dial, whose end looks again
-	}
-	if g.timer == nil {
-		g.timer = time.AfterFunc(d, p.poke)
-		return
-	}
-	g.timer.Reset(d)
-}
-
-func (p *Pool[C]) setBreakerLocked(s BreakerState) {
-	g := &p.guard
-	if g.state == s {
-		return
-	}
-	g.state = s
-	if p.cfg.Hooks.Breaker == nil {
-		return
-	}
-	g.news = append(g.news, s)
-	if !g.telling {
-		g.telling = true
+// tellBreakerLocked has Hooks.Breaker told of the changes that it does not know yet.
+func (p *Pool[C]) tellBreakerLocked() {
+	switch {
+	case len(p.dialer.news) == 0 || p.telling:
+	case p.cfg.Hooks.Breaker == nil:
+		p.dialer.news = nil
+	default:
+		p.telling = true
 		p.goLocked(p.tellBreaker)
 	}
 }
 
 // tellBreaker calls the hook for each change, in their order.
 func (p *Pool[C]) tellBreaker() {
-	done := false
-	defer func() {
-		if !done { // the hook ended this goroutine
-			p.mu.Lock()
-			p.guard.telling = false
-			p.unlock()
-		}
-	}()
 	for {
 		p.mu.Lock()
-		news := p.guard.news
-		p.guard.news = nil
-		p.guard.telling = len(news) > 0
+		news := p.dialer.news
+		p.dialer.news = nil
+		p.telling = len(news) > 0
 		p.unlock()
 		if len(news) == 0 {
-			done = true
 			return
 		}
 		for _, s := range news {
-			p.hook("Hooks.Breaker", func() { p.cfg.Hooks.Breaker(s) })
+			p.hookApart("Hooks.Breaker", func() { p.cfg.Hooks.Breaker(s) })
 		}
 	}
 }

@@ -46,19 +46,22 @@ func (p *Pool[C]) unclaimLocked(w *waiter[C]) {
 // claimReturningLocked lets waiters rely on the checks and resets that began for
 // nobody, while there are enough of these, and on no more.
 func (p *Pool[C]) claimReturningLocked() {
-	for p.returningClaims < p.returning && p.queue.n > p.claims+p.dialing {
+	for p.returningClaims < p.returning && p.queue.n > p.claims+p.dialer.supply() {
 		w := p.unservedLocked()
 		if w == nil || w.impatient {
 			return
 		}
 		p.claimLocked(w, true)
 	}
-	if p.returningClaims > p.returning {
-		for w := range p.queue.all {
-			if w.claims && w.returning {
-				p.unclaimLocked(w)
-				return // one at a time has ended
-			}
+}
+
+// returnedLocked ends a check or reset that began for nobody. Who relied on it, and
+// on no other, relies on nothing now; the caller provides.
+func (p *Pool[C]) returnedLocked() {
+	p.returning--
+	for w := p.queue.head; p.returningClaims > p.returning; w = w.next {
+		if w.claims && w.returning {
+			p.unclaimLocked(w)
 		}
 	}
 }
@@ -123,7 +126,7 @@ func (p *Pool[C]) checkDone(e *entry[C], j checkJob[C], err error) {
 		p.suspectLocked()
 	}
 	if w := j.waiter; w == nil {
-		p.returning--
+		p.returnedLocked()
 	} else if w.turn == j.turn && w.state == waitQueued {
 		p.unclaimLocked(w)
 	}
@@ -141,7 +144,7 @@ func (p *Pool[C]) resetLocked(e *entry[C]) {
 		defer func() {
 			p.mu.Lock()
 			failed := p.heldDoneLocked(e, err, false)
-			p.returning--
+			p.returnedLocked()
 			p.provideLocked()
 			p.unlock()
 			p.checkFailed(e, failed, err)
@@ -180,11 +183,18 @@ func (p *Pool[C]) run(name string, err *error, f func(context.Context, C) error,
 	p.contain(name, err, func() { *err = f(ctx, e.value) })
 }
 
-// suspectLocked has every idle connection checked before it is lent: when one
-// is found broken, the server may have dropped the others too.
+// suspectLocked has every connection checked before its next loan: when one is found
+// broken, the server may have dropped the others too.
 func (p *Pool[C]) suspectLocked() {
+	if p.cfg.Check == nil {
+		return
+	}
 	for _, e := range *p.conns.Load() {
 		p.markLocked(e)
+		if !e.marked { // on loan, or held
+			e.setMark(stateLent) // so that its return looks
+			e.suspect = true
+		}
 	}
 }
 

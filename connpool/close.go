@@ -20,6 +20,7 @@ func (p *Pool[C]) setPaused(on bool) {
 	p.mu.Lock()
 	p.paused = on
 	p.setGate(gatePaused, on)
+	p.lackLocked(false)
 	if !on && !p.closed {
 		p.serveLocked()
 		p.provideLocked()
@@ -64,7 +65,7 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.unlock()
 	return fmt.Errorf("connpool: shutdown: left %d connections on loan or in reset, %d closing, %d dials: %w",
-		len(*p.conns.Load()), p.closing, p.dialing, ctx.Err())
+		len(*p.conns.Load()), p.closing, p.dialer.under, ctx.Err())
 }
 
 func (p *Pool[C]) startClose() {
@@ -79,11 +80,12 @@ func (p *Pool[C]) startCloseLocked() {
 	}
 	p.closed = true
 	p.setGate(gateClosed, true)
+	p.lackLocked(false)
 	p.grantAllLocked(ErrClosed)
 	p.endWarmersLocked(ErrClosed)
 	p.condemnAllLocked(ByClose)
-	if p.guard.timer != nil {
-		p.guard.timer.Stop()
+	if p.retry != nil {
+		p.retry.Stop()
 	}
 	p.cancel()
 	p.drainLocked()

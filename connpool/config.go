@@ -47,14 +47,22 @@ type Config[C any] struct {
 	// MinIdle is how many connections are kept idle, as far as MaxOpen allows,
 	// for the next borrowers. Default: 0.
 	MinIdle int
+	// MinOpen is how many connections are kept open, idle or on loan. With MinIdle,
+	// both are kept. Default: 0.
+	MinOpen int
 	// MaxIdle bounds the idle connections: one more is closed at its return.
 	// Default: no bound but MaxOpen. Negative: none is kept.
 	MaxIdle int
-	// MaxWaiters bounds how many Acquires wait without a dial or check of their
-	// own; one more gets ErrFull. Default: no bound. Negative: none may wait.
+	// MaxWaiters bounds how many Acquires wait for somebody's return: with neither a
+	// dial, a check, nor a slot that is free (until a back-off ends, say) or closing
+	// to wait for; one more gets ErrFull. Default: no bound. Negative: none may wait.
 	MaxWaiters int
 	// MaxDialing bounds the dials under way at once. Default: MaxOpen.
 	MaxDialing int
+	// MaxClosing bounds the closes at once when many connections reach a limit of
+	// time together; the others follow at the next ticks. Default: the larger of 4 and an
+	// eighth of MaxOpen. Negative: no bound.
+	MaxClosing int
 	// MaxUses closes a connection after so many loans. Default: no limit.
 	MaxUses uint64
 
@@ -65,12 +73,22 @@ type Config[C any] struct {
 	// itself, drawn once at its birth, so that those born together do not die
 	// together. At most MaxLifetime. Default: a tenth of MaxLifetime; negative: none.
 	LifetimeJitter time.Duration
-	// MaxIdleTime closes a connection that was idle so long, down to MinIdle.
-	// Default: no limit.
+	// MaxIdleTime closes a connection that was idle so long, down to MinIdle and
+	// MinOpen. Default: no limit.
 	MaxIdleTime time.Duration
+	// IdleJitter shortens each connection's MaxIdleTime by a random part of itself,
+	// drawn once at its birth. At most MaxIdleTime. Default: a tenth of MaxIdleTime;
+	// negative: none.
+	IdleJitter time.Duration
 	// CheckAfterIdle is how long a connection may have been idle to be lent
 	// without a Check. Default: 1 s; negative: each loan is preceded by a Check of
 	// its own, at most a Tick before it.
+	//
+	// A connection that was found broken (by Destroy, Bad or a Check) makes the
+	// others suspect: those dialed before are checked before their next loan. So are
+	// all idle ones after the process was frozen (stopped, or its machine asleep): the
+	// next tick notices that it is late. Who borrows in the moment between gets what
+	// was fresh before; only a negative CheckAfterIdle leaves no such moment.
 	CheckAfterIdle time.Duration
 	// KeepAlive checks a connection that was idle, and not checked, for so long;
 	// at most a quarter of the connections at once, and none while anybody waits.
@@ -90,6 +108,11 @@ type Config[C any] struct {
 	// Tick is how often limits of time are enforced and MinIdle is refilled.
 	// Default: a quarter of the shortest of those limits, between 10 ms and 1 s.
 	Tick time.Duration
+
+	// RetryBroken has Do run its function again, once, when the first connection
+	// turns out to be broken and was not fresh: on one that was dialed or checked
+	// since. The function must be safe to run twice.
+	RetryBroken bool
 
 	// Backoff spaces dials after failures. Default: no space.
 	Backoff Backoff
@@ -140,13 +163,29 @@ func (c Config[C]) withDefaults() (Config[C], error) {
 		return c, err
 	}
 	if c.MaxOpen == 0 {
-		c.MaxOpen = max(4, runtime.GOMAXPROCS(0), c.MinIdle)
+		c.MaxOpen = max(4, runtime.GOMAXPROCS(0), c.MinIdle, c.MinOpen)
 	}
 	if c.MinIdle > c.MaxOpen {
 		return c, fmt.Errorf("connpool: MinIdle %d exceeds MaxOpen %d", c.MinIdle, c.MaxOpen)
 	}
 	if c.MaxIdle != 0 && c.MinIdle > max(c.MaxIdle, 0) {
 		return c, fmt.Errorf("connpool: MinIdle %d exceeds MaxIdle %d", c.MinIdle, c.MaxIdle)
+	}
+	if c.MinOpen > c.MaxOpen {
+		return c, fmt.Errorf("connpool: MinOpen %d exceeds MaxOpen %d", c.MinOpen, c.MaxOpen)
+	}
+	if c.MaxIdle != 0 && c.MinOpen > max(c.MaxIdle, 0) {
+		return c, fmt.Errorf("connpool: MinOpen %d exceeds MaxIdle %d", c.MinOpen, c.MaxIdle)
+	}
+	if c.MaxClosing == 0 {
+		c.MaxClosing = max(4, c.MaxOpen/8)
+	}
+	if c.IdleJitter == 0 {
+		c.IdleJitter = c.MaxIdleTime / 10
+	}
+	c.IdleJitter = max(c.IdleJitter, 0)
+	if c.IdleJitter > c.MaxIdleTime {
+		return c, fmt.Errorf("connpool: IdleJitter %v exceeds MaxIdleTime %v", c.IdleJitter, c.MaxIdleTime)
 	}
 	if c.LifetimeJitter == 0 {
 		c.LifetimeJitter = c.MaxLifetime / 10
@@ -176,7 +215,7 @@ func (c *Config[C]) checkNumbers() error {
 	for _, f := range []struct {
 		name string
 		v    int
-	}{{"MaxOpen", c.MaxOpen}, {"MinIdle", c.MinIdle}, {"MaxDialing", c.MaxDialing}} {
+	}{{"MaxOpen", c.MaxOpen}, {"MinIdle", c.MinIdle}, {"MinOpen", c.MinOpen}, {"MaxDialing", c.MaxDialing}} {
 		if f.v < 0 || f.v > math.MaxInt32 {
 			return fmt.Errorf("connpool: %s %d is out of range", f.name, f.v)
 		}
@@ -231,8 +270,11 @@ func (c *Config[C]) needsJanitor() bool {
 			return true
 		}
 	}
-	return c.MinIdle > 0 || c.CheckAfterIdle < 0
+	return c.fills() || c.CheckAfterIdle < 0
 }
+
+// fills reports whether connections are dialed for nobody.
+func (c *Config[C]) fills() bool { return c.MinIdle > 0 || c.MinOpen > 0 }
 
 // orDefault returns d, def for zero, and 0 (no limit) for a negative d.
 func orDefault(d, def time.Duration) time.Duration {

@@ -65,9 +65,12 @@ type entry[C any] struct {
 	stack  atomic.Pointer[loanStack]               // the sampled stack of a borrower
 	cancel atomic.Pointer[context.CancelCauseFunc] // ends the Do that holds it
 
-	born     time.Duration // on the pool's clock
-	lifetime time.Duration // fixed at birth, jitter included; 0: no limit
-	epoch    uint64        // Pool.epoch when its dial began
+	lentAt atomic.Int64 // when a loan that is timed began, on the pool's clock
+
+	born      time.Duration // on the pool's clock
+	lifetime  time.Duration // fixed at birth, jitter included; 0: no limit
+	idleLimit time.Duration // the same for MaxIdleTime
+	epoch     uint64        // Pool.epoch when its dial began
 
 	// Guarded by pool.mu.
 	reason    Reason // why to close it when it comes back; 0: keep
@@ -75,7 +78,11 @@ type entry[C any] struct {
 	marked    bool   // idle with the mark set: counted in pool.marked
 	seen      uint64 // the word, without mark, at the janitor's last look
 	seenAt    time.Duration
+	idleFrom  time.Duration // since when it had been idle before the loan that seen is of
+	idleFor   time.Duration // how long that was
 	checkedAt time.Duration
+	suspect   bool   // on loan, or held, to be checked before the next loan
+	unused    uint64 // loans that ended by ReleaseUnused
 	leaked    uint64 // the word of the loan last reported as leaked
 
 	_ stats.Pad // the words of two entries share no line
@@ -110,6 +117,9 @@ func (c Conn[C]) Release() {
 		c.stale("Release")
 	}
 	p := c.e.pool
+	if c.word&timedMask == timedLoan {
+		c.timeUse()
+	}
 	if p.gate.Load()&gateRelease == 0 && c.word < p.lastWord &&
 		c.e.word.CompareAndSwap(c.word, c.word&^stateMask) {
 		// Dekker's pattern with Pool.wait: a releaser goes idle, then reads the
@@ -123,19 +133,52 @@ func (c Conn[C]) Release() {
 	p.releaseSlow(c)
 }
 
+// ReleaseUnused is Release for a loan that was not used but looked at, after an
+// AcquireAllIdle for instance: it does not count as a use (in Info.Uses, MaxUses and
+// UseTime), the connection stays idle since when it was (as far as ticks could tell),
+// and no Reset runs.
+func (c Conn[C]) ReleaseUnused() {
+	e := c.must("ReleaseUnused")
+	p := e.pool
+	p.lock()
+	from := e.seenAt // of the idle time, if no tick has seen the loan
+	switch {
+	case e.seen == c.word:
+		from = e.idleFrom
+	case e.seen != c.word-useOne-stateLent:
+		from = p.now()
+	}
+	if !e.takeBack(c.word) {
+		p.unlock()
+		c.stale("ReleaseUnused")
+	}
+	e.unused++
+	p.n.unused++
+	p.returnLocked(e, false)
+	if w := e.word.Load() &^ mark; w&stateMask == stateIdle {
+		e.seen, e.seenAt = w, from
+	}
+	p.unlock()
+}
+
 // Destroy ends the loan and closes the connection in the background, because the
 // holder found it broken; cause (may be nil) is passed on to Hooks.Closed. Its
-// slot is free once its Close has returned. Destroy of an ended loan panics; of one
+// slot is free once its Close has returned. With a Check, the other connections are
+// checked before their next loan: what broke this one may have broken them. Destroy of an ended loan panics; of one
 // of a closed pool it is like Release.
 func (c Conn[C]) Destroy(cause error) {
 	e := c.must("Destroy")
 	p := e.pool
+	c.timeUse()
 	p.mu.Lock()
 	if !e.takeBack(c.word) {
 		p.mu.Unlock()
 		c.stale("Destroy")
 	}
 	p.retireLocked(e, ByDestroy, cause)
+	if cause != errUnfinished && cause != errGoexit {
+		p.suspectLocked()
+	}
 	p.unlock()
 }
 
@@ -145,6 +188,7 @@ func (c Conn[C]) Destroy(cause error) {
 func (c Conn[C]) Hijack() C {
 	e := c.must("Hijack")
 	p := e.pool
+	c.timeUse()
 	p.mu.Lock()
 	if !e.takeBack(c.word) {
 		p.mu.Unlock()
@@ -170,6 +214,26 @@ func (c Conn[C]) Info() Info {
 	i := e.infoLocked(p.now())
 	p.mu.Unlock()
 	return i
+}
+
+// One loan in timedOneIn of each connection is timed, the first of them included.
+const (
+	timedOneIn = 256
+	timedMask  = (timedOneIn-1)<<useShift | stateMask
+	timedLoan  = useOne | stateLent
+)
+
+// timeUse records how long the loan c lasted, if it is timed and lasts.
+func (c Conn[C]) timeUse() {
+	if c.word&timedMask != timedLoan || c.e.word.Load()&^mark != c.word {
+		return
+	}
+	n := uint64(timedOneIn)
+	if c.word>>useShift == 1 {
+		n = 1
+	}
+	p := c.e.pool
+	p.useTime.RecordN(p.now()-time.Duration(c.e.lentAt.Load()), n)
 }
 
 // takeBack moves e from the loan that made word to the pool's hands, and reports

@@ -10,37 +10,60 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.marked|p.returning|p.returningClaims == 0 && p.openLocked() >= p.maxOpen || p.closed || p.paused {
+	if p.marked|p.returning|p.returningClaims == 0 && p.openLocked() >= p.maxOpen && !p.lacks || p.closed || p.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
+	lacks := p.startLocked()
+	if p.limit != nil {
+		p.lackLocked(lacks)
+	}
+}
+
+// startLocked does it, and reports whether somebody waits for a slot that the
+// limiter does not have.
+func (p *Pool[C]) startLocked() (lacks bool) {
 	p.claimReturningLocked()
-	room := min(p.maxOpen-p.openLocked(), p.maxDialing()-p.dialing)
-	for p.marked > 0 && p.queue.n > p.claims+p.dialing {
-		if w := p.unservedLocked(); w != nil && w.impatient && room > 0 {
+	for p.marked > 0 && p.queue.n > p.claims+p.dialer.supply() {
+		if w := p.unservedLocked(); w != nil && w.impatient && p.roomLocked() > 0 {
 			break
 		}
 		p.checkOneLocked()
 	}
+	room := p.roomLocked()
 	if room <= 0 {
-		return
+		return false
 	}
-	want := min(p.wantLocked()-p.dialing, room)
-	for ; want > 0; want-- {
-		if !p.mayDialLocked() {
-			p.refusedLocked()
-			return
+	for want := min(p.wantLocked()-p.dialer.supply(), room); want > 0; want-- {
+		if ok, again := p.mayDialLocked(); !ok {
+			p.refusedLocked(again)
+			return false
 		}
-		if !p.dialLocked(p.unservedLocked()) {
-			return
+		w := p.unservedLocked()
+		waits := w != nil || len(p.warmers) > 0
+		if !p.dialLocked(w, waits) {
+			return waits
 		}
 	}
+	return false
+}
+
+// roomLocked returns how many dials MaxOpen and MaxDialing leave room for.
+func (p *Pool[C]) roomLocked() int {
+	return min(p.maxOpen-p.openLocked(), p.maxDialing()-p.dialer.under)
+}
+
+// mayDialLocked is dialer.mayDial; the clock is read once, and only after a failure.
+func (p *Pool[C]) mayDialLocked() (ok bool, again time.Duration) {
+	if p.dialer.failures == 0 {
+		return true, 0
+	}
+	return p.dialer.mayDial(p.now())
 }
 
 // wantLocked returns how many dials should be under way if nothing limited them.
 func (p *Pool[C]) wantLocked() int {
 	want := max(p.queue.n-p.claims, 0)
-	if p.fillDue {
-		p.fillDue = false
+	if p.fillDue && !p.unfilled {
 		lent := 0
 		conns := *p.conns.Load()
 		for _, e := range conns {
@@ -48,8 +71,9 @@ func (p *Pool[C]) wantLocked() int {
 				lent++
 			}
 		}
-		want += max(p.cfg.MinIdle-(len(conns)-lent), 0)
+		want += max(p.cfg.MinIdle-(len(conns)-lent), p.cfg.MinOpen-len(conns), 0)
 	}
+	p.fillDue = false
 	for _, w := range p.warmers {
 		want = max(want, w.n-len(*p.conns.Load()))
 	}
@@ -65,23 +89,29 @@ func (p *Pool[C]) maxDialing() int {
 
 // refusedLocked deals with waiters while the back-off or the breaker forbids a
 // dial: they wait for its end, or fail at once if the breaker is open and no
-// connection could come back to serve them.
-func (p *Pool[C]) refusedLocked() {
-	if p.guard.state == BreakerOpen && len(*p.conns.Load()) == 0 && p.dialing == 0 {
-		err := &breakerError{p.guard.lastErr}
+// connection could come to serve them. again is what mayDial returned.
+func (p *Pool[C]) refusedLocked(again time.Duration) {
+	if p.dialer.state == BreakerOpen && len(*p.conns.Load()) == 0 && p.dialer.supply() == 0 {
+		err := &breakerError{p.dialer.lastErr}
 		p.grantAllLocked(err)
 		p.endWarmersLocked(err)
 		return
 	}
-	if p.queue.n > 0 || len(p.warmers) > 0 {
-		p.armRetryLocked()
+	if again == 0 || p.queue.n == 0 && len(p.warmers) == 0 {
+		return // the end or the lateness of a dial under way looks again; MinIdle waits for a tick
 	}
+	if p.retry == nil {
+		p.retry = time.AfterFunc(again, p.poke)
+		return
+	}
+	p.retry.Reset(again)
 }
 
-// unservedLocked returns the first waiter for whom nothing is under way, or nil.
+// unservedLocked returns the first waiter for whom nothing is under way that it
+// could rely on, or nil.
 func (p *Pool[C]) unservedLocked() *waiter[C] {
 	for w := range p.queue.all { // at most MaxOpen are passed over
-		if !w.dialing && !w.claims {
+		if !w.claims && (w.dial == nil || w.dial.late) {
 			return w
 		}
 	}
@@ -92,25 +122,46 @@ func (p *Pool[C]) unservedLocked() *waiter[C] {
 // that one may be served by somebody else, or leave, and the dial goes on.
 type dialJob[C any] struct {
 	epoch  uint64
-	waiter *waiter[C] // who asked; nil for MinIdle, Warm and TryAcquire
-	turn   uint64     // waiter.turn then
 	values context.Context
+	shared bool // begun for nobody: MinIdle, Warm, TryAcquire
+
+	// Guarded by Pool.mu.
+	waiter *waiter[C]  // who relies on it (its dial is this); nil: nobody, or not any more
+	late   bool        // counted in dialer.late
+	timer  *time.Timer // ends the patience with it
 }
 
 // dialLocked starts a dial, and reports false if the limiter has no slot for it.
-func (p *Pool[C]) dialLocked(w *waiter[C]) bool {
-	if p.limit != nil && !p.limit.take(p) {
-		p.short = true
+// waits says that somebody waits for it, w or a Warm.
+func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
+	if p.limit != nil && !p.limit.take(p, waits) {
 		return false
 	}
-	j := dialJob[C]{epoch: p.epoch, waiter: w}
+	j := &dialJob[C]{epoch: p.epoch, waiter: w, shared: w == nil}
 	if w != nil {
-		w.dialing = true
-		j.turn, j.values = w.turn, w.ctx
+		if w.dial != nil {
+			w.dial.waiter = nil // late: whether it fails does not matter any more
+		}
+		w.dial, j.values = j, w.ctx
 	}
-	p.dialing++
+	j.timer = time.AfterFunc(p.dialer.patience(), func() {
+		p.mu.Lock()
+		p.lateLocked(j)
+		p.provideLocked()
+		p.unlock()
+	})
+	p.dialer.begin()
+	p.tellBreakerLocked()
 	p.goLocked(func() { p.dial(j) })
 	return true
+}
+
+// lateLocked notes that nobody should rely on j any more.
+func (p *Pool[C]) lateLocked(j *dialJob[C]) {
+	if !j.late && j.timer != nil {
+		j.late = true
+		p.dialer.late++
+	}
 }
 
 // dialCtx lives as long as the pool lets a dial live, and has the values of the
@@ -127,10 +178,12 @@ func (c dialCtx) Value(key any) any {
 	return c.values.Value(key)
 }
 
-func (p *Pool[C]) dial(j dialJob[C]) {
+func (p *Pool[C]) dial(j *dialJob[C]) {
 	ctx, cancel := p.timeout(p.cfg.DialTimeout)
 	start := p.now()
 	e := &entry[C]{pool: p, epoch: j.epoch}
+	e.word.Store(stateHeld)
+	e.seen = stateHeld
 	err := errGoexit
 	failed := p.cfg.Hooks.DialFailed
 	defer func() {
@@ -139,16 +192,21 @@ func (p *Pool[C]) dial(j dialJob[C]) {
 			p.hook("Hooks.DialFailed", func() { failed(err) })
 		}
 	}()
-	defer func() { p.dialDone(j, e, err) }()
+	took := time.Duration(0)
+	defer func() { p.dialDone(j, e, took, err) }()
 	p.contain("Dial", &err, func() { e.value, err = p.cfg.Dial(dialCtx{ctx, j.values}) })
 	now := p.now()
-	p.dialTime.get().Record(now - start)
+	took = now - start
+	p.dialTime.Record(took)
 	e.born, e.seenAt, e.checkedAt = now, now, now
 	if p.cfg.MaxLifetime > 0 { // drawn once: a limit drawn at each look would meet its minimum soon
 		e.lifetime = p.cfg.MaxLifetime
 		if jitter := p.cfg.LifetimeJitter; jitter > 0 {
 			e.lifetime -= rand.N(jitter)
 		}
+	}
+	if e.idleLimit = p.cfg.MaxIdleTime; e.idleLimit > 0 && p.cfg.IdleJitter > 0 {
+		e.idleLimit -= rand.N(p.cfg.IdleJitter)
 	}
 	if f := p.cfg.Hooks.Dialed; f != nil && err == nil {
 		p.mu.Lock()
@@ -169,26 +227,23 @@ func (p *Pool[C]) timeout(d time.Duration) (context.Context, context.CancelFunc)
 }
 
 // dialDone files the outcome of a dial.
-func (p *Pool[C]) dialDone(j dialJob[C], e *entry[C], err error) {
+func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err error) {
 	p.mu.Lock()
 	defer p.unlock()
-	p.dialing--
+	j.timer.Stop()
+	j.timer = nil // its call, if under way, comes too late
 	asked := j.waiter
-	if asked != nil && (asked.turn != j.turn || asked.state != waitQueued) {
-		asked = nil // served or gone since
-	}
 	if asked != nil {
-		asked.dialing = false
+		j.waiter, asked.dial = nil, nil
 	}
 	p.n.dials++
-	if !p.closed {
-		p.dialedLocked(err)
-	}
+	p.dialer.end(p.now(), took, j.late, err, !p.closed)
+	p.tellBreakerLocked()
 	if err != nil {
 		p.n.dialErrors++
 		if asked != nil {
 			p.grantLocked(asked, Conn[C]{}, dialError(err))
-		} else {
+		} else if j.shared {
 			p.endWarmersLocked(dialError(err))
 		}
 		if p.limit != nil {
@@ -206,12 +261,13 @@ func (p *Pool[C]) dialDone(j dialJob[C], e *entry[C], err error) {
 		e.id = p.nextID
 	}
 	if why := p.unwantedLocked(e); why != 0 {
+		e.word.Store(stateGone)
 		p.discardLocked(e, why, nil)
 		p.provideLocked()
 		return
 	}
 	p.addLocked(e)
-	p.fillDue = p.cfg.MinIdle > 0
+	p.fillDue = p.cfg.fills()
 	p.endWarmersLocked(nil)
 	if w := p.headLocked(); w != nil {
 		p.n.misses++
@@ -238,7 +294,6 @@ func (p *Pool[C]) unwantedLocked(e *entry[C]) Reason {
 
 // addLocked makes e one of the pool's connections.
 func (p *Pool[C]) addLocked(e *entry[C]) {
-	e.word.Store(stateHeld)
 	old := *p.conns.Load()
 	conns := make([]*entry[C], len(old)+1)
 	copy(conns, old)

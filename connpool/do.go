@@ -3,32 +3,77 @@ package connpool
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 )
 
-var errUnfinished = errors.New("connpool: the function given to Do panicked or ended its goroutine")
+var (
+	errUnfinished = errors.New("connpool: the function given to Do panicked or ended its goroutine")
+	errSuspect    = errors.New("connpool: dialed before another was found broken, and not checked since")
+)
 
 // Do lends a connection to f and takes it back when f returns. It waits as Acquire
 // does and returns its error (of a closed pool [ErrClosed]) or f's. A nil ctx or f
-// panics. The connection is closed if f panics (the
-// panic goes on) or ends its goroutine, and if Config.Bad says that f's error means
-// so. The ctx that f gets also ends when a Shutdown runs out of time.
+// panics. The connection is closed if f panics (the panic goes on) or ends its
+// goroutine, and if Config.Bad says that f's error means so. The ctx that f gets also
+// ends when a Shutdown runs out of time.
+//
+// With Config.RetryBroken, f runs once more if its error means that the connection is
+// broken, this one had been lent before or is older than a second, and ctx has not
+// ended. The second run gets a connection that was dialed, or checked, after the
+// first. Without a Check, older ones that it meets on the way are closed: nothing could
+// tell whether they work.
 func (p *Pool[C]) Do(ctx context.Context, f func(context.Context, C) error) error {
 	c, err := p.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	return p.do(ctx, c, f)
+	return p.doWith(ctx, c, f)
 }
 
-// do runs f with the loan c and ends the loan.
-func (p *Pool[C]) do(ctx context.Context, c Conn[C], f func(context.Context, C) error) (err error) {
+// doWith runs f with the loan c, and once more with another if that was stale and
+// Config wants it.
+func (p *Pool[C]) doWith(ctx context.Context, c Conn[C], f func(context.Context, C) error) error {
+	broken, err := p.do(ctx, c, f)
+	if !broken || !p.cfg.RetryBroken || ctx.Err() != nil {
+		return err
+	}
+	p.mu.Lock()
+	now, lastID := p.now(), p.nextID
+	p.mu.Unlock()
+	if c.word>>useShift == 1 && now-c.e.born < time.Second {
+		return err // it was fresh: this is not the connection's age
+	}
+	for {
+		again, failed := p.Acquire(ctx)
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		if again.provenSince(now, lastID) {
+			p.retries.Add(1)
+			_, err = p.do(ctx, again, f)
+			return err
+		}
+		again.Destroy(errSuspect)
+	}
+}
+
+// provenSince reports whether c was dialed after the connection with the given
+// number, or checked at or after the given time.
+func (c Conn[C]) provenSince(at time.Duration, id uint64) bool {
+	c.e.pool.mu.Lock()
+	defer c.e.pool.mu.Unlock()
+	return c.e.id > id || c.e.pool.cfg.Check != nil && c.e.checkedAt >= at
+}
+
+// do runs f with the loan c and ends the loan. broken says that f's error means that
+// the connection is.
+func (p *Pool[C]) do(ctx context.Context, c Conn[C], f func(context.Context, C) error) (broken bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.e.cancel.Store(&cancel)
 	if p.aborted.Load() {
 		cancel(ErrClosed)
 	}
-	finished, broken := false, false
+	finished := false
 	defer func() {
 		c.e.cancel.Store(nil)
 		cancel(nil)
@@ -42,72 +87,13 @@ func (p *Pool[C]) do(ctx context.Context, c Conn[C], f func(context.Context, C) 
 		}
 	}()
 	err = f(ctx, c.Value())
-	broken = err != nil && p.cfg.Bad(err)
+	if err != nil {
+		var failed error
+		p.contain("Bad", &failed, func() { broken = p.cfg.Bad(err) })
+		if failed != nil { // nobody knows, so it is
+			broken, err = true, errors.Join(err, failed)
+		}
+	}
 	finished = true
-	return err
-}
-
-// warmer is a Warm that waits. Guarded by Pool.mu.
-type warmer struct {
-	n  int
-	ch chan error // capacity 1
-}
-
-// Warm opens connections until n are open, idle or on loan, and waits for them.
-// It returns the error of the first dial that fails, ctx's error, [ErrClosed], or
-// [ErrBreakerOpen]; what was opened by then stays. While the pool is paused it waits.
-// n above MaxOpen or MaxIdle is an error; n below 1 does nothing. A nil ctx panics.
-func (p *Pool[C]) Warm(ctx context.Context, n int) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	w := &warmer{n: n, ch: make(chan error, 1)}
-	p.mu.Lock()
-	limit := min(p.maxOpen, p.maxIdle())
-	switch {
-	case p.closed:
-		p.unlock()
-		return ErrClosed
-	case n > limit:
-		p.unlock()
-		return fmt.Errorf("connpool: Warm(%d) exceeds the limit of %d", n, limit)
-	case n <= len(*p.conns.Load()):
-		p.unlock()
-		return nil
-	}
-	p.warmers = append(p.warmers, w)
-	p.provideLocked()
-	p.unlock()
-	select {
-	case err := <-w.ch:
-		return err
-	case <-ctx.Done():
-	}
-	p.mu.Lock()
-	defer p.unlock()
-	p.removeWarmersLocked(func(o *warmer) bool { return o == w })
-	return ctx.Err()
-}
-
-// endWarmersLocked ends those whose number is reached, or all if err is not nil.
-func (p *Pool[C]) endWarmersLocked(err error) {
-	n := len(*p.conns.Load())
-	p.removeWarmersLocked(func(w *warmer) bool {
-		if err == nil && w.n > n {
-			return false
-		}
-		w.ch <- err
-		return true
-	})
-}
-
-func (p *Pool[C]) removeWarmersLocked(gone func(*warmer) bool) {
-	kept := p.warmers[:0]
-	for _, w := range p.warmers {
-		if !gone(w) {
-			kept = append(kept, w)
-		}
-	}
-	clear(p.warmers[len(kept):])
-	p.warmers = kept
+	return broken, err
 }

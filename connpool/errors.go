@@ -1,10 +1,8 @@
 package connpool
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 )
 
@@ -36,16 +34,38 @@ type WaitError struct {
 	Waited  time.Duration // how long the caller had waited
 	MaxOpen int           // the pool's limit
 	Open    int           // slots in use: connections, dials and closes
+	InUse   int           // connections on loan
 	Dialing int           // dials under way
 	Waiting int           // others that still wait
 	Paused  bool          // whether the pool was paused
 	Dial    error         // the error of the last dial, nil if it succeeded
+
+	// Of a Keyed with a MaxTotal: that, the slots of all keys in use, and which keys
+	// have most of them, at most five.
+	MaxTotal, TotalOpen int
+	Shares              []KeyShare
+}
+
+// KeyShare is the part of [KeyedConfig.MaxTotal] that one key has.
+type KeyShare struct {
+	Key  string // as fmt.Sprint prints it
+	Open int    // its slots in use
 }
 
 // Error describes what the caller waited for.
 func (e *WaitError) Error() string {
-	s := fmt.Sprintf("connpool: acquire: %v after %v (%d of %d open, %d dialing, %d waiting",
-		e.Err, e.Waited, e.Open, e.MaxOpen, e.Dialing, e.Waiting)
+	s := fmt.Sprintf("connpool: acquire: %v after %v (%d of %d open, %d in use, %d dialing, %d waiting",
+		e.Err, e.Waited, e.Open, e.MaxOpen, e.InUse, e.Dialing, e.Waiting)
+	if e.MaxTotal > 0 {
+		s += fmt.Sprintf(", %d of %d open in all keys", e.TotalOpen, e.MaxTotal)
+		for i, k := range e.Shares {
+			sep := ","
+			if i == 0 {
+				sep = ":"
+			}
+			s += fmt.Sprintf("%s %q %d", sep, k.Key, k.Open)
+		}
+	}
 	if e.Paused {
 		s += ", paused"
 	}
@@ -60,7 +80,7 @@ func (e *WaitError) Unwrap() error { return e.Err }
 
 // PanicError is the error of a user function that panicked.
 type PanicError struct {
-	Func  string // "Dial", "Close", "Check", "Reset"
+	Func  string // the field of Config: "Dial", "Bad", "Hooks.Closed"
 	Value any    // what it panicked with
 	Stack []byte // where
 }
@@ -86,12 +106,3 @@ func (e *breakerError) Unwrap() []error { return []error{ErrBreakerOpen, e.dial}
 
 // dialError is what the initiator of a failed dial gets.
 func dialError(err error) error { return fmt.Errorf("connpool: dial: %w", err) }
-
-// breaksConn is the default of Config.Bad. A transport error or a ctx that ended
-// in the middle may leave half a message in the stream, so the connection cannot
-// serve another; every net.Error has a Timeout method.
-func breaksConn(err error) bool {
-	var timeout interface{ Timeout() bool }
-	return errors.Is(err, ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, io.ErrClosedPipe) || errors.Is(err, context.Canceled) || errors.As(err, &timeout)
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/poundlock/poundlock/connpool"
@@ -34,15 +35,41 @@ func listenEcho() (addr string, stop func()) {
 	return ln.Addr().String(), func() { ln.Close() }
 }
 
-// A pool of TCP connections in ten lines.
+// client is a connection with what must live as long as it does. A reader made anew
+// for each loan would take bytes of the next reply into its buffer and lose them.
+type client struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func dialClient(ctx context.Context, addr string) (*client, error) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &client{c, bufio.NewReader(c)}, nil
+}
+
+// call sends a line and returns the reply; a deadline of ctx ends both.
+func (c *client) call(ctx context.Context, line string) (string, error) {
+	deadline, _ := ctx.Deadline() // zero: none
+	if err := c.SetDeadline(deadline); err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprintln(c, line); err != nil {
+		return "", err
+	}
+	return c.r.ReadString('\n')
+}
+
+// A pool of TCP connections, each with its buffered reader.
 func Example() {
 	addr, stop := listenEcho()
 	defer stop()
 
-	var d net.Dialer
-	pool, err := connpool.New(connpool.Config[net.Conn]{
-		Dial:        func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", addr) },
-		Close:       net.Conn.Close,
+	pool, err := connpool.New(connpool.Config[*client]{
+		Dial:        func(ctx context.Context) (*client, error) { return dialClient(ctx, addr) },
+		Close:       func(c *client) error { return c.Close() },
 		MaxOpen:     8,
 		MaxIdleTime: time.Minute,
 	})
@@ -50,10 +77,9 @@ func Example() {
 		panic(err)
 	}
 	defer pool.Close()
-	err = pool.Do(context.Background(), func(_ context.Context, c net.Conn) error {
-		fmt.Fprintln(c, "hello")
-		line, err := bufio.NewReader(c).ReadString('\n')
-		fmt.Print(line)
+	err = pool.Do(context.Background(), func(ctx context.Context, c *client) error {
+		reply, err := c.call(ctx, "hello")
+		fmt.Print(reply)
 		return err
 	})
 	fmt.Println(err, pool.Stats().Idle)
@@ -115,6 +141,29 @@ func ExampleConfig() {
 	})
 	fmt.Println(err, pool.Warm(context.Background(), 2), pool.Close())
 	// Output: <nil> <nil> <nil>
+}
+
+// A function that may run twice is run again when its connection turns out to be dead.
+func ExampleConfig_retryBroken() {
+	var restarts atomic.Int64
+	pool, _ := connpool.New(connpool.Config[int64]{
+		Dial:        func(context.Context) (int64, error) { return restarts.Load(), nil },
+		Close:       func(int64) error { return nil },
+		RetryBroken: true,
+	})
+	defer pool.Close()
+	read := func(_ context.Context, c int64) error {
+		if c != restarts.Load() {
+			return fmt.Errorf("read: %w", connpool.ErrBadConn)
+		}
+		return nil
+	}
+	fmt.Println(pool.Do(context.Background(), read))
+	restarts.Add(1) // the server drops all connections
+	fmt.Println(pool.Do(context.Background(), read), pool.Stats().Retries)
+	// Output:
+	// <nil>
+	// <nil> 1
 }
 
 // One pool per address, 100 connections in all.

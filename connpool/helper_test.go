@@ -166,6 +166,14 @@ func (s *server) end(p *Pool[*fake]) {
 	require.Empty(s.t, s.conns, "connections left at the server")
 }
 
+// hijack takes c out of the pool. The server stops counting it before the pool does:
+// the pool may dial in its slot at once.
+func (s *server) hijack(c Conn[*fake]) {
+	f := c.Value()
+	s.set(func() { s.slots--; delete(s.conns, f) })
+	c.Hijack()
+}
+
 // settled checks the books of a pool in which nothing is under way.
 func (s *server) settled(p *Pool[*fake]) {
 	s.t.Helper()
@@ -219,6 +227,9 @@ func (p *Pool[C]) validate() error {
 		if w.claims {
 			claims++
 		}
+		if w.dial != nil && w.dial.waiter != w {
+			return errors.New("a waiter relies on a dial that does not know it")
+		}
 		if w.state != waitQueued {
 			return fmt.Errorf("a waiter in the queue has state %d", w.state)
 		}
@@ -239,13 +250,49 @@ func (p *Pool[C]) validate() error {
 		return fmt.Errorf("%d claims, counted %d", claims, p.claims)
 	case p.returningClaims > p.returning || p.returningClaims > p.claims:
 		return fmt.Errorf("%d of %d claims on %d that return", p.returningClaims, p.claims, p.returning)
-	case p.dialing < 0 || p.claims < 0 || p.keeping < 0 || p.returning < 0 || p.tasks < 0:
+	case p.dialer.late < 0 || p.dialer.late > p.dialer.under:
+		return fmt.Errorf("%d of %d dials are late", p.dialer.late, p.dialer.under)
+	case p.dialer.under < 0 || p.claims < 0 || p.keeping < 0 || p.returning < 0 || p.tasks < 0:
 		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
-			p.dialing, p.claims, p.keeping, p.returning, p.tasks)
-	case p.cfg.MaxDialing > 0 && p.dialing > p.cfg.MaxDialing:
-		return fmt.Errorf("%d dialing of %d", p.dialing, p.maxDialing())
-	case p.wake != nil || p.freed != 0 || p.short:
+			p.dialer.under, p.claims, p.keeping, p.returning, p.tasks)
+	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
+		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.maxDialing())
+	case p.wake != nil || p.freed != 0 || p.unsettled || p.wantsOld:
 		return errors.New("unlock forgot something")
+	}
+	return nil
+}
+
+// validate checks the invariants of the limiter that hold at any time.
+func (l *limiter[C]) validate() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slots, urgent := 0, 0
+	for i, p := range l.spenders.pools {
+		if p.share.spender != i+1 || p.share.slots <= 0 {
+			return fmt.Errorf("spender %d thinks it is %d, with %d slots", i, p.share.spender-1, p.share.slots)
+		}
+		if p.gate.Load()&gateShort != 0 != l.raised {
+			return fmt.Errorf("spender %d: gate %b, raised %v", i, p.gate.Load(), l.raised)
+		}
+		slots += p.share.slots
+	}
+	for i, p := range l.line.pools {
+		if p.share.inLine != i+1 {
+			return fmt.Errorf("place %d in line thinks it is %d", i, p.share.inLine-1)
+		}
+		if p.share.urgent {
+			urgent++
+		}
+		if p.share.slots == 0 && !p.share.urgent {
+			return fmt.Errorf("place %d in line has no slot and is not urgent", i)
+		}
+	}
+	switch {
+	case slots != l.used || l.used > l.max:
+		return fmt.Errorf("%d slots, counted %d of %d", slots, l.used, l.max)
+	case urgent != l.urgent:
+		return fmt.Errorf("%d urgent, counted %d", urgent, l.urgent)
 	}
 	return nil
 }

@@ -54,3 +54,14 @@ func (p *Pool[C]) hook(name string, f func()) {
 	var err error
 	p.contain(name, &err, f)
 }
+
+// hookApart is hook for one of several calls in a row: a Goexit in f ends a
+// goroutine of its own, and the calls behind it are made.
+func (p *Pool[C]) hookApart(name string, f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.hook(name, f)
+	}()
+	<-done
+}

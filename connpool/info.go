@@ -34,7 +34,7 @@ type Info struct {
 	Age      time.Duration `json:"age_ns"`      // since its dial ended
 	Lifetime time.Duration `json:"lifetime_ns"` // the age at which it is closed; 0: none
 	Uses     uint64        `json:"uses"`        // loans so far, the present one included
-	Idle     time.Duration `json:"idle_ns"`     // while idle: how long, up to a Tick less
+	Idle     time.Duration `json:"idle_ns"`     // while idle: how long, up to a Tick less; in use: how long before this loan
 	Held     time.Duration `json:"held_ns"`     // while in use: how long, up to a Tick less
 	Leaked   bool          `json:"leaked"`      // this loan was reported as a suspected leak
 	Reason   Reason        `json:"reason"`      // why it is being closed or will be at its return; 0: it will not
@@ -62,13 +62,13 @@ func (e *entry[C]) infoLocked(now time.Duration) Info {
 	w := e.lookLocked(now)
 	i := Info{
 		ID: e.id, State: e.phase, Age: now - e.born, Lifetime: e.lifetime,
-		Uses: w >> useShift, Reason: e.reason,
+		Uses: w>>useShift - e.unused, Reason: e.reason,
 	}
 	switch w & stateMask {
 	case stateIdle:
 		i.State, i.Idle = StateIdle, now-e.seenAt
 	case stateLent:
-		i.State, i.Held = StateInUse, now-e.seenAt
+		i.State, i.Held, i.Idle = StateInUse, now-e.seenAt, e.idleFor
 		i.Leaked = e.leaked == w
 		if s := e.stack.Load(); s != nil && s.word == w {
 			i.Stack = s.String()
@@ -101,6 +101,9 @@ func (s *loanStack) String() string {
 
 // note records the new loan c if somebody wants to know of it.
 func (p *Pool[C]) note(c Conn[C]) {
+	if c.word&timedMask == timedLoan {
+		c.e.lentAt.Store(int64(p.now()))
+	}
 	if p.gate.Load()&gateNote == 0 {
 		return
 	}

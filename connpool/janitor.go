@@ -29,6 +29,15 @@ func (p *Pool[C]) tick() {
 	}
 	now := p.now()
 	conns := *p.conns.Load()
+	if c.CheckAfterIdle > 0 && p.lateLookLocked() {
+		for _, e := range conns {
+			p.markLocked(e)
+		}
+	}
+	closes := c.MaxClosing - p.closing // how many more may close for their age
+	if c.MaxClosing < 0 {
+		closes = len(conns)
+	}
 	idle := 0
 	for _, e := range conns {
 		if e.lookLocked(now)&stateMask == stateIdle {
@@ -41,13 +50,16 @@ func (p *Pool[C]) tick() {
 		switch w & stateMask {
 		case stateIdle:
 			switch {
-			case old:
+			case old && closes > 0:
 				if p.retireIdleLocked(e, ByLifetime, nil) {
 					idle--
+					closes--
 				}
-			case c.MaxIdleTime > 0 && since >= c.MaxIdleTime && idle > c.MinIdle:
+			case e.idleLimit > 0 && since >= e.idleLimit && closes > 0 &&
+				idle > c.MinIdle && len(*p.conns.Load()) > c.MinOpen:
 				if e.word.Load()&^mark == w && p.retireIdleLocked(e, ByIdleTime, nil) {
 					idle--
+					closes--
 				}
 			case c.KeepAlive > 0 && now-max(e.seenAt, e.checkedAt) >= c.KeepAlive && p.keepAliveLocked(e):
 			case c.CheckAfterIdle > 0 && now-max(e.seenAt, e.checkedAt) >= c.CheckAfterIdle:
@@ -66,16 +78,25 @@ func (p *Pool[C]) tick() {
 			}
 		}
 	}
-	p.fillDue = c.MinIdle > 0
+	p.fillDue = c.fills()
 	p.provideLocked()
 	if f := c.Hooks.Leaked; f != nil && len(leaks) > 0 {
 		p.goLocked(func() {
 			for _, l := range leaks {
-				p.hook("Hooks.Leaked", func() { f(l.value, l.info) })
+				p.hookApart("Hooks.Leaked", func() { f(l.value, l.info) })
 			}
 		})
 	}
 	p.unlock()
+}
+
+// lateLookLocked reports whether so long has passed since the last tick that what was
+// fresh then is not fresh now, whatever its word says: the process was frozen. The
+// wall clock tells that also where the machine slept and the monotonic clock with it.
+func (p *Pool[C]) lateLookLocked() bool {
+	last := p.lookedAt
+	p.lookedAt = time.Now().Round(0)
+	return p.lookedAt.Sub(last) >= after(p.cfg.CheckAfterIdle, p.cfg.Tick)
 }
 
 type leak[C any] struct {
@@ -87,6 +108,11 @@ type leak[C any] struct {
 func (e *entry[C]) lookLocked(now time.Duration) uint64 {
 	w := e.word.Load() &^ mark
 	if w != e.seen {
+		if e.seen&stateMask == stateIdle && w == e.seen+useOne+stateLent {
+			e.idleFrom, e.idleFor = e.seenAt, now-e.seenAt
+		} else {
+			e.idleFrom, e.idleFor = now, 0
+		}
 		e.seen, e.seenAt = w, now
 	}
 	return w

@@ -5,14 +5,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // KeyedConfig says how a [Keyed] works. Only Dial and Pool.Close are required.
 type KeyedConfig[K comparable, C any] struct {
+	// Name appears in KeyedStats. Default: Pool.Name.
+	Name string
 	// Dial opens a connection to the given key; see Config.Dial.
 	Dial func(context.Context, K) (C, error)
 	// Pool is the configuration of every key's pool; its Dial must be nil.
@@ -50,8 +53,9 @@ type Keyed[K comparable, C any] struct {
 	ended   chan struct{} // closed when the janitor has returned
 	clock   atomic.Uint64 // counts changes of the key in use
 	last    atomic.Pointer[keyPool[K, C]]
-	waiting *lazyHistogram
-	dialing *lazyHistogram
+	waiting stats.Histogram
+	dialing stats.Histogram
+	using   stats.Histogram
 	index   sync.Map // what pools holds, for look-ups that write nothing shared (connpool/keyed)
 
 	mu     sync.RWMutex // guards all below; taken before a Pool.mu, never after
@@ -64,7 +68,6 @@ type Keyed[K comparable, C any] struct {
 type keyPool[K comparable, C any] struct {
 	key  K
 	pool *Pool[C]
-	used atomic.Uint64 // Keyed.clock at the last use: the order of use
 
 	// Of the janitor alone.
 	seen   uint64
@@ -93,11 +96,10 @@ func NewKeyed[K comparable, C any](cfg KeyedConfig[K, C]) (*Keyed[K, C], error) 
 	}
 	k := &Keyed[K, C]{
 		cfg: cfg, pools: make(map[K]*keyPool[K, C]), ended: make(chan struct{}),
-		waiting: new(lazyHistogram), dialing: new(lazyHistogram),
 	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	if cfg.MaxTotal > 0 {
-		k.limit = &limiter[C]{max: cfg.MaxTotal, evict: k.evictLRU, each: k.each}
+		k.limit = newLimiter[C](cfg.MaxTotal)
 	}
 	go k.janitor(probe.Tick)
 	return k, nil
@@ -139,7 +141,7 @@ func (k *Keyed[K, C]) Do(ctx context.Context, key K, f func(context.Context, C) 
 	if err != nil {
 		return err
 	}
-	return c.e.pool.do(ctx, c, f)
+	return c.e.pool.doWith(ctx, c, f)
 }
 
 // Warm opens connections of the given key until n are open, as [Pool.Warm] does.
@@ -171,12 +173,17 @@ func (k *Keyed[K, C]) Evict(pred func(K, Info) bool) int {
 // Reset replaces all connections of the given key, as [Pool.Reset] does. Of a key
 // that is not there, nothing is to be replaced.
 func (k *Keyed[K, C]) Reset(key K) {
-	k.mu.RLock()
-	kp := k.pools[key]
-	k.mu.RUnlock()
-	if kp != nil {
+	if kp := k.find(key); kp != nil {
 		kp.pool.Reset()
 	}
+}
+
+// find returns the pool of a key, or nil. A key that cannot be compared panics here,
+// with nothing locked.
+func (k *Keyed[K, C]) find(key K) *keyPool[K, C] {
+	v, _ := k.index.Load(key)
+	kp, _ := v.(*keyPool[K, C])
+	return kp
 }
 
 // Keys returns the keys that have a pool now, in no order; of a closed Keyed those
@@ -230,7 +237,7 @@ func (k *Keyed[K, C]) get(key K) (*keyPool[K, C], error) {
 	// it to the front once.
 	if k.limit != nil && k.last.Load() != kp {
 		k.last.Store(kp)
-		kp.used.Store(k.clock.Add(1))
+		kp.pool.share.used.Store(k.clock.Add(1))
 	}
 	return kp, nil
 }
@@ -250,7 +257,8 @@ func (k *Keyed[K, C]) make(key K) (*keyPool[K, C], error) {
 	if err != nil {
 		return nil, err
 	}
-	p.waitTime, p.dialTime = k.waiting, k.dialing
+	p.share.name = func() string { return fmt.Sprint(key) }
+	p.waitTime, p.dialTime, p.useTime = &k.waiting, &k.dialing, &k.using
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if kp := k.pools[key]; kp != nil || k.closed {
@@ -287,24 +295,6 @@ func (k *Keyed[K, C]) list() []*keyPool[K, C] {
 	return all
 }
 
-func (k *Keyed[K, C]) each(f func(*Pool[C])) {
-	for _, kp := range k.list() {
-		f(kp.pool)
-	}
-}
-
-// evictLRU closes an idle connection of the key that was used least recently.
-func (k *Keyed[K, C]) evictLRU() bool {
-	all := k.list()
-	slices.SortFunc(all, func(a, b *keyPool[K, C]) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
-	for _, kp := range all {
-		if kp.pool.evictIdle(ByKeyLimit) {
-			return true
-		}
-	}
-	return false
-}
-
 // janitor does the ticks of all pools, so that a key costs no goroutine.
 func (k *Keyed[K, C]) janitor(tick time.Duration) {
 	defer close(k.ended)
@@ -329,11 +319,13 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 	activity, failing := kp.pool.activity()
 	if activity != kp.seen || kp.seenAt.IsZero() {
 		kp.seen, kp.seenAt = activity, now
+		kp.pool.keepIdle(true)
 		return
 	}
 	unused := now.Sub(kp.seenAt)
 	if k.cfg.KeyIdleTime > 0 && unused >= k.cfg.KeyIdleTime {
-		for kp.pool.evictIdle(ByIdleTime) {
+		kp.pool.keepIdle(false)
+		for kp.pool.evictIdle(ByIdleTime, 0) {
 		}
 	}
 	if failing && unused < max(k.cfg.KeyIdleTime, time.Minute) {
@@ -349,4 +341,35 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 		s.MaxOpen, s.DialFailures, s.Breaker = 0, 0, BreakerClosed
 		k.gone.add(&s)
 	}
+}
+
+// activity returns a number that changes when the pool is used, and whether its
+// last dial failed. What the pool does by itself, for MinIdle, is no use.
+func (p *Pool[C]) activity() (n uint64, failing bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n = p.n.usesGone + p.n.waited + p.n.rejected + p.n.notReady + p.n.warms
+	for _, e := range *p.conns.Load() {
+		n += e.word.Load() >> useShift
+	}
+	return n, p.dialer.failures > 0
+}
+
+// keepIdle says whether MinIdle and MinOpen are kept.
+func (p *Pool[C]) keepIdle(on bool) {
+	p.mu.Lock()
+	p.unfilled = !on
+	p.mu.Unlock()
+}
+
+// closeIfEmpty closes the pool if it has no connection and nothing to do. Keyed.mu is
+// held: the limiter must not be called, and nobody waits whose leaving it would learn.
+func (p *Pool[C]) closeIfEmpty() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.openLocked() > 0 || p.tasks > 0 || p.queue.n > 0 || len(p.warmers) > 0 || p.freed > 0 {
+		return false
+	}
+	p.startCloseLocked()
+	return true
 }

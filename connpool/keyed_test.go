@@ -35,7 +35,10 @@ func (s *server) endKeyed(k *Keyed[string, *fake]) {
 	require.EqualValues(s.t, s.n(&s.dials), st.Dials)
 	require.Zero(s.t, s.n(&s.slots))
 	if k.limit != nil {
+		require.NoError(s.t, k.limit.validate())
 		require.Zero(s.t, k.limit.used, "slots of the limiter")
+		require.Zero(s.t, k.limit.line.Len(), "pools in line")
+		require.Zero(s.t, k.limit.promised, "promises")
 	}
 }
 
@@ -205,7 +208,20 @@ func TestKeyedRefusesKeysThatItCouldNotFindAgain(t *testing.T) {
 	_, err = k.Acquire(t.Context(), math.NaN())
 	require.ErrorContains(t, err, "not equal to itself")
 	require.Empty(t, k.Keys())
-	require.Panics(t, func() { _, _ = k.TryAcquire([]int{1}) })
+	for name, f := range map[string]func(key any){
+		"Acquire":    func(key any) { _, _ = k.Acquire(t.Context(), key) },
+		"TryAcquire": func(key any) { _, _ = k.TryAcquire(key) },
+		"Do":         func(key any) { _ = k.Do(t.Context(), key, nil) },
+		"Warm":       func(key any) { _ = k.Warm(t.Context(), key, 1) },
+		"Reset":      func(key any) { k.Reset(key) },
+		"KeyStats":   func(key any) { _, _ = k.KeyStats(key) },
+		"Conns":      func(key any) { k.Conns(key) },
+	} {
+		require.Panics(t, func() { f([]int{1}) }, name)
+		require.NotPanics(t, func() { f(math.NaN()) }, name)
+		require.True(t, k.mu.TryLock(), "%s leaves it unlocked", name)
+		k.mu.Unlock()
+	}
 	require.NoError(t, k.Do(t.Context(), "a", func(context.Context, int) error { return nil }))
 	require.NoError(t, k.Close())
 }

@@ -1,5 +1,7 @@
 package connpool
 
+import "cmp"
+
 // KeyedStats is the sum of the [Stats] of all keys, those that vanished included;
 // MaxOpen is MaxTotal, or the sum of the keys' where there is none.
 type KeyedStats struct {
@@ -16,21 +18,19 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 		sum.add(&s)
 	}
 	k.mu.RUnlock()
-	sum.Name = k.cfg.Pool.Name
+	sum.Name = cmp.Or(k.cfg.Name, k.cfg.Pool.Name)
 	if k.cfg.MaxTotal > 0 {
 		sum.MaxOpen = k.cfg.MaxTotal
 	}
-	sum.WaitTime, sum.DialTime = k.waiting.latency(), k.dialing.latency()
+	sum.WaitTime, sum.DialTime, sum.UseTime = k.waiting.Latency(), k.dialing.Latency(), k.using.Latency()
 	sum.derive()
 	return sum
 }
 
 // KeyStats returns the statistics of one key since it appeared, and false if it is
-// not there. WaitTime and DialTime are kept for all keys together only.
+// not there. WaitTime, DialTime and UseTime are kept for all keys together only.
 func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	kp := k.pools[key]
+	kp := k.find(key)
 	if kp == nil {
 		return Stats{}, false
 	}
@@ -39,9 +39,7 @@ func (k *Keyed[K, C]) KeyStats(key K) (Stats, bool) {
 
 // Conns describes the connections of one key; nil if it is not there.
 func (k *Keyed[K, C]) Conns(key K) []Info {
-	k.mu.RLock()
-	kp := k.pools[key]
-	k.mu.RUnlock()
+	kp := k.find(key)
 	if kp == nil {
 		return nil
 	}
@@ -60,6 +58,8 @@ func (s *Stats) add(o *Stats) {
 		{&s.Timeouts, &o.Timeouts},
 		{&s.Rejected, &o.Rejected},
 		{&s.NotReady, &o.NotReady},
+		{&s.Unused, &o.Unused},
+		{&s.Retries, &o.Retries},
 		{&s.Dials, &o.Dials},
 		{&s.DialErrors, &o.DialErrors},
 		{&s.Checks, &o.Checks},
@@ -94,6 +94,7 @@ func (s *Stats) add(o *Stats) {
 	} {
 		*g.to += *g.from
 	}
+	s.WaitTotal += o.WaitTotal
 	s.DialFailures = max(s.DialFailures, o.DialFailures)
 	s.Breaker = max(s.Breaker, o.Breaker)
 }

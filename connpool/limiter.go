@@ -1,122 +1,298 @@
 package connpool
 
-import "sync"
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // limiter shares slots among the pools of a Keyed.
+//
+// A pool for which somebody waits and that finds no slot free stands in line: the
+// one with the fewest slots first, of equals the one that has stood longest. A free
+// slot is for the first in line alone, so that slots spread evenly over the keys
+// that wait. Who lacks a slot gets it from a connection that another key does not
+// need, and only if there is none from one that it does need:
+//
+//   - at once from one that has been idle for minIdleAge;
+//   - a pool that has no slot at all, from any idle one of the key used least recently;
+//   - a pool that has stood in line for keyGrace, in which one of its own connections
+//     might have come back, from an idle one of a key that has more slots, or from one
+//     that has been idle for keyGrace;
+//   - then, too, from one that comes back although its own key has waiters: if that
+//     key has two slots more, or the pool none.
+//
+// What comes back is taken only if it has served its key for keyTurn: a slot moves at
+// most once in keyTurn.
 type limiter[C any] struct {
-	// evict closes one idle connection of the pool that was used least recently,
-	// and reports false if there is none. It runs outside all locks.
-	evict func() bool
-	// each calls f for every pool.
-	each func(f func(*Pool[C]))
+	base time.Time // where the limiter's clock starts
 
-	mu       sync.Mutex // a leaf: held inside Pool.mu
+	asked atomic.Int64 // calls of settle that the one under way must answer
+
+	mu       sync.Mutex // a leaf: held inside Pool.mu; guards all below and every share
 	max      int
-	used     int
-	short    []*Pool[C] // pools that found no slot, oldest first
-	evicting int        // connections being closed for them
+	used     int         // slots
+	promised int         // connections being closed for those in line; below 0 for a moment, see evict
+	urgent   int         // pools in line that are urgent: without a slot, or there for keyGrace
+	raised   bool        // gateShort is up in every pool that has a slot
+	line     poolHeap[C] // pools that lack a slot
+	spenders poolHeap[C] // pools that have a slot, by their last use
+	timer    *time.Timer // calls tick, at:
+	timerAt  time.Duration
 }
 
-// take takes a slot for p, or notes that p lacks one.
-func (l *limiter[C]) take(p *Pool[C]) bool {
+const (
+	keyGrace   = 50 * time.Millisecond
+	keyTurn    = 10 * time.Millisecond
+	minIdleAge = time.Second
+)
+
+// share is a pool's part in a limiter. Guarded by limiter.mu, but for used.
+type share struct {
+	used atomic.Uint64 // Keyed.clock at the last use of the key: the order of use
+	name func() string // the key, for errors
+
+	slots   int
+	since   time.Duration // in line since then
+	urgent  bool          // counted in limiter.urgent
+	placed  uint64        // used, when it was placed in spenders
+	inLine  int           // 1 + index in line; 0: not there
+	spender int           // 1 + index in spenders; 0: not there
+}
+
+func newLimiter[C any](max int) *limiter[C] {
+	return &limiter[C]{
+		max: max, base: time.Now(),
+		line: poolHeap[C]{
+			less: func(a, b *share) bool {
+				return cmp.Or(cmp.Compare(a.slots, b.slots), cmp.Compare(a.since, b.since)) < 0
+			},
+			place: func(s *share) *int { return &s.inLine },
+		},
+		spenders: poolHeap[C]{
+			less:  func(a, b *share) bool { return a.placed < b.placed },
+			place: func(s *share) *int { return &s.spender },
+		},
+	}
+}
+
+func (l *limiter[C]) now() time.Duration { return time.Since(l.base) }
+
+// take takes a slot for p. If there is none, it reports false, and p stands in line
+// if somebody waits for the slot.
+func (l *limiter[C]) take(p *Pool[C], waits bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.used < l.max {
-		l.used++
-		return true
-	}
-	for _, o := range l.short {
-		if o == p {
-			return false
+	s := &p.share
+	ahead := l.line.first()
+	first := ahead == nil || ahead == p || waits && !l.line.has(p) && s.slots < ahead.share.slots
+	if l.used >= l.max || !first {
+		if waits && !l.line.has(p) {
+			s.since, s.urgent = l.now(), s.slots == 0
+			if s.urgent {
+				l.urgent++
+			}
+			l.line.push(p)
+			l.armLocked(after(s.since, keyGrace))
 		}
-	}
-	l.short = append(l.short, p)
-	return false
-}
-
-// give gives n slots back and lets those who lack one try again, oldest first.
-func (l *limiter[C]) give(n int) {
-	l.mu.Lock()
-	l.used -= n
-	l.evicting = max(l.evicting-n, 0)
-	short := l.short
-	l.short = nil
-	l.mu.Unlock()
-	for _, p := range short {
-		p.poke()
-	}
-	if len(short) > 0 && !l.lacking() {
-		l.each(func(p *Pool[C]) { p.setGate(gateShort, false) })
-		if l.lacking() { // again since: the gates must be up
-			l.each(func(p *Pool[C]) { p.setGate(gateShort, true) })
-		}
-	}
-}
-
-func (l *limiter[C]) lacking() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.short) > 0
-}
-
-// wants reports whether a connection that just became idle should be closed for
-// the sake of another pool, and counts it as being closed.
-func (l *limiter[C]) wants() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.short) <= l.evicting {
 		return false
 	}
-	l.evicting++
+	l.removeLocked(p)
+	l.used++
+	s.slots++
+	if !l.spenders.has(p) {
+		s.placed = s.used.Load()
+		l.spenders.push(p)
+		p.setGate(gateShort, l.raised)
+	}
 	return true
 }
 
-// reclaim finds slots for the pools that lack one: among idle connections now, and
-// by the gate among those that become idle later.
-func (l *limiter[C]) reclaim() {
-	l.each(func(p *Pool[C]) { p.setGate(gateShort, true) })
-	for l.wants() {
-		if !l.evict() {
-			l.mu.Lock()
-			l.evicting--
-			l.mu.Unlock()
+// leave takes p, which lacks nothing any more, out of the line.
+func (l *limiter[C]) leave(p *Pool[C]) {
+	l.mu.Lock()
+	l.removeLocked(p)
+	l.mu.Unlock()
+}
+
+func (l *limiter[C]) removeLocked(p *Pool[C]) {
+	l.line.remove(p)
+	if p.share.urgent {
+		p.share.urgent = false
+		l.urgent--
+	}
+}
+
+// give takes back n slots of p, of which so many had been promised.
+func (l *limiter[C]) give(p *Pool[C], n, promised int) {
+	l.mu.Lock()
+	s := &p.share
+	l.used -= n
+	l.promised -= promised
+	s.slots -= n
+	if s.slots == 0 {
+		l.spenders.remove(p)
+		if l.line.has(p) && !s.urgent {
+			s.urgent = true
+			l.urgent++
+		}
+	}
+	l.line.fix(p)
+	l.mu.Unlock()
+}
+
+// lackingLocked returns how many pools in line, or urgent ones, have neither a free
+// slot nor a promised one to expect.
+func (l *limiter[C]) lackingLocked(urgent bool) int {
+	n := l.line.Len()
+	if urgent {
+		n = l.urgent
+	}
+	return n - (l.max - l.used) - l.promised
+}
+
+// yields reports whether a connection of p that has just become idle, or would
+// serve a waiter of p, is to be closed for the first in line, and promises it. If it
+// is not, it may have to be later: one reading of the clock decides which.
+func (l *limiter[C]) yields(p *Pool[C], age time.Duration, waiting bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := l.line.first()
+	if l.lackingLocked(true) <= 0 || first == p {
+		return false
+	}
+	now := l.now()
+	have, want := p.share.slots, first.share.slots
+	switch {
+	case waiting && (now-first.share.since < keyTurn || want > 0 && have < want+2):
+		return false // the next that comes back asks again
+	case !waiting && want > 0 && have <= want:
+		l.armLocked(now + keyGrace)
+		return false
+	case age < keyTurn:
+		if !waiting {
+			l.armLocked(now + keyTurn - age)
+		}
+		return false
+	}
+	l.promised++
+	return true
+}
+
+// unpromise takes back what yields promised.
+func (l *limiter[C]) unpromise() {
+	l.mu.Lock()
+	l.promised--
+	l.mu.Unlock()
+}
+
+// armLocked has tick called at the given time, or earlier.
+func (l *limiter[C]) armLocked(at time.Duration) {
+	if l.timer != nil {
+		if l.timerAt <= at {
+			return
+		}
+		l.timer.Stop()
+	}
+	l.timerAt = at
+	l.timer = time.AfterFunc(at-l.now(), l.tick)
+}
+
+// tick finds out who has become urgent, and when the next will. One reading of the
+// clock decides both.
+func (l *limiter[C]) tick() {
+	l.mu.Lock()
+	l.timer = nil
+	now := l.now()
+	for _, p := range l.line.pools {
+		switch s := &p.share; {
+		case s.urgent:
+		case now-s.since >= keyGrace:
+			s.urgent = true
+			l.urgent++
+		default:
+			l.armLocked(after(s.since, keyGrace))
+		}
+	}
+	l.mu.Unlock()
+	l.settle()
+}
+
+// settle is called, outside all locks, after the line or the slots have changed. One
+// call at a time does the work, and works again for those that came meanwhile.
+func (l *limiter[C]) settle() {
+	if l.asked.Add(1) > 1 {
+		return
+	}
+	for {
+		seen := l.asked.Load()
+		l.settleOnce()
+		if l.asked.CompareAndSwap(seen, 0) {
 			return
 		}
 	}
 }
 
-// evictIdle closes one idle connection, and reports false if there is none.
-func (p *Pool[C]) evictIdle(why Reason) bool {
-	p.mu.Lock()
-	defer p.unlock()
-	conns := *p.conns.Load()
-	for i := len(conns) - 1; i >= 0; i-- {
-		if p.retireIdleLocked(conns[i], why, nil) {
-			return true
-		}
+func (l *limiter[C]) settleOnce() {
+	// Free slots, to the first in line. It takes one, or leaves the line.
+	for p := l.firstServed(); p != nil; p = l.firstServed() {
+		p.poke()
 	}
-	return false
+	for l.lacks(false) && l.evictOld() {
+	}
+	for l.lacks(true) && l.evictUrgent() {
+	}
+	if !l.setGates() {
+		return
+	}
+	// Dekker's pattern: a releaser goes idle, then reads the gate; this raises the
+	// gate, then looks for the idle once more.
+	for l.lacks(true) && l.evictUrgent() {
+	}
 }
 
-// activity returns a number that changes when the pool is used, and whether its
-// last dial failed.
-func (p *Pool[C]) activity() (n uint64, failing bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n = p.n.usesGone + p.n.dials
-	for _, e := range *p.conns.Load() {
-		n += e.word.Load() >> useShift
+// firstServed returns the first in line if a slot is free for it.
+func (l *limiter[C]) firstServed() *Pool[C] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.used < l.max {
+		return l.line.first()
 	}
-	return n, p.guard.failures > 0
+	return nil
 }
 
-// closeIfEmpty closes the pool if it has no connection and nothing to do.
-func (p *Pool[C]) closeIfEmpty() bool {
-	p.mu.Lock()
-	defer p.unlock()
-	if p.openLocked() > 0 || p.tasks > 0 || p.queue.n > 0 || len(p.warmers) > 0 {
+func (l *limiter[C]) lacks(urgent bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lackingLocked(urgent) > 0
+}
+
+// setGates makes the gates of all pools that have a slot say whether an urgent pool
+// lacks one, and reports whether it raised them.
+func (l *limiter[C]) setGates() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	want := l.lackingLocked(true) > 0
+	if want == l.raised {
 		return false
 	}
-	p.startCloseLocked()
-	return true
+	l.raised = want
+	for _, p := range l.spenders.pools {
+		p.setGate(gateShort, want)
+	}
+	return want
+}
+
+// spent describes how the slots are spent, the largest shares first, at most n.
+func (l *limiter[C]) spent(n int) (max, used int, shares []KeyShare) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	spenders := slices.Clone(l.spenders.pools)
+	slices.SortFunc(spenders, func(a, b *Pool[C]) int { return cmp.Compare(b.share.slots, a.share.slots) })
+	for _, p := range spenders[:min(n, len(spenders))] {
+		shares = append(shares, KeyShare{Key: p.share.name(), Open: p.share.slots})
+	}
+	return l.max, l.used, shares
 }

@@ -32,14 +32,18 @@ type Pool[C any] struct {
 	cancel   context.CancelFunc
 	limit    *limiter[C] // the slots shared with other pools; nil: none
 
-	_        stats.Pad
-	returned atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
-	panics   atomic.Uint64
-	aborted  atomic.Bool // Shutdown has run out of time
-	spare    sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
-	waitTime *lazyHistogram
-	dialTime *lazyHistogram
-	_        [stats.Line + 16]byte // mu begins a line on 64 bits
+	_         stats.Pad
+	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
+	panics    atomic.Uint64
+	aborted   atomic.Bool // Shutdown has run out of time
+	spare     sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
+	waitTime  *stats.Histogram
+	dialTime  *stats.Histogram
+	useTime   *stats.Histogram
+	waitTotal atomic.Int64 // nanoseconds
+	retries   atomic.Uint64
+	share     share                 // of the limiter's
+	_         [stats.Line + 24]byte // mu begins a line on 64 bits
 
 	// Held for short, never while a user's function runs; guards all below. It has a
 	// line of its own, or those who wait for it would slow who has it. The line after
@@ -53,13 +57,16 @@ type Pool[C any] struct {
 
 	closed, paused bool
 	fillDue        bool // MinIdle is to be looked at
-	short          bool // limit had no slot: unlock reclaims
-	freed          int  // slots that unlock gives back to limit
+	unfilled       bool // MinIdle is not kept: the key is unused
+	lacks          bool // stands in the limiter's line
+	unsettled      bool // unlock has the limiter settle
+	wantsOld       bool // unlock has the limiter free a slot that was idle for long
+	freed, kept    int  // slots that unlock gives back to the limiter; of them, promised ones
 
-	// Slots: len(conns) + dialing + closing <= maxOpen, but after a Resize to less.
+	// Slots: len(conns) + dialer.under + closing <= maxOpen, but after a Resize to less.
 	maxOpen int
-	dialing int // dials under way
 	closing int // connections whose Close has not returned
+	dialer  dialer
 
 	marked int // idle connections with the mark set
 	claims int // waiters that rely on a check or reset under way
@@ -67,10 +74,12 @@ type Pool[C any] struct {
 	returning, returningClaims int
 	epoch                      uint64 // grows with every Reset
 
+	lookedAt time.Time   // the last tick, on the wall clock
 	keeping  int         // keep-alive checks under way
 	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
-	guard    dialGuard
+	retry    *time.Timer // provides again when the back-off ends
+	telling  bool        // a goroutine tells Hooks.Breaker
 	nextID   uint64
 	tasks    int           // goroutines of the pool
 	drained  chan struct{} // closed when the closed pool has nothing left
@@ -129,10 +138,13 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		cfg:      cfg,
 		base:     time.Now(),
 		limit:    limit,
-		waitTime: new(lazyHistogram),
-		dialTime: new(lazyHistogram),
+		waitTime: new(stats.Histogram),
+		dialTime: new(stats.Histogram),
+		useTime:  new(stats.Histogram),
+		lookedAt: time.Now().Round(0),
 		maxOpen:  cfg.MaxOpen,
-		fillDue:  cfg.MinIdle > 0,
+		dialer:   dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
+		fillDue:  cfg.fills(),
 		drained:  make(chan struct{}),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -166,7 +178,7 @@ func (p *Pool[C]) setGate(bit uint32, on bool) {
 }
 
 // openLocked returns how many slots are in use.
-func (p *Pool[C]) openLocked() int { return len(*p.conns.Load()) + p.dialing + p.closing }
+func (p *Pool[C]) openLocked() int { return len(*p.conns.Load()) + p.dialer.under + p.closing }
 
 // maxIdle returns how many connections may be idle.
 func (p *Pool[C]) maxIdle() int {
@@ -196,21 +208,50 @@ func (p *Pool[C]) unlock() {
 	if wake != nil {
 		p.wake, p.wakeLast = nil, nil
 	}
-	freed, short := p.freed, p.short
 	if p.limit != nil {
-		p.freed, p.short = 0, false
+		p.unlockShared(wake)
+		return
 	}
 	p.mu.Unlock()
+	wakeAll(wake)
+}
+
+func wakeAll[C any](wake *waiter[C]) {
 	for wake != nil {
 		w := wake
 		wake = w.next // before the send: after it, w belongs to its waiter
 		w.ch <- struct{}{}
 	}
-	if freed > 0 {
-		p.limit.give(freed)
+}
+
+// unlockShared is unlock in a pool that shares its slots.
+func (p *Pool[C]) unlockShared(wake *waiter[C]) {
+	if p.lacks && p.queue.n <= p.claims+p.dialer.supply() && len(p.warmers) == 0 {
+		p.lackLocked(false) // who lacked it has left, or was served
 	}
-	if short {
-		p.limit.reclaim()
+	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld
+	p.freed, p.kept, p.unsettled, p.wantsOld = 0, 0, false, false
+	p.mu.Unlock()
+	wakeAll(wake)
+	if freed > 0 {
+		p.limit.give(p, freed, kept)
+	}
+	if settle {
+		p.limit.settle()
+	}
+	if old {
+		p.limit.stealOld()
+	}
+}
+
+// lackLocked notes whether somebody waits for a slot that the limiter does not have.
+func (p *Pool[C]) lackLocked(lacks bool) {
+	if p.lacks == lacks {
+		return
+	}
+	p.lacks, p.unsettled = lacks, true
+	if !lacks {
+		p.limit.leave(p)
 	}
 }
 
@@ -233,7 +274,7 @@ func (p *Pool[C]) freeSlotLocked() {
 	if p.limit != nil {
 		p.freed++
 	}
-	p.fillDue = p.cfg.MinIdle > 0
+	p.fillDue = p.cfg.fills()
 	p.surplusLocked()
 	p.provideLocked()
 	p.drainLocked()

@@ -13,7 +13,6 @@ type waiter[C any] struct {
 	ch        chan struct{} // capacity 1, so that a grant never blocks
 	done      <-chan struct{}
 	state     waitState
-	dialing   bool       // a dial is under way for it
 	claims    bool       // it relies on a check or reset under way: counted in Pool.claims
 	returning bool       // one that began for nobody: counted in Pool.returningClaims
 	impatient bool       // what it relied on took too long
@@ -22,10 +21,11 @@ type waiter[C any] struct {
 	err       error
 
 	prev  *waiter[C]
-	turn  uint64      // counts the waits that used this value, so that a late dial cannot take one for another
+	dial  *dialJob[C] // the dial under way for it, or nil
+	turn  uint64      // counts the waits that used this value, so that a late check cannot take one for another
 	timer *time.Timer // ends its claim
 	ctx   context.Context
-	_     [24]byte // to 128 on 64 bits, or few of them would begin where a line does
+	_     [16]byte // to 128 on 64 bits, or few of them would begin where a line does
 }
 
 type waitState uint8
@@ -99,7 +99,7 @@ func (p *Pool[C]) freeWaiter(w *waiter[C]) {
 // pushLocked queues w and raises the gate.
 func (p *Pool[C]) pushLocked(w *waiter[C]) {
 	w.turn++
-	w.state, w.dialing, w.impatient = waitQueued, false, false
+	w.state, w.impatient = waitQueued, false
 	p.queue.push(w)
 	if p.queue.n == 1 {
 		p.setGate(gateWaiters, true)
@@ -111,6 +111,12 @@ func (p *Pool[C]) dropLocked(w *waiter[C], s waitState) {
 	w.state = s
 	p.queue.remove(w)
 	p.unclaimLocked(w)
+	if j := w.dial; j != nil {
+		j.waiter, w.dial = nil, nil
+		if s == waitGone { // it lost patience with the dial, and others should not rely on it
+			p.lateLocked(j)
+		}
+	}
 	if p.queue.n == 0 {
 		p.setGate(gateWaiters, false)
 	}

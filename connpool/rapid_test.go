@@ -122,8 +122,7 @@ func (sc script) run(t *testing.T) (err error) {
 			}
 		case 8:
 			if len(held) > 0 {
-				f := pick(arg).Hijack()
-				s.set(func() { s.slots--; delete(s.conns, f) })
+				s.hijack(pick(arg))
 			}
 		case 9:
 			if len(waiting) > 0 {
@@ -157,7 +156,7 @@ func (sc script) run(t *testing.T) (err error) {
 			})
 		}
 		synctest.Wait()
-		time.Sleep(time.Second) // dials end
+		time.Sleep(time.Second) // real time: in a bubble; dials end
 		synctest.Wait()
 		for len(out) > 0 {
 			o := <-out

@@ -2,16 +2,23 @@ package connpool
 
 // releaseSlow returns c when the fast path of Release could not.
 func (p *Pool[C]) releaseSlow(c Conn[C]) {
-	e := c.e
-	if e.word.Load()&^mark != c.word {
+	if c.e.word.Load()&^mark != c.word {
 		if c.endedByHolder() {
 			return
 		}
 		c.stale("Release")
 	}
 	if p.cfg.Hooks.Released != nil {
+		defer p.giveBack(c) // also if the hook ends this goroutine
 		p.noteRelease(c)
+		return
 	}
+	p.giveBack(c)
+}
+
+// giveBack returns c, whose loan lasts.
+func (p *Pool[C]) giveBack(c Conn[C]) {
+	e := c.e
 	if p.cfg.Order != Affinity {
 		e.stamp.Store(p.returned.Add(1))
 	}
@@ -47,7 +54,7 @@ func (p *Pool[C]) doomLocked(e *entry[C]) Reason {
 		return ByReset
 	case p.openLocked()-p.closing > p.maxOpen:
 		return ByResize
-	case e.word.Load()&^lowBits|stateLent >= p.lastWord:
+	case e.word.Load()&^lowBits-e.unused<<useShift|stateLent >= p.lastWord:
 		return ByMaxUses
 	}
 	return 0
@@ -62,15 +69,20 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 		return
 	}
 	uses := e.word.Load() &^ lowBits
-	everyLoan := p.cfg.CheckAfterIdle < 0 // begins with a check
-	if checked || !everyLoan {
+	if p.gate.Load()&gateShort != 0 && p.limit.yields(p, p.now()-e.born, p.queue.n > 0) {
+		p.retireLocked(e, ByKeyLimit, nil)
+		return
+	}
+	check := !checked && (p.cfg.CheckAfterIdle < 0 || e.suspect) // before the next loan
+	e.suspect = false
+	if !check {
 		if w := p.headLocked(); w != nil {
 			p.n.handoffs++
 			p.lendLocked(e, uses, w)
 			return
 		}
 	}
-	if everyLoan && !checked {
+	if check {
 		e.marked = true
 		p.marked++
 		e.word.Store(uses | mark | stateIdle)
@@ -91,6 +103,7 @@ func (p *Pool[C]) lendLocked(e *entry[C], uses uint64, w *waiter[C]) {
 // settle looks after a connection that went idle while the gate was up.
 func (p *Pool[C]) settle() {
 	p.lock()
+	p.yieldLocked()
 	p.serveLocked()
 	p.trimLocked()
 	p.unlock()
@@ -110,7 +123,7 @@ func (p *Pool[C]) serveLocked() {
 
 // trimLocked closes the idle connections that are too many.
 func (p *Pool[C]) trimLocked() {
-	if p.gate.Load()&(gateSurplus|gateClosed|gateShort) == 0 {
+	if p.gate.Load()&(gateSurplus|gateClosed) == 0 {
 		return
 	}
 	conns := *p.conns.Load()
@@ -131,8 +144,6 @@ func (p *Pool[C]) trimLocked() {
 			why = ByResize
 		case idle > p.maxIdle():
 			why = ByMaxIdle
-		case p.gate.Load()&gateShort != 0 && p.limit.wants():
-			why = ByKeyLimit
 		default:
 			return
 		}

@@ -93,7 +93,8 @@ func (p *Pool[C]) Resize(n int) error {
 		return ErrClosed
 	}
 	p.maxOpen = n
-	p.fillDue = p.cfg.MinIdle > 0
+	p.shrinkWarmersLocked()
+	p.fillDue = p.cfg.fills()
 	p.surplusLocked()
 	p.trimLocked()
 	p.provideLocked()
@@ -187,6 +188,9 @@ func (p *Pool[C]) closeConn(e *entry[C], cause error) {
 		p.mu.Lock()
 		info := e.infoLocked(p.now())
 		p.closing--
+		if e.reason == ByKeyLimit {
+			p.kept++
+		}
 		for i, o := range p.leaving {
 			if o == e {
 				last := len(p.leaving) - 1

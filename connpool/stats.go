@@ -1,7 +1,7 @@
 package connpool
 
 import (
-	"sync/atomic"
+	"time"
 
 	"github.com/poundlock/poundlock/internal/stats"
 )
@@ -30,11 +30,17 @@ type Stats struct {
 	Timeouts    uint64 `json:"timeouts"`    // calls that ended because their ctx's deadline passed
 	Rejected    uint64 `json:"rejected"`    // calls that got ErrFull
 	NotReady    uint64 `json:"not_ready"`   // TryAcquires that found nothing idle
+	Unused      uint64 `json:"unused"`      // loans that ended by ReleaseUnused
+	Retries     uint64 `json:"retries"`     // functions that Do ran again (RetryBroken)
 
-	// WaitTime is how long calls waited, with or without success: the first 64 that
-	// had to, then one in eight. DialTime is how long dials took.
-	WaitTime Latency `json:"wait_time"`
-	DialTime Latency `json:"dial_time"`
+	// WaitTotal is the sum of what calls waited, with or without success. WaitTime is
+	// how that is distributed: the first 64, then one in eight, which counts for eight.
+	WaitTotal time.Duration `json:"wait_total_ns"`
+	WaitTime  Latency       `json:"wait_time"`
+	DialTime  Latency       `json:"dial_time"` // how long dials took
+	// UseTime is how long loans lasted that ended: of each connection the first, and then one
+	// in 256, which counts for as many.
+	UseTime Latency `json:"use_time"`
 
 	Dials         uint64 `json:"dials"`          // dials that ended, with or without success
 	DialErrors    uint64 `json:"dial_errors"`    // dials that failed
@@ -89,13 +95,15 @@ type books struct {
 	dials, dialErrors                    uint64
 	canceled, timeouts                   uint64
 	checks, checkFailures                uint64
+	warms, unused                        uint64
 	closed                               [numReasons]uint64
 }
 
 // Stats returns the pool's statistics. It may be called at any time, after Close too.
 func (p *Pool[C]) Stats() Stats {
 	s := p.counters()
-	s.WaitTime, s.DialTime = p.waitTime.latency(), p.dialTime.latency()
+	s.WaitTime, s.DialTime = p.waitTime.Latency(), p.dialTime.Latency()
+	s.UseTime = p.useTime.Latency()
 	return s
 }
 
@@ -109,10 +117,11 @@ func (p *Pool[C]) counters() Stats {
 		Acquires: n.usesGone, Misses: n.misses, Waited: n.waited, Handoffs: n.handoffs,
 		Undelivered: n.undelivered, Rejected: n.rejected, NotReady: n.notReady,
 		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.panics.Load(),
+		Unused: n.unused, Retries: p.retries.Load(), WaitTotal: time.Duration(p.waitTotal.Load()),
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
-		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialing, Closing: p.closing, Waiting: p.queue.n,
-		Breaker: p.guard.state, DialFailures: p.guard.failures, Paused: p.paused,
+		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing, Waiting: p.queue.n,
+		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
 	}
 	for _, e := range *p.conns.Load() {
 		w := e.word.Load()
@@ -144,18 +153,3 @@ func (s *Stats) derive() {
 	s.HitRate = stats.Ratio(s.Hits, s.Acquires)
 	s.Usage = stats.Ratio(uint64(s.InUse), uint64(s.MaxOpen))
 }
-
-// lazyHistogram makes its histogram (5 KiB) when the first value is due.
-type lazyHistogram struct {
-	h atomic.Pointer[stats.Histogram]
-}
-
-func (l *lazyHistogram) get() *stats.Histogram {
-	if h := l.h.Load(); h != nil {
-		return h
-	}
-	l.h.CompareAndSwap(nil, new(stats.Histogram))
-	return l.h.Load()
-}
-
-func (l *lazyHistogram) latency() Latency { return l.h.Load().Latency() }

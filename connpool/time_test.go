@@ -299,8 +299,8 @@ func TestWaitErrorSaysWhatThePoolWasBusyWith(t *testing.T) {
 		_, err := p.Acquire(ctx)
 		var w *WaitError
 		require.True(t, errors.As(err, &w))
-		require.Equal(t, WaitError{Err: context.DeadlineExceeded, Waited: time.Second, MaxOpen: 2, Open: 2}, *w)
-		require.EqualError(t, err, "connpool: acquire: context deadline exceeded after 1s (2 of 2 open, 0 dialing, 0 waiting)")
+		require.Equal(t, WaitError{Err: context.DeadlineExceeded, Waited: time.Second, MaxOpen: 2, Open: 2, InUse: 2}, *w)
+		require.EqualError(t, err, "connpool: acquire: context deadline exceeded after 1s (2 of 2 open, 2 in use, 0 dialing, 0 waiting)")
 		a.Release()
 		b.Release()
 		s.end(p)

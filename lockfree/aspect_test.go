@@ -181,7 +181,7 @@ func TestAspects(t *testing.T) {
 				case "Queue":
 					k.make = func() Interface[int32] { return New[int32]() }
 				case "Bounded":
-					k.make = func() Interface[int32] { return NewBounded[int32](500) }
+					k.make = func() Interface[int32] { return Must(NewBounded[int32](500)) }
 				default:
 					continue
 				}

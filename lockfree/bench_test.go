@@ -20,7 +20,7 @@ var subjects = []subject{
 		return func(v int) { _ = q.Enqueue(v) }, q.TryDequeue
 	}},
 	{"bounded", func() (func(int), func() (int, bool)) {
-		q := NewBounded[int](1024)
+		q := Must(NewBounded[int](1024))
 		return func(v int) {
 			for q.TryEnqueue(v) != nil {
 				runtime.Gosched()
@@ -128,7 +128,7 @@ func BenchmarkPC(b *testing.B) {
 				return func(v int) { _ = q.Enqueue(v) }, func() int { v, _ := q.Dequeue(ctx); return v }
 			}},
 			{"bounded", func() (func(int), func() int) {
-				q := NewBounded[int](1024)
+				q := Must(NewBounded[int](1024))
 				return func(v int) { _ = q.Enqueue(ctx, v) }, func() int { v, _ := q.Dequeue(ctx); return v }
 			}},
 			{"chan", func() (func(int), func() int) {

@@ -19,15 +19,30 @@ type Bounded[T any] struct {
 	l list[T]
 }
 
-// NewBounded returns an empty queue for at most capacity values. It panics if
-// capacity is below 1.
-func NewBounded[T any](capacity int) *Bounded[T] {
-	if capacity < 1 || int64(capacity) > math.MaxInt64/one/2 {
-		panic(fmt.Sprintf("lockfree: NewBounded: capacity %d is out of range", capacity))
+// maxCapacity keeps a full queue's tickets half the range of tickets apart.
+const maxCapacity = math.MaxInt64 / one / 2
+
+// NewBounded returns an empty queue for at most capacity values. The error says
+// which capacities there are if capacity is none: 1 to 1<<60 - 1, or as many as an
+// int can count where that is less.
+func NewBounded[T any](capacity int) (*Bounded[T], error) {
+	if capacity < 1 || int64(capacity) > maxCapacity {
+		return nil, fmt.Errorf("lockfree: Bounded: capacity %d is not in 1 to %d", capacity, min(int64(maxCapacity), math.MaxInt))
 	}
 	q := new(Bounded[T])
 	q.l.setCapacity(capacity)
 	q.l.init()
+	return q, nil
+}
+
+// Must returns q, and panics if err is not nil: for variables of packages, and for
+// capacities that are constants.
+//
+//	var recent = lockfree.Must(lockfree.NewBounded[Event](1024))
+func Must[Q any](q Q, err error) Q {
+	if err != nil {
+		panic(err)
+	}
 	return q
 }
 
@@ -106,6 +121,21 @@ func (q *Bounded[T]) EnqueueBatchWait(ctx context.Context, vs []T) (int, error) 
 	}
 	return n, err
 }
+
+// EnqueueDropOldest adds v at the end, and makes the oldest value leave if Cap values
+// are in the queue: both at one moment, so that a queue that was full stays full. It
+// never waits, and returns ErrClosed after Close. It is for what matters only as
+// long as it is new, like the last lines of a log.
+//
+// dropped is how many values this call made leave: 0 or 1, or more when it did so
+// for other calls at work too. [Stats] has the sum of all as Dropped. The values are gone; who must have them uses TryEnqueue, and on
+// ErrFull TryDequeue.
+func (q *Bounded[T]) EnqueueDropOldest(v T) (dropped int, err error) {
+	return q.made().enqueueDropOldest(v)
+}
+
+// Peek returns the oldest value and leaves it in the queue; see [Queue.Peek].
+func (q *Bounded[T]) Peek() (T, bool) { return q.made().peek() }
 
 // TryDequeue takes the oldest value. It returns the zero value and false if the
 // queue was empty at some moment of the call, and never waits.

@@ -95,7 +95,7 @@ func TestDefectEmptyWhileInhabited(t *testing.T) {
 
 // A bounded ring refuses nearly everything once one producer stalls in it.
 func TestDefectStalledProducerBlocksTheRing(t *testing.T) {
-	for _, q := range []Interface[int]{New[int](), NewBounded[int](64)} {
+	for _, q := range []Interface[int]{New[int](), Must(NewBounded[int](64))} {
 		var l *list[int]
 		switch q := q.(type) {
 		case *Queue[int]:
@@ -103,16 +103,14 @@ func TestDefectStalledProducerBlocksTheRing(t *testing.T) {
 		case *Bounded[int]:
 			l = &q.l
 		}
-		r := l.tail.Load()
-		at := r.tail.Load()
-		require.True(t, r.tail.CompareAndSwap(at, at+one)) // a producer stalls
+		r, at := l.ticket() // a producer stalls
 		for i := range 20_000 {
 			require.NoError(t, q.TryEnqueue(i), i)
 			v, ok := q.TryDequeue()
 			require.True(t, ok)
 			require.Equal(t, i, v)
 		}
-		require.False(t, r.put(r.at(at), at, 1), "it comes back too late")
+		require.False(t, r.put(at, 1), "it comes back too late")
 		require.NoError(t, q.TryEnqueue(5))
 		v, _ := q.TryDequeue()
 		require.Equal(t, 5, v)
@@ -125,7 +123,7 @@ func TestDefectStalledProducerBlocksTheRing(t *testing.T) {
 
 // The same for a consumer that stalls with the value in hand.
 func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
-	for _, q := range []Interface[int]{New[int](), NewBounded[int](64)} {
+	for _, q := range []Interface[int]{New[int](), Must(NewBounded[int](64))} {
 		var l *list[int]
 		switch q := q.(type) {
 		case *Queue[int]:
@@ -143,7 +141,7 @@ func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, i, v)
 		}
-		require.Equal(t, 42, r.take(r.at(h), h), "its value is untouched")
+		require.Equal(t, 42, r.take(h), "its value is untouched")
 		require.EqualValues(t, 1, q.Stats().Rings)
 		require.Zero(t, q.Len())
 	}
@@ -152,13 +150,11 @@ func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
 // A producer that stalls must not make a bounded queue look full: it may yet be
 // passed over, and then the queue was never full.
 func TestDefectFullWhileEmpty(t *testing.T) {
-	q := NewBounded[int](1)
-	r := q.l.tail.Load()
-	at := r.tail.Load()
-	require.True(t, r.tail.CompareAndSwap(at, at+one)) // a producer stalls
+	q := Must(NewBounded[int](1))
+	r, at := q.l.ticket() // a producer stalls
 	require.NoError(t, q.TryEnqueue(1))
 	require.Equal(t, ErrFull, q.TryEnqueue(2))
-	require.False(t, r.put(r.at(at), at, 3))
+	require.False(t, r.put(at, 3))
 	require.Equal(t, 1, q.Len())
 }
 

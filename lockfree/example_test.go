@@ -92,7 +92,7 @@ func ExampleQueue_Stats() {
 }
 
 func ExampleBounded() {
-	q := lockfree.NewBounded[int](2)
+	q := lockfree.Must(lockfree.NewBounded[int](2))
 	fmt.Println(q.TryEnqueue(1), q.TryEnqueue(2))
 	fmt.Println(q.TryEnqueue(3))
 	go q.TryDequeue()
@@ -113,4 +113,28 @@ func ExampleMSQueue() {
 	// Output:
 	// 4
 	// l o c k
+}
+
+// The last lines of a log: a full queue drops the oldest.
+func ExampleBounded_EnqueueDropOldest() {
+	lines := lockfree.Must(lockfree.NewBounded[string](2))
+	for _, line := range []string{"starting", "ready", "stopping"} {
+		_, _ = lines.EnqueueDropOldest(line)
+	}
+	for line := range lines.Drain() {
+		fmt.Println(line)
+	}
+	fmt.Println(lines.Stats().Dropped, "dropped")
+	// Output:
+	// ready
+	// stopping
+	// 1 dropped
+}
+
+func ExampleQueue_Peek() {
+	q := lockfree.New[string]()
+	_ = q.Enqueue("a")
+	v, ok := q.Peek()
+	fmt.Println(v, ok, q.Len())
+	// Output: a true 1
 }

@@ -1,7 +1,25 @@
 package lockfree
 
+import "testing"
+
 // tinyRings makes a list use rings of 2 to 8 slots, as in a chaos build.
 func (l *list[T]) tinyRings() { l.first, l.largest = 2, 8 }
+
+// ticket takes the next ticket, as a producer that stalls before it publishes.
+func (l *list[T]) ticket() (*ring[T], uint64) {
+	for {
+		r := l.tail.Load()
+		at := r.tail.Load()
+		if at&flags != 0 {
+			panic("the ring is sealed")
+		}
+		if r.ready(at, 1) == 0 {
+			l.unblock(r, at)
+		} else if r.tail.CompareAndSwap(at, at+one) {
+			return r, at
+		}
+	}
+}
 
 // kind is one of the package's queues, made small so that its corners come often.
 type kind[T any] struct {
@@ -45,13 +63,37 @@ func roomyKinds[T any](origin uint64) []kind[T] {
 
 // waitersOf returns how many goroutines wait in q, as its signallers see it.
 func waitersOf[T any](q Interface[T]) (empty, full int64) {
+	notEmpty, notFull := eventcounts(q)
+	if notFull == nil {
+		notFull = new(waiters)
+	}
+	return notEmpty.unclaimed.Load(), notFull.unclaimed.Load()
+}
+
+// eventcounts returns what goroutines wait in; notFull is nil if they never do.
+func eventcounts[T any](q Interface[T]) (notEmpty, notFull *waiters) {
 	switch q := q.(type) {
 	case *Queue[T]:
-		return q.l.notEmpty.unclaimed.Load(), 0
+		return &q.l.notEmpty, nil
 	case *Bounded[T]:
-		return q.l.notEmpty.unclaimed.Load(), q.l.notFull.unclaimed.Load()
+		return &q.l.notEmpty, &q.l.notFull
 	case *MSQueue[T]:
-		return q.q.notEmpty.unclaimed.Load(), 0
+		return &q.q.notEmpty, nil
 	}
 	panic("unknown queue")
+}
+
+// nobodyLeft fails the test if signals or registrations are left in q, in which no
+// goroutine is at work or waits.
+func nobodyLeft[T any](t *testing.T, q Interface[T]) {
+	t.Helper()
+	notEmpty, notFull := eventcounts(q)
+	for name, w := range map[string]*waiters{"notEmpty": notEmpty, "notFull": notFull} {
+		if w == nil {
+			continue
+		}
+		if n, tokens := w.unclaimed.Load(), len(w.channel()); n != 0 || tokens != 0 {
+			t.Fatalf("%s: %d waiters and %d signals are left where nobody is", name, n, tokens)
+		}
+	}
 }

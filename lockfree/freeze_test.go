@@ -90,7 +90,19 @@ var scenarios = []scenario{
 				rng := rand.New(rand.NewPCG(uint64(g), 3))
 				buf := make([]int, 3)
 				for range 150 {
-					switch rng.IntN(6) {
+					switch rng.IntN(9) {
+					case 6:
+						if b, ok := q.(*Bounded[int]); ok {
+							n, err := b.EnqueueDropOldest(1)
+							deq.Add(int64(n))
+							if err == nil {
+								enq.Add(1)
+							}
+						}
+					case 7, 8:
+						if v, ok := q.Peek(); ok && v != 1 && v != 0 {
+							t.Errorf("peeked %d", v)
+						}
 					case 0, 1:
 						if q.TryEnqueue(1) == nil {
 							enq.Add(1)
@@ -244,13 +256,14 @@ func TestFrozenGoroutineStopsNobody(t *testing.T) {
 						done := make(chan struct{})
 						go func() { rest.Wait(); close(done) }()
 						finishes(t, done, "the thawed goroutine")
+						nobodyLeft(t, q)
 						for range q.Drain() {
 							deq.Add(1)
 						}
 						if enq.Load() != deq.Load() {
 							t.Fatalf("%d values enqueued, %d dequeued", enq.Load(), deq.Load())
 						}
-						if s := q.Stats(); s.Len != 0 || s.Enqueued != uint64(enq.Load()) || s.Dequeued != s.Enqueued {
+						if s := q.Stats(); s.Len != 0 || s.Enqueued != uint64(enq.Load()) || s.Dequeued+s.Dropped != s.Enqueued {
 							t.Fatalf("%d values: %+v", enq.Load(), s)
 						}
 					}

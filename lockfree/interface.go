@@ -18,6 +18,9 @@ type Interface[T any] interface {
 	// TryDequeue takes the oldest value, or returns false if the queue was empty
 	// at some moment of the call.
 	TryDequeue() (T, bool)
+	// Peek returns the oldest value and leaves it in the queue, or returns false if
+	// the queue was empty at some moment of the call.
+	Peek() (T, bool)
 	// Dequeue waits for a value, for ctx to end, or for the queue to be closed
 	// and drained (ErrClosed).
 	Dequeue(ctx context.Context) (T, error)

@@ -59,7 +59,7 @@ func (l *list[T]) count(r *ring[T], h, t uint64) (live uint64, ok bool) {
 			end = t
 		}
 		for ; int64(end-x) > 0; x += one {
-			switch r.settle(r.at(x), x) {
+			switch r.settle(x) {
 			case slotFull:
 				live += one
 			case slotBarred:

@@ -76,14 +76,12 @@ func TestBarredValueIsNotKept(t *testing.T) {
 	q := New[*heavy]()
 	ps := make([]weak.Pointer[heavy], 100)
 	for i := range ps {
-		r := q.l.tail.Load()
-		at := r.tail.Load()
-		require.True(t, r.tail.CompareAndSwap(at, at+one))
+		r, at := q.l.ticket()
 		_, ok := q.TryDequeue() // passes over the ticket just taken
 		require.False(t, ok)
 		v := new(heavy)
 		ps[i] = weak.Make(v)
-		require.False(t, r.put(r.at(at), at, v))
+		require.False(t, r.put(at, v))
 	}
 	require.Zero(t, alive(ps))
 	require.EqualValues(t, len(ps), q.Stats().Barred)
@@ -104,7 +102,7 @@ func heap() int64 {
 // stays is about one ring.
 func TestBurstReturnsItsMemory(t *testing.T) {
 	n := scale(100_000, 1_000_000, 1_000_000)
-	for name, q := range map[string]Interface[int]{"Queue": New[int](), "Bounded": NewBounded[int](n), "MSQueue": NewMS[int]()} {
+	for name, q := range map[string]Interface[int]{"Queue": New[int](), "Bounded": Must(NewBounded[int](n)), "MSQueue": NewMS[int]()} {
 		t.Run(name, func(t *testing.T) {
 			before := heap()
 			for i := range n {
@@ -185,7 +183,7 @@ func TestIdleQueueIsSmall(t *testing.T) {
 	}
 	for name, f := range map[string]func() any{
 		"Queue":   func() any { return New[int]() },
-		"Bounded": func() any { return NewBounded[int](1 << 20) },
+		"Bounded": func() any { return Must(NewBounded[int](1 << 20)) },
 		"MSQueue": func() any { return NewMS[int]() },
 	} {
 		var qs [200]any
@@ -207,7 +205,7 @@ func TestRingsOfLargeValuesStaySmall(t *testing.T) {
 		require.NoError(t, q.Enqueue(large{}))
 	}
 	r, _ := q.l.back()
-	require.LessOrEqual(t, len(r.slots)*int(unsafe.Sizeof(r.slots[0])), 64<<10)
+	require.LessOrEqual(t, len(r.vals)*int(unsafe.Sizeof(r.vals[0]))+len(r.words)*wordBytes, 64<<10)
 	q2 := New[[100 << 10]byte]()
 	for i := range 10 {
 		require.NoError(t, q2.Enqueue([100 << 10]byte{byte(i)}))

@@ -54,6 +54,9 @@ func (q *MSQueue[T]) EnqueueBatch(vs []T) (int, error) {
 // queue was empty at some moment of the call, and never waits.
 func (q *MSQueue[T]) TryDequeue() (T, bool) { return q.q.dequeue() }
 
+// Peek returns the oldest value and leaves it in the queue; see [Queue.Peek].
+func (q *MSQueue[T]) Peek() (T, bool) { return q.q.peek() }
+
 // Dequeue takes the oldest value, and waits for one if there is none; see
 // [Queue.Dequeue], which does the same about ctx and Close.
 func (q *MSQueue[T]) Dequeue(ctx context.Context) (v T, err error) {

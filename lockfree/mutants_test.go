@@ -25,7 +25,7 @@ var mutants = []mutant{
 	},
 	{
 		"dequeued value not cleared", "mslist.go",
-		"v = next.val\n\t\tvar zero T\n\t\tnext.val = zero", "v = next.val", false,
+		"v = next.val\n\t\tif q.peekers.in.Load() != 0 {\n\t\t\tq.peekers.keep(next, (*msNode[T]).clear)\n\t\t} else {\n\t\t\tnext.clear()\n\t\t}", "v = next.val", false,
 	},
 	{
 		"dead nodes not cut", "msnodes.go",
@@ -70,27 +70,39 @@ var mutants = []mutant{
 	},
 	{
 		"empty without looking at tail", "list.go",
-		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h || s.seq.Load() == h {\n\t\tif t&flags == sealed {", false,
+		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h || r.inhabited(h, 1) == 0 {\n\t\tif t&flags == sealed {", false,
 	},
 	{
 		"sealed and drained taken for empty", "list.go",
 		"return l.retire(r)\n\t\t}\n\t\treturn true", "l.retire(r)\n\t\t}\n\t\treturn true", false,
 	},
 	{
-		"stalled producer waited for", "list.go",
+		"stalled producer waited for", "ring.go",
 		"if i < patience {", "if true {", false,
 	},
 	{
-		"stalled consumer not passed over", "list.go",
-		"s.seq.CompareAndSwap(w, t|dead)", "_ = w", false,
+		"stalled consumer not passed over", "ring.go",
+		"g.CompareAndSwap(w, stamp[T](t)<<32|held|held<<1)", "if held == 0 {\n\t\tg.CompareAndSwap(w, stamp[T](t)<<32)\n\t}", false,
 	},
 	{
-		"dead slot used again at once", "list.go",
-		"if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t|dead)", "if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t)", false,
+		"dead slot used again at once", "ring.go",
+		"stamp[T](t)<<32|held|held<<1)", "stamp[T](t)<<32)", false,
 	},
 	{
-		"ring never full", "list.go",
-		"case int64(t-r.head.Load()) >= int64(r.lap):", "case false:", false,
+		"group renewed before head has passed it", "ring.go",
+		"if int64(r.head.Load()-last) < 0 {", "if int64(r.head.Load()-last) < -one {", false,
+	},
+	{
+		"ring never full", "ring.go",
+		"if int64(r.head.Load()-last) < 0 {\n\t\treturn false", "if int64(r.head.Load()-last) < 0 {\n\t\treturn true", false,
+	},
+	{
+		"group of an earlier lap taken for full", "list.go",
+		"if w>>32 == stamp[T](h) && w>>p&state == full {", "if w>>p&state == full {", false,
+	},
+	{
+		"group of an earlier lap taken for ready", "run.go",
+		"if w>>32 != stamp[T](t) {\n\t\t\tif behind", "if false {\n\t\t\tif behind", false,
 	},
 	{
 		"sealed ring gives tickets", "list.go",
@@ -98,7 +110,7 @@ var mutants = []mutant{
 	},
 	{
 		"head passes a ticket that was not given", "list.go",
-		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h && s.seq.Load() == h {\n\t\tif t&flags == sealed {", false,
+		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h && r.word(h).Load()>>32 == stamp[T](h) {\n\t\tif t&flags == sealed {", false,
 	},
 	{
 		"tail left on a retired ring", "list.go",
@@ -130,46 +142,103 @@ var mutants = []mutant{
 	},
 
 	{
-		"owner's slot freed for its own ticket", "ring.go",
-		"s.seq.CompareAndSwap(w, w&^state+r.lap)", "s.seq.CompareAndSwap(w, w&^state)", false,
+		"owner's slot empty again", "ring.go",
+		"g.CompareAndSwap(w, w&^(state<<p)|free<<p)", "g.CompareAndSwap(w, w&^(state<<p))", false,
 	},
 	{
 		"barred producer does not leave", "ring.go",
-		"step(enqBarred)\n\tr.leave(s)", "step(enqBarred)", false,
+		"step(enqBarred)\n\tr.leave(t)", "step(enqBarred)", false,
 	},
 	{
 		"barred value kept", "ring.go",
-		"var zero T\n\ts.val = zero\n\tstep(enqBarred)", "step(enqBarred)", false,
+		"var zero T\n\t*r.val(t) = zero\n\tstep(enqBarred)", "step(enqBarred)", false,
 	},
 	{
-		"published without compare", "ring.go",
-		"if s.seq.CompareAndSwap(t, t|full) {\n\t\treturn true\n\t}", "if s.seq.Store(t|full); s != nil {\n\t\treturn true\n\t}", true,
+		"published though passed over", "ring.go",
+		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w+full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", true,
 	},
 	{
-		"left without compare", "ring.go",
-		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}", "s.seq.Store(h+r.lap)", false,
+		"published without compare", "list.go",
+		"if g.CompareAndSwap(w, w+full<<p) || r.publish(t) {", "if g.Store(w + full<<p); r != nil {", false,
+	},
+	{
+		"left without compare", "list.go",
+		"if !g.CompareAndSwap(w, w+(free-full)<<p) {\n\t\t\t\t\t\tr.leave(h)\n\t\t\t\t\t}", "g.Store(w + (free-full)<<p)", false,
 	},
 	{
 		"value read after the slot is left", "ring.go",
-		"step(deqRead)\n\tif !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}",
-		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}\n\tstep(deqRead)\n\tv = s.val", false,
+		"step(deqRead)\n\tr.leave(h)\n\treturn v", "r.leave(h)\n\tstep(deqRead)\n\treturn *p", false,
 	},
 	{
 		"taken value kept", "ring.go",
-		"var zero T\n\ts.val = zero\n\tstep(deqRead)", "step(deqRead)", false,
+		"var zero T\n\t*p = zero\n\tstep(deqRead)", "step(deqRead)", false,
+	},
+	{
+		"taken value kept on the fast path", "list.go",
+		"var zero T\n\t\t\t\t\t*val = zero", "_ = val", false,
+	},
+	{
+		"values of a batch kept", "run.go",
+		"clear(vals)", "_ = vals", false,
 	},
 
 	{
-		"batch goes on after a barred value", "batch.go",
-		"l.withdraw(r, x+one, end)\n\t\t\treturn i", "_ = end", false,
+		"batch goes on after a barred value", "run.go",
+		"if !r.publish(t) {\n\t\t\t\t\treturn n\n\t\t\t\t}", "r.publish(t)", false,
 	},
 	{
-		"withdrawn tickets not counted", "batch.go",
-		"if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\tl.barred.Add(1)", "if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\t_ = s", false,
+		"batch publishes over a barred value", "run.go",
+		"if w&(ones*state) != 0 {\n\t\t\treturn false\n\t\t}", "", false,
 	},
 	{
-		"batch takes slots that are not ready", "batch.go",
-		"if r.at(x).seq.Load() != x|state {", "if i == 0 && r.at(x).seq.Load() != x|state {", false,
+		"withdrawn tickets not counted", "run.go",
+		"if w>>p&state == empty {\n\t\t\t\t\tn++", "if false && w>>p&state == empty {\n\t\t\t\t\tn++", false,
+	},
+	{
+		"withdrawn tickets left empty", "batch.go",
+		"l.barred.Add(r.withdraw(t+uint64(put+1)*one, end))", "_ = end", false,
+	},
+	{
+		"batch takes slots that are not ready", "run.go",
+		"if not := w & (states[T](t, k) * state); not != 0 {", "if not := w & (states[T](t, 1) * state); not != 0 {", false,
+	},
+	{
+		"batch takes slots that are not full", "run.go",
+		"if not := (w ^ full*odd) & (states[T](h, k) * state); not != 0 {", "if not := (w ^ full*odd) & (states[T](h, 1) * state); not != 0 {", false,
+	},
+
+	{
+		"peeker joins after it has read head", "peek.go",
+		"r.peekers.join()\n\t\tstep(peekJoined)\n\t\th := r.head.Load()", "h := r.head.Load()\n\t\tstep(peekJoined)\n\t\tr.peekers.join()", false,
+	},
+	{
+		"peeked value cleared by who takes it", "ring.go",
+		"if r.peekers.in.Load() != 0 {\n\t\tr.peekers.keep(h, r.release)\n\t\treturn v\n\t}", "", false,
+	},
+	{
+		"kept place not looked for by who put it there", "peek.go",
+		"if p.in.Load() == 0 { // they may not have seen it", "if false {", false,
+	},
+	{
+		"kept places freed while others read", "peek.go",
+		"} else if kept != nil {\n\t\t\tp.push(kept)", "} else {\n\t\t\tfor ; kept != nil; kept = kept.next {\n\t\t\t\tfree(kept.place)\n\t\t\t}", false,
+	},
+
+	{
+		"oldest dropped though there is room by now", "overwrite.go",
+		"if live <= l.capacity {", "if false {", false,
+	},
+	{
+		"nothing dropped", "overwrite.go",
+		"if int64(h+l.capacity-end) >= 0 {", "if true {", false,
+	},
+	{
+		"closed before a full queue has dropped", "overwrite.go",
+		"if l.capacity != 0 {", "if false {", false,
+	},
+	{
+		"dropped without looking at head again", "overwrite.go",
+		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.dropped", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.dropped", false,
 	},
 
 	{
@@ -199,7 +268,7 @@ var mutants = []mutant{
 	},
 	{
 		"claimed before signalled", "waiters.go",
-		"step(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)\n\t\tw.claim()", "w.claim()\n\t\tstep(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)", false,
+		"step(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)\n\t\tw.settle()", "w.unclaimed.Add(-1)\n\t\tstep(wakeOne)\n\t\tc <- struct{}{}\n\t\tstep(wakeSent)", false,
 	},
 	{
 		"signal of a cancelled waiter lost", "waiters.go",
@@ -214,8 +283,16 @@ var mutants = []mutant{
 		"if w.unclaimed.Load() > 0 && more() {", "if false && more() {", false,
 	},
 	{
+		"signal that nobody claims not taken back", "waiters.go",
+		"step(wakeSent)\n\t\tw.settle()", "step(wakeSent)\n\t\tif w.unclaimed.Load() > 0 {\n\t\t\tw.settle()\n\t\t}", false,
+	},
+	{
+		"token taken back though a waiter is unclaimed", "waiters.go",
+		"if n > 0 {\n\t\t\tif w.unclaimed.CompareAndSwap(n, n-1) {", "if n > 1 {\n\t\t\tif w.unclaimed.CompareAndSwap(n, n-1) {", false,
+	},
+	{
 		"cancelled waiter stays counted", "waiters.go",
-		"case <-ctx.Done():\n\t\t\tw.leave()", "case <-ctx.Done():", false,
+		"case <-done:\n\t\t\tw.settle()", "case <-done:", false,
 	},
 }
 

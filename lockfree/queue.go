@@ -67,6 +67,12 @@ func (q *Queue[T]) EnqueueBatch(vs []T) (int, error) { return q.l.enqueueBatch(v
 // queue was empty at some moment of the call, and never waits.
 func (q *Queue[T]) TryDequeue() (T, bool) { return q.l.dequeue() }
 
+// Peek returns the oldest value and leaves it in the queue. It returns the zero
+// value and false if the queue was empty at some moment of the call, and never
+// waits. Another goroutine may dequeue the value at any moment, also before Peek
+// returns.
+func (q *Queue[T]) Peek() (T, bool) { return q.l.peek() }
+
 // Dequeue takes the oldest value, and waits for one if there is none. If ctx has
 // ended, before or while waiting, it returns ctx.Err() and takes nothing. After
 // Close it goes on returning values, and ErrClosed when none is left; the error of

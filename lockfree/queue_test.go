@@ -3,6 +3,8 @@ package lockfree
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -55,12 +57,25 @@ func TestBoundedZeroValuePanics(t *testing.T) {
 }
 
 func TestConstructorsRejectNonsense(t *testing.T) {
-	require.PanicsWithValue(t, "lockfree: NewBounded: capacity 0 is out of range", func() { NewBounded[int](0) })
-	require.PanicsWithValue(t, "lockfree: NewBounded: capacity -3 is out of range", func() { NewBounded[int](-3) })
+	most := min(int64(maxCapacity), math.MaxInt)
+	for _, capacity := range []int{0, -3, math.MinInt, math.MaxInt} {
+		q, err := NewBounded[int](capacity)
+		if int64(capacity) == most { // where an int has 32 bits
+			require.NoError(t, err)
+			continue
+		}
+		require.Nil(t, q)
+		require.EqualError(t, err, fmt.Sprintf("lockfree: Bounded: capacity %d is not in 1 to %d", capacity, most))
+		require.PanicsWithError(t, err.Error(), func() { Must(NewBounded[int](capacity)) })
+	}
+	largest := Must(NewBounded[int](int(most)))
+	require.EqualValues(t, most, largest.Cap())
+	require.NoError(t, largest.TryEnqueue(1))
+	require.Equal(t, 1, largest.Len())
 	require.Panics(t, func() { WithRings(0, 4) })
 	require.Panics(t, func() { WithRings(8, 4) })
 	require.NotPanics(t, func() { New[int](WithRings(1, 1)) })
-	require.NotPanics(t, func() { NewBounded[int](1 << 30) })
+	require.NotPanics(t, func() { Must(NewBounded[int](1 << 30)) })
 }
 
 func TestNilContextPanics(t *testing.T) {
@@ -75,7 +90,7 @@ func TestNilContextPanics(t *testing.T) {
 			require.PanicsWithValue(t, "lockfree: nil context", f, k.name+"."+name)
 		}
 	}
-	q := NewBounded[int](1)
+	q := Must(NewBounded[int](1))
 	require.PanicsWithValue(t, "lockfree: nil context", func() { _ = q.Enqueue(none, 1) })
 	require.PanicsWithValue(t, "lockfree: nil context", func() { _, _ = q.EnqueueBatchWait(none, []int{}) })
 }
@@ -184,7 +199,7 @@ func TestEndedContextGoesBeforeAValue(t *testing.T) {
 		}
 		require.Equal(t, 1, q.Len())
 	}
-	b := NewBounded[int](1)
+	b := Must(NewBounded[int](1))
 	require.Equal(t, context.Canceled, b.Enqueue(ctx, 1))
 	_, err := b.EnqueueBatchWait(ctx, []int{1})
 	require.Equal(t, context.Canceled, err)
@@ -264,7 +279,7 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	}
 	ctx := t.Context()
 	buf := make([]int, 64)
-	q, b := New[int](), NewBounded[int](100)
+	q, b := New[int](), Must(NewBounded[int](100))
 	for name, f := range map[string]func(){
 		"Queue":         func() { _ = q.Enqueue(1); q.TryDequeue() },
 		"Queue wait":    func() { _ = q.Enqueue(1); _, _ = q.Dequeue(ctx) },

@@ -3,12 +3,15 @@ package lockfree
 // Stats is a snapshot of a queue's counters. It is taken without stopping anybody,
 // and the counters cost the queue's users nothing while nothing goes wrong.
 //
-// Enqueued - Dequeued = Len in every snapshot, and all are exact when no operation
-// is in progress; an operation in progress may or may not be in. Fields that do not
+// Enqueued = Dequeued + Dropped + Len in every snapshot, and all are exact when no
+// operation is in progress; an operation in progress may or may not be in. Fields that do not
 // apply to a type are zero.
 type Stats struct {
 	Enqueued uint64 `json:"enqueued"` // values added
 	Dequeued uint64 `json:"dequeued"` // values taken
+
+	// Dropped counts the values that EnqueueDropOldest of a Bounded made leave.
+	Dropped uint64 `json:"dropped"`
 
 	// Barred counts tickets that were spent without a value, because the goroutine
 	// that held the ticket or its slot stalled and others went on without it.
@@ -109,7 +112,9 @@ func (l *list[T]) stats() Stats {
 	s.Dequeued, s.Len = l.counts()
 	l.noteLength(s.Len)
 	s.HighWater = int(l.highWater.Load())
+	s.Dropped = min(l.dropped.Load(), s.Dequeued)
 	s.Enqueued = s.Dequeued + uint64(s.Len)
+	s.Dequeued -= s.Dropped
 	s.Barred = l.barred.Load() + l.skipped.Load()
 	s.EnqueueLosses = l.enqGov.losses.Load()
 	s.DequeueLosses = l.deqGov.losses.Load()

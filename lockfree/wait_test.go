@@ -224,10 +224,8 @@ func TestStalledSignalDoesNotStrandOthers(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		r := q.l.tail.Load()
-		at := r.tail.Load()
-		require.True(t, r.tail.CompareAndSwap(at, at+one))
-		require.True(t, r.put(r.at(at), at, 1)) // P1 stalls here
+		r, at := q.l.ticket()
+		require.True(t, r.put(at, 1)) // P1 stalls here
 		require.NoError(t, q.Enqueue(2))
 		synctest.Wait()
 		require.Len(t, got, 2)
@@ -370,6 +368,7 @@ func TestCloseRace(t *testing.T) {
 				if accepted.Load() != delivered.Load() {
 					t.Fatalf("round %d: %d accepted, %d delivered; %+v", round, accepted.Load(), delivered.Load(), q.Stats())
 				}
+				nobodyLeft(t, q)
 			}
 		})
 	}

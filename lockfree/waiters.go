@@ -10,15 +10,21 @@ import (
 // bring about without a lock, and that each of them looks at again after it has
 // registered and before it parks.
 //
-// Waiters park on a channel of tokens. Invariant: registered waiters never exceed
-// unclaimed + tokens in the channel. Registering adds to both sides; a signal
-// sends its token first and lowers unclaimed afterwards; receiving takes one from
-// both sides, and so does leaving. A token in the channel and a parked waiter
-// cannot be at the same time, hence a parked waiter is always counted in
-// unclaimed, and the next signal sees it, wherever another signaller stalls.
+// Waiters park on a channel of tokens, one of which wakes one waiter. Invariant:
 //
-// The select does the queueing and the cancelling: a waiter whose ctx ends either
-// got a token, and passes it on, or left none behind.
+//	unclaimed + tokens in the channel = registered waiters + signallers at work
+//
+// where a signaller is at work from sending its token until it has settled. To
+// register adds to unclaimed and to the waiters; to send adds to the tokens and to
+// the signallers; to receive takes from the tokens and from the waiters; and settle
+// takes from one of the two on the left for the signaller, or for the waiter that
+// leaves, that calls it. So when nobody is in the middle of a call nothing is left
+// over, and the next waiter is not woken by what nobody took.
+//
+// A token in the channel and a parked waiter cannot be at the same time. Hence
+// every parked waiter is counted in unclaimed, and the next signal sees it, wherever
+// another signaller stalls. A waiter that is registered when a signaller reads
+// unclaimed as 0 gets one of the tokens in the channel, and looks again then.
 type waiters struct {
 	// unclaimed is all that a goroutine looks at when nobody waits.
 	unclaimed atomic.Int64
@@ -55,33 +61,35 @@ func (w *waiters) wakeSlow(n int) {
 		step(wakeOne)
 		c <- struct{}{}
 		step(wakeSent)
-		w.claim()
+		w.settle()
 	}
 }
 
 // wakeAll signals every waiter that is registered.
 func (w *waiters) wakeAll() { w.wake(1 << 30) }
 
-// claim lowers unclaimed by one, and reports false if it is zero.
-func (w *waiters) claim() bool {
+// settle is called once by each signaller after it has sent its token, and by each
+// waiter that leaves without one. It takes one off the count of those whom no
+// signaller has claimed. If all of them have been claimed there is a token too
+// many, and it takes that one back.
+//
+// The caller is one of those on the right of the invariant, so one of the two can
+// be had at every moment. Both fail only if others move between the two looks, so it
+// does not spin: a goroutine alone on its P looks once more for each time that it was
+// preempted there.
+func (w *waiters) settle() {
 	for {
 		n := w.unclaimed.Load()
-		if n <= 0 {
-			return false
+		if n > 0 {
+			if w.unclaimed.CompareAndSwap(n, n-1) {
+				return
+			}
+			continue
 		}
-		if w.unclaimed.CompareAndSwap(n, n-1) {
-			return true
-		}
-	}
-}
-
-// leave takes the caller off the count without a token received. If every waiter
-// has been claimed, one of the tokens is the caller's: it takes that, or leaves it
-// to wake somebody in vain if it has not been sent yet.
-func (w *waiters) leave() {
-	if !w.claim() {
+		step(waitSettling)
 		select {
 		case <-w.channel():
+			return
 		default:
 		}
 	}
@@ -98,6 +106,7 @@ func (w *waiters) await(ctx context.Context, try, over, more func() bool) error 
 		}
 	}
 	c := w.channel()
+	done := ctx.Done() // may be the caller's code: not between joining and leaving
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -105,19 +114,19 @@ func (w *waiters) await(ctx context.Context, try, over, more func() bool) error 
 		w.unclaimed.Add(1)
 		step(waitJoined)
 		if try() {
-			w.leave()
+			w.settle()
 			return nil
 		}
 		if over() {
-			w.leave()
+			w.settle()
 			return ErrClosed
 		}
 		w.waits.Add(1)
 		select {
 		case <-c:
 			w.wakeups.Add(1)
-		case <-ctx.Done():
-			w.leave()
+		case <-done:
+			w.settle()
 			return ctx.Err()
 		}
 		step(waitWoken)

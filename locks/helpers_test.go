@@ -88,13 +88,14 @@ func checkIdle(t *testing.T, rw *RWMutex) {
 	raceDisable()
 	defer raceEnable()
 	s := rw.load()
-	require.Zero(t, s&(closed|drainParked|waiting|woken), "flags of an idle lock: %x", s)
+	require.Zero(t, s&(closed|drainParked|waiting|woken|readersAsleep), "flags of an idle lock: %x", s)
 	st := rw.stats()
 	require.Zero(t, st.ActiveReaders, "readers in an idle lock")
 	require.Zero(t, st.Waiting)
 	require.False(t, st.Locked)
 	if x := rw.x.Load(); x != nil {
 		require.Nil(t, x.q.head)
+		require.Nil(t, x.readers.head)
 		require.Nil(t, x.drainer)
 	}
 }

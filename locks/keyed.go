@@ -5,24 +5,41 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"runtime"
+	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // Keyed is a set of read/write locks with names: one for every key that somebody
 // holds or waits for. A lock appears with its first user and vanishes with its
 // last, so there is nothing to clean up. Keys are independent of each other, and
-// each lock keeps the promises of an [RWMutex]. Make one with [NewKeyed]; all
+// each lock keeps the promises of an [RWMutex]. The zero value is ready to use, as
+// [NewKeyed] without options makes it. It must not be copied after first use. All
 // methods are safe for concurrent use.
 //
 // A key that is not equal to itself (a NaN) locks something of its own, which
 // nobody else can wait for. A key in an interface type that holds something not
-// comparable panics, as in a map.
+// comparable panics, as in a map, and locks nothing.
 type Keyed[K comparable] struct {
-	_      noCopy
+	_     noCopy
+	t     atomic.Pointer[keyedTable[K]] // made by the first use
+	waits waits                         // of all keys
+}
+
+// keyedTable is where the locks are.
+type keyedTable[K comparable] struct {
 	seed   maphash.Seed
 	mask   uint64
 	shards []keyedShard[K]
-	waits  waits // of all keys
+}
+
+func (k *Keyed[K]) table() *keyedTable[K] {
+	if t := k.t.Load(); t != nil {
+		return t
+	}
+	k.t.CompareAndSwap(nil, newKeyedTable[K](defaultKeyed))
+	return k.t.Load()
 }
 
 // KeyedOption tunes a [Keyed].
@@ -39,21 +56,29 @@ func WithShards(n int) KeyedOption { return func(c *keyedConfig) { c.shards = n 
 // their locks have vanished; 0 or less means none. The default is 8.
 func WithTop(n int) KeyedOption { return func(c *keyedConfig) { c.top = n } }
 
+var defaultKeyed = keyedConfig{top: 8}
+
 // NewKeyed returns a Keyed in which nothing is locked.
 func NewKeyed[K comparable](opts ...KeyedOption) *Keyed[K] {
-	c := keyedConfig{top: 8}
+	c := defaultKeyed
 	for _, o := range opts {
 		o(&c)
 	}
+	k := new(Keyed[K])
+	k.t.Store(newKeyedTable[K](c))
+	return k
+}
+
+func newKeyedTable[K comparable](c keyedConfig) *keyedTable[K] {
 	if c.shards <= 0 {
 		c.shards = 32 * runtime.GOMAXPROCS(0)
 	}
 	n := 1 << bits.Len(uint(min(c.shards, 4096)-1))
-	k := &Keyed[K]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
-	for i := range k.shards {
-		k.shards[i].top.limit = max(c.top, 0)
+	t := &keyedTable[K]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
+	for i := range t.shards {
+		t.shards[i].top.limit = max(c.top, 0)
 	}
-	return k
+	return t
 }
 
 // Held is a key that is locked, as returned by the methods of [Keyed]. It may be
@@ -107,46 +132,68 @@ func (k *Keyed[K]) TryRLock(key K) (Held[K], bool) {
 }
 
 // LockContext is Lock that gives up when ctx is done: it then returns a zero Held
-// and ctx.Err(). A ctx that is already done wins over a free key. A nil ctx
-// panics.
+// and why ctx ended, an error that matches ctx.Err() and [context.Cause]. A ctx that
+// is already done wins over a free key. A nil ctx panics.
 func (k *Keyed[K]) LockContext(ctx context.Context, key K) (Held[K], error) {
-	if err := ctx.Err(); err != nil {
-		return Held[K]{}, err
+	ctxerr.NotNil(ctx, "locks")
+	if ctx.Err() != nil {
+		return Held[K]{}, ctxerr.From(ctx)
 	}
-	sh, e, locked := k.pin(key, forWriting)
-	if !locked && !k.lockPinned(e, &limit{done: ctx.Done()}) {
-		sh.unpin(e, forWriting)
-		return Held[K]{}, ctx.Err()
+	h, ok := k.lockWithin(key, &limit{done: ctx.Done()})
+	if !ok {
+		return h, ctxerr.From(ctx)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, nil
+	return h, nil
 }
 
 // RLockContext is RLock that gives up when ctx is done, as [Keyed.LockContext]
 // does.
 func (k *Keyed[K]) RLockContext(ctx context.Context, key K) (Held[K], error) {
-	if err := ctx.Err(); err != nil {
-		return Held[K]{}, err
+	ctxerr.NotNil(ctx, "locks")
+	if ctx.Err() != nil {
+		return Held[K]{}, ctxerr.From(ctx)
 	}
-	sh, e, locked := k.pin(key, forReading)
-	if !locked && !k.rLockPinned(e, &limit{done: ctx.Done()}) {
-		sh.unpin(e, forReading)
-		return Held[K]{}, ctx.Err()
+	h, ok := k.rLockWithin(key, &limit{done: ctx.Done()})
+	if !ok {
+		return h, ctxerr.From(ctx)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, nil
+	return h, nil
 }
 
 // LockTimeout is Lock that gives up after d, and reports whether key is locked. A
 // d of zero or less is TryLock.
-func (k *Keyed[K]) LockTimeout(d time.Duration, key K) (Held[K], bool) {
+func (k *Keyed[K]) LockTimeout(key K, d time.Duration) (Held[K], bool) {
 	if d <= 0 {
 		return k.TryLock(key)
 	}
+	return k.lockWithin(key, &limit{timeout: d})
+}
+
+// RLockTimeout is RLock that gives up after d, and reports whether key is locked. A
+// d of zero or less is TryRLock.
+func (k *Keyed[K]) RLockTimeout(key K, d time.Duration) (Held[K], bool) {
+	if d <= 0 {
+		return k.TryRLock(key)
+	}
+	return k.rLockWithin(key, &limit{timeout: d})
+}
+
+func (k *Keyed[K]) lockWithin(key K, l *limit) (Held[K], bool) {
 	sh, e, locked := k.pin(key, forWriting)
-	if !locked && !k.lockPinned(e, &limit{timeout: d}) {
+	if !locked && !k.lockPinned(e, l) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
 	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+}
+
+func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
+	sh, e, locked := k.pin(key, forReading)
+	if !locked && !k.rLockPinned(e, l) {
+		sh.unpin(e, forReading)
+		return Held[K]{}, false
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, true
 }
 
 // Unlock releases what h holds. It ends the process if that has been released

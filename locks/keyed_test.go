@@ -24,7 +24,7 @@ func TestKeyedBasics(t *testing.T) {
 	b, ok := k.TryLock("b")
 	require.True(t, ok)
 	require.Equal(t, 2, k.Len())
-	_, ok = k.LockTimeout(time.Millisecond, "a")
+	_, ok = k.LockTimeout("a", time.Millisecond)
 	require.False(t, ok)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
@@ -84,7 +84,7 @@ func TestKeyedExclusionPerKey(t *testing.T) {
 							writes[i]++
 						}
 					case 2:
-						if h, ok := k.LockTimeout(time.Duration(rng.IntN(30))*time.Microsecond, key); ok {
+						if h, ok := k.LockTimeout(key, time.Duration(rng.IntN(30))*time.Microsecond); ok {
 							n[key].n++
 							h.Unlock()
 							writes[i]++
@@ -138,13 +138,14 @@ func TestKeyedMillionKeysLeaveNothing(t *testing.T) {
 	}
 	require.Zero(t, k.Len())
 	kept := 0
-	for i := range k.shards {
-		if f := k.shards[i].free; f != nil {
+	shards := k.table().shards
+	for i := range shards {
+		if f := shards[i].free; f != nil {
 			kept += int(f.hash)
 		}
-		require.LessOrEqual(t, len(k.shards[i].buckets), 8*minBuckets)
+		require.LessOrEqual(t, len(shards[i].buckets), 8*minBuckets)
 	}
-	require.LessOrEqual(t, kept, maxFree*len(k.shards))
+	require.LessOrEqual(t, kept, maxFree*len(shards))
 }
 
 func TestKeyedNaN(t *testing.T) {
@@ -224,7 +225,7 @@ func TestTopNamesTheContendedKeys(t *testing.T) {
 				}
 			}
 			return k.Stats().WriteParked > 0 && func() bool {
-				sh := &k.shards[0]
+				sh := &k.table().shards[0]
 				sh.mu.Lock()
 				defer sh.mu.Unlock()
 				return h.e.refs == 2 && h.e.rw.Stats().Waiting == 1

@@ -5,30 +5,63 @@ import (
 	"context"
 	"slices"
 	"unsafe"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// HeldMany is a set of keys that are locked, as returned by [Keyed.LockMany].
+// HeldMany is a set of keys that are locked, as returned by [Keyed.LockMany] and
+// those beside it. The zero HeldMany holds nothing.
 type HeldMany[K comparable] struct{ held []Held[K] }
 
 // LockMany locks all keys for writing. Whatever the order in which they are given
-// here and elsewhere, two LockMany do not wait for each other in a circle. That
-// does not hold for a goroutine that already holds a key. A key given twice is
-// locked once; without keys nothing is.
+// here and elsewhere, two LockMany or RLockMany do not wait for each other in a
+// circle. That does not hold for a goroutine that already holds a key. A key given
+// twice is locked once; without keys nothing is.
 func (k *Keyed[K]) LockMany(keys ...K) HeldMany[K] {
-	h, _ := k.lockMany(nil, keys)
+	h, _ := k.lockMany(forWriting, func(e *keyedEntry[K]) bool { return k.lockPinned(e, nil) }, keys)
 	return h
 }
 
-// LockManyContext is LockMany that gives up when ctx is done: it then returns
-// ctx.Err() and holds nothing. A ctx that is already done wins over free keys. A
-// nil ctx panics.
+// RLockMany locks all keys for reading, as [Keyed.LockMany] does for writing.
+func (k *Keyed[K]) RLockMany(keys ...K) HeldMany[K] {
+	h, _ := k.lockMany(forReading, func(e *keyedEntry[K]) bool { return k.rLockPinned(e, nil) }, keys)
+	return h
+}
+
+// TryLockMany locks all keys for writing if that is possible at once, and reports
+// whether it did. If not, it holds none.
+func (k *Keyed[K]) TryLockMany(keys ...K) (HeldMany[K], bool) {
+	return k.lockMany(forWriting, func(e *keyedEntry[K]) bool { return e.rw.TryLock() }, keys)
+}
+
+// TryRLockMany locks all keys for reading if that is possible at once, and reports
+// whether it did. If not, it holds none.
+func (k *Keyed[K]) TryRLockMany(keys ...K) (HeldMany[K], bool) {
+	return k.lockMany(forReading, func(e *keyedEntry[K]) bool { return e.rw.TryRLock() }, keys)
+}
+
+// LockManyContext is LockMany that gives up when ctx is done: it then holds nothing
+// and returns why ctx ended, an error that matches ctx.Err() and [context.Cause]. A
+// ctx that is already done wins over free keys. A nil ctx panics.
 func (k *Keyed[K]) LockManyContext(ctx context.Context, keys ...K) (HeldMany[K], error) {
-	if err := ctx.Err(); err != nil {
-		return HeldMany[K]{}, err
+	return k.lockManyContext(ctx, forWriting, k.lockPinned, keys)
+}
+
+// RLockManyContext is RLockMany that gives up when ctx is done, as
+// [Keyed.LockManyContext] does.
+func (k *Keyed[K]) RLockManyContext(ctx context.Context, keys ...K) (HeldMany[K], error) {
+	return k.lockManyContext(ctx, forReading, k.rLockPinned, keys)
+}
+
+func (k *Keyed[K]) lockManyContext(ctx context.Context, p purpose, lock func(*keyedEntry[K], *limit) bool, keys []K) (HeldMany[K], error) {
+	ctxerr.NotNil(ctx, "locks")
+	if ctx.Err() != nil {
+		return HeldMany[K]{}, ctxerr.From(ctx)
 	}
-	h, ok := k.lockMany(&limit{done: ctx.Done()}, keys)
+	l := &limit{done: ctx.Done()}
+	h, ok := k.lockMany(p, func(e *keyedEntry[K]) bool { return lock(e, l) }, keys)
 	if !ok {
-		return h, ctx.Err()
+		return h, ctxerr.From(ctx)
 	}
 	return h, nil
 }
@@ -42,12 +75,18 @@ func (h HeldMany[K]) Unlock() {
 
 // lockMany first pins the entries of all keys, which gives every key that several
 // callers want one entry, and then locks them in the order of their addresses, which
-// do not change. (The hashes would not do: two keys may have the same.)
-func (k *Keyed[K]) lockMany(l *limit, keys []K) (HeldMany[K], bool) {
+// do not change. (The hashes would not do: two keys may have the same.) It hashes
+// all keys before it pins any, since a key that cannot be hashed panics.
+func (k *Keyed[K]) lockMany(p purpose, lock func(*keyedEntry[K]) bool, keys []K) (HeldMany[K], bool) {
+	t := k.table()
+	hashes := make([]uint64, len(keys))
+	for i, key := range keys {
+		hashes[i] = t.hash(key)
+	}
 	pinned := make([]Held[K], len(keys))
 	for i, key := range keys {
-		sh, e, _ := k.pin(key, forNothing)
-		pinned[i] = Held[K]{sh: sh, e: e}
+		sh, e, _ := t.pin(key, hashes[i], forNothing)
+		pinned[i] = Held[K]{sh: sh, e: e, reader: p == forReading}
 	}
 	slices.SortFunc(pinned, func(a, b Held[K]) int {
 		return cmp.Compare(uintptr(unsafe.Pointer(a.e)), uintptr(unsafe.Pointer(b.e)))
@@ -62,7 +101,7 @@ func (k *Keyed[K]) lockMany(l *limit, keys []K) (HeldMany[K], bool) {
 	}
 	for i := range held {
 		h := &held[i]
-		if !k.lockPinned(h.e, l) {
+		if !lock(h.e) {
 			for _, h := range held[i:] {
 				h.sh.unpin(h.e, forNothing)
 			}
@@ -72,13 +111,9 @@ func (k *Keyed[K]) lockMany(l *limit, keys []K) (HeldMany[K], bool) {
 		h.gen = h.e.gen
 	}
 	for _, h := range held {
-		h.sh.countWrite()
+		h.sh.lock()
+		h.sh.count(p)
+		h.sh.mu.Unlock()
 	}
 	return HeldMany[K]{held}, true
-}
-
-func (sh *keyedShard[K]) countWrite() {
-	sh.mu.Lock()
-	sh.writes++
-	sh.mu.Unlock()
 }

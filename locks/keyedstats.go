@@ -75,8 +75,9 @@ func (x *rwExt) resetCounters() {
 // Len returns how many keys are held or waited for.
 func (k *Keyed[K]) Len() int {
 	n := 0
-	for i := range k.shards {
-		sh := &k.shards[i]
+	t := k.table()
+	for i := range t.shards {
+		sh := &t.shards[i]
 		sh.mu.Lock()
 		n += sh.keys()
 		sh.mu.Unlock()
@@ -88,8 +89,9 @@ func (k *Keyed[K]) Len() int {
 func (k *Keyed[K]) Stats() KeyedStats {
 	var st KeyedStats
 	var sums keyedSums
-	for i := range k.shards {
-		sh := &k.shards[i]
+	t := k.table()
+	for i := range t.shards {
+		sh := &t.shards[i]
 		sh.mu.Lock()
 		st.Keys += sh.keys()
 		st.Writes += sh.writes
@@ -115,8 +117,9 @@ func (k *Keyed[K]) Stats() KeyedStats {
 // that each shard remembers (see [WithTop]; it keeps the most waited for).
 func (k *Keyed[K]) Top(n int) []KeyStats[K] {
 	var all []KeyStats[K]
-	for i := range k.shards {
-		sh := &k.shards[i]
+	t := k.table()
+	for i := range t.shards {
+		sh := &t.shards[i]
 		sh.mu.Lock()
 		first := len(all)
 		for _, t := range sh.top.keys {

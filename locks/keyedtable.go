@@ -68,15 +68,17 @@ const (
 // it stays. If it had to be made it comes locked for the purpose, and pin reports
 // that.
 func (k *Keyed[K]) pin(key K, p purpose) (*keyedShard[K], *keyedEntry[K], bool) {
-	h := maphash.Comparable(k.seed, key)
-	sh := &k.shards[h&k.mask]
+	t := k.table()
+	return t.pin(key, t.hash(key), p)
+}
+
+// hash panics if key cannot be hashed.
+func (t *keyedTable[K]) hash(key K) uint64 { return maphash.Comparable(t.seed, key) }
+
+func (t *keyedTable[K]) pin(key K, h uint64, p purpose) (*keyedShard[K], *keyedEntry[K], bool) {
+	sh := &t.shards[h&t.mask]
 	sh.lock()
-	switch p {
-	case forWriting:
-		sh.writes++
-	case forReading:
-		sh.reads++
-	}
+	sh.count(p)
 	e := sh.find(key, h)
 	if e != nil {
 		e.share()
@@ -93,6 +95,16 @@ func (k *Keyed[K]) pin(key K, p purpose) (*keyedShard[K], *keyedEntry[K], bool) 
 	}
 	sh.mu.Unlock()
 	return sh, e, p != forNothing
+}
+
+// count adds an acquisition. The caller holds mu.
+func (sh *keyedShard[K]) count(p purpose) {
+	switch p {
+	case forWriting:
+		sh.writes++
+	case forReading:
+		sh.reads++
+	}
 }
 
 // A shard is held for some 20 ns, much less than sync.Mutex spins before it looks

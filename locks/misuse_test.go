@@ -1,6 +1,7 @@
 package locks
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -28,6 +29,39 @@ func init() {
 		m.RUnlock()
 		m.Lock()
 	})
+	striped := func(rLocks, rUnlocks int) *RWMutex {
+		var m RWMutex
+		enableBias(&m)
+		for range rLocks {
+			m.RLock()
+		}
+		for range rUnlocks {
+			m.RUnlock()
+		}
+		return &m
+	}
+	misuse("RWMutex.RUnlock found by TryLock", func() { striped(1, 2).TryLock() })
+	misuse("RWMutex.RUnlock found by LockTimeout", func() { striped(1, 2).LockTimeout(1) })
+	misuse("RWMutex.RUnlock found by TryUpgrade", func() { striped(1, 2).TryUpgrade() })
+	misuse("RWMutex.RUnlock found by TryUpgrade2", func() { striped(1, 1).TryUpgrade() })
+	misuse("RWMutex.RUnlock found by Upgrade", func() { striped(1, 2).Upgrade(context.Background()) })
+	misuse("RWMutex.RUnlock found by Upgrade2", func() { striped(0, 0).Upgrade(context.Background()) })
+	misuse("RWMutex.RUnlock found by SetOptions", func() { striped(1, 2).SetOptions(RWOptions{NoBias: true}) })
+	misuse("RWMutex.RUnlock found by a writer that sleeps", func() {
+		m := striped(1, 0)
+		go func() {
+			for m.Stats().Waiting == 0 {
+			}
+			m.RUnlock()
+			m.RUnlock()
+		}()
+		m.RLock()
+		m.RUnlock()
+		m.Lock()
+		m.Unlock()
+		m.Lock()
+	})
+	misuse("RWMutex.Upgrade", func() { new(RWMutex).Upgrade(context.Background()) })
 	misuse("RWMutex.Downgrade", func() { new(RWMutex).Downgrade() })
 	misuse("RWMutex.Downgrade2", func() { var m RWMutex; m.RLock(); m.Downgrade() })
 	misuse("RWMutex.TryUpgrade", func() { new(RWMutex).TryUpgrade() })

@@ -3,6 +3,8 @@ package locks
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // waiter is one goroutine that sleeps for a lock. It sleeps on a channel of its
@@ -12,14 +14,16 @@ import (
 type waiter struct {
 	ch         chan struct{} // capacity 1: a wake-up never blocks the waker
 	next, prev *waiter       // guarded by the queue's lock
-	reader     bool
-	queued     bool // guarded by the queue's lock
-	granted    bool // guarded by the queue's lock: woken with the lock in hand
+	queued     bool          // guarded by the queue's lock
+	granted    bool          // guarded by the queue's lock: let in, or with the lock reserved
+	chain      bool          // if granted: the next in the queue starves too
+	start      time.Time     // when it first went to sleep
+	tries      int           // guarded by the queue's lock: how often it was woken in vain
 }
 
 //go:norace
-func newWaiter(reader bool) *waiter {
-	return &waiter{ch: make(chan struct{}, 1), reader: reader}
+func newWaiter() *waiter {
+	return &waiter{ch: make(chan struct{}, 1), start: time.Now()}
 }
 
 func (w *waiter) signal() { w.ch <- struct{}{} }
@@ -32,7 +36,7 @@ type queue struct {
 
 //go:norace
 func (q *queue) pushBack(w *waiter) {
-	w.queued, w.granted = true, false
+	w.queued = true
 	w.prev, w.next = q.tail, nil
 	if q.tail != nil {
 		q.tail.next = w
@@ -45,7 +49,7 @@ func (q *queue) pushBack(w *waiter) {
 
 //go:norace
 func (q *queue) pushFront(w *waiter) {
-	w.queued, w.granted = true, false
+	w.queued = true
 	w.prev, w.next = nil, q.head
 	if q.head != nil {
 		q.head.prev = w
@@ -70,6 +74,19 @@ func (q *queue) remove(w *waiter) {
 	}
 	w.next, w.prev, w.queued = nil, nil, false
 	q.n--
+}
+
+// takeAll empties q and returns the first waiter, with the others chained behind it
+// by next. They count as granted.
+//
+//go:norace
+func (q *queue) takeAll() *waiter {
+	first := q.head
+	for w := first; w != nil; w = w.next {
+		w.queued, w.granted = false, true
+	}
+	*q = queue{}
+	return first
 }
 
 // limit says what ends a wait without the lock. A nil *limit waits for ever.
@@ -118,15 +135,16 @@ func (l *limit) stop() {
 // lockContext is the ctx form of a lock operation: try acquires at once or not at
 // all, slow waits within its limit. A done ctx wins over a free lock.
 func lockContext(ctx context.Context, try func() bool, slow func(*limit) bool) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "locks")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if try() {
 		return nil
 	}
 	l := limit{done: ctx.Done()}
 	if !slow(&l) {
-		return ctx.Err()
+		return ctxerr.From(ctx)
 	}
 	return nil
 }

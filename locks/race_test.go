@@ -3,6 +3,7 @@
 package locks
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"testing"
@@ -59,6 +60,28 @@ func init() {
 			racers(func(write func()) { rw.RLock(); write(); rw.RUnlock() })
 		}
 	}
+	for name, use := range map[string]func() (use, overwrite func()){
+		"RWMutex": func() (func(), func()) {
+			m := new(RWMutex)
+			return func() { m.Lock(); m.Unlock() }, func() { *m = RWMutex{} }
+		},
+		"SpinMutex": func() (func(), func()) {
+			m := new(SpinMutex)
+			return func() { m.Lock(); m.Unlock() }, func() { *m = SpinMutex{} }
+		},
+		"Keyed": func() (func(), func()) {
+			k := new(Keyed[int])
+			return func() { k.Lock(1).Unlock() }, func() { *k = Keyed[int]{} }
+		},
+	} {
+		children["race/overwritten "+name] = func() {
+			use, overwrite := use()
+			var wg sync.WaitGroup
+			wg.Go(use)
+			wg.Go(overwrite)
+			wg.Wait()
+		}
+	}
 	children["race/downgraded"] = func() {
 		var rw RWMutex
 		done := make(chan struct{})
@@ -97,6 +120,7 @@ func TestRaceDetectorSeesThroughTheLocks(t *testing.T) {
 	for _, name := range []string{
 		"readers in the word", "readers in stripes", "TryRLock", "readers that slept",
 		"downgraded", "failed TryLock", "not locked",
+		"overwritten RWMutex", "overwritten SpinMutex", "overwritten Keyed",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +156,7 @@ func TestRaceDetectorAcceptsCorrectUse(t *testing.T) {
 					case 2:
 						rw.RLock()
 						mine += n
-						if rw.TryUpgrade() {
+						if j%2 == 0 && rw.TryUpgrade() || j%2 == 1 && rw.Upgrade(context.Background()) == nil {
 							n++
 							rw.Unlock()
 						} else {

@@ -16,6 +16,7 @@ type rwExt struct {
 	_     stats.Pad
 
 	parking
+	readers queue   // guarded by mu: the readers that sleep
 	drainer *waiter // guarded by mu: the writer that sleeps with drainParked set
 
 	readContended, writeContended atomic.Uint64

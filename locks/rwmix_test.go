@@ -177,13 +177,28 @@ func (m *mixer) writeOnce() {
 	m.rw.Downgrade()
 	m.reads++
 	m.g.read(m.t)
-	if m.rng.IntN(2) == 0 && m.rw.TryUpgrade() {
+	if m.upgrade() {
 		m.writes++
 		m.g.write(m.t)
 		m.rw.Unlock()
 		return
 	}
 	m.rw.RUnlock()
+}
+
+// upgrade tries one of the ways to make a read lock a write lock, or none.
+func (m *mixer) upgrade() bool {
+	switch m.rng.IntN(4) {
+	case 0:
+		return m.rw.TryUpgrade()
+	case 1:
+		return m.rw.Upgrade(context.Background()) == nil
+	case 2:
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(m.rng.IntN(50))*time.Microsecond)
+		defer cancel()
+		return m.rw.Upgrade(ctx) == nil
+	}
+	return false
 }
 
 func (m *mixer) readOnce() {

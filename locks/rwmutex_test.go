@@ -146,7 +146,9 @@ func TestContextAndTimeout(t *testing.T) {
 		cause := errors.New("cause")
 		cctx, ccancel := context.WithCancelCause(context.Background())
 		ccancel(cause)
-		require.Equal(t, context.Canceled, rw.LockContext(cctx), "ctx.Err, as documented")
+		err := rw.LockContext(cctx)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, cause)
 		require.NoError(t, rw.RLockContext(context.Background()))
 		require.True(t, rw.RLockTimeout(time.Hour))
 		require.True(t, rw.RLockTimeout(-1))
@@ -160,7 +162,7 @@ func TestContextAndTimeout(t *testing.T) {
 		require.EqualValues(t, 3, st.Reads)
 		require.EqualValues(t, 4, st.Canceled)
 		//lint:ignore SA1012 what a nil ctx does is under test
-		require.Panics(t, func() { rw.LockContext(nil) })
+		require.PanicsWithValue(t, "locks: nil Context", func() { rw.LockContext(nil) })
 		checkIdle(t, rw)
 	})
 }

@@ -46,26 +46,20 @@ func (rw *RWMutex) rLockSlow(s uint64) {
 //go:norace
 func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 	x := rw.extend()
-	var a attempt
+	var w *waiter
 	round := 0
 	for {
 		s := rw.load()
 		if s&closed == 0 {
-			if s&biased != 0 && !a.token {
+			if s&biased != 0 {
 				if rw.enterStripe(x) {
 					break
 				}
 				continue
 			}
 			n := s + (oneReader | oneRead)
-			if a.token {
-				n &^= woken
-			}
 			if !rw.cas(s, n) {
 				continue
-			}
-			if a.token {
-				x.wakeNext(rw.gate()) // as a reader the caller leaves the lock open for the next
 			}
 			if n&(readsFull|activeFull) != 0 {
 				rw.foldReads(n)
@@ -76,32 +70,31 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 		if !x.sleepsEarly(s) && readerSpin.spin(&round) {
 			continue
 		}
-		how := x.park(rw.gate(), &a, l, true, &x.readParked)
-		if how == gaveUp {
-			if x.abandon(rw.gate(), &a) {
-				rw.leave(x)
-			}
+		if w == nil {
+			w = newWaiter()
+		}
+		if !rw.joinReaders(x, w) {
+			continue
+		}
+		if !l.sleep(w) {
+			rw.leaveReaders(x, w)
 			return false
 		}
-		if how == granted {
-			rw.add(oneRead)
-			break
-		}
-		round = 0
+		rw.add(oneRead)
+		x.readContended.Add(1)
+		x.waited(w, &x.histograms().read)
+		return true
 	}
 	if contended {
 		x.readContended.Add(1)
-		if a.w == nil && round > 0 {
+		if round > 0 {
 			x.learn(round)
 		}
-	}
-	if a.w != nil {
-		x.waited(&a, &x.histograms().read)
 	}
 	return true
 }
 
-// tryRLock acquires for reading if the lock is open.
+// tryRLock acquires for reading if the lock is open and has room for a reader.
 //
 //go:norace
 func (rw *RWMutex) tryRLock() bool {
@@ -114,6 +107,8 @@ func (rw *RWMutex) tryRLock() bool {
 			if rw.enterStripe(rw.x.Load()) {
 				return true
 			}
+		case (s+oneReader)&activeFull != 0:
+			return false // one more would be too many
 		case rw.cas(s, s+(oneReader|oneRead)):
 			if s&(readsFull|activeFull) != 0 {
 				rw.foldReads(s)

@@ -5,7 +5,7 @@ import "sync/atomic"
 // The state word of an RWMutex. Statistics ride on the atomics that lock and
 // unlock need anyway:
 //
-//	63   60 59     42 41     28 27      5 4      0
+//	63   60 59     42 41     29 28      6 5      0
 //	+------+---------+---------+---------+--------+
 //	| mode |  reads  | writes  | active  | notes  |
 //	+------+---------+---------+---------+--------+
@@ -19,6 +19,9 @@ import "sync/atomic"
 // Invariants, outside of the few instructions in which a transition is under way:
 //   - wLock has one owner, the writer that set it. It holds the lock once no
 //     reader is inside (drain), and bias does not change but by its owner then.
+//   - readersAsleep is set as long as readers sleep. Then the lock is closed, or
+//     whoever opened it is about to let them in, or a writer that claimed it since:
+//     no writer gets past a reader that was asleep when the lock was last opened.
 //   - closed == 0 is what an acquisition needs; the reader that adds itself to
 //     active and finds the lock closed takes itself out again (a phantom).
 //   - Readers inside = active + base + Σ in − Σ out (see stripes); with biased
@@ -31,27 +34,29 @@ const (
 
 	drainParked uint64 = 1 << 0 // the writer sleeps until the readers inside have left
 	// 1 << 1 and 1 << 2 are waiting and woken: see park.go
-	watched    uint64 = 1 << 3 // writers take the slow path, for sampling
-	unbiasable uint64 = 1 << 4 // never enable bias
+	watched       uint64 = 1 << 3 // writers take the slow path, for sampling
+	unbiasable    uint64 = 1 << 4 // never enable bias
+	readersAsleep uint64 = 1 << 5 // see rwExt.readers
 
-	activeShift        = 5
+	activeShift        = 6
 	oneReader   uint64 = 1 << activeShift
-	activeMask  uint64 = 1<<28 - oneReader
-	activeFull  uint64 = 1 << 27 // also set by the borrow of an RUnlock too many
+	activeMask  uint64 = 1<<29 - oneReader
+	activeFull  uint64 = 1 << 28 // 2²² readers; also set by the borrow of an RUnlock too many
 
-	writesShift        = 28
+	writesShift        = 29
 	oneWrite    uint64 = 1 << writesShift
 	writesMask  uint64 = 1<<42 - oneWrite
-	writesFull  uint64 = 3 << 40 // 4096 writes: fold
+	writesFull  uint64 = 1 << 41 // 4096 writes: fold
 
 	readsShift        = 42
 	oneRead    uint64 = 1 << readsShift
 	readsMask  uint64 = 1<<60 - oneRead
 	readsFull  uint64 = 31 << 55 // 8192 reads: fold. 254 000 more may come before the fold is late
 
-	// closed keeps everybody out. handoff and sampled without wLock mean that an
-	// Unlock is under way and not finished.
-	closed = wLock | handoff | sampled
+	// closed keeps everybody out. sampled without wLock means that an Unlock is
+	// under way and not finished. handoff keeps out writers only.
+	closed       = wLock | sampled
+	writerClosed = closed | handoff
 
 	// moded is the least state with a bit of mode in it.
 	moded = biased
@@ -59,8 +64,8 @@ const (
 	// A set bit sends the fast path of the operation to its slow path.
 	rLockedMask = closed | readsFull | activeFull // after the add
 	rUnlockMask = wLock | activeFull
-	lockMask    = closed | biased | drainParked | waiting | woken | watched | activeMask
-	unlockMask  = wLock | handoff | sampled | waiting | writesFull | readsFull
+	lockMask    = writerClosed | biased | drainParked | waiting | woken | watched | readersAsleep | activeMask
+	unlockMask  = wLock | handoff | sampled | waiting | readersAsleep | writesFull | readsFull
 )
 
 // The fast paths call sync/atomic by name: an atomic.Uint64 would put them over
@@ -73,7 +78,7 @@ func (rw *RWMutex) and(mask uint64)      { atomic.AndUint64(&rw.state, mask) }
 func (rw *RWMutex) or(mask uint64)       { atomic.OrUint64(&rw.state, mask) }
 
 func (rw *RWMutex) gate() gate {
-	return gate{state: &rw.state, closed: closed, held: wLock | sampled, own: wLock}
+	return gate{state: &rw.state, closed: writerClosed, held: closed}
 }
 
 func activeOf(s uint64) int64  { return int64(s & activeMask >> activeShift) }

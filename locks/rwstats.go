@@ -77,7 +77,7 @@ func (rw *RWMutex) stats() RWStats {
 		st.Name = o.Name
 	}
 	x.mu.Lock()
-	st.Waiting = x.q.n
+	st.Waiting = x.q.n + x.readers.n
 	if x.drainer != nil {
 		st.Waiting++
 	}

@@ -12,23 +12,23 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 	contended := false
 	for round := 0; ; {
 		s := rw.load()
-		if s&closed == 0 {
-			n := s | wLock
-			if a.token {
-				n &^= woken
-			}
-			empty := s&(activeMask|biased) == 0
+		if s&closed == 0 && (s&handoff == 0 || a.handed) {
+			n := a.claim(s) | wLock
+			empty := s&(activeMask|biased|readersAsleep) == 0
 			if empty {
 				n += oneWrite
 			}
 			if !rw.cas(s, n) {
 				continue
 			}
-			a.token = false
 			if empty {
 				break
 			}
+			if s&readersAsleep != 0 {
+				rw.letIn(x, true)
+			}
 			if !rw.drain(x, &a, l, &contended) {
+				rw.unclaim(x)
 				return false
 			}
 			rw.add(oneWrite)
@@ -38,36 +38,32 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 		if writerSpin.spin(&round) {
 			continue
 		}
-		how := x.park(rw.gate(), &a, l, false, &x.writeParked)
-		if how == gaveUp {
-			if x.abandon(rw.gate(), &a) {
-				rw.unclaim(x)
-			}
+		if !x.park(rw.gate(), &a, l, &x.writeParked) {
 			return false
-		}
-		if how == granted {
-			if !rw.drain(x, &a, l, &contended) {
-				return false
-			}
-			rw.add(oneWrite)
-			break
 		}
 		round = 0
 	}
+	rw.claimed(x, &a, contended)
+	return true
+}
+
+// claimed records how the caller came to the write lock, which it holds.
+//
+//go:norace
+func (rw *RWMutex) claimed(x *rwExt, a *attempt, contended bool) {
 	if contended {
 		x.writeContended.Add(1)
 	}
-	if !a.start.IsZero() {
-		x.waited(&a, &x.histograms().write)
+	if a.w != nil {
+		x.waited(a.w, &x.histograms().write)
 	}
 	if rw.load()&watched != 0 {
 		rw.sampleHold(x)
 	}
-	return true
 }
 
-// drain waits, with wLock claimed, for the readers inside to leave. If l ends the
-// wait it gives the claim up and reports false.
+// drain waits, with wLock claimed, for the readers inside to leave. It reports false
+// if l ends the wait; the caller must then give up its claim.
 //
 //go:norace
 func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
@@ -84,12 +80,9 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 		if readerSpin.spin(&round) {
 			continue
 		}
-		if a.start.IsZero() {
-			a.start = time.Now()
-			x.writeParked.Add(1)
-		}
 		if a.w == nil {
-			a.w = newWaiter(false)
+			a.w = newWaiter()
+			x.writeParked.Add(1)
 		}
 		x.mu.Lock()
 		x.drainer = a.w
@@ -111,7 +104,6 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 		}
 		x.mu.Unlock()
 		x.canceled.Add(1)
-		rw.unclaim(x)
 		return false
 	}
 }
@@ -120,13 +112,16 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 //
 //go:norace
 func (rw *RWMutex) wakeDrainer(x *rwExt) {
+	// The caller has counted itself out, and nobody gets in any more: of several who
+	// leave at once, the one that counted itself out last sees nobody inside.
+	if n, _, _ := rw.inside(x); n > 0 {
+		return
+	}
 	x.mu.Lock()
 	if d := x.drainer; d != nil {
-		if n, _, _ := rw.inside(x); n <= 0 {
-			x.drainer = nil
-			rw.and(^drainParked)
-			d.signal()
-		}
+		x.drainer = nil
+		rw.and(^drainParked)
+		d.signal()
 	}
 	x.mu.Unlock()
 }
@@ -138,7 +133,7 @@ func (rw *RWMutex) tryLock() bool {
 	for {
 		s := rw.load()
 		switch {
-		case s&closed != 0:
+		case s&(writerClosed|readersAsleep) != 0:
 			return false
 		case s&biased != 0:
 			if !rw.cas(s, s|wLock) {
@@ -146,7 +141,10 @@ func (rw *RWMutex) tryLock() bool {
 			}
 			x := rw.x.Load()
 			n, active, in := rw.inside(x)
-			if n != 0 {
+			if n < 0 {
+				fatal(errRUnlock)
+			}
+			if n > 0 {
 				rw.unclaim(x)
 				return false
 			}
@@ -182,7 +180,7 @@ func (rw *RWMutex) unlockSlow(s uint64, misuse string) {
 		rw.fold()
 	}
 	if x != nil {
-		x.wakeNext(rw.gate())
+		rw.opened(x)
 	}
 }
 
@@ -191,7 +189,7 @@ func (rw *RWMutex) unlockSlow(s uint64, misuse string) {
 //go:norace
 func (rw *RWMutex) unclaim(x *rwExt) {
 	rw.add(wLock) // flips it
-	x.wakeNext(rw.gate())
+	rw.opened(x)
 }
 
 // sampleHold starts the clock for every n'th writer. The caller holds rw.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
+	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,8 +43,8 @@ type site struct {
 // waited records the wait that ended with the lock.
 //
 //go:norace
-func (x *rwExt) waited(a *attempt, h *stats.Histogram) {
-	d := time.Since(a.start)
+func (x *rwExt) waited(w *waiter, h *stats.Histogram) {
+	d := time.Since(w.start)
 	h.Record(d)
 	if o := x.opts.Load(); o != nil && o.SiteSampling > 0 {
 		if every := uint64(o.SiteSampling); x.parks.Add(1)%every == 0 {
@@ -72,9 +74,21 @@ func recordSite(name string, scale uint64, d time.Duration) {
 			sites.m[k] = s
 		}
 	}
+	s.add(scale, d)
+}
+
+// add counts one wait that took d and stands for scale. Sums that would overflow
+// stay at the largest value.
+func (s *site) add(scale uint64, d time.Duration) {
 	s.samples++
-	s.scale += scale
-	s.total += d * time.Duration(scale)
+	if s.scale += scale; s.scale < scale {
+		s.scale = math.MaxUint64
+	}
+	over, total := bits.Mul64(uint64(max(d, 0)), scale)
+	if room := uint64(math.MaxInt64 - s.total); over > 0 || total > room {
+		total = room
+	}
+	s.total += time.Duration(total)
 	s.max = max(s.max, d)
 }
 

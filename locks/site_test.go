@@ -2,6 +2,7 @@ package locks
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,21 @@ func waitsBriefly(rw *RWMutex) { rw.RLock(); rw.RUnlock() }
 type badWriter struct{}
 
 func (badWriter) Write([]byte) (int, error) { return 0, errors.New("full") }
+
+// TestSampledSumsDoNotOverflow: one sample may stand for any number of waits.
+func TestSampledSumsDoNotOverflow(t *testing.T) {
+	var s site
+	s.add(3, time.Second)
+	require.Equal(t, site{samples: 1, scale: 3, total: 3 * time.Second, max: time.Second}, s)
+	s.add(math.MaxInt64, time.Hour)
+	require.EqualValues(t, math.MaxInt64, s.total)
+	s.add(math.MaxInt64, time.Hour)
+	s.add(math.MaxInt64, time.Hour)
+	require.EqualValues(t, math.MaxInt64, s.total)
+	require.EqualValues(t, uint64(math.MaxUint64), s.scale)
+	s.add(1, -1)
+	require.Equal(t, time.Hour, s.max)
+}
 
 func TestWriteContention(t *testing.T) {
 	ResetContention()

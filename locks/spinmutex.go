@@ -72,10 +72,17 @@ type SpinStats struct {
 	Wait Latency `json:"wait"`
 }
 
+// enter begins an operation for the race detector, which by the read sees m being
+// overwritten while in use.
+func (m *SpinMutex) enter() {
+	raceRead(unsafe.Pointer(&m.x))
+	raceDisable()
+}
+
 // Lock locks m. It waits until nobody else holds it.
 func (m *SpinMutex) Lock() {
 	if raceEnabled {
-		raceDisable()
+		m.enter()
 	}
 	if s := atomic.AddUint64(&m.state, spinIn+spinOne); s&spinLockMask != spinIn {
 		m.lockSlow(s)
@@ -89,6 +96,7 @@ func (m *SpinMutex) Lock() {
 // Unlock unlocks m. It ends the process if m is not locked.
 func (m *SpinMutex) Unlock() {
 	if raceEnabled {
+		raceRead(unsafe.Pointer(&m.x))
 		raceRelease(unsafe.Pointer(m))
 		raceDisable()
 	}
@@ -104,7 +112,7 @@ func (m *SpinMutex) Unlock() {
 // another goroutine finds out that it must wait.
 func (m *SpinMutex) TryLock() bool {
 	if raceEnabled {
-		raceDisable()
+		m.enter()
 	}
 	ok := m.tryLock()
 	if raceEnabled {
@@ -147,7 +155,7 @@ func (m *SpinMutex) LockTimeout(d time.Duration) bool {
 
 func (m *SpinMutex) lockWithin(l *limit) bool {
 	if raceEnabled {
-		raceDisable()
+		m.enter()
 	}
 	ok := m.lockWait(l, false)
 	if raceEnabled {
@@ -164,7 +172,7 @@ func (m *SpinMutex) lockWithin(l *limit) bool {
 // nobody wait for longer than a few instructions.
 func (m *SpinMutex) Stats() SpinStats {
 	if raceEnabled {
-		raceDisable()
+		m.enter()
 		defer raceEnable()
 	}
 	return m.stats()
@@ -197,5 +205,5 @@ func (m *SpinMutex) add(d uint64) uint64  { return atomic.AddUint64(&m.state, d)
 func (m *SpinMutex) cas(o, n uint64) bool { return atomic.CompareAndSwapUint64(&m.state, o, n) }
 
 func (m *SpinMutex) gate() gate {
-	return gate{state: &m.state, closed: spinClosed, held: spinInMask, own: spinIn}
+	return gate{state: &m.state, closed: spinClosed, held: spinInMask}
 }

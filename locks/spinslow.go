@@ -98,12 +98,8 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 	polls, yields, sum := int32(0), 0, uint64(0)
 	for {
 		s := m.load()
-		if s&spinClosed == 0 {
-			n := s + (spinIn + spinOne)
-			if a.token {
-				n &^= woken
-			}
-			if !m.cas(s, n) {
+		if s&spinInMask == 0 && (s&handoff == 0 || a.handed) {
+			if !m.cas(s, a.claim(s)+(spinIn+spinOne)) {
 				continue
 			}
 			if s&spinFull != 0 {
@@ -122,16 +118,8 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 			runtime.Gosched()
 			continue
 		}
-		how := x.park(m.gate(), &a, l, false, &x.parked)
-		if how == gaveUp {
-			if x.abandon(m.gate(), &a) {
-				m.leave(spinIn)
-			}
+		if !x.park(m.gate(), &a, l, &x.parked) {
 			return false
-		}
-		if how == granted {
-			m.add(spinOne)
-			break
 		}
 		sum += uint64(polls)
 		polls = 0
@@ -156,7 +144,7 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 		x.yields.Add(uint64(yields))
 	}
 	if a.w != nil {
-		x.histogram().Record(time.Since(a.start))
+		x.histogram().Record(time.Since(a.w.start))
 	}
 	return true
 }

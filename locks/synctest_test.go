@@ -95,7 +95,7 @@ func TestBubbleTimeouts(t *testing.T) {
 		require.Equal(t, time.Second, time.Since(start))
 		require.False(t, rw.RLockTimeout(time.Second))
 		require.False(t, m.LockTimeout(time.Second))
-		_, ok := k.LockTimeout(time.Second, 1)
+		_, ok := k.LockTimeout(1, time.Second)
 		require.False(t, ok)
 		require.Equal(t, 4*time.Second, time.Since(start))
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poundlock/poundlock/internal/rt"
 	"github.com/poundlock/poundlock/objpool"
 )
 
@@ -115,99 +114,4 @@ func TestCloseUnderLoadLeavesNothing(t *testing.T) {
 			l.settle(t, p)
 		}
 	})
-}
-
-// One goroutine after the other, each maybe on another P: nobody may miss what an
-// earlier one put, nor be refused room that another P keeps.
-func TestNothingIsOutOfSightAcrossPs(t *testing.T) {
-	objpool.EachEngine(t, func(t *testing.T) {
-		const workers = 8
-		p := newPool(t, objpool.Config[*thing]{Max: 24})
-		turn := make([]chan int, workers)
-		back := make(chan struct{})
-		var wg sync.WaitGroup
-		retained := 0
-		for g := range workers {
-			turn[g] = make(chan int)
-			wg.Go(func() {
-				for n := range turn[g] {
-					for tries := 0; tries < 300 && rt.Stripe()%2 != g%2; tries++ {
-						runtime.Gosched() // on to another P
-					}
-					for i := range max(n, -n) {
-						if n > 0 {
-							if ok := p.Put(new(thing)); ok != (retained < 24) {
-								t.Errorf("Put %d says %v with %d retained", i, ok, retained)
-							} else if ok {
-								retained++
-							}
-						} else if _, ok := p.TryGet(); ok != (retained > 0) {
-							t.Errorf("TryGet %d says %v with %d retained", i, ok, retained)
-						} else if ok {
-							retained--
-						}
-					}
-					back <- struct{}{}
-				}
-			})
-		}
-		busy := make(chan struct{})
-		for range 2 { // something else to run, so that workers move
-			wg.Go(func() {
-				for {
-					select {
-					case <-busy:
-						return
-					default:
-						runtime.Gosched()
-					}
-				}
-			})
-		}
-		rng := rand.New(rand.NewPCG(3, 3))
-		rounds := 3000
-		if testing.Short() {
-			rounds = 300
-		}
-		for range rounds {
-			objpool.Eager(p)
-			turn[rng.IntN(workers)] <- rng.IntN(61) - 30
-			<-back
-		}
-		for _, c := range turn {
-			close(c)
-		}
-		close(busy)
-		wg.Wait()
-		require.Equal(t, retained, p.Stats().Retained)
-		if !testing.Short() && runtime.GOMAXPROCS(0) > 1 {
-			require.Positive(t, p.Stats().Gathers, "the test must see what it is about")
-		}
-	})
-}
-
-func TestGathersThatComeTooOftenMakeMagazinesDear(t *testing.T) {
-	p := newPool(t, objpool.Config[*thing]{Max: 200})
-	require.EqualValues(t, 64, objpool.EarnNeed(p))
-	for range 20 {
-		// Fill and drain from new goroutines: some find things in magazines of others.
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() {
-				for range 500 {
-					p.Put(new(thing))
-					runtime.Gosched()
-				}
-				for range 500 {
-					p.TryGet()
-					runtime.Gosched()
-				}
-			})
-		}
-		wg.Wait()
-	}
-	require.LessOrEqual(t, objpool.EarnNeed(p), uint32(1<<16))
-	if p.Stats().Gathers > 3 {
-		require.Greater(t, objpool.EarnNeed(p), uint32(64))
-	}
 }

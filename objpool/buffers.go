@@ -63,6 +63,7 @@ func NewBuffers(cfg BufferConfig) (*Buffers, error) {
 		Name:     cfg.Name,
 		Debug:    cfg.Debug,
 		OnMisuse: cfg.OnMisuse,
+		memory:   func(b *bytes.Buffer) []byte { return b.Bytes()[:b.Cap()] },
 	})
 	if err != nil {
 		return nil, err
@@ -75,8 +76,8 @@ func (b *Buffers) Get() *bytes.Buffer { return b.pool.Get() }
 
 // Put empties buf, keeping its memory, and gives it back; it reports whether the
 // pool kept a buffer. One that grew beyond MaxSize is dropped and a new one kept in
-// its place. Put does not keep nil, nor any buffer when Max is reached or the pool
-// is closed. The caller must not use buf, nor any slice of its content, afterwards.
+// its place, unless the pool is closed. Put does not keep nil, nor any buffer when Max
+// is reached or the pool is closed. The caller must not use buf, nor any slice of its content, afterwards.
 func (b *Buffers) Put(buf *bytes.Buffer) bool {
 	if buf == nil || buf.Cap() > b.maxSize {
 		return b.putSlow(buf)
@@ -85,10 +86,10 @@ func (b *Buffers) Put(buf *bytes.Buffer) bool {
 	// The fast path of Pool.Put once more: a call is an eighth of all that a Get and
 	// a Put cost (BenchmarkBuffers).
 	p := b.pool
-	if pinnedBuild && p.quick.Load()&quickPut != 0 {
+	if pinnedBuild && p.mags.quick.Load()&quickPut != 0 {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			m := p.mags[id].Load()
+		if uint(id) < uint(len(p.mags.at)) {
+			m := p.mags.at[id].Load()
 			if s := m.state; s&lenMask < m.capacity {
 				m.push(s, buf)
 				rt.Unpin()
@@ -100,17 +101,20 @@ func (b *Buffers) Put(buf *bytes.Buffer) bool {
 	return p.putSlow(buf)
 }
 
+// putSlow is Put of nil and of a buffer that is too large.
 func (b *Buffers) putSlow(buf *bytes.Buffer) bool {
-	if buf != nil {
-		buf = b.replace()
+	p := b.pool
+	switch {
+	case buf == nil || p.dbg != nil && !p.dbg.mayEnter(buf):
+		// Put counts it, and reports a buffer that is in the pool and grew there.
+	case p.isClosed():
+		p.reject(buf, ReasonClosed)
+		return false
+	default:
+		b.replaced.Add(1)
+		buf = p.cfg.New()
 	}
-	return b.pool.Put(buf)
-}
-
-// replace returns what is kept instead of a buffer that is too large.
-func (b *Buffers) replace() *bytes.Buffer {
-	b.replaced.Add(1)
-	return b.pool.cfg.New()
+	return p.Put(buf)
 }
 
 // Replaced returns how many buffers were replaced because they grew beyond MaxSize.

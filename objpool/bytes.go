@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -59,7 +60,8 @@ type Bytes struct {
 	maxSize int
 	name    string
 
-	large atomic.Uint64 // Gets beyond MaxSize
+	large     atomic.Uint64 // Gets beyond MaxSize since ResetStats
+	largeEver atomic.Uint64 // the same since New
 
 	adaptive bool
 	voting   atomic.Bool  // adaptive, and there was a Get(0)
@@ -103,20 +105,11 @@ func NewBytes(cfg BytesConfig) (*Bytes, error) {
 		adaptive: !cfg.FixedDefault,
 	}
 	b.def.Store(int64(min(or(cfg.DefaultSize, 1<<10), b.maxSize)))
-	// From the largest class down, each takes its share of what is left. A slice in
-	// a class is shorter than twice the class's size, but for the last.
-	left := cfg.MaxBytes
-	for i := len(b.classes) - 1; i >= 0; i-- {
+	for i, n := range b.shares(cfg.MaxBytes) {
 		size := 1 << (minBits + i)
-		worst := int64(2*size - 1)
-		if size == b.maxSize {
-			worst = int64(size)
-		}
-		n := min(max(left/int64(i+1)/worst, 1), maxPerClass)
-		left -= n * worst
 		p, err := New(Config[[]byte]{
 			New:      func() []byte { return make([]byte, size) },
-			Max:      int(n),
+			Max:      n,
 			IdleTTL:  cfg.IdleTTL,
 			Name:     cfg.Name,
 			Debug:    cfg.Debug,
@@ -128,6 +121,26 @@ func NewBytes(cfg BytesConfig) (*Bytes, error) {
 		b.classes[i] = p
 	}
 	return b, nil
+}
+
+// shares returns how many slices of each class fit into maxBytes. From the largest class
+// down, each takes its share of what is left. A slice in a class is shorter than twice
+// the class's size, but for the last.
+func (b *Bytes) shares(maxBytes int64) []int {
+	all := make([]int, len(b.classes))
+	left := maxBytes
+	for i := len(all) - 1; i >= 0; i-- {
+		worst := b.worst(i)
+		n := min(max(left/int64(i+1)/worst, 1), maxPerClass)
+		left -= n * worst
+		all[i] = int(n)
+	}
+	return all
+}
+
+// worst returns the most bytes that a slice of a class has.
+func (b *Bytes) worst(class int) int64 {
+	return int64(min(2<<(b.minBits+class)-1, b.maxSize))
 }
 
 // Get returns a slice of length n with at least that capacity. Its content is
@@ -149,6 +162,7 @@ func (b *Bytes) Get(n int) []byte {
 func (b *Bytes) get(n int) []byte {
 	if n > b.maxSize {
 		b.large.Add(1)
+		b.largeEver.Add(1)
 		return make([]byte, n)
 	}
 	return b.classes[max(ceilLog2(n)-b.minBits, 0)].Get()
@@ -223,7 +237,35 @@ func (b *Bytes) Prewarm(size, n int) int {
 	return b.classes[max(ceilLog2(size)-b.minBits, 0)].Prewarm(n)
 }
 
-// Clear discards all retained slices and returns how many.
+// Resize sets the bound on retained memory, in bytes, and divides it among the classes
+// anew. Where more is retained, the oldest slices are discarded. Less than 4 * MaxSize
+// is an error, and so is a closed pool ([ErrClosed]); nothing changes then. Each class
+// may stop the world once; see [Pool.Resize].
+func (b *Bytes) Resize(maxBytes int64) error {
+	if least := 4 * int64(b.maxSize); maxBytes < least {
+		return fmt.Errorf("objpool: MaxBytes %d is below 4 * MaxSize, %d", maxBytes, least)
+	}
+	for i, n := range b.shares(maxBytes) {
+		if err := b.classes[i].Resize(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Trim discards up to n retained slices, those of the largest class first and of each
+// the oldest, and returns how many. It discards none for n of 0 or less. Each class may
+// stop the world once; see [Pool.Trim].
+func (b *Bytes) Trim(n int) int {
+	trimmed := 0
+	for _, p := range slices.Backward(b.classes) {
+		trimmed += p.Trim(n - trimmed)
+	}
+	return trimmed
+}
+
+// Clear discards all retained slices and returns how many. Each class may stop the
+// world once; see [Pool.Clear].
 func (b *Bytes) Clear() int {
 	n := 0
 	for _, p := range b.classes {
@@ -233,7 +275,7 @@ func (b *Bytes) Clear() int {
 }
 
 // Close clears the pool and stops retaining; Get goes on to make slices. It returns
-// nil.
+// nil. Each class may stop the world once; see [Pool.Close].
 func (b *Bytes) Close() error {
 	for _, p := range b.classes {
 		if err := p.Close(); err != nil {
@@ -248,16 +290,37 @@ func (b *Bytes) Close() error {
 // MaxBytes each place as the most that may be in it.
 func (b *Bytes) Stats() Stats {
 	var sum Stats
-	for _, c := range b.Classes() {
-		sum.add(&c.Stats)
-		sum.LastReset = c.Stats.LastReset
+	for i := range b.classes {
+		s := b.class(i)
+		sum.add(&s)
+		sum.LastReset = s.LastReset
 	}
 	n := b.large.Load()
 	sum.Gets += n
 	sum.Misses += n
+	// Slices that grew come back to other classes than they came from.
+	sum.Outstanding = max(sum.Outstanding+int(b.largeEver.Load()), 0)
 	sum.HitRate = stats.Ratio(sum.Hits, sum.Gets)
 	sum.Name = b.name
 	return sum
+}
+
+// ResetStats sets the counters to zero and LastReset to now, one class after the other.
+// What is retained counts as Carried.
+func (b *Bytes) ResetStats() {
+	for _, p := range b.classes {
+		p.ResetStats()
+	}
+	b.large.Store(0)
+}
+
+// class returns the Stats of a class, of which Outstanding may be negative.
+func (b *Bytes) class(i int) Stats {
+	p := b.classes[i]
+	s := p.balance()
+	s.RetainedBytes = int64(s.Retained) << (b.minBits + i)
+	s.MaxBytes = int64(s.Max) * b.worst(i)
+	return s
 }
 
 // ClassStats is the Stats of one size class.
@@ -266,15 +329,14 @@ type ClassStats struct {
 	Stats Stats `json:"stats"` // of the slices of that size
 }
 
-// Classes returns the Stats of each class, the smallest first.
+// Classes returns the Stats of each class, the smallest first. A slice that grew comes
+// back to another class than it came from, so Outstanding tells little of one class.
 func (b *Bytes) Classes() []ClassStats {
 	all := make([]ClassStats, len(b.classes))
-	for i, p := range b.classes {
-		size := 1 << (b.minBits + i)
-		s := p.Stats()
-		s.RetainedBytes = int64(s.Retained) * int64(size)
-		s.MaxBytes = int64(s.Max) * int64(min(2*size-1, b.maxSize))
-		all[i] = ClassStats{Size: size, Stats: s}
+	for i := range all {
+		s := b.class(i)
+		s.Outstanding = max(s.Outstanding, 0)
+		all[i] = ClassStats{Size: 1 << (b.minBits + i), Stats: s}
 	}
 	return all
 }

@@ -157,6 +157,81 @@ func TestBytesClearCloseAndPrewarm(t *testing.T) {
 	})
 }
 
+// A slice that grew comes back to another class than it came from; all classes together
+// know nothing is out.
+func TestBytesOutstandingOfSlicesThatGrow(t *testing.T) {
+	objpool.EachEngine(t, func(t *testing.T) {
+		b := objpool.Must(objpool.NewBytes(objpool.BytesConfig{MaxSize: 1 << 14}))
+		grow := []int{10, 100, 5000, 1 << 14, 1 << 15, 0}
+		for i := range 600 {
+			s := b.Get(grow[i%len(grow)])
+			b.Put(append(s, make([]byte, grow[i%5])...))
+		}
+		s := b.Stats()
+		require.NoError(t, s.Check())
+		require.Zero(t, s.Outstanding)
+		out := b.Get(1 << 15)
+		require.Equal(t, 1, b.Stats().Outstanding)
+		b.ResetStats()
+		require.Equal(t, 1, b.Stats().Outstanding)
+		require.Zero(t, b.Stats().Gets)
+		b.Put(out)
+		require.Zero(t, b.Stats().Outstanding)
+		require.EqualValues(t, 1, b.Stats().Puts)
+		for _, c := range b.Classes() {
+			require.GreaterOrEqual(t, c.Stats.Outstanding, 0)
+		}
+	})
+}
+
+func TestBytesResizeAndTrim(t *testing.T) {
+	objpool.EachEngine(t, func(t *testing.T) {
+		b := objpool.Must(objpool.NewBytes(objpool.BytesConfig{MinSize: 64, MaxSize: 1024, MaxBytes: 1 << 20}))
+		sum := func() (n int64) {
+			for _, c := range b.Classes() {
+				n += c.Stats.MaxBytes
+			}
+			return n
+		}
+		require.Equal(t, sum(), b.Stats().MaxBytes)
+		require.Positive(t, sum())
+		for _, n := range []int{64, 512, 1024} {
+			require.Equal(t, 50, b.Prewarm(n, 50))
+		}
+		require.Equal(t, 60, b.Trim(60))
+		cs := b.Classes()
+		require.Equal(t, []int{50, 40, 0}, []int{cs[0].Stats.Retained, cs[3].Stats.Retained, cs[4].Stats.Retained}, "the largest first")
+		require.Zero(t, b.Trim(0))
+		require.Zero(t, b.Trim(-1))
+
+		require.ErrorContains(t, b.Resize(4095), "MaxBytes 4095 is below 4 * MaxSize, 4096")
+		require.ErrorContains(t, b.Resize(-1), "MaxBytes -1 is below")
+		require.Equal(t, 90, b.Stats().Retained, "nothing changed")
+		require.NoError(t, b.Resize(8192))
+		s := b.Stats()
+		require.LessOrEqual(t, s.MaxBytes, int64(8192))
+		require.LessOrEqual(t, s.RetainedBytes, s.MaxBytes)
+		require.NoError(t, s.Check())
+		require.Positive(t, s.Discards.Resized)
+		require.NoError(t, b.Close())
+		require.ErrorIs(t, b.Resize(1<<20), objpool.ErrClosed)
+		require.Zero(t, b.Trim(5))
+	})
+}
+
+func TestBuffersDoNotReplaceWhatAClosedPoolRefuses(t *testing.T) {
+	b := objpool.Must(objpool.NewBuffers(objpool.BufferConfig{MaxSize: 100}))
+	large := func() *bytes.Buffer { return bytes.NewBuffer(make([]byte, 1000)) }
+	require.True(t, b.Put(large()))
+	require.EqualValues(t, 1, b.Replaced())
+	require.NoError(t, b.Close())
+	require.False(t, b.Put(large()))
+	require.EqualValues(t, 1, b.Replaced(), "no buffer is made to be thrown away")
+	s := b.Stats()
+	require.EqualValues(t, 1, s.Discards.Closed)
+	require.NoError(t, s.Check())
+}
+
 func TestBytesConcurrently(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		b := objpool.Must(objpool.NewBytes(objpool.BytesConfig{MaxSize: 4096}))

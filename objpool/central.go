@@ -1,352 +1,181 @@
 package objpool
 
-import (
-	"runtime"
-	"slices"
+import "slices"
 
-	"github.com/poundlock/poundlock/internal/rt"
-)
-
-// A P earns a magazine by coming to the central stack minEarn times. Until then it
-// works there, so a pool that is little used keeps everything in one place, where
-// each Get finds what is retained and each Put finds the room there is.
+// central is the stack that all processors share, with the room that is lent to their
+// magazines. Pool.mu guards it.
 //
-// In the end both find it anyway: a Get that would miss while magazines hold
-// objects, and a Put that would be refused while they have room, gather everything
-// back (see gather). Each gather that came too soon after the one before doubles the
-// price of a magazine, up to maxEarn: a pool whose objects are taken on one P and
-// put on another ends up working centrally.
-const (
-	minEarn = 64
-	maxEarn = 1 << 16
+// Invariant: len(items) + lent + reserved <= max. A magazine is never longer than its
+// capacity, and lent is the sum of the capacities, so at no instant does the pool
+// retain more than max objects.
+//
+// All objects that move between items and a magazine take their room along, or find
+// room here.
+type central[T any] struct {
+	items []T     // newest last
+	sizes []int64 // the bytes of each item; nil without Config.Size
+	bytes int64   // their sum
 
-	// visitsPerLook is how many visits to a pool without magazines there are for each
-	// one that looks whether its P has earned one. The others need no P, and cost
-	// little more than a slice under a mutex.
-	visitsPerLook = 8
+	max      int
+	least    int // the space for items that fit leaves
+	lent     int // the sum of the capacities of all magazines
+	reserved int // room promised to Prewarm
 
-	// soon is how many pops must lie between two gathers for the magazines to be
-	// worth them: about 20 times what stopping the world costs.
-	soon = 1 << 16
-)
+	visits        uint64 // by anybody
+	accepts, pops uint64 // objects that came in by Put, and went out by Get, right here
+	flow          uint64 // objects that came from magazines, less those that went there (modulo 2^64)
 
-func (p *Pool[T]) initCentral() {
-	p.earnNeed = minEarn
-	p.setMax(p.max)
+	high int // most items ever
+	peak int // most items since the last call of fit
+
+	// low is the least that items + away were since the last tick of the idle timer.
+	// away is how many objects were in magazines that the tick recalled and that did
+	// not come back yet.
+	low, away int
 }
 
-// setMax changes the bound; all objects are central.
-func (p *Pool[T]) setMax(n int) {
-	p.max = n
-	procs := runtime.GOMAXPROCS(0)
-	p.magCap = min(magSize, n/(2*procs))
-	if p.magCap == 0 && n >= procs {
-		p.magCap = 1
-	}
-	if p.cfg.Size != nil {
-		p.magCap = 0 // magazines do not account bytes
-	}
-}
+// fitEvery is how many visits pass between two looks whether items has more space than
+// it needs. Every burst of a program should be seen within.
+const fitEvery = 1024
 
-// room returns how many objects the central stack may take.
-func (p *Pool[T]) room() int {
-	return p.max - p.granted - p.reserved - len(p.items)
-}
+// room returns how many more objects may come in.
+func (c *central[T]) room() int { return c.max - c.lent - c.reserved - len(c.items) }
 
-// express reports whether a visit may work on the central stack alone: no magazine
-// is granted, and it is not this visit's turn to look.
-func (p *Pool[T]) express() bool {
-	if p.granted != 0 || p.earnNeed < minEarn {
-		return false
-	}
-	p.visits++
-	return p.visits%visitsPerLook != 0
-}
+// lendable returns how much more capacity magazines may have, with room for it or
+// objects that bring theirs along. All together never get more than a quarter of max:
+// the rest is for everybody.
+func (c *central[T]) lendable() int { return max(c.max/4-c.lent, 0) }
 
-// prepare allocates what a visit may need, before it is pinned.
-func (p *Pool[T]) prepare() {
-	if p.cfg.New == nil {
-		p.mu.Unlock()
-		panic("objpool: use of a Pool that was not made by New")
-	}
-	if p.spare == nil && p.magCap > 0 && p.stripes == nil {
-		p.spare = new(magazine[T])
-	}
-	if cap(p.items)-len(p.items) <= magSize {
-		p.items = slices.Grow(p.items, magSize+1)
+// visit counts a visit, and fits the space to what the last ones needed. It allocates,
+// so the caller must not be pinned.
+func (c *central[T]) visit() {
+	if c.visits++; c.visits%fitEvery == 0 {
+		c.fit()
 	}
 }
 
-// grant gives magazine i a capacity of n if it is due for one. It returns the
-// magazine, which is p.none if it was not granted and has none.
-func (p *Pool[T]) grant(m *magazine[T], i, n int) *magazine[T] {
-	if i < 0 || p.magCap == 0 || p.closed {
-		return m
+// grow makes space for n more items, as far as max allows. It allocates.
+func (c *central[T]) grow(n int) {
+	if want := min(len(c.items)+n, c.max); want > cap(c.items) {
+		c.space(min(max(want, 2*cap(c.items)), c.max))
 	}
-	if p.earned[i] += visitsPerLook; p.earned[i] < p.earnNeed {
-		return m
+}
+
+// fit gives memory back if not even a quarter was needed since the last call.
+func (c *central[T]) fit() {
+	if n := 2 * max(c.peak, c.least); 2*n < cap(c.items) {
+		c.space(n)
 	}
-	if m == p.none {
-		m, p.spare = p.spare, nil
-		p.own[i] = m
+	c.peak = len(c.items)
+}
+
+// space moves the items to memory for n.
+func (c *central[T]) space(n int) {
+	if n == 0 {
+		c.items, c.sizes = nil, nil
+		return
 	}
-	if p.stripes == nil {
-		p.mags[i].Store(m)
+	c.items = append(make([]T, 0, n), c.items...)
+	if c.sizes != nil {
+		c.sizes = append(make([]int64, 0, n), c.sizes...)
 	}
+}
+
+// push adds an object that came by Put or Prewarm and holds n bytes. There is room.
+func (c *central[T]) push(v T, n int64, sized bool) {
+	c.grow(1)
+	c.items = append(c.items, v)
+	if sized {
+		c.sizes = append(c.sizes, n)
+		c.bytes += n
+	}
+	c.noteHigh()
+}
+
+// pop takes the newest item out.
+func (c *central[T]) pop() T {
+	last := len(c.items) - 1
+	v := c.items[last]
+	var zero T
+	c.items[last] = zero
+	c.items = c.items[:last]
+	if c.sizes != nil {
+		c.bytes -= c.sizes[last]
+		c.sizes = c.sizes[:last]
+	}
+	c.noteLow()
+	return v
+}
+
+// refill moves the k newest items to the empty magazine m, which has the capacity.
+func (c *central[T]) refill(m *magazine[T], k int) {
+	rest := len(c.items) - k
+	m.fill(c.items[rest:])
+	clear(c.items[rest:])
+	c.items = c.items[:rest]
+	c.flow -= uint64(k)
+	c.noteLow()
+}
+
+// spill moves the k oldest objects of m here, where there is room for them.
+func (c *central[T]) spill(m *magazine[T], k int) {
+	c.items = m.spill(c.items, k)
+	c.flow += uint64(k)
+	c.noteHigh()
+}
+
+// lend makes n the capacity of m, which holds no more than that. There is room for the
+// difference.
+func (c *central[T]) lend(m *magazine[T], n int) {
+	c.lent += n - int(m.capacity)
 	m.capacity = uint64(n)
-	if p.granted += n; p.granted == n {
-		p.setQuick()
-	}
-	return m
 }
 
-// take takes an object out, or counts a miss. soft says that the miss is TryGet's.
-func (p *Pool[T]) take(soft bool) (v T, ok bool) {
-	if p.stripes != nil {
-		m, _ := p.lockStripe()
-		if s := m.state; s&lenMask != 0 {
-			v = m.pop(s)
-			m.mu.Unlock()
-			return v, true
-		}
-		m.mu.Unlock()
-	} else if pinnedBuild && p.quick.Load() != 0 {
-		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			m := p.mags[id].Load()
-			if s := m.state; s&lenMask != 0 {
-				v = m.pop(s)
-				rt.Unpin()
-				return v, true
-			}
-		}
-		rt.Unpin()
+// takeBack takes all objects and the capacity of m back, whose owner the caller is. It
+// is how a recall ends.
+func (c *central[T]) takeBack(m *magazine[T]) {
+	n := m.len()
+	c.lend(m, 0)
+	if n > 0 {
+		c.spill(m, n)
 	}
-	return p.takeCentral(soft)
+	c.away -= m.away
+	m.away, m.limit, m.recalled = 0, 0, false
+	m.seen = m.state
 }
 
-func (p *Pool[T]) takeCentral(soft bool) (v T, ok bool) {
-	p.mu.Lock()
-	if len(p.items) > 0 && p.express() {
-		v = p.popItem()
-		p.books.pops++
-		p.noteLow()
-		p.mu.Unlock()
-		return v, true
+// dropOldest takes the n oldest items out and returns them. It gives memory back when
+// little is left.
+func (c *central[T]) dropOldest(n int) (out []T) {
+	for _, b := range c.sizes[:min(n, len(c.sizes))] {
+		c.bytes -= b
 	}
-	p.prepare()
-	for {
-		m, i := p.enter()
-		if s := m.state; s&lenMask != 0 {
-			v = m.pop(s)
-			p.exit(m)
-			p.mu.Unlock()
-			return v, true
-		}
-		if n := len(p.items); n > 0 {
-			if m.capacity == 0 {
-				// The objects that move in bring their room along.
-				k := min((p.magCap+1)/2, n)
-				if c := min(p.magCap, p.room()+k); c >= k {
-					m = p.grant(m, i, c)
-				}
-			}
-			if c := int(m.capacity); c > 0 {
-				p.refill(m, min((p.magCap+1)/2, n, c))
-				v = m.pop(m.state)
-			} else {
-				v = p.popItem()
-				p.books.pops++
-			}
-			p.exit(m)
-			p.noteLow()
-			p.mu.Unlock()
-			return v, true
-		}
-		p.exit(m)
-		if !p.objectsAway() {
-			break
-		}
-		p.gatherOften()
+	if rest := len(c.items) - n; 4*rest < cap(c.items) {
+		out = c.items[:n:n]
+		c.items = c.items[n:]
+		c.sizes = c.sizes[min(n, len(c.sizes)):]
+		c.space(rest)
+	} else {
+		out = slices.Clone(c.items[:n])
+		c.items = slices.Delete(c.items, 0, n) // clears the tail
+		c.sizes = slices.Delete(c.sizes, 0, min(n, len(c.sizes)))
 	}
-	p.books.misses++
-	if soft {
-		p.books.softMisses++
-	}
-	p.mu.Unlock()
-	return v, false
-}
-
-// refill moves the k newest objects of the central stack to the empty magazine m.
-func (p *Pool[T]) refill(m *magazine[T], k int) {
-	rest := len(p.items) - k
-	m.fill(p.items[rest:])
-	clear(p.items[rest:])
-	p.items = p.items[:rest]
-	p.books.flow -= uint64(k)
-}
-
-// put is Put for an object that passed its checks and holds n bytes.
-func (p *Pool[T]) put(v T, n int64) bool {
-	if p.stripes != nil {
-		m, _ := p.lockStripe()
-		if s := m.state; s&lenMask < m.capacity {
-			m.push(s, v)
-			m.mu.Unlock()
-			return true
-		}
-		m.mu.Unlock()
-	} else if pinnedBuild && p.quick.Load() != 0 {
-		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			m := p.mags[id].Load()
-			if s := m.state; s&lenMask < m.capacity {
-				m.push(s, v)
-				rt.Unpin()
-				return true
-			}
-		}
-		rt.Unpin()
-	}
-	return p.putOrRefuse(v, n)
-}
-
-// putOrRefuse is put without a look at the local magazine first.
-func (p *Pool[T]) putOrRefuse(v T, n int64) bool {
-	if r, ok := p.putCentral(v, n); !ok {
-		p.refuse(v, r)
-		return false
-	}
-	return true
-}
-
-// putCentral returns false, and why, if the pool cannot take v. The Put is then
-// counted already.
-func (p *Pool[T]) putCentral(v T, n int64) (Reason, bool) {
-	p.mu.Lock()
-	if p.cfg.Size == nil && !p.closed && p.room() > 0 && p.express() {
-		p.pushItem(v, n)
-		p.books.accepts++
-		p.noteHigh()
-		p.armIdle()
-		p.mu.Unlock()
-		return 0, true
-	}
-	p.prepare()
-	why := ReasonFull
-	for {
-		if p.closed {
-			why = ReasonClosed
-			break
-		}
-		if p.cfg.MaxBytes > 0 && n > p.cfg.MaxBytes-p.bytes {
-			if n > p.cfg.MaxBytes {
-				why = ReasonTooLarge
-			}
-			break
-		}
-		m, i := p.enter()
-		ok := p.putLocal(m, i, v, n)
-		p.exit(m)
-		if ok {
-			p.noteHigh()
-			p.armIdle()
-			p.mu.Unlock()
-			return 0, true
-		}
-		if !p.roomAway() {
-			break
-		}
-		p.gatherOften()
-	}
-	p.books.discards[why]++
-	p.mu.Unlock()
-	return why, false
-}
-
-// putLocal adds v to the magazine m, which the caller owns, or to the central stack.
-func (p *Pool[T]) putLocal(m *magazine[T], i int, v T, n int64) bool {
-	room := p.room()
-	if m.capacity == 0 && room > 0 {
-		m = p.grant(m, i, min(p.magCap, room))
-	}
-	s := m.state
-	if s&lenMask < m.capacity {
-		m.push(s, v)
-		return true
-	}
-	if room <= 0 {
-		return false
-	}
-	switch c := int(m.capacity); {
-	case c == 0:
-		p.pushItem(v, n)
-		p.books.accepts++
-		return true
-	case c < p.magCap:
-		more := min(p.magCap-c, room)
-		m.capacity += uint64(more)
-		p.granted += more
-	default:
-		k := min((c+1)/2, room)
-		p.items = m.spill(p.items, k)
-		p.books.flow += uint64(k)
-	}
-	m.push(m.state, v)
-	return true
-}
-
-func (p *Pool[T]) pushItem(v T, n int64) {
-	p.items = append(p.items, v)
-	if p.cfg.Size != nil {
-		p.sizes = append(p.sizes, n)
-		p.bytes += n
-	}
+	c.peak = len(c.items)
+	c.noteLow()
+	return out
 }
 
 // noteHigh and noteLow keep the marks of how many items there were. They write only
 // what is new.
-func (p *Pool[T]) noteHigh() {
-	if n := len(p.items); n > p.books.highWater {
-		p.books.highWater = n
+func (c *central[T]) noteHigh() {
+	if n := len(c.items); n > c.peak {
+		c.peak = n
+		c.high = max(c.high, n)
 	}
 }
 
-func (p *Pool[T]) noteLow() {
-	if n := len(p.items); n < p.idle.low {
-		p.idle.low = n
+func (c *central[T]) noteLow() {
+	if n := len(c.items) + c.away; n < c.low {
+		c.low = n
 	}
-}
-
-func (p *Pool[T]) popItem() T {
-	last := len(p.items) - 1
-	v := p.items[last]
-	var zero T
-	p.items[last] = zero
-	p.items = p.items[:last]
-	if p.cfg.Size != nil {
-		p.bytes -= p.sizes[last]
-		p.sizes = p.sizes[:last]
-	}
-	return v
-}
-
-// dropOldest takes the n oldest objects out of the central stack and returns them.
-// It gives memory back when little is left.
-func (p *Pool[T]) dropOldest(n int) []T {
-	out := slices.Clone(p.items[:n])
-	rest := len(p.items) - n
-	if cap(p.items) > 64 && rest < cap(p.items)/4 {
-		p.items = append(make([]T, 0, rest+magSize), p.items[n:]...)
-	} else {
-		p.items = slices.Delete(p.items, 0, n) // clears the tail
-	}
-	if p.cfg.Size != nil {
-		for _, b := range p.sizes[:n] {
-			p.bytes -= b
-		}
-		p.sizes = slices.Delete(p.sizes, 0, n)
-	}
-	p.noteLow()
-	return out
 }

@@ -45,8 +45,12 @@ type Config[T any] struct {
 
 	// IdleTTL discards objects that were not needed for this long: as many as the
 	// pool had to spare throughout the last IdleTTL. An object idle for twice that
-	// time is gone. 0 means never; negative is an error. It costs one timer, which
-	// stops while the pool is empty.
+	// time is gone, with two exceptions: a processor that uses the pool may keep as
+	// many again as it uses at once, and what a processor keeps (16 at most) that
+	// does not use the pool any more goes after the next garbage collection. 0 means
+	// never; negative is an error. It costs one timer, which stops while the pool is
+	// empty. A pool that was made outside a bubble of testing/synctest has no timer
+	// while it is used inside one.
 	IdleTTL time.Duration
 
 	// Size returns how many bytes an object holds; it is called once per Put. With
@@ -67,6 +71,8 @@ type Config[T any] struct {
 
 	// OnMisuse is told what Debug found. nil panics with the *Misuse.
 	OnMisuse func(*Misuse)
+
+	memory func(T) []byte // what Debug watches beside the object itself
 }
 
 func (c *Config[T]) check() error {

@@ -1,9 +1,12 @@
 package objpool
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"unsafe"
@@ -21,14 +24,16 @@ const (
 	// DebugOff looks for nothing.
 	DebugOff Debug = iota
 
-	// DebugDoublePut finds a Put of an object that is in the pool already: two
-	// later Gets would share it. The second Put discards nothing and is reported.
+	// DebugDoublePut finds a Put of an object that is in the pool already, or that
+	// shares memory with one, like s[1:] of a slice s: two later Gets would share it.
+	// The second Put discards nothing and is reported.
 	DebugDoublePut
 
 	// DebugUseAfterPut finds that and writes to an object while it is in the pool,
 	// when Get is about to return it; the object is then discarded. What a pointer
-	// points to and the elements of a slice, up to its capacity, are watched, but
-	// not what lies behind further pointers. Memory without pointers is also filled
+	// points to and the elements of a slice, up to its capacity, are watched, and of
+	// [Buffers] the content that Bytes returned, but not what lies behind further
+	// pointers. Memory without pointers is also filled
 	// with 0xDB while the object is in the pool, to make reads stand out, and
 	// restored by Get.
 	DebugUseAfterPut
@@ -78,19 +83,34 @@ type debugger[T any] struct {
 	mode   Debug
 	report func(*Misuse)
 	typ    reflect.Type
-	plain  bool // what is watched holds no pointers, and can be overwritten
+	plain  bool           // the elements hold no pointers, and can be overwritten
+	also   func(T) []byte // memory that belongs to an object too; nil if there is none
 
-	mu sync.Mutex
-	in map[unsafe.Pointer]*resident // guarded by mu, like what it points to
+	mu    sync.Mutex
+	in    map[unsafe.Pointer]*resident // by identity; guarded by mu, like all below
+	taken []region                     // of all residents, by address
 }
 
 // resident is an object in the pool.
 type resident struct {
-	put    []uintptr // who put it
-	memory []byte    // what is watched, in place; nil if nothing is
-	saved  []byte    // its content at Put
-	keep   any       // the same memory, typed: keeps alive what it points to
+	put     []uintptr // who put it
+	regions []region
 }
+
+// region is memory of a resident. Those of all residents never overlap: who puts what
+// shares memory with an object in the pool puts it a second time.
+type region struct {
+	at     unsafe.Pointer
+	size   uintptr
+	of     *resident
+	plain  bool   // overwritten while it is in the pool
+	memory []byte // the same, to look at; nil if nothing is watched
+	saved  []byte // its content at Put
+	keep   any    // the content, typed: keeps alive what it points to
+}
+
+func (r region) start() uintptr { return uintptr(r.at) }
+func (r region) end() uintptr   { return uintptr(r.at) + r.size }
 
 func newDebugger[T any](c *Config[T]) *debugger[T] {
 	if c.Debug == DebugOff {
@@ -98,7 +118,7 @@ func newDebugger[T any](c *Config[T]) *debugger[T] {
 	}
 	d := &debugger[T]{
 		name: c.Name, mode: c.Debug, report: c.OnMisuse,
-		typ: reflect.TypeFor[T](), in: make(map[unsafe.Pointer]*resident),
+		typ: reflect.TypeFor[T](), also: c.memory, in: make(map[unsafe.Pointer]*resident),
 	}
 	if k := d.typ.Kind(); k == reflect.Pointer || k == reflect.Slice {
 		d.plain = !hasPointers(d.typ.Elem())
@@ -115,32 +135,98 @@ func (d *debugger[T]) identity(v *T) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(v))
 }
 
+// regions returns the memory of v, and what is in it if it is to be watched.
+func (d *debugger[T]) regions(v T, watch bool) (all []region) {
+	id := d.identity(&v)
+	if id == nil {
+		return nil
+	}
+	if src, ok := d.elements(v); !ok {
+		all = append(all, region{at: id, size: 1}) // a map or a channel
+	} else {
+		all = append(all, newRegion(src, d.plain, watch))
+	}
+	if d.also != nil {
+		if b := d.also(v); len(b) > 0 {
+			all = append(all, newRegion(reflect.ValueOf(b), true, watch))
+		}
+	}
+	return all
+}
+
+// elements returns a slice over what v points to.
+func (d *debugger[T]) elements(v T) (reflect.Value, bool) {
+	switch val := reflect.ValueOf(v); val.Kind() {
+	case reflect.Pointer:
+		return reflect.SliceAt(d.typ.Elem(), val.UnsafePointer(), 1), true
+	case reflect.Slice:
+		return val.Slice(0, val.Cap()), true
+	default:
+		return val, false
+	}
+}
+
+func newRegion(src reflect.Value, plain, watch bool) region {
+	b := raw(src)
+	r := region{at: src.UnsafePointer(), size: uintptr(len(b)), plain: plain}
+	if watch {
+		dst := reflect.MakeSlice(src.Type(), src.Len(), src.Len())
+		reflect.Copy(dst, src)
+		r.memory, r.saved, r.keep = b, raw(dst), dst.Interface()
+	}
+	return r
+}
+
+// raw returns the bytes of the elements of a slice.
+func raw(s reflect.Value) []byte {
+	n := s.Len() * int(s.Type().Elem().Size())
+	return unsafe.Slice((*byte)(s.UnsafePointer()), n)
+}
+
+// holder returns the resident that one of the regions belongs to, or nil.
+func (d *debugger[T]) holder(all []region) *resident {
+	for _, r := range all {
+		if i := d.find(r); i < len(d.taken) && d.taken[i].start() < r.end() {
+			return d.taken[i].of
+		}
+	}
+	return nil
+}
+
+// find returns the place of the first region that ends behind the start of r.
+func (d *debugger[T]) find(r region) int {
+	return sort.Search(len(d.taken), func(i int) bool { return d.taken[i].end() > r.start() })
+}
+
 // mayEnter reports whether v is not in the pool.
 func (d *debugger[T]) mayEnter(v T) bool {
+	all := d.regions(v, false)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.in[d.identity(&v)] == nil
+	return d.holder(all) == nil
 }
 
 // enter notes that v is about to be in the pool, unless it is in already.
 func (d *debugger[T]) enter(v T) bool {
-	id := d.identity(&v)
-	if id == nil {
-		return true
-	}
 	r := &resident{put: callers()}
-	if d.mode == DebugUseAfterPut {
-		d.watch(r, v)
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.in[id] != nil {
+	r.regions = d.regions(v, d.mode == DebugUseAfterPut)
+	if r.regions == nil {
+		return true
+	}
+	if d.holder(r.regions) != nil {
 		return false
 	}
-	d.in[id] = r
-	if d.plain {
-		for i := range r.memory {
-			r.memory[i] = poison
+	d.in[d.identity(&v)] = r
+	for i := range r.regions {
+		g := &r.regions[i]
+		g.of = r
+		d.taken = slices.Insert(d.taken, d.find(*g), *g)
+		if g.plain {
+			for j := range g.memory {
+				g.memory[j] = poison
+			}
 		}
 	}
 	return true
@@ -163,52 +249,42 @@ func (d *debugger[T]) remove(v T) (r *resident, intact bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if r = d.in[id]; r == nil {
-		return nil, true // from Prewarm, or without identity
+		return nil, true // without identity
 	}
 	delete(d.in, id)
 	intact = true
-	for i, b := range r.memory {
-		want := byte(poison)
-		if !d.plain {
-			want = r.saved[i]
-		}
-		if b != want {
-			intact = false
-			break
-		}
+	for i := range r.regions {
+		g := &r.regions[i]
+		at := d.find(*g)
+		d.taken = slices.Delete(d.taken, at, at+1)
+		intact = g.intact() && intact
 	}
-	if intact && d.plain {
-		copy(r.memory, r.saved)
+	for i := range r.regions {
+		if g := &r.regions[i]; intact && g.plain {
+			copy(g.memory, g.saved)
+		}
 	}
 	return r, intact
 }
 
-// watch saves the memory of v.
-func (d *debugger[T]) watch(r *resident, v T) {
-	var src reflect.Value // a slice over the memory
-	switch val := reflect.ValueOf(v); val.Kind() {
-	case reflect.Pointer:
-		src = reflect.SliceAt(d.typ.Elem(), val.UnsafePointer(), 1)
-	case reflect.Slice:
-		src = val.Slice(0, val.Cap())
-	default:
-		return
+// intact reports whether nobody wrote to what is watched.
+func (g *region) intact() bool {
+	if !g.plain {
+		return bytes.Equal(g.memory, g.saved)
 	}
-	dst := reflect.MakeSlice(src.Type(), src.Len(), src.Len())
-	reflect.Copy(dst, src)
-	r.memory, r.saved, r.keep = raw(src), raw(dst), dst.Interface()
-}
-
-// raw returns the bytes of the elements of a slice.
-func raw(s reflect.Value) []byte {
-	n := s.Len() * int(s.Type().Elem().Size())
-	return unsafe.Slice((*byte)(s.UnsafePointer()), n)
+	for _, b := range g.memory {
+		if b != poison {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *debugger[T]) reportDoublePut(v T) {
+	all := d.regions(v, false)
 	d.mu.Lock()
 	first := "(it left the pool meanwhile)\n"
-	if r := d.in[d.identity(&v)]; r != nil {
+	if r := d.holder(all); r != nil {
 		first = frames(r.put)
 	}
 	d.mu.Unlock()

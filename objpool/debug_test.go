@@ -117,6 +117,67 @@ func TestDebugWatchesPointerfulObjectsAndSlices(t *testing.T) {
 	})
 }
 
+// Whoever puts memory of an object in the pool puts it a second time, whichever part.
+func TestDebugSeesSharedMemory(t *testing.T) {
+	objpool.EachEngine(t, func(t *testing.T) {
+		for _, mode := range []objpool.Debug{objpool.DebugDoublePut, objpool.DebugUseAfterPut} {
+			p := objpool.Must(objpool.New(objpool.Config[[]int]{New: func() []int { return nil }, Debug: mode}))
+			all := make([]int, 100)
+			firstPlace(p, all[20:40:60])
+			for name, part := range map[string][]int{
+				"the start": all[20:21:21], "the middle": all[30:], "the end": all[59:59:60],
+				"behind len": all[45:50], "around": all, "across the start": all[10:30],
+			} {
+				m := misuse(t, func() { secondPlace(p, part) })
+				require.Equal(t, objpool.DebugDoublePut, m.Kind, name)
+				require.Contains(t, m.Put, "firstPlace", name)
+			}
+			require.True(t, p.Put(all[:20:20]), "a neighbour")
+			require.True(t, p.Put(all[60:]), "a neighbour")
+			p.Clear()
+			require.True(t, p.Put(all), "nothing is left")
+		}
+	})
+}
+
+func TestDebugSeesWhatHappensToABuffersContent(t *testing.T) {
+	objpool.EachEngine(t, func(t *testing.T) {
+		var found []*objpool.Misuse
+		p := objpool.Must(objpool.NewBuffers(objpool.BufferConfig{
+			InitialSize: 100, MaxSize: 1000, Debug: objpool.DebugUseAfterPut,
+			OnMisuse: func(m *objpool.Misuse) { found = append(found, m) },
+		}))
+		b := p.Get()
+		b.WriteString("hello")
+		kept := b.Bytes()
+		require.True(t, p.Put(b))
+		require.EqualValues(t, 0xDB, kept[0], "stale reads stand out")
+		kept[4] = 'x'
+		require.NotSame(t, b, p.Get(), "written to through what Bytes returned")
+		require.Len(t, found, 1)
+		require.Equal(t, objpool.DebugUseAfterPut, found[0].Kind)
+
+		b = p.Get()
+		b.WriteString("hello")
+		require.True(t, p.Put(b))
+		require.Same(t, b, p.Get())
+		b.WriteString("hello")
+		require.Equal(t, "hello", b.String(), "and is as good as before")
+
+		require.True(t, p.Put(b))
+		b.Write(make([]byte, 2000))
+		require.False(t, p.Put(b), "it is in the pool, and grew there")
+		require.Len(t, found, 2)
+		require.Equal(t, objpool.DebugDoublePut, found[1].Kind)
+		require.Zero(t, p.Replaced())
+
+		a, c := p.Get(), p.Get()
+		require.True(t, p.Put(a))
+		*c = *bytes.NewBuffer(a.AvailableBuffer())
+		require.False(t, p.Put(c), "two buffers over one array")
+	})
+}
+
 func TestDebugForgetsWhatIsGivenUp(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		p := newPool(t, objpool.Config[*thing]{Max: 2, Debug: objpool.DebugUseAfterPut})

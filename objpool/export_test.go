@@ -30,27 +30,20 @@ func UsePortable(t testing.TB, portable bool) {
 	t.Cleanup(func() { forcePortable = false })
 }
 
-// Eager makes p grant magazines at the first visit, so that a test does not stay on
-// the central stack.
+// Eager makes p lend room to magazines at the first visit, so that a test does not stay
+// on the central stack.
 func Eager[T any](p *Pool[T]) *Pool[T] {
 	p.mu.Lock()
-	p.earnNeed = 1
+	p.minVisits = 0
 	p.mu.Unlock()
 	return p
 }
 
-// Granted returns the capacity that all magazines have together.
-func Granted[T any](p *Pool[T]) int {
+// Lent returns the capacity that all magazines have together.
+func Lent[T any](p *Pool[T]) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.granted
-}
-
-// EarnNeed returns what a magazine costs now.
-func EarnNeed[T any](p *Pool[T]) uint32 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.earnNeed
+	return p.central.lent
 }
 
 // IdleArmed reports whether the timer of IdleTTL runs.
@@ -69,33 +62,38 @@ func CheckInside[T any](t interface {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	granted := 0
-	for _, m := range p.magazines() {
+	lent, away := 0, 0
+	for _, m := range p.mags.all() {
 		n, c := m.len(), int(m.capacity)
-		granted += c
+		lent += c
+		away += m.away
 		if n > c || c > magSize {
 			t.Errorf("magazine of %d with capacity %d", n, c)
 		}
-		if m == p.none && (n != 0 || c != 0 || m.state != 0) {
+		if m == p.mags.none && (n != 0 || c != 0 || m.state != 0) {
 			t.Errorf("the stand-in was used: %d of %d, state %d", n, c, m.state)
 		}
 	}
-	if granted != p.granted {
-		t.Errorf("capacities add up to %d, not %d", granted, p.granted)
+	s := &p.central
+	if lent != s.lent || lent > s.max/4 {
+		t.Errorf("capacities add up to %d, not %d, of max %d", lent, s.lent, s.max)
 	}
-	if quick := p.quick.Load() != 0; quick != (granted > 0 && p.stripes == nil) {
-		t.Errorf("fast paths on: %v, with a capacity of %d in magazines", quick, granted)
+	if away != s.away {
+		t.Errorf("%d objects are away, not %d", away, s.away)
 	}
-	if len(p.items)+p.granted+p.reserved > p.max {
-		t.Errorf("%d items + %d granted + %d reserved > max %d", len(p.items), p.granted, p.reserved, p.max)
+	if quick := p.mags.quick.Load() != 0; quick != (lent > 0 && p.mags.stripes == nil) {
+		t.Errorf("fast paths on: %v, with a capacity of %d in magazines", quick, lent)
+	}
+	if len(s.items)+s.lent+s.reserved > s.max {
+		t.Errorf("%d items + %d lent + %d reserved > max %d", len(s.items), s.lent, s.reserved, s.max)
 	}
 	if p.cfg.Size != nil {
 		sum := int64(0)
-		for _, n := range p.sizes {
+		for _, n := range s.sizes {
 			sum += n
 		}
-		if sum != p.bytes || len(p.sizes) != len(p.items) {
-			t.Errorf("%d sizes add up to %d, not %d for %d items", len(p.sizes), sum, p.bytes, len(p.items))
+		if sum != s.bytes || len(s.sizes) != len(s.items) {
+			t.Errorf("%d sizes add up to %d, not %d for %d items", len(s.sizes), sum, s.bytes, len(s.items))
 		}
 	}
 }
@@ -108,7 +106,7 @@ func DebugResidents[T any](p *Pool[T]) int {
 
 func ClassMax(b *Bytes) (n []int) {
 	for _, p := range b.classes {
-		n = append(n, p.max)
+		n = append(n, p.central.max)
 	}
 	return n
 }
@@ -118,10 +116,10 @@ func ClassMax(b *Bytes) (n []int) {
 func SlowRetained[T any](p *Pool[T], pause func()) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.look()
-	defer p.thaw()
-	n := len(p.items)
-	for _, m := range p.magazines() {
+	p.mags.look()
+	defer p.mags.thaw()
+	n := len(p.central.items)
+	for _, m := range p.mags.all() {
 		if l := int(m.load() & lenMask); m.capacity > 0 {
 			n += l
 			pause()
@@ -136,18 +134,33 @@ func Stripe(n uint32, met int) uint32 { return hashPlace(n, uint32(met)*saltStep
 
 // Stripes returns the locks of the first and the last stripe, nil in the pinned engine.
 func Stripes[T any](p *Pool[T]) (first, last *sync.Mutex) {
-	if p.stripes == nil {
+	ss := p.mags.stripes
+	if ss == nil {
 		return nil, nil
 	}
-	return &p.stripes[0].mu, &p.stripes[len(p.stripes)-1].mu
+	return &ss[0].mu, &ss[len(ss)-1].mu
 }
 
 // InPlace returns how many Ps find a magazine of their own in the pinned engine.
 func InPlace[T any](p *Pool[T]) (n int) {
-	for i := range p.mags {
-		if p.mags[i].Load() != p.none {
+	for i := range p.mags.at {
+		if p.mags.at[i].Load() != p.mags.none {
 			n++
 		}
 	}
 	return n
+}
+
+// Leave makes all magazines look as if they belonged to Ps (or stripes) that nobody runs
+// on: it turns them by one. The caller uses p alone.
+func Leave[T any](p *Pool[T]) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.mags.all()
+	last := all[len(all)-1]
+	copy(all[1:], all)
+	all[0] = last
+	for i := range p.mags.at {
+		p.mags.at[i].Store(p.mags.none)
+	}
 }

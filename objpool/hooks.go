@@ -9,7 +9,7 @@ import (
 
 // getSlow is Get where the fast path found nothing.
 func (p *Pool[T]) getSlow() T {
-	if pinnedBuild && p.stripes == nil && !p.onGet { // Get looked into the magazine
+	if pinnedBuild && p.mags.stripes == nil && !p.onGet { // Get looked into the magazine
 		if v, ok := p.takeCentral(false); ok {
 			return v
 		}
@@ -79,10 +79,10 @@ func (p *Pool[T]) admit(v T) (ok bool) {
 
 // decide counts what became of an object that Validate or Debug looked at.
 func (p *Pool[T]) decide(ok bool) {
-	if pinnedBuild && p.stripes == nil {
+	if pinnedBuild && p.mags.stripes == nil {
 		id := rt.Pin()
-		if uint(id) < uint(len(p.mags)) {
-			if m := p.mags[id].Load(); m != p.none {
+		if uint(id) < uint(len(p.mags.at)) {
+			if m := p.mags.at[id].Load(); m != p.mags.none {
 				n := &m.passed
 				if !ok {
 					n = &m.failed
@@ -111,7 +111,7 @@ func (p *Pool[T]) putSlow(v T) bool {
 		return false
 	case p.onPut:
 		return p.putChecked(v)
-	case pinnedBuild && p.stripes == nil: // Put looked into the magazine
+	case pinnedBuild && p.mags.stripes == nil: // Put looked into the magazine
 		return p.putOrRefuse(v, 0)
 	}
 	return p.put(v, 0)
@@ -152,15 +152,21 @@ func (p *Pool[T]) reset(in T) (out T, n int64, ok bool) {
 			return
 		}
 	}
-	if p.cfg.Size != nil {
-		size := p.cfg.Size(out)
-		if size < 0 {
-			panic(fmt.Sprintf("objpool: Size returned %d", size))
-		}
-		n = int64(size)
-	}
+	n = p.sizeOf(out)
 	ok = true
 	return
+}
+
+// sizeOf returns what Size says, and panics if that is negative.
+func (p *Pool[T]) sizeOf(v T) int64 {
+	if p.cfg.Size == nil {
+		return 0
+	}
+	n := p.cfg.Size(v)
+	if n < 0 {
+		panic(fmt.Sprintf("objpool: Size returned %d", n))
+	}
+	return int64(n)
 }
 
 // count counts a Put that did not keep its object.

@@ -134,8 +134,10 @@ func TestPanicInResetAndSize(t *testing.T) {
 		require.EqualValues(t, 3, s.Discards.Panicked)
 		require.EqualValues(t, 3, s.Puts)
 		require.Len(t, gone, 3)
+		require.PanicsWithValue(t, "objpool: Size returned -5", func() { p.Prewarm(2) }, "one rule for both")
 		size = 1
 		require.True(t, p.Put(&thing{id: 1}), "the pool goes on")
+		require.Equal(t, objpool.DefaultMax-1, p.Prewarm(5000), "and has all its room")
 	})
 }
 

@@ -7,12 +7,31 @@ import (
 )
 
 // idleTrim is the state of IdleTTL, guarded by Pool.mu.
+//
+// Each tick drops what was not needed since the last one: central.low objects. To see
+// what magazines do not need, it recalls all of them; their owners start anew and take
+// what they need.
+//
+// A timer made within a bubble of testing/synctest belongs to the bubble: it dies with
+// it, and to stop or reset it from outside is a fatal error. So
+//
+//   - a pool made outside has no timer while it is used in a bubble, and gets one when
+//     it is used outside again;
+//   - the timer of a pool made in a bubble is never stopped, only ignored, and counts
+//     as dead for whoever is outside or finds it overdue.
 type idleTrim struct {
-	timer *time.Timer // nil before the first object
-	armed bool        // the timer runs
-	low   int         // least number of central objects since the last tick
-	err   error       // the first panic of OnDiscard in a tick
+	bubble bool        // the pool was made in a bubble
+	timer  *time.Timer // nil before the first object
+	armed  bool        // the timer runs
+	inside bool        // the timer was made in a bubble
+	due    time.Time   // when the timer ends, as the clock there has it
+	round  uint64      // which timer counts
+	err    error       // the first panic of OnDiscard in a tick
 }
+
+// inBubble reports whether now was read in a bubble: only there does a time have no
+// reading of the monotonic clock (see the documentation of package time on Round).
+func inBubble(now time.Time) bool { return now == now.Round(0) }
 
 // PanicError reports a panic of OnDiscard on the pool's own timer, where no caller
 // could recover it. The pool contains it, counts it in Stats.Panics, and Close
@@ -33,47 +52,50 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
-// armIdle starts the timer when the first object comes. The caller holds mu.
+// armIdle starts the timer when the first object comes, or anew if the timer is dead.
+// The caller holds mu.
 func (p *Pool[T]) armIdle() {
-	if p.cfg.IdleTTL == 0 || p.idle.armed || p.closed {
+	t := &p.idle
+	if p.cfg.IdleTTL == 0 || t.armed && !t.inside || p.closed {
 		return
 	}
-	p.idle.armed = true
-	p.idle.low = 0
-	if p.idle.timer == nil {
-		p.idle.timer = time.AfterFunc(p.cfg.IdleTTL, p.tick)
-	} else {
-		p.idle.timer.Reset(p.cfg.IdleTTL)
+	now := time.Now()
+	inside := inBubble(now)
+	if inside && (!t.bubble || t.armed && !now.After(t.due)) {
+		return
 	}
+	t.armed, t.inside = true, inside
+	t.round++
+	t.due = now.Add(p.cfg.IdleTTL)
+	p.central.low = 0
+	round := t.round
+	t.timer = time.AfterFunc(p.cfg.IdleTTL, func() { p.tick(round) })
 }
 
 func (p *Pool[T]) stopIdle() {
-	if p.idle.timer != nil {
+	if p.idle.timer != nil && !p.idle.inside {
 		p.idle.timer.Stop()
 	}
 	p.idle.armed = false
+	p.idle.round++
 }
 
-// tick discards what was not needed since the last tick: as many central objects as
-// there always were, and the objects of magazines that nobody touched. The timer
-// stops when nothing is left, so that a forgotten pool can be collected.
-func (p *Pool[T]) tick() {
+// tick discards what was not needed since the last tick, and recalls all magazines.
+// The timer stops when nothing is left, so that a forgotten pool can be collected.
+func (p *Pool[T]) tick(round uint64) {
 	p.mu.Lock()
-	if p.closed {
+	if p.closed || round != p.idle.round {
 		p.mu.Unlock()
 		return
 	}
-	spare := p.idle.low
-	untouched, n := p.untouched()
-	if untouched {
-		p.gather()
-		spare += n
-	}
-	out := p.drop(spare, ReasonExpired)
-	p.idle.low = len(p.items)
-	if len(p.items) == 0 && p.granted == 0 {
+	c := &p.central
+	out := p.drop(c.low, ReasonExpired)
+	p.recallIdle()
+	c.low = len(c.items) + c.away
+	if len(c.items) == 0 && c.lent == 0 {
 		p.idle.armed = false
 	} else {
+		p.idle.due = p.idle.due.Add(p.cfg.IdleTTL)
 		p.idle.timer.Reset(p.cfg.IdleTTL)
 	}
 	p.mu.Unlock()
@@ -91,24 +113,26 @@ func (p *Pool[T]) tick() {
 	p.discardAll(out, ReasonExpired)
 }
 
-// untouched reports whether a magazine with capacity was not used since the last
-// tick, and how many objects such magazines hold. It starts the next round.
-func (p *Pool[T]) untouched() (found bool, objects int) {
-	for _, m := range p.magazines() {
-		if p.stripes != nil {
-			m.mu.Lock()
-		}
-		s := m.load()
-		if m.capacity > 0 && s == m.tick {
-			found = true
-			objects += int(s & lenMask)
-		}
-		if m != p.none {
-			m.tick = s
-		}
-		if p.stripes != nil {
-			m.mu.Unlock()
+// recallIdle asks all magazines for what they hold, and notes how much that is. The
+// caller holds mu.
+func (p *Pool[T]) recallIdle() {
+	c := &p.central
+	if c.lent == 0 {
+		return
+	}
+	p.prepare()
+	if m := p.mags.enter(); m != p.mags.none { // the P that the timer runs on
+		c.takeBack(m)
+		p.leave(m)
+	} else {
+		p.mags.exit(m)
+	}
+	p.mags.recall(c, nil, func(int, int) bool { return true })
+	for _, m := range p.mags.all() {
+		if m.recalled {
+			c.away += int(m.load()&lenMask) - m.away
+			m.away = int(m.load() & lenMask)
 		}
 	}
-	return found, objects
+	p.setQuick()
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/poundlock/poundlock/internal/rt"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -20,10 +21,10 @@ const (
 // A magazine is a small stack of objects that one owner uses without sharing: the
 // P that it is indexed by (pinned engine) or the holder of mu (portable engine).
 // The idea is Bonwick and Adams, "Magazines and Vmem" (USENIX 2001); here objects
-// move to and from the central stack in half magazines.
+// move to and from the central stack in batches.
 //
-// Whoever does not own a magazine may only load its counters, atomically. Whoever
-// froze the pool owns all of them (see [Pool.freeze]).
+// Only the owner changes state, capacity and slots. Everybody else may load the
+// counters atomically.
 type magazine[T any] struct {
 	_ stats.Pad
 
@@ -37,22 +38,31 @@ type magazine[T any] struct {
 	//	+------------------------------------+----------+
 	//
 	// 56 bits of pops last 22 years at 100 million a second. The number of objects
-	// ever put in needs no word: it is length + pops, corrected by Pool.flow.
+	// ever put in needs no word: it is length + pops, corrected by central.flow.
 	state uint64
 
-	// capacity is this magazine's share of Pool.max: 0 where none was granted.
+	// capacity is this magazine's share of central.max: 0 where none was lent.
 	capacity uint64
+
+	// slots has its own memory, so that a magazine without capacity takes no space
+	// for objects. It is not nil while capacity is not 0.
+	slots *[magSize]T
 
 	// passed and failed count Validate's answers. They are atomic stores by the
 	// owner, so that whoever sees one also sees the pop before it.
 	passed, failed atomic.Uint64
 
-	tick uint64 // state at the last tick of the idle timer; guarded by Pool.mu
+	// The rest is what visits to the central stack remember: guarded by Pool.mu.
+
+	seen     uint64   // state at the end of the last visit
+	limit    int      // the capacity that the last visit would have given; doubles
+	visits   uint32   // visits by the owner: minVisits make it worth a capacity
+	away     int      // its part of central.away
+	recalled bool     // the owner gives everything back at its next visit
+	grace    rt.Grace // pinned engine: once over, the owner of a recalled one is Pool.mu
 
 	mu sync.Mutex // portable engine only
-
-	slots [magSize]T
-	_     stats.Pad
+	_  stats.Pad
 }
 
 // pop takes the newest object out; s is state and its length is not 0.
@@ -95,4 +105,28 @@ func (m *magazine[T]) spill(dst []T, k int) []T {
 	clear(m.slots[n-k : n])
 	m.state -= uint64(k)
 	return dst
+}
+
+// since returns how many objects the owner put in and took out since the last visit.
+func (m *magazine[T]) since() (pushes, pops int) {
+	pops = int(m.state>>lenBits - m.seen>>lenBits)
+	return pops + m.len() - int(m.seen&lenMask), pops
+}
+
+// onlyTaken and onlyPut report whether the owner went one way since the last visit,
+// for half a magazine at least: it then moves whole magazines instead of halves.
+func (m *magazine[T]) onlyTaken() bool {
+	pushes, pops := m.since()
+	return pushes == 0 && pops >= max(m.limit/2, 1)
+}
+
+func (m *magazine[T]) onlyPut() bool {
+	pushes, pops := m.since()
+	return pops == 0 && pushes >= max(m.limit/2, 1)
+}
+
+// raise doubles the limit, up to most, and returns it.
+func (m *magazine[T]) raise(most int) int {
+	m.limit = min(max(2*m.limit, 1), most)
+	return m.limit
 }

@@ -4,7 +4,8 @@ import "fmt"
 
 // Prewarm makes up to n objects with New and retains them, as far as there is room,
 // and returns how many it added. It adds none for n of 0 or less and on a closed
-// pool. If New panics, so does Prewarm; what was made by then stays.
+// pool. If New or Size panics, so does Prewarm; what was made by then stays. It never
+// stops the world: room that other processors keep for themselves does not count.
 func (p *Pool[T]) Prewarm(n int) (added int) {
 	if n <= 0 {
 		return 0
@@ -15,16 +16,24 @@ func (p *Pool[T]) Prewarm(n int) (added int) {
 		p.mu.Unlock()
 		return 0
 	}
-	if n > p.room() {
-		p.gather()
+	c := &p.central
+	if c.lent > 0 && n > c.room() { // this P and the portable engine give back at once
+		if m := p.mags.enter(); m != p.mags.none {
+			c.takeBack(m)
+			p.leave(m)
+		} else {
+			p.mags.exit(m)
+		}
+		p.mags.recall(c, nil, func(int, int) bool { return true })
+		p.setQuick()
 	}
-	n = min(n, max(p.room(), 0))
-	p.reserved += n
+	n = min(n, c.room())
+	c.reserved += n
 	p.mu.Unlock()
 
 	defer func() { // promised, but New panicked
 		p.mu.Lock()
-		p.reserved -= n
+		c.reserved -= n
 		p.mu.Unlock()
 	}()
 	for n > 0 {
@@ -39,10 +48,7 @@ func (p *Pool[T]) Prewarm(n int) (added int) {
 
 // addNew adds an object of Prewarm into room that is reserved for it.
 func (p *Pool[T]) addNew(v T, reserved *int) bool {
-	size := int64(0)
-	if p.cfg.Size != nil {
-		size = int64(max(p.cfg.Size(v), 0))
-	}
+	size := p.sizeOf(v)
 	if p.nilable && isNil(&v) {
 		return false
 	}
@@ -52,13 +58,12 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 	}
 	p.mu.Lock()
 	*reserved--
-	p.reserved--
+	p.central.reserved--
 	p.books.prewarmed++
-	fits := !p.closed && p.room() > 0 &&
-		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.bytes)
+	fits := !p.closed && p.central.room() > 0 &&
+		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.central.bytes)
 	if fits {
-		p.pushItem(v, size)
-		p.noteHigh()
+		p.central.push(v, size, p.cfg.Size != nil)
 		p.armIdle()
 	} else { // Resize or Close was faster, or the bytes are used up
 		p.books.discards[ReasonTrimmed]++
@@ -72,7 +77,8 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 
 // Resize sets the bound on retained objects. If more are retained, the oldest are
 // discarded. A negative bound, 0, or one above 2^30 is an error, and so is a closed
-// pool ([ErrClosed]); nothing changes then.
+// pool ([ErrClosed]); nothing changes then. It stops the world once if any processor
+// keeps objects or room (see the package's documentation).
 func (p *Pool[T]) Resize(max int) error {
 	switch {
 	case max <= 0:
@@ -88,20 +94,22 @@ func (p *Pool[T]) Resize(max int) error {
 	}
 	p.gather()
 	p.setMax(max)
-	out := p.drop(len(p.items)-max, ReasonResized)
+	out := p.drop(len(p.central.items)-max, ReasonResized)
 	p.mu.Unlock()
 	p.discardAll(out, ReasonResized)
 	return nil
 }
 
 // Trim discards up to n retained objects, the oldest first, and returns how many.
-// It discards none for n of 0 or less.
+// It discards none for n of 0 or less. Those that processors keep for themselves are
+// discarded last, and only to get at them it stops the world, once.
 func (p *Pool[T]) Trim(n int) int {
 	return p.shrink(n, ReasonTrimmed)
 }
 
 // Clear discards all objects that are retained when it is called and returns how
-// many. Objects in use are not affected.
+// many. Objects in use are not affected. It stops the world once if any processor keeps
+// objects or room.
 func (p *Pool[T]) Clear() int {
 	return p.shrink(maxMax, ReasonCleared)
 }
@@ -111,7 +119,9 @@ func (p *Pool[T]) shrink(n int, r Reason) int {
 		return 0
 	}
 	p.mu.Lock()
-	p.gather()
+	if n > len(p.central.items) {
+		p.gather()
+	}
 	out := p.drop(n, r)
 	p.mu.Unlock()
 	p.discardAll(out, r)
@@ -121,18 +131,22 @@ func (p *Pool[T]) shrink(n int, r Reason) int {
 // drop takes up to n of the central objects out and counts them as r. The caller
 // holds mu, and calls discardAll without it.
 func (p *Pool[T]) drop(n int, r Reason) []T {
-	n = min(n, len(p.items))
-	if n <= 0 {
-		return nil
-	}
+	n = max(min(n, len(p.central.items)), 0)
 	p.books.discards[r] += uint64(n)
-	return p.dropOldest(n)
+	return p.central.dropOldest(n)
+}
+
+func (p *Pool[T]) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // Close discards all retained objects, and from then on every object that is put
 // back. Get goes on to return new objects, so that what is under way can end. Close
 // does not wait for objects in use. It returns a *[PanicError] if OnDiscard panicked
-// in a discard for IdleTTL, else nil. More calls do nothing and return the same.
+// in a discard for IdleTTL, else nil. More calls do nothing and return the same. It
+// stops the world once if any processor keeps objects or room.
 func (p *Pool[T]) Close() error {
 	p.mu.Lock()
 	err := p.idle.err

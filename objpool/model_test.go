@@ -1,6 +1,7 @@
 package objpool_test
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,8 +15,10 @@ import (
 )
 
 // A slow obvious pool as the oracle: a set with a bound. The pool under test must
-// agree on every answer, with magazines and without.
+// agree on every answer, with magazines and without; but if the goroutine moves from
+// one magazine to another, it may miss what is in the first.
 func TestAgainstTheModel(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // it does not move in the pinned engine
 	objpool.EachEngine(t, func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			bound := rapid.IntRange(1, 80).Draw(t, "max")
@@ -43,12 +46,15 @@ func TestAgainstTheModel(t *testing.T) {
 					for range rapid.IntRange(1, 20).Draw(t, "n") {
 						empty := len(in) == 0
 						v := p.Get()
-						if !empty {
+						if !empty && (v != next || in[v]) {
 							took(v)
 							continue
 						}
 						if v != next || in[v] {
 							t.Fatalf("got %d from an empty pool", v)
+						}
+						if !empty && !mayMove(p) {
+							t.Fatalf("missed with %d retained", len(in))
 						}
 						want.Misses++
 						out = append(out, v)
@@ -56,7 +62,7 @@ func TestAgainstTheModel(t *testing.T) {
 				},
 				"tryget": func(t *rapid.T) {
 					v, ok := p.TryGet()
-					if ok != (len(in) > 0) {
+					if ok != (len(in) > 0) && (ok || !mayMove(p)) {
 						t.Fatalf("TryGet says %v with %d retained", ok, len(in))
 					}
 					if ok {
@@ -70,7 +76,7 @@ func TestAgainstTheModel(t *testing.T) {
 						v := out[len(out)-1]
 						out = out[:len(out)-1]
 						ok := p.Put(v)
-						if ok != (len(in) < bound) {
+						if ok != (len(in) < bound) && (ok || !mayMove(p)) {
 							t.Fatalf("Put says %v with %d of %d retained", ok, len(in), bound)
 						}
 						want.Puts++
@@ -140,6 +146,13 @@ func TestAgainstTheModel(t *testing.T) {
 			objpool.CheckInside(t, p)
 		})
 	})
+}
+
+// mayMove reports whether the goroutine may have moved away from a magazine that has
+// capacity: in the portable engine, when its stack moved.
+func mayMove(p *objpool.Pool[int]) bool {
+	first, _ := objpool.Stripes(p)
+	return first != nil && objpool.Lent(p) > 0
 }
 
 type bagOp struct {

@@ -115,7 +115,7 @@ func TestNewestComesFirst(t *testing.T) {
 		for i := 24; i >= 0; i-- {
 			require.Equal(t, i, p.Get().id)
 		}
-		require.Zero(t, objpool.Granted(p))
+		require.Zero(t, objpool.Lent(p))
 	})
 }
 
@@ -324,7 +324,7 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	})
 }
 
-func TestOneGoroutineMissesOnlyOnce(t *testing.T) {
+func TestOneGoroutineMissesOncePerP(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		p := newPool(t, objpool.Config[*thing]{})
 		n := 200_000
@@ -338,10 +338,10 @@ func TestOneGoroutineMissesOnlyOnce(t *testing.T) {
 			p.Put(p.Get())
 		}
 		s := p.Stats()
-		require.EqualValues(t, 1, s.Misses)
+		require.LessOrEqual(t, s.Misses, uint64(runtime.GOMAXPROCS(0)))
 		require.EqualValues(t, n, s.Gets)
-		require.Equal(t, 1, s.Retained)
-		require.Positive(t, objpool.Granted(p), "a busy P has a magazine")
+		require.EqualValues(t, s.Misses, s.Retained)
+		require.Positive(t, objpool.Lent(p), "a busy P has a magazine")
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 )
@@ -29,12 +30,12 @@ type Registry struct {
 }
 
 // Register adds a pool under a name. It returns an error that wraps [ErrDuplicate]
-// if the name is taken; an empty name and a nil pool are errors too.
+// if the name is taken; an empty name and a nil pool, of whatever type, are errors too.
 func (r *Registry) Register(name string, s Source) error {
 	switch {
 	case name == "":
 		return errors.New("objpool: Register with an empty name")
-	case s == nil:
+	case isNilSource(s):
 		return fmt.Errorf("objpool: Register of a nil pool as %q", name)
 	}
 	r.mu.Lock()
@@ -47,6 +48,15 @@ func (r *Registry) Register(name string, s Source) error {
 	}
 	r.pools[name] = s
 	return nil
+}
+
+// isNilSource reports whether s is nil or holds a nil pointer, whose methods would panic.
+func isNilSource(s Source) bool {
+	if s == nil {
+		return true
+	}
+	v := reflect.ValueOf(s)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Lookup returns the pool of that name, or false. [LookupPool] returns it as a Pool

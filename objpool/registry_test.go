@@ -23,6 +23,10 @@ func TestRegistry(t *testing.T) {
 	require.ErrorIs(t, r.Register("things", ints), objpool.ErrDuplicate)
 	require.ErrorContains(t, r.Register("", ints), "empty name")
 	require.ErrorContains(t, r.Register("x", nil), "nil pool")
+	for _, none := range []objpool.Source{(*objpool.Pool[int])(nil), (*objpool.Bytes)(nil), (*objpool.Buffers)(nil)} {
+		require.ErrorContains(t, r.Register("x", none), "nil pool", "%T", none)
+	}
+	require.NotPanics(t, func() { r.Stats(); r.ClearAll() })
 	require.Equal(t, []string{"buffers", "bytes", "ints", "things"}, r.Names())
 
 	got, ok := r.Lookup("bytes")

@@ -47,7 +47,8 @@ type Stats struct {
 
 	HitRate float64 `json:"hit_rate"` // Hits / Gets, 0 without Gets
 
-	Gathers uint64 `json:"gathers"` // times that what Ps kept to themselves was gathered
+	Gathers uint64 `json:"gathers"` // times that Clear, Resize, Trim or Close took back what Ps kept: each stops the world once
+	Recalls uint64 `json:"recalls"` // times that Ps were asked to give back what they kept, which stops nobody
 	Panics  uint64 `json:"panics"`  // panics of OnDiscard contained on the timer of IdleTTL
 
 	LastReset time.Time `json:"last_reset"` // when New or ResetStats was called
@@ -109,16 +110,14 @@ func (s *Stats) Check() error {
 
 // books are the counters that are not in magazines, guarded by Pool.mu.
 type books struct {
-	accepts, pops  uint64 // of the central stack
 	misses         uint64
-	highWater      int
 	softMisses     uint64 // misses of TryGet
 	notMade        uint64 // misses whose New did not return
-	flow           uint64 // objects moved from magazines to the central stack, less those moved back (modulo 2^64)
 	passed, failed uint64 // answers of Validate not counted in a magazine
 	prewarmed      uint64
 	discards       [numReasons]uint64
 	gathers        uint64
+	recalls        uint64
 	panics         uint64
 
 	lastReset time.Time
@@ -137,9 +136,16 @@ type books struct {
 // magazines were taken out, and hence waits for the lock. This is Chandy and Lamport's
 // distributed snapshot (TOCS 1985), with markers that are ahead of every message.
 func (p *Pool[T]) Stats() Stats {
+	s := p.balance()
+	s.Outstanding = max(s.Outstanding, 0)
+	return s
+}
+
+// balance is Stats, but with a negative Outstanding if more came back than went out.
+func (p *Pool[T]) balance() Stats {
 	p.mu.Lock()
 	s := p.snapshot()
-	p.books.highWater = s.HighWater
+	p.central.high = s.HighWater
 	base := p.books.base
 	p.mu.Unlock()
 	return s.since(&base)
@@ -152,19 +158,20 @@ func (p *Pool[T]) ResetStats() {
 	s := p.snapshot()
 	s.Carried = uint64(s.Retained + s.Validating)
 	p.books.base = s
-	p.books.highWater = s.Retained
+	p.central.high = s.Retained
+	p.central.peak = 0
 	p.books.lastReset = time.Now()
 	p.mu.Unlock()
 }
 
 // snapshot returns the numbers since New. The caller holds mu.
 func (p *Pool[T]) snapshot() Stats {
-	b := &p.books
-	pops, passed, failed := b.pops, b.passed, b.failed
-	accepted := b.accepts + b.flow
+	b, c := &p.books, &p.central
+	pops, passed, failed := c.pops, b.passed, b.failed
+	accepted := c.accepts + c.flow
 	retained := 0
-	p.look()
-	for _, m := range p.magazines() {
+	p.mags.look()
+	for _, m := range p.mags.all() {
 		// An answer of Validate comes after its pop: read in the other order, there
 		// is never an answer without one.
 		passed += m.passed.Load()
@@ -175,7 +182,7 @@ func (p *Pool[T]) snapshot() Stats {
 		pops += s >> lenBits
 		accepted += s>>lenBits + n
 	}
-	p.thaw()
+	p.mags.thaw()
 	if !p.onGet {
 		passed = pops
 	}
@@ -193,19 +200,20 @@ func (p *Pool[T]) snapshot() Stats {
 			Trimmed: d[ReasonTrimmed], Expired: d[ReasonExpired], Resized: d[ReasonResized],
 		},
 		Prewarmed:     b.prewarmed,
-		Retained:      retained + len(p.items),
-		RetainedBytes: p.bytes,
+		Retained:      retained + len(c.items),
+		RetainedBytes: c.bytes,
 		Validating:    int(pops - passed - failed),
-		Max:           p.max,
+		Max:           c.max,
 		MaxBytes:      p.cfg.MaxBytes,
 		Gathers:       b.gathers,
+		Recalls:       b.recalls,
 		Panics:        b.panics,
 	}
 	s.Puts = s.Accepted + s.Discards.AtPut()
 	out := int(s.Gets - b.softMisses - b.notMade)
 	back := int(s.Puts - s.Discards.Nil - s.Discards.Misused)
-	s.Outstanding = max(out-back, 0)
-	s.HighWater = max(b.highWater, s.Retained)
+	s.Outstanding = out - back // the callers clamp it
+	s.HighWater = max(c.high, s.Retained)
 	s.LastReset = b.lastReset
 	return s
 }
@@ -219,6 +227,7 @@ func (s Stats) since(base *Stats) Stats {
 	s.Accepted -= base.Accepted
 	s.Prewarmed -= base.Prewarmed
 	s.Gathers -= base.Gathers
+	s.Recalls -= base.Recalls
 	s.Panics -= base.Panics
 	s.Carried = base.Carried
 	d, e := &s.Discards, &base.Discards
@@ -252,8 +261,10 @@ func (s *Stats) add(o *Stats) {
 	s.Validating += o.Validating
 	s.Outstanding += o.Outstanding
 	s.Max += o.Max
+	s.MaxBytes += o.MaxBytes
 	s.HighWater += o.HighWater
 	s.Gathers += o.Gathers
+	s.Recalls += o.Recalls
 	s.Panics += o.Panics
 	d, e := &s.Discards, &o.Discards
 	d.Full += e.Full

@@ -86,7 +86,7 @@ func (c *chaos) step(t *testing.T) bool {
 			require.False(t, ran)
 			return false
 		}
-		require.True(t, ran || errors.Is(err, workerpool.ErrDiscarded), "%v", err)
+		require.True(t, ran || errors.Is(err, workerpool.ErrDropped), "%v", err)
 	case grouped:
 		c.grouped++
 		c.group.Go(func(context.Context) error { return body() }, opts...)
@@ -123,10 +123,10 @@ func TestEverythingAtOnce(t *testing.T) {
 			seed := uint64(time.Now().UnixNano())
 			t.Log("seed", seed)
 			rng := rand.New(rand.NewPCG(seed, 0))
-			cfg.OnFull = []workerpool.Policy{workerpool.Block, workerpool.Reject, workerpool.DiscardOldest}[rng.IntN(3)]
+			cfg.Overflow = []workerpool.Overflow{workerpool.Block, workerpool.Reject, workerpool.DropOldest}[rng.IntN(3)]
 			cfg.Priorities = 1 + rng.IntN(3)
 			if cfg.QueueSize == workerpool.NoQueue {
-				cfg.OnFull, cfg.Priorities = cfg.OnFull%2, 1
+				cfg.Overflow, cfg.Priorities = cfg.Overflow%2, 1
 			}
 			p := newPool(t, cfg)
 			views := []*workerpool.View{nil, p.Limit(1), p.Limit(2)}
@@ -172,10 +172,10 @@ func TestEverythingAtOnce(t *testing.T) {
 				accepted += c.check(t)
 			}
 			st := closeAndCheck(t, p)
-			dropped := st.Discarded
+			dropped := st.Dropped
 			for _, v := range views[1:] {
 				vs := v.Stats()
-				require.Zero(t, vs.Running+vs.Queued+vs.Blocked, "%+v", vs)
+				require.Zero(t, vs.Running+vs.Queued+vs.Waiters, "%+v", vs)
 				dropped += vs.Dropped
 			}
 			require.LessOrEqual(t, ran.Load(), accepted)

@@ -118,7 +118,7 @@ func TestCloseFromATask(t *testing.T) {
 			result <- p.Submit(func() {})
 		}))
 		for range 3 {
-			require.ErrorIs(t, <-result, workerpool.ErrInTask)
+			require.ErrorIs(t, <-result, workerpool.ErrInside)
 		}
 		require.ErrorIs(t, <-result, workerpool.ErrClosed)
 		require.ErrorIs(t, p.Submit(func() {}), workerpool.ErrClosed)
@@ -132,7 +132,7 @@ func TestCloseInsideAndOutside(t *testing.T) {
 	for range scaled(200) {
 		p := newPool(t, workerpool.Config{MaxWorkers: 2})
 		go p.Close()
-		_ = p.Submit(func() { require.ErrorIs(t, p.Close(), workerpool.ErrInTask) })
+		_ = p.Submit(func() { require.ErrorIs(t, p.Close(), workerpool.ErrInside) })
 		closeAndCheck(t, p)
 	}
 }
@@ -306,7 +306,7 @@ func TestShutdownOfAnIdlePoolWithADoneContext(t *testing.T) {
 		err := p.Shutdown(ctx)
 		var se *workerpool.ShutdownError
 		if errors.As(err, &se) { // the worker may have been between two states
-			require.Zero(t, se.Discarded)
+			require.Empty(t, se.Dropped)
 		}
 		_ = p.Close()
 	}

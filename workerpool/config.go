@@ -20,26 +20,10 @@ const (
 	defaultQueueSize   = 1024
 	defaultIdleTimeout = 10 * time.Second
 	defaultSpin        = 20 * time.Microsecond
+	defaultMaxNested   = 4096
 	maxQueueSize       = 1 << 26
 	maxPriorities      = 64
 	sampleEvery        = 16
-)
-
-// Policy says what a submission does when the queue is full (or, with [NoQueue],
-// when every worker is busy).
-type Policy int
-
-const (
-	// Block waits for room. This is the default.
-	Block Policy = iota
-	// Reject returns ErrFull.
-	Reject
-	// CallerRuns runs the task in the submitting goroutine before Submit returns.
-	CallerRuns
-	// DiscardOldest makes room by discarding the task that has waited longest in
-	// the same queue. A discarded task that has a Future or a Do waiting for it
-	// ends with ErrDiscarded; others are only counted.
-	DiscardOldest
 )
 
 // Timing says which tasks have their queue wait and run time measured. A
@@ -70,33 +54,54 @@ type Config struct {
 
 	// QueueSize is how many accepted tasks may wait for a worker, per priority:
 	// 0 means 1024, else 1 to 67 108 864 or one of [NoQueue] and [Unbounded]. A
-	// bounded queue takes 32 bytes per task at once.
+	// bounded queue takes 32 bytes per task at once. Workers that are idle, or may
+	// still be started, are room beside it; tasks whose ctx has ended are not in
+	// the way: a submission that finds the queue full takes them out first, for
+	// which the pool spends at most a sixteenth of its time.
+	//
+	// A submitter that waits for room lets others pass that find some, which keeps a
+	// full queue busy, but not for long: it is let in after at most
+	// 2 × (QueueSize + w) tasks have been taken from the queue, where w submitters
+	// waited before it.
 	QueueSize int
 
-	// OnFull says what Submit does when the queue is full. Default Block.
-	OnFull Policy
+	// Overflow says what Submit does when the queue is full. Default Block.
+	Overflow Overflow
 
 	// IdleTimeout is how long workers above MinWorkers stay idle before they end:
 	// once per IdleTimeout as many end as were idle all that time, so each lives
 	// idle between one and two periods. 0 means 10 s, negative means for ever.
 	IdleTimeout time.Duration
 
+	// MaxNested bounds how many tasks may wait for the pool itself at a time: for a
+	// Do, a Future or a Group, for room, or in Blocking. Each lets one more worker
+	// run than MaxWorkers, so that those they wait for get to run. Beyond the bound
+	// such calls return ErrNested instead of waiting. 0 means 4096, negative none.
+	MaxNested int
+
+	// MaxWaiters bounds how many submitters may wait for room at a time, those of
+	// views among them; beyond it submissions return ErrFull at once. 0 means no
+	// bound.
+	MaxWaiters int
+
 	// Spin is how long one worker without work looks for more, yielding its
 	// processor all the time, before it sleeps; it saves tasks that come close
-	// together the wake-up of a sleeping worker (50 µs and more on an idle
-	// machine). 0 means 20 µs, negative switches it off, at most 1 s. At most one
-	// worker of a pool does so at a time. Unused with NoQueue.
+	// together the wake-up of a sleeping worker. 0 means 20 µs, negative switches it
+	// off, at most 1 s. At most one worker of a pool does so at a time. Unused with
+	// NoQueue.
 	//
-	// It shortens the median and can lengthen the tail: a searching worker that
-	// loses its core to another process keeps the next task waiting until it gets
-	// it back, for milliseconds, where a sleeping one would be woken at once.
-	// Switch it off where cores are scarce and the tail matters more.
+	// A worker that searches and loses its core to another process keeps the next
+	// task waiting until it gets it back, for milliseconds, where a sleeping one
+	// would be woken at once. The pool sees that by two looks at the clock more than
+	// 200 µs apart, and then does not search for 4 ms, and for twice as long each
+	// time that it goes on, up to 1 s.
 	Spin time.Duration
 
 	// Priorities is the number of priority levels: 0 means 1, at most 64. Level 0
 	// is the lowest and that of Submit. Each level has a queue of its own; a
-	// worker takes from the highest level that has a task, and every 64th time
-	// from the lowest. With NoQueue it must be 0 or 1.
+	// worker takes from the highest level that has a task; but each 64th time the
+	// pool takes from one of the lower levels, in turn, so that each level gets at
+	// least one of any 64 × (Priorities - 1) takes. With NoQueue it must be 0 or 1.
 	Priorities int
 
 	// Timing says which tasks are measured. Default Sampled.
@@ -108,9 +113,17 @@ type Config struct {
 	TaskTimeout time.Duration
 
 	// OnPanic is called, on the worker, after a task without a Future panicked.
-	// Close and Wait wait for it. A panic in it is contained and counted as
-	// another. nil prints the panic and its stack with the log package.
+	// Close and Wait wait for it. A panic in it is contained, counted in
+	// Stats.HandlerPanics and printed. nil prints the panic and its stack with the
+	// log package, at most five in 10 s; the next that is printed says how many
+	// were left out.
 	OnPanic func(*PanicError)
+
+	// OnDrop is called after an accepted task was dropped: by DropOldest or
+	// DropNewest in the submitting goroutine, by an expired Shutdown in that of its
+	// caller. No lock is held. A panic in it is contained, counted in
+	// Stats.HandlerPanics and printed.
+	OnDrop func(DroppedTask)
 
 	// Monitor, if set, samples the pool regularly. See [Monitor].
 	Monitor *Monitor
@@ -141,11 +154,18 @@ func (c *Config) prepare() error {
 	case c.QueueSize > maxQueueSize:
 		return bad("QueueSize %d exceeds %d and is not Unbounded", c.QueueSize, maxQueueSize)
 	}
-	if c.OnFull < Block || c.OnFull > DiscardOldest {
-		return bad("OnFull %d is not a Policy", c.OnFull)
+	if c.Overflow < Block || c.Overflow > CallerRuns {
+		return bad("Overflow %d is not one of the policies", int(c.Overflow))
 	}
-	if c.OnFull == DiscardOldest && c.QueueSize == NoQueue {
-		return bad("OnFull DiscardOldest needs a queue, but QueueSize is NoQueue")
+	if c.Overflow == DropOldest && c.QueueSize == NoQueue {
+		return bad("Overflow DropOldest needs a queue, but QueueSize is NoQueue")
+	}
+	if c.MaxNested == 0 {
+		c.MaxNested = defaultMaxNested
+	}
+	c.MaxNested = max(c.MaxNested, 0)
+	if c.MaxWaiters < 0 {
+		return bad("MaxWaiters %d is negative", c.MaxWaiters)
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = defaultIdleTimeout

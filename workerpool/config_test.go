@@ -24,9 +24,10 @@ func TestBadConfigs(t *testing.T) {
 		{workerpool.Config{MinWorkers: 1 << 20}, "MaxWorkers 1048576 exceeds 1048575"},
 		{workerpool.Config{QueueSize: -2}, "QueueSize -2 is negative and not NoQueue"},
 		{workerpool.Config{QueueSize: 1<<26 + 1}, "QueueSize 67108865 exceeds 67108864 and is not Unbounded"},
-		{workerpool.Config{OnFull: -1}, "OnFull -1 is not a Policy"},
-		{workerpool.Config{OnFull: 4}, "OnFull 4 is not a Policy"},
-		{workerpool.Config{OnFull: workerpool.DiscardOldest, QueueSize: workerpool.NoQueue}, "OnFull DiscardOldest needs a queue, but QueueSize is NoQueue"},
+		{workerpool.Config{Overflow: -1}, "Overflow -1 is not one of the policies"},
+		{workerpool.Config{Overflow: 5}, "Overflow 5 is not one of the policies"},
+		{workerpool.Config{MaxWaiters: -1}, "MaxWaiters -1 is negative"},
+		{workerpool.Config{Overflow: workerpool.DropOldest, QueueSize: workerpool.NoQueue}, "Overflow DropOldest needs a queue, but QueueSize is NoQueue"},
 		{workerpool.Config{Spin: time.Second + 1}, "Spin 1.000000001s exceeds 1s"},
 		{workerpool.Config{Priorities: -1}, "Priorities -1 is not in 0..64"},
 		{workerpool.Config{Priorities: 65}, "Priorities 65 is not in 0..64"},
@@ -88,13 +89,13 @@ func FuzzConfig(f *testing.F) {
 	f.Add(0, 0, 0, 0, int64(0), int64(0), 0, 0, int64(0), int64(0), int64(0))
 	f.Add(-1, 1<<20, -2, 4, int64(-1), int64(-1), 65, 3, int64(-1), int64(-1), int64(-1))
 	f.Add(2, 3, -1, 2, int64(1), int64(1), 1, 2, int64(1), int64(1e6), int64(1))
-	f.Fuzz(func(t *testing.T, lo, hi, size, onFull int, idle, spin int64, prio, timing int, timeout, interval, stall int64) {
+	f.Fuzz(func(t *testing.T, lo, hi, size, overflow int, idle, spin int64, prio, timing int, timeout, interval, stall int64) {
 		if lo > 100 && lo < 1<<20 || size > 1000 && size <= 1<<26 {
 			t.Skip("valid, but dear")
 		}
 		ran := make(chan struct{}, 8)
 		p, err := workerpool.New(workerpool.Config{
-			MinWorkers: lo, MaxWorkers: hi, QueueSize: size, OnFull: workerpool.Policy(onFull),
+			MinWorkers: lo, MaxWorkers: hi, QueueSize: size, Overflow: workerpool.Overflow(overflow),
 			IdleTimeout: time.Duration(idle), Spin: time.Duration(spin), Priorities: prio,
 			Timing: workerpool.Timing(timing), TaskTimeout: time.Duration(timeout),
 			Monitor: &workerpool.Monitor{Interval: time.Duration(interval), StallAfter: time.Duration(stall)},

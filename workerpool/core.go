@@ -1,6 +1,7 @@
 package workerpool
 
 import (
+	"context"
 	"math"
 	"runtime"
 	"sync"
@@ -11,79 +12,96 @@ import (
 )
 
 // core is the engine under Pool (T is a job) and FuncPool (T is the argument):
-// queues, workers and books. It knows nothing of what a T is.
+// queues, workers and books. What a T is, its kind knows.
 //
-// Lock order: mu is a leaf, below View.mu. No user function runs under it, no channel is waited
-// for under it, and holders never sleep.
+// Lock order: gate.mu before mu, which is a leaf. No user function runs under
+// either, no channel is waited for under them, and holders never sleep.
 type core[T any] struct {
 	cfg    Config
-	exec   func(*worker, T) outcome // runs one task; may panic or Goexit
-	drop   func(T, error)           // ends a task that will not run
-	levels []level[T]               // one per priority, lowest first; 1 at least
+	kind   kind[T]
+	levels []level[T] // one per priority, lowest first; 1 at least
 	clock  sampler
-	direct bool // NoQueue: tasks pass through levels[0].spill to reserved workers
-	grows  bool // Unbounded: what does not fit into the ring goes to the spill
+	clean  context.Context // has the pprof labels of workers between tasks
+	direct bool            // NoQueue: tasks pass through levels[0].spill to reserved workers
+	grows  bool            // Unbounded: what does not fit into the ring goes to the spill
 
-	_     stats.Pad
-	ctl   ctl
-	_     [stats.Line - 8]byte
-	alert atomic.Uint32 // rare conditions that workers look for after each take
-	limit atomic.Int64  // workers allowed now: max + comp
-	_     [stats.Line - 16]byte
+	_        stats.Pad
+	ctl      ctl
+	arriving atomic.Int64 // woken or new workers that have not looked for a task yet; active already or about to be
+	_        [stats.Line - 16]byte
+	alert    atomic.Uint32 // rare conditions that workers look for after each take
+	limit    atomic.Int64  // workers allowed now: max + comp
+	_        [stats.Line - 16]byte
 
-	yielders atomic.Int32 // submitters that yield at a full queue
-	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
+	search   search
+	turn     atomic.Uint32 // takes of a pool with priorities
+	yielders atomic.Int32  // submitters that yield at a full queue
+	waiting  atomic.Int64  // submitters that wait for room, views' among them
+	held     atomic.Int64  // tasks accepted by views that are not in the pool's queue yet
 	books    books
+	logged   panicLog
 
 	mu         sync.Mutex
-	idlers     []*worker // guarded by mu; sleeping workers, last in first out
-	low        int       // guarded by mu; fewest idlers since the shrink timer was armed
+	idlers     []*worker[T] // guarded by mu; sleeping workers, last in first out
+	low        int          // guarded by mu; fewest idlers since the shrink timer was armed
 	timer      *time.Timer
-	armed      bool               // guarded by mu; timer is running
-	all        *worker            // guarded by mu; list of all live workers
-	goroutines map[uint64]*worker // guarded by mu; the workers by rt.Goroutine
-	min        int                // guarded by mu; as configured
-	keep       int                // guarded by mu; min, or what the monitor's Scale asks for
-	max        int                // guarded by mu
-	comp       int                // guarded by mu; workers blocked on the pool itself
-	waiting    int                // guarded by mu; values in all spills and blocked lists
-	quiets     []*quietWaiter     // guarded by mu
-	views      map[annex]struct{} // guarded by mu; views with a queue of their own
-	closed     bool               // guarded by mu; submissions are refused
-	paused     bool               // guarded by mu
-	gone       chan struct{}      // closed when the last worker ended after a close
-	monitor    *monitoring        // nil without Config.Monitor
+	armed      bool                  // guarded by mu; timer is running
+	all        *worker[T]            // guarded by mu; list of all live workers
+	goroutines map[uint64]*worker[T] // guarded by mu; what runs a task, by rt.Goroutine
+	min        int                   // guarded by mu; as configured
+	keep       int                   // guarded by mu; min, or what the monitor's Scale asks for
+	max        int                   // guarded by mu
+	comp       int                   // guarded by mu; workers blocked on the pool itself
+	outside    int                   // guarded by mu; values in all spills and waiters lists
+	weeding    budget                // guarded by mu
+	quiets     []*quietWaiter        // guarded by mu
+	views      map[*gate[T]]struct{} // guarded by mu; views with a queue of their own
+	closed     bool                  // guarded by mu; submissions are refused
+	paused     bool                  // guarded by mu
+	gone       chan struct{}         // closed when the last worker ended after a close
+	monitor    *monitoring           // nil without Config.Monitor
 }
+
+// kind says what core must know of the values that it runs.
+type kind[T any] struct {
+	run    func(*worker[T], T) // runs one; may panic or Goexit
+	drop   func(T, error)      // ends one that will not run
+	report func(T) DroppedTask // describes one that was dropped
+	over   func(T) (ending, bool)
+	bury   func(T) // ends one that over reported and that was taken out of its queue
+}
+
+// ending is how a task that does not run ended.
+type ending uint8
+
+const (
+	canceled ending = iota // its ctx was done before it started
+	timedOut               // its deadline had passed before it started
+)
 
 // Bits of core.alert, changed under mu.
 const (
-	alertWaiting = 1 << iota // a spill or a blocked list is not empty
+	alertWaiting = 1 << iota // a spill or a waiters list is not empty
 	alertSurplus             // more workers than the limit
 	alertQuiet               // somebody waits for the pool to become quiet
 	alertStop                // idle workers must end
 	alertClosed              // new tasks are refused
 	alertExpired             // a Shutdown gave up: tasks with a ctx are cancelled
+	alertCtx                 // tasks with a ctx have been submitted: queued ones may have ended
 )
 
-// level is the queue of one priority. spill, forced and blocked are guarded by core.mu.
+// level is the queue of one priority. spill and waiters are guarded by core.mu.
 type level[T any] struct {
 	ring    ring[T]
-	quarter uint64 // a full ring takes from spill or blocked at this much room
+	quarter uint64 // a full ring takes from spill or waiters at this much room
 	spill   spill[T]
-	forced  spill[T] // without a queue: accepted values that no worker is reserved for
-	blocked blocked[T]
+	waiters waiters[T]
+	due     atomic.Uint64 // the head's ticket at which others are barred in favour of the waiters
+	grants  int           // guarded by core.mu; how many more waiters a barred ring lets in
 }
 
-// outcome is how a task ended that did not panic.
-type outcome uint8
-
-const (
-	completed outcome = iota
-	failed            // it returned an error
-	panicked          // it panicked; the job has contained it
-	canceled          // its ctx was done before it started
-	timedOut          // its deadline had passed before it started
-)
+// notDue in level.due: nobody waits.
+const notDue = math.MaxUint64
 
 // sampler reads the clock for one ticket in mask+1. The clock is relative to the
 // pool's creation, so it is virtual inside a testing/synctest bubble.
@@ -103,19 +121,22 @@ func (s *sampler) sample(t uint64) int64 {
 	return s.now()
 }
 
-func newCore[T any](cfg Config, exec func(*worker, T) outcome, drop func(T, error)) (*core[T], error) {
+func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 	if err := cfg.prepare(); err != nil {
 		return nil, err
 	}
 	c := &core[T]{
-		cfg: cfg, exec: exec, drop: drop,
+		cfg: cfg, kind: kind,
 		direct: cfg.QueueSize == NoQueue,
 		grows:  cfg.QueueSize == Unbounded,
+		clean:  cleanLabels(cfg.Name),
 		min:    cfg.MinWorkers, keep: cfg.MinWorkers, max: cfg.MaxWorkers,
 		gone:       make(chan struct{}),
 		levels:     make([]level[T], cfg.Priorities),
-		goroutines: map[uint64]*worker{},
+		goroutines: map[uint64]*worker[T]{},
+		weeding:    newBudget(),
 	}
+	c.search.spin = int64(cfg.Spin)
 	c.clock = sampler{base: time.Now(), on: cfg.Timing != Off}
 	if cfg.Timing == Sampled {
 		c.clock.mask = sampleEvery - 1
@@ -131,8 +152,10 @@ func newCore[T any](cfg Config, exec func(*worker, T) outcome, drop func(T, erro
 		size = defaultQueueSize
 	}
 	for i := range c.levels {
-		c.levels[i].ring.init(size)
-		c.levels[i].quarter = uint64(max(size/4, 1))
+		l := &c.levels[i]
+		l.ring.init(size)
+		l.quarter = uint64(max(size/4, 1))
+		l.due.Store(notDue)
 	}
 	c.limit.Store(int64(c.max))
 	c.growTo(c.min)
@@ -214,108 +237,46 @@ func (c *core[T]) ready() bool {
 	return false
 }
 
-// take removes the task to run next: from the highest level that has one, and
-// every 64th time from the lowest, so that no level starves.
-func (c *core[T]) take(w *worker) (v T, at int64, ok bool) {
+// take removes the task to run next.
+func (c *core[T]) take() (v T, at int64, ok bool) {
 	if c.direct {
 		return c.takeDirect()
 	}
 	if len(c.levels) == 1 {
 		v, at, ok = c.levels[0].ring.take()
 	} else {
-		v, at, ok = c.takeLevels(w)
+		v, at, ok = c.takeLevels()
 	}
 	if c.alert.Load()&alertWaiting != 0 && c.refillAll() && !ok {
-		return c.takeLevels(w)
+		return c.takeLevels()
 	}
 	return v, at, ok
 }
 
-func (c *core[T]) takeLevels(w *worker) (v T, at int64, ok bool) {
-	if w.takes++; w.takes%64 == 0 {
-		for i := range c.levels {
-			if v, at, ok = c.levels[i].ring.take(); ok {
-				return v, at, ok
+// lowTurn: one in so many takes of a pool with priorities begins below the highest
+// level, at each of the lower levels in turn, so that none starves.
+const lowTurn = 64
+
+// takeLevels takes from the highest level that has a task, or, where it is a lower
+// level's turn, from that one or else the next that has one.
+func (c *core[T]) takeLevels() (v T, at int64, ok bool) {
+	top := len(c.levels) - 1
+	if top > 0 {
+		if t := c.turn.Add(1); t%lowTurn == 0 {
+			for i := range top {
+				l := &c.levels[(int(t/lowTurn%uint32(top))+i)%top]
+				if v, at, ok = l.ring.take(); ok {
+					return v, at, ok
+				}
 			}
 		}
-		return v, at, ok
 	}
-	for i := len(c.levels) - 1; i >= 0; i-- {
+	for i := top; i >= 0; i-- {
 		if v, at, ok = c.levels[i].ring.take(); ok {
 			return v, at, ok
 		}
 	}
 	return v, at, ok
-}
-
-// refillAll moves waiting values into the rings that have enough room for it to
-// be worth the lock, and reports whether it moved any.
-func (c *core[T]) refillAll() bool {
-	moved := false
-	for i := range c.levels {
-		if l := &c.levels[i]; l.ring.free() >= l.quarter {
-			moved = c.refill(l) || moved
-		}
-	}
-	return moved
-}
-
-// refill moves values from l's spill and from its blocked submitters, in turn,
-// into the ring until it is full, and tells those submitters.
-func (c *core[T]) refill(l *level[T]) bool {
-	var wake [16]*submitter[T] // told outside the lock
-	moved := false
-	for {
-		n, full := 0, false
-		c.mu.Lock()
-		for l.spill.len > 0 && !full {
-			it := l.spill.peek()
-			at := it.at
-			if at == 0 {
-				at = untimed // its wait began earlier than now
-			}
-			if full = l.ring.put(it.val, at, &c.clock, true) != putOK; !full {
-				l.spill.pop()
-				c.setWaiting(-1)
-				moved = true
-			}
-		}
-		for l.blocked.len > 0 && n < len(wake) && !full {
-			s := l.blocked.head
-			if full = l.ring.put(s.val, 0, &c.clock, false) != putOK; !full {
-				l.blocked.remove(s)
-				c.setWaiting(-1)
-				wake[n] = s
-				n++
-				moved = true
-			}
-		}
-		more := l.blocked.len > 0 && !full
-		c.mu.Unlock()
-		for _, s := range wake[:n] {
-			s.done <- nil
-		}
-		if !more {
-			break
-		}
-	}
-	if moved {
-		c.published()
-	}
-	return moved
-}
-
-// setWaiting changes the number of waiting values and keeps alertWaiting equal to
-// "not zero". The caller holds mu.
-func (c *core[T]) setWaiting(d int) {
-	was := c.waiting
-	c.waiting += d
-	switch {
-	case was == 0 && c.waiting > 0:
-		c.alert.Or(alertWaiting)
-	case was > 0 && c.waiting == 0:
-		c.alert.And(math.MaxUint32 &^ alertWaiting)
-	}
 }
 
 func yield() { runtime.Gosched() }

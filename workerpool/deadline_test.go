@@ -48,7 +48,7 @@ func TestDeadlinePassesInTheQueue(t *testing.T) {
 				require.ErrorIs(t, <-results, workerpool.ErrTimeout)
 				st := closeAndCheck(t, p)
 				require.EqualValues(t, 1, st.Completed)
-				require.EqualValues(t, st.Submitted-1, st.TimedOut)
+				require.EqualValues(t, st.Submitted-1, st.Timeouts)
 			})
 		})
 	}
@@ -73,7 +73,7 @@ func TestDeadlineOfARunningTask(t *testing.T) {
 		require.Equal(t, 2*time.Second, time.Since(start))
 		st := closeAndCheck(t, p)
 		require.EqualValues(t, 1, st.Failed)
-		require.Zero(t, st.TimedOut)
+		require.Zero(t, st.Timeouts)
 	})
 }
 
@@ -89,7 +89,7 @@ func TestContextEndsInTheQueue(t *testing.T) {
 			go func() {
 				result <- p.Do(ctx, workerpool.Task{Run: func(context.Context) error { t.Error("ran"); return nil }})
 			}()
-			until(t, "queued or blocked", func() bool { st := p.Stats(); return st.Queued+int(st.Blocked) > 0 })
+			until(t, "queued or blocked", func() bool { st := p.Stats(); return st.Queued+int(st.Waits) > 0 })
 			cancel(errBoom)
 			require.ErrorIs(t, <-result, context.Canceled)
 			release()

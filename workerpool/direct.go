@@ -4,6 +4,15 @@ package workerpool
 // are counted active from the reservation on. All of it happens under mu: there
 // is nothing to win here by a finer scheme, as each task costs a wake-up anyway.
 
+// reservation is where a reserved worker comes from.
+type reservation uint8
+
+const (
+	noWorker reservation = iota
+	idleWorker
+	newWorker
+)
+
 // submitDirect hands v to a worker of its own or returns ErrFull.
 func (c *core[T]) submitDirect(l *level[T], v T) error {
 	c.mu.Lock()
@@ -11,7 +20,7 @@ func (c *core[T]) submitDirect(l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if l.blocked.len+l.forced.len > 0 || !c.reserve() {
+	if l.waiters.len > 0 || c.reserve() == noWorker {
 		c.mu.Unlock()
 		return ErrFull
 	}
@@ -19,25 +28,44 @@ func (c *core[T]) submitDirect(l *level[T], v T) error {
 }
 
 // reserve makes an idle worker active, or counts a new active one where the limit
-// allows it. The caller holds mu and, if it returned true, calls handOver.
-func (c *core[T]) reserve() bool {
+// allows it. The caller holds mu and, if it got one, calls handOver or wakeReserved.
+func (c *core[T]) reserve() reservation {
 	for {
 		s := c.ctl.load()
 		switch {
 		case s.paused():
-			return false
+			return noWorker
 		case s.idle() > 0:
 			if c.ctl.cas(s, s-idleOne+activeOne) {
-				return true
+				return idleWorker
 			}
 		case s.workers() < int(c.limit.Load()):
 			if c.ctl.cas(s, s+workerOne+activeOne) {
-				return true
+				return newWorker
 			}
 		default:
-			return false
+			return noWorker
 		}
 	}
+}
+
+// wakeReserved wakes or starts the worker that reserve returned, with a task to run
+// first if there is one, and releases mu.
+func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
+	if !given {
+		c.arriving.Add(1)
+	}
+	if how == newWorker {
+		w := c.enlist(&worker[T]{reserved: true, arriving: !given, gift: gift, given: given})
+		c.mu.Unlock()
+		go c.start(w)
+		return
+	}
+	w := c.popIdle()
+	c.mu.Unlock()
+	w.reserved, w.arriving, w.gift, w.given = true, !given, gift, given
+	c.books.wakes.Add(1)
+	w.wake <- true
 }
 
 // handOver gives v to the worker that reserve made active and releases mu.
@@ -45,7 +73,7 @@ func (c *core[T]) reserve() bool {
 // worker takes which task.
 func (c *core[T]) handOver(l *level[T], v T) error {
 	l.spill.push(item[T]{v, c.clock.sample(c.books.handed.Add(1))})
-	var w *worker
+	var w *worker[T]
 	if len(c.idlers) > 0 {
 		w = c.popIdle()
 	}
@@ -59,9 +87,9 @@ func (c *core[T]) handOver(l *level[T], v T) error {
 	return nil
 }
 
-// takeDirect takes a task that was handed over, or else that of the longest
-// blocked submitter. An active worker that finds none goes idle in the same
-// critical section, see sleepDirect.
+// takeDirect takes a task that was handed over, or else the one that has waited
+// longest. An active worker that finds none goes idle in the same critical section,
+// see sleepDirect.
 func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
 	l := &c.levels[0]
 	c.mu.Lock()
@@ -86,20 +114,20 @@ func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
 // directWaiting reports whether a value waits that an active worker may take. The
 // caller holds mu.
 func (c *core[T]) directWaiting() bool {
-	l, s := &c.levels[0], c.ctl.load()
-	return l.forced.len+l.blocked.len > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
+	s := c.ctl.load()
+	return c.levels[0].waiters.len > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
 }
 
-// nextDirect removes the value that waits for a worker next, accepted ones first,
-// and the submitter to be told, if it has one. The caller holds mu.
-func (c *core[T]) nextDirect(l *level[T]) (v T, s *submitter[T]) {
-	c.setWaiting(-1)
-	if l.forced.len > 0 {
-		return l.forced.pop().val, nil
-	}
-	s = l.blocked.head
+// nextDirect removes the value that waits for a worker next and returns the
+// submitter to be told, if it has one. The caller holds mu.
+func (c *core[T]) nextDirect(l *level[T]) (v T, s *waiter[T]) {
+	s = l.waiters.head
 	v = s.val
-	l.blocked.remove(s)
+	accepted := s.accepted
+	c.unwait(l, s)
+	if accepted {
+		return v, nil
+	}
 	return v, s
 }
 
@@ -109,7 +137,7 @@ func (c *core[T]) matchBlocked() {
 	l := &c.levels[0]
 	for {
 		c.mu.Lock()
-		if l.blocked.len+l.forced.len == 0 || !c.reserve() {
+		if l.waiters.len == 0 || c.reserve() == noWorker {
 			c.mu.Unlock()
 			return
 		}

@@ -17,7 +17,7 @@
 // # Use
 //
 // [New] makes a pool from a [Config], whose zero value works. [Pool.Submit] hands
-// over a func(); what happens when the queue is full is Config.OnFull's choice.
+// over a func(); what happens when the queue is full is Config.Overflow's choice.
 // [Pool.Do], [Go] and [Pool.Group] give tasks a ctx, a deadline, a priority, a
 // result or error, and contain their panics. [Map] streams. [FuncPool] runs one
 // function on many arguments. [Pool.Limit] cuts off a part of the pool for one

@@ -4,5 +4,12 @@ package workerpool
 
 const MinInterval = minInterval
 
+// Waiting returns how many values wait for room in p's queue.
+func Waiting(p *Pool) int {
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	return p.c.levels[0].waiters.len
+}
+
 // Held returns how many tasks p believes to wait in queues of views.
 func Held(p *Pool) int64 { return p.c.held.Load() }

@@ -3,6 +3,8 @@ package workerpool
 import (
 	"context"
 	"errors"
+
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // FuncPool runs one function on many arguments. It is a [Pool] without a closure
@@ -10,8 +12,14 @@ import (
 // zero FuncPool is closed. Everything said of Pool's methods holds for those of
 // the same name here.
 type FuncPool[T any] struct {
-	_ noCopy
-	c *core[T]
+	_ nocopy.NoCopy
+	c *core[call[T]]
+}
+
+// call is an argument in the queue of a FuncPool.
+type call[T any] struct {
+	arg  T
+	gate *gate[call[T]] // nil outside of views
 }
 
 // NewFunc starts a pool that calls f with each argument given to Invoke. It
@@ -21,16 +29,34 @@ func NewFunc[T any](cfg Config, f func(T)) (*FuncPool[T], error) {
 		return nil, errors.New("workerpool: NewFunc: function is nil")
 	}
 	p := new(FuncPool[T])
-	exec := func(_ *worker, v T) outcome { f(v); return completed }
+	one := func(_ *worker[call[T]], v T) { f(v) }
 	if m := cfg.Monitor; m != nil && m.StallAfter > 0 {
-		exec = func(w *worker, v T) outcome {
+		one = func(w *worker[call[T]], v T) {
 			w.begin(f, nil, p.c.clock.now())
 			defer w.clearNow()
 			f(v)
-			return completed
 		}
 	}
-	c, err := newCore(cfg, exec, func(T, error) {})
+	c, err := newCore(cfg, kind[call[T]]{
+		run: func(w *worker[call[T]], a call[T]) {
+			if a.gate != nil {
+				w.gate = a.gate
+				defer func() { // after a panic and a Goexit too
+					w.gate = nil
+					a.gate.taskEnded()
+				}()
+			}
+			one(w, a.arg)
+		},
+		drop: func(a call[T], _ error) {
+			if a.gate != nil {
+				a.gate.pass()
+			}
+		},
+		report: func(a call[T]) DroppedTask { return DroppedTask{Label: describe(f), Arg: a.arg} },
+		over:   func(call[T]) (ending, bool) { return 0, false },
+		bury:   func(call[T]) {},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +69,7 @@ func (p *FuncPool[T]) Invoke(v T) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submit(&p.c.levels[0], v)
+	return p.c.submit(&p.c.levels[0], call[T]{arg: v})
 }
 
 // TryInvoke is Invoke that never waits, runs or drops anything: it returns ErrFull
@@ -52,7 +78,7 @@ func (p *FuncPool[T]) TryInvoke(v T) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.trySubmit(&p.c.levels[0], v)
+	return p.c.trySubmit(&p.c.levels[0], call[T]{arg: v})
 }
 
 // InvokeContext is Invoke that waits for room until ctx ends, see
@@ -61,7 +87,7 @@ func (p *FuncPool[T]) InvokeContext(ctx context.Context, v T) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submitWait(ctx, &p.c.levels[0], v)
+	return p.c.submitWait(ctx, &p.c.levels[0], call[T]{arg: v})
 }
 
 // Resize is [Pool.Resize].
@@ -111,6 +137,14 @@ func (p *FuncPool[T]) Shutdown(ctx context.Context) error {
 	return p.c.shutdown(ctx)
 }
 
+// Done is [Pool.Done].
+func (p *FuncPool[T]) Done() <-chan struct{} {
+	if p == nil || p.c == nil {
+		return closedChan()
+	}
+	return p.c.gone
+}
+
 // Stats is [Pool.Stats].
 func (p *FuncPool[T]) Stats() Stats {
 	if p == nil || p.c == nil {
@@ -118,3 +152,79 @@ func (p *FuncPool[T]) Stats() Stats {
 	}
 	return p.c.stats()
 }
+
+// FuncView is a [View] of a FuncPool. Make one with [FuncPool.Limit].
+type FuncView[T any] struct{ g *gate[call[T]] }
+
+// Limit returns a view of p that runs at most n calls at a time; n below 1 counts
+// as 1.
+func (p *FuncPool[T]) Limit(n int) *FuncView[T] {
+	if p == nil || p.c == nil {
+		return &FuncView[T]{newGate[call[T]](nil, n)}
+	}
+	g := newGate(p.c, n)
+	g.mark = func(a call[T]) call[T] { return call[T]{a.arg, g} }
+	g.level = func(call[T]) *level[call[T]] { return &p.c.levels[0] }
+	return &FuncView[T]{g}
+}
+
+// Invoke is [FuncPool.Invoke] within the view's cap.
+func (v *FuncView[T]) Invoke(arg T) error {
+	if v.closed() {
+		return ErrClosed
+	}
+	return v.g.submit(context.Background(), call[T]{arg: arg}, v.g.c.cfg.Overflow)
+}
+
+// TryInvoke is [FuncPool.TryInvoke] within the view's cap.
+func (v *FuncView[T]) TryInvoke(arg T) error {
+	if v.closed() {
+		return ErrClosed
+	}
+	return v.g.submit(context.Background(), call[T]{arg: arg}, Reject)
+}
+
+// InvokeContext is [FuncPool.InvokeContext] within the view's cap.
+func (v *FuncView[T]) InvokeContext(ctx context.Context, arg T) error {
+	if err := ctxEnd(ctx); err != nil {
+		return err
+	}
+	if v.closed() {
+		return ErrClosed
+	}
+	return v.g.submit(ctx, call[T]{arg: arg}, Block)
+}
+
+// Resize is [View.Resize].
+func (v *FuncView[T]) Resize(n int) error {
+	if v.closed() {
+		return ErrClosed
+	}
+	return v.g.resize(n)
+}
+
+// Close is [View.Close].
+func (v *FuncView[T]) Close() error {
+	if v.closed() {
+		return nil
+	}
+	return v.g.close()
+}
+
+// Done is [View.Done].
+func (v *FuncView[T]) Done() <-chan struct{} {
+	if v.closed() {
+		return closedChan()
+	}
+	return v.g.ends()
+}
+
+// Stats is [View.Stats].
+func (v *FuncView[T]) Stats() ViewStats {
+	if v.g == nil {
+		return ViewStats{}
+	}
+	return v.g.stats()
+}
+
+func (v *FuncView[T]) closed() bool { return v.g == nil || v.g.c == nil }

@@ -5,20 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // Group is a set of tasks on a pool that are waited for together, like errgroup's
 // but on the pool's workers. Make one with [Pool.Group]. All methods are safe for
-// concurrent use; Go may be called from the group's own tasks, and after Wait.
+// concurrent use; Go may be called from the group's own tasks, and after Wait, which
+// leaves the group as new: with a new ctx, and without errors.
 type Group struct {
 	p        *Pool
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
+	parent   context.Context
 	failFast bool
 	slots    chan struct{} // nil without a limit
 
 	mu      sync.Mutex
-	running int           // guarded by mu; tasks accepted and not ended
+	ctx     context.Context // guarded by mu; of this round of tasks
+	cancel  context.CancelCauseFunc
+	waited  bool          // guarded by mu; a Wait has seen the end of the round
+	running int           // guarded by mu; tasks accepted or being submitted, and not ended
 	quiet   chan struct{} // guarded by mu; closed when running gets to 0; nil if nobody waits
 	errs    []error       // guarded by mu
 }
@@ -28,7 +33,8 @@ type GroupOption func(*Group)
 
 // Limit bounds the group's tasks in the pool, running or queued, to n: Go waits
 // while there are as many. A task that calls Go keeps its own place meanwhile: if
-// all n do, none gets one, as with errgroup's limit. n below 1 means no bound.
+// all n do, none gets one, as with errgroup's limit. Likewise tasks that all wait for
+// something that only a further task would do cannot go on. n below 1 means no bound.
 func Limit(n int) GroupOption {
 	return func(g *Group) {
 		g.slots = nil
@@ -39,13 +45,16 @@ func Limit(n int) GroupOption {
 }
 
 // FailFast cancels the group's ctx at the first error, so that tasks which have
-// not started do not run, and makes Wait return that error alone.
+// not started do not run, and makes Wait return that error alone. Only a task that
+// runs can fail: where all running tasks of the pool, or all that the group's Limit
+// allows, wait for the cancellation, a queued one that would fail does not get to.
 func FailFast() GroupOption { return func(g *Group) { g.failFast = true } }
 
 // Group returns an empty group whose tasks get a ctx derived from ctx. It is
 // cancelled when Wait returns.
 func (p *Pool) Group(ctx context.Context, opts ...GroupOption) *Group {
-	g := &Group{p: p}
+	ctxerr.NotNil(ctx, "workerpool")
+	g := &Group{p: p, parent: ctx}
 	g.ctx, g.cancel = context.WithCancelCause(ctx)
 	for _, opt := range opts {
 		opt(g)
@@ -53,62 +62,123 @@ func (p *Pool) Group(ctx context.Context, opts ...GroupOption) *Group {
 	return g
 }
 
+// Context returns the ctx that the group's tasks get their own from. It ends with
+// the ctx given to Pool.Group, at the first error with [FailFast], and when Wait
+// returns; after that it is the one of the next tasks.
+func (g *Group) Context() context.Context {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.renew()
+	return g.ctx
+}
+
+// renew begins a new round after one that was waited for. The caller holds mu.
+func (g *Group) renew() {
+	if g.waited {
+		g.waited, g.errs = false, nil
+		g.ctx, g.cancel = context.WithCancelCause(g.parent)
+	}
+}
+
 // Go submits f, waiting for room in the queue and within the group's Limit. What
-// keeps f from running (the pool is closed, ctx ended, f is nil) counts as f's
-// error. Called from a task of the same pool, the pool may run another worker
-// while Go waits.
+// keeps f from running (the pool is closed, ctx ended, f is nil, Config.MaxWaiters
+// or MaxNested is reached) counts as f's error. Called from a task of the same pool,
+// the pool may run another worker while Go waits.
 func (g *Group) Go(f func(context.Context) error, opts ...TaskOption) {
+	if err := g.submit(f, opts, Block); err != nil {
+		g.fail(err)
+		g.leave()
+	}
+}
+
+// TryGo is Go that never waits: it returns ErrFull where the queue is full or the
+// group's Limit reached. An error means that f will not run, and is none of the
+// group's.
+func (g *Group) TryGo(f func(context.Context) error, opts ...TaskOption) error {
+	err := g.submit(f, opts, Reject)
+	if err != nil {
+		g.leave()
+	}
+	return err
+}
+
+// submit counts f as running and hands it to the pool. On an error the caller must
+// leave.
+func (g *Group) submit(f func(context.Context) error, opts []TaskOption, overflow Overflow) error {
 	var o taskOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
 	o.Run = f
+	g.mu.Lock()
+	g.renew()
+	g.running++ // before the wait for a slot: a Wait that comes now waits for f
+	ctx := g.ctx
+	g.mu.Unlock()
 	if g.p == nil || g.p.c == nil {
-		g.fail(ErrClosed)
-		return
+		return ErrClosed
 	}
 	t := new(taskCore)
-	if err := t.init(g.ctx, g.p.c, o.Task); err != nil {
-		g.fail(err)
-		return
+	if err := t.init(ctx, g.p.c, o.Task); err != nil {
+		return err
 	}
-	if err := g.enter(); err != nil {
+	if err := g.enter(ctx, overflow); err != nil {
 		t.cancel(nil)
-		g.fail(err)
-		return
+		if t.stop != nil {
+			t.stop()
+		}
+		return err
 	}
 	t.ended = func() {
 		if t.err != nil {
 			g.fail(t.err)
 		}
+		g.exit()
 		g.leave()
 	}
-	_ = t.submit(o.view) // ended has the error
-}
-
-func (g *Group) enter() error {
-	if g.slots != nil {
-		select {
-		case g.slots <- struct{}{}:
-		default:
-			defer g.p.c.stepAside()()
-			select {
-			case g.slots <- struct{}{}:
-			case <-g.ctx.Done():
-				return g.ctx.Err()
-			}
-		}
+	err := t.submit(o.view, overflow)
+	if err != nil {
+		t.ended = nil // the caller does it
+		err = t.refused(err)
+		g.exit()
 	}
-	g.mu.Lock()
-	g.running++
-	g.mu.Unlock()
-	return nil
+	return err
 }
 
-func (g *Group) leave() {
+// enter takes one of the group's slots.
+func (g *Group) enter(ctx context.Context, overflow Overflow) error {
+	if g.slots == nil {
+		return nil
+	}
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	if overflow == Reject {
+		return ErrFull
+	}
+	away, err := g.p.c.stepAside()
+	if err != nil {
+		return err
+	}
+	defer away.back()
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctxerr.From(ctx)
+	}
+}
+
+// exit gives the slot back.
+func (g *Group) exit() {
 	if g.slots != nil {
 		<-g.slots
 	}
+}
+
+func (g *Group) leave() {
 	g.mu.Lock()
 	g.running--
 	if g.running == 0 && g.quiet != nil {
@@ -124,15 +194,20 @@ func (g *Group) fail(err error) {
 	if !g.failFast || len(g.errs) == 0 {
 		g.errs = append(g.errs, err)
 	}
+	cancel := g.cancel
 	g.mu.Unlock()
 	if g.failFast {
-		g.cancel(fmt.Errorf("workerpool: group failed: %w", err))
+		cancel(fmt.Errorf("workerpool: group failed: %w", err))
 	}
 }
 
-// Wait waits until every task of the group has ended. It returns the first error
-// with FailFast, else all of them joined in the order in which they came, or nil.
-// A panic of a task is a *PanicError among them, a Goexit is ErrGoexit.
+// Wait waits until every task of the group has ended, those included for which a Go
+// still waits. It returns the first error with FailFast, else all of them joined in
+// the order in which they came, or nil. A panic of a task is a *PanicError among
+// them, a Goexit is ErrGoexit. Called from a task of the same pool, the pool may run
+// another worker meanwhile, or Wait returns ErrNested, without waiting, where
+// Config.MaxNested tasks wait already. Further calls return the same until the
+// next Go.
 func (g *Group) Wait() error {
 	g.mu.Lock()
 	var quiet chan struct{}
@@ -144,13 +219,19 @@ func (g *Group) Wait() error {
 	}
 	g.mu.Unlock()
 	if quiet != nil {
-		back := g.p.c.stepAside()
+		away, err := g.p.c.stepAside()
+		if err != nil {
+			return err
+		}
 		<-quiet
-		back()
+		away.back()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.cancel(context.Canceled)
+	if g.running == 0 { // else a Go came meanwhile: its task keeps the ctx
+		g.waited = true
+		g.cancel(context.Canceled)
+	}
 	if g.failFast && len(g.errs) > 0 {
 		return g.errs[0]
 	}

@@ -97,10 +97,6 @@ func TestGroupGoAfterWait(t *testing.T) {
 		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size})
 		g := p.Group(bg)
 		require.NoError(t, g.Wait(), "empty")
-		g.Go(func(context.Context) error { t.Error("ran"); return nil })
-		require.ErrorIs(t, g.Wait(), context.Canceled, "its ctx ended with the first Wait")
-
-		g = p.Group(bg)
 		var leaves atomic.Int64
 		var grow func(n int) func(context.Context) error
 		grow = func(n int) func(context.Context) error {

@@ -145,7 +145,7 @@ func until(t testing.TB, what string, cond func() bool) {
 
 func untilBlocked(t testing.TB, p *workerpool.Pool, n uint64) {
 	t.Helper()
-	until(t, fmt.Sprintf("%d blocked submitters", n), func() bool { return p.Stats().Blocked >= n })
+	until(t, fmt.Sprintf("%d blocked submitters", n), func() bool { return p.Stats().Waits >= n })
 }
 
 // scaled makes stresses shorter where each step is dearer: on one P, two

@@ -7,15 +7,23 @@ import (
 
 // idle is where an active worker goes that found nothing to take. It returns true
 // when the worker is active again and false when it has ended.
-func (c *core[T]) idle(w *worker) bool {
+func (c *core[T]) idle(w *worker[T]) bool {
 	if c.direct {
 		return c.sleepDirect(w)
 	}
-	searching, s := c.ctl.leave(c.cfg.Spin > 0)
+	var now int64
+	may := c.cfg.Spin > 0
+	if may {
+		now = c.clock.now()
+		may = c.search.may(now)
+	}
+	searching, s := c.ctl.leave(may)
 	if s.active() == 0 && c.alert.Load()&alertQuiet != 0 {
 		c.checkQuiet()
 	}
-	if searching && c.search() {
+	if searching && c.lookAround(now) {
+		c.arriving.Add(1)
+		w.arriving = true
 		c.ctl.found()
 		return true
 	}
@@ -34,12 +42,12 @@ func (c *core[T]) idle(w *worker) bool {
 	if !<-w.wake {
 		return false
 	}
-	c.ctl.arrive()
+	c.arrive(w)
 	return true
 }
 
 // sleepDirect is idle without a queue: a worker is woken only with a task.
-func (c *core[T]) sleepDirect(w *worker) bool {
+func (c *core[T]) sleepDirect(w *worker[T]) bool {
 	l := &c.levels[0]
 	c.mu.Lock()
 	if l.spill.len > 0 || c.directWaiting() {
@@ -61,31 +69,9 @@ func (c *core[T]) sleepDirect(w *worker) bool {
 	return <-w.wake
 }
 
-// The searcher looks at the clock once per this many looks at the queue.
-const searchBatch = 8
-
-// maxSearches ends a search by count where the clock does not: time stands still
-// in a testing/synctest bubble while any goroutine can run.
-const maxSearches = 512
-
-// search looks for work, yielding, for Config.Spin; it reports whether it saw any.
-func (c *core[T]) search() bool {
-	end := c.clock.now() + int64(c.cfg.Spin)
-	for i := range maxSearches {
-		if c.ready() {
-			return true
-		}
-		if i%searchBatch == searchBatch-1 && c.clock.now() >= end {
-			return false
-		}
-		yield()
-	}
-	return false
-}
-
 // pushIdle puts w on the idle stack and sees that the shrink timer runs. The
 // caller holds mu and counts w idle afterwards.
-func (c *core[T]) pushIdle(w *worker) {
+func (c *core[T]) pushIdle(w *worker[T]) {
 	c.idlers = append(c.idlers, w)
 	c.armIfSurplus()
 }
@@ -93,7 +79,7 @@ func (c *core[T]) pushIdle(w *worker) {
 // popIdle takes the worker that has slept the shortest: its stack is the warmest,
 // and those that are not needed stay at the bottom. The caller holds mu and has
 // reserved an idle worker in ctl.
-func (c *core[T]) popIdle() *worker {
+func (c *core[T]) popIdle() *worker[T] {
 	n := len(c.idlers) - 1
 	w := c.idlers[n]
 	c.idlers[n] = nil
@@ -200,9 +186,9 @@ func (c *core[T]) settleSurplus() {
 }
 
 // forget takes an ended worker out of the books.
-func (c *core[T]) forget(w *worker) {
+func (c *core[T]) forget(w *worker[T]) {
 	c.mu.Lock()
-	c.unbind(w)
+	c.unbindLocked(w)
 	if w.prev != nil {
 		w.prev.next = w.next
 	} else {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"slices"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // quietWaiter is one call that waits for the pool to have nothing active and,
@@ -23,7 +25,7 @@ func (c *core[T]) quiet(w *quietWaiter) bool {
 		}
 		for i := range c.levels {
 			l := &c.levels[i]
-			if taken, put := l.ring.counts(); taken != put || l.spill.len+l.forced.len > 0 {
+			if taken, put := l.ring.counts(); taken != put || l.spill.len+l.waiters.accepted > 0 {
 				return false
 			}
 		}
@@ -78,22 +80,23 @@ func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
 	if len(c.quiets) == 0 {
 		c.alert.And(math.MaxUint32 &^ alertQuiet)
 	}
-	return ctx.Err()
+	return ctxerr.From(ctx)
 }
 
 func (c *core[T]) wait(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := ctxEnd(ctx); err != nil {
 		return err
 	}
-	if c.self() != nil {
-		return ErrInTask
+	if c.inside() {
+		return ErrInside
 	}
 	return c.waitQuiet(ctx, false)
 }
 
 func (c *core[T]) pause(ctx context.Context) error {
-	if c.self() != nil {
-		return ErrInTask
+	ctxerr.NotNil(ctx, "workerpool")
+	if c.inside() {
+		return ErrInside
 	}
 	c.mu.Lock()
 	if c.closed {
@@ -102,7 +105,7 @@ func (c *core[T]) pause(ctx context.Context) error {
 	}
 	c.setPaused(true)
 	c.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err := ctxerr.From(ctx); err != nil {
 		return err
 	}
 	return c.waitQuiet(ctx, true)
@@ -166,23 +169,30 @@ func (c *core[T]) resize(minWorkers, maxWorkers int) error {
 
 // growTo starts workers until there are n.
 func (c *core[T]) growTo(n int) {
+	for c.countOne(n) {
+		c.spawn()
+	}
+}
+
+// countOne counts one more worker, to be started, if there are fewer than n.
+func (c *core[T]) countOne(n int) bool {
+	c.mu.Lock() // keeps the limit, and a worker counted before alertStop is waited for by Close
+	defer c.mu.Unlock()
+	if c.alert.Load()&alertStop != 0 {
+		return false
+	}
+	n = min(n, int(c.limit.Load()))
 	for {
 		s := c.ctl.load()
-		if s.workers() >= n || s.workers() >= int(c.limit.Load()) {
-			return
+		if s.workers() >= n {
+			return false
 		}
 		next := s + workerOne
 		if c.direct {
 			next += activeOne // workers without a queue begin active
 		}
-		c.mu.Lock() // a worker counted before alertStop is waited for by Close
-		ok := c.alert.Load()&alertStop == 0 && c.ctl.cas(s, next)
-		stopped := c.alert.Load()&alertStop != 0
-		c.mu.Unlock()
-		if ok {
-			c.spawn()
-		} else if stopped {
-			return
+		if c.ctl.cas(s, next) {
+			return true
 		}
 	}
 }
@@ -191,16 +201,4 @@ func (c *core[T]) growTo(n int) {
 func (c *core[T]) setLimit() {
 	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
 	c.settleSurplus()
-}
-
-func (c *core[T]) changeComp(d int) {
-	c.mu.Lock()
-	c.comp += d
-	c.setLimit()
-	c.mu.Unlock()
-	if d > 0 {
-		c.kick()
-	} else if c.alert.Load()&alertSurplus != 0 {
-		c.reap()
-	}
 }

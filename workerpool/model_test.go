@@ -16,7 +16,7 @@ import (
 // It says what the pool must come to at rest after each operation.
 type model struct {
 	size   int // room per queue; 0 without one
-	policy workerpool.Policy
+	policy workerpool.Overflow
 	limit  int
 	levels []*modelLevel
 	views  []*modelView
@@ -27,13 +27,12 @@ type model struct {
 	running []*modelTask // on workers and in callers
 
 	submitted, completed, failed, panics, goexits uint64
-	canceled, discarded, rejected, callerRan      uint64
+	canceled, dropped, rejected, callerRan        uint64
 }
 
 type modelLevel struct {
 	queue   []*modelTask // size at most
-	spill   []*modelTask // accepted ones that have no room, from views
-	blocked []*modelTask
+	waiting []*modelTask // submitted without room, and accepted ones of views
 }
 
 type modelView struct {
@@ -49,7 +48,7 @@ type modelView struct {
 func (m *model) level(t *modelTask) *modelLevel { return m.levels[t.priority] }
 
 // submit does what a submission of t does that behaves as policy says.
-func (m *model) submit(t *modelTask, policy workerpool.Policy) {
+func (m *model) submit(t *modelTask, policy workerpool.Overflow) {
 	v := t.view
 	switch {
 	case m.closed:
@@ -60,17 +59,18 @@ func (m *model) submit(t *modelTask, policy workerpool.Policy) {
 		v.running++
 		t.placed = true
 		m.toPool(t, policy)
-	case len(v.pending) < m.size:
+	case len(v.pending) < m.size || m.weedView(v):
 		v.pending = append(v.pending, t)
 		t.accepted()
-	case policy == workerpool.CallerRuns:
-		m.begin(t, true)
-	case policy == workerpool.DiscardOldest && len(v.pending) > 0:
-		v.pending[0].settled(workerpool.ErrDiscarded)
+	case policy == workerpool.DropNewest:
+		v.dropped++
+		t.accepted()
+	case policy == workerpool.DropOldest && len(v.pending) > 0:
+		v.pending[0].settled(workerpool.ErrDropped)
 		v.dropped++
 		v.pending = append(v.pending[1:], t)
 		t.accepted()
-	case policy == workerpool.Block:
+	case policy == workerpool.Block || policy == workerpool.CallerRuns:
 		v.blocked = append(v.blocked, t)
 	default:
 		m.rejected++
@@ -80,27 +80,31 @@ func (m *model) submit(t *modelTask, policy workerpool.Policy) {
 }
 
 // toPool submits a task that needs no place in a view, or has one.
-func (m *model) toPool(t *modelTask, policy workerpool.Policy) {
+func (m *model) toPool(t *modelTask, policy workerpool.Overflow) {
 	l := m.level(t)
 	switch {
-	case m.size == 0 && len(l.blocked)+len(l.spill) == 0 && m.free():
+	case m.size == 0 && len(l.waiting) == 0 && m.free():
 		m.submitted++
 		t.accepted()
 		m.begin(t, false)
-	case len(l.queue) < m.size:
+	case len(l.queue) < m.size || m.weed(l):
 		m.submitted++
 		t.accepted()
 		l.queue = append(l.queue, t)
 	case policy == workerpool.CallerRuns:
 		m.begin(t, true)
-	case policy == workerpool.DiscardOldest:
+	case policy == workerpool.DropNewest:
+		m.submitted++
+		t.accepted()
+		m.drop(t, nil)
+	case policy == workerpool.DropOldest:
 		old := l.queue[0]
 		l.queue = append(l.queue[1:], t)
 		m.submitted++
 		t.accepted()
-		m.drop(old, workerpool.ErrDiscarded)
+		m.drop(old, workerpool.ErrDropped)
 	case policy == workerpool.Block:
-		l.blocked = append(l.blocked, t)
+		l.waiting = append(l.waiting, t)
 	default:
 		m.rejected++
 		t.settled(workerpool.ErrFull)
@@ -137,29 +141,56 @@ func (m *model) settle() {
 
 func (m *model) refill() {
 	for _, l := range m.levels {
-		for len(l.spill) > 0 && len(l.queue) < m.size {
-			l.queue, l.spill = append(l.queue, l.spill[0]), l.spill[1:]
-		}
-		for len(l.blocked) > 0 && len(l.queue) < m.size {
+		for len(l.waiting) > 0 && len(l.queue) < m.size {
 			m.letIn(l)
 		}
 	}
 }
 
+// weed takes tasks whose ctx has ended out of l's queue, and reports whether there is
+// room then.
+func (m *model) weed(l *modelLevel) bool {
+	var dead []*modelTask
+	l.queue = slices.DeleteFunc(l.queue, func(t *modelTask) bool {
+		if t.err != nil {
+			dead = append(dead, t)
+		}
+		return t.err != nil
+	})
+	for _, t := range dead {
+		m.canceled++
+		m.end(t)
+	}
+	m.refill()
+	return len(l.queue) < m.size
+}
+
+// weedView is weed for a view's own queue.
+func (m *model) weedView(v *modelView) bool {
+	n := len(v.pending)
+	v.pending = slices.DeleteFunc(v.pending, func(t *modelTask) bool { return t.err != nil })
+	v.ended += uint64(n - len(v.pending))
+	for n > len(v.pending) && len(v.blocked) > 0 {
+		v.blocked[0].accepted()
+		v.pending, v.blocked = append(v.pending, v.blocked[0]), v.blocked[1:]
+	}
+	return len(v.pending) < m.size
+}
+
 func (m *model) letIn(l *modelLevel) {
-	t := l.blocked[0]
-	l.queue, l.blocked = append(l.queue, t), l.blocked[1:]
-	m.submitted++
-	t.accepted()
+	t := l.waiting[0]
+	l.queue, l.waiting = append(l.queue, t), l.waiting[1:]
+	if !t.forced {
+		m.submitted++
+		t.accepted()
+	}
 }
 
 // pop takes the next task, from the highest level that has one.
 func (m *model) pop() (t *modelTask) {
 	for _, l := range slices.Backward(m.levels) {
 		if m.size == 0 { // nothing is queued: a worker takes from those who wait
-			if len(l.spill) > 0 {
-				l.queue, l.spill = l.spill[:1:1], l.spill[1:]
-			} else if len(l.blocked) > 0 {
+			if len(l.waiting) > 0 {
 				m.letIn(l)
 			}
 		}
@@ -205,9 +236,9 @@ func (m *model) end(t *modelTask) {
 	m.leave(t)
 }
 
-// drop discards a task that is out of its queue.
+// drop drops a task that is out of its queue.
 func (m *model) drop(t *modelTask, why error) {
-	m.discarded++
+	m.dropped++
 	t.settled(why)
 	m.leave(t)
 }
@@ -230,10 +261,10 @@ func (m *model) leave(t *modelTask) {
 	}
 	next := v.pending[0]
 	v.pending = v.pending[1:]
-	next.placed = true
+	next.placed, next.forced = true, true
 	m.submitted++
 	l := m.level(next)
-	l.spill = append(l.spill, next) // settle moves it on, or starts it
+	l.waiting = append(l.waiting, next) // settle moves it on, or starts it
 }
 
 // cancel ends t's ctx.
@@ -243,8 +274,8 @@ func (m *model) cancel(t *modelTask) {
 	}
 	t.settled(context.Canceled)
 	l := m.level(t)
-	if i := slices.Index(l.blocked, t); i >= 0 {
-		l.blocked = slices.Delete(l.blocked, i, i+1)
+	if i := slices.Index(l.waiting, t); i >= 0 && !t.forced {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
 		m.leave(t)
 	} else if t.view != nil {
 		if i := slices.Index(t.view.blocked, t); i >= 0 {
@@ -264,17 +295,19 @@ func (m *model) close() {
 		v.blocked = nil
 	}
 	for _, l := range m.levels {
-		blocked := l.blocked
-		l.blocked = nil
-		for _, t := range blocked {
-			t.settled(workerpool.ErrClosed)
-			m.leave(t)
+		waiting := l.waiting
+		l.waiting = slices.DeleteFunc(slices.Clone(waiting), func(t *modelTask) bool { return !t.forced })
+		for _, t := range waiting {
+			if !t.forced {
+				t.settled(workerpool.ErrClosed)
+				m.leave(t)
+			}
 		}
 	}
 	m.settle()
 }
 
-// expire discards all that is queued and returns how much that was.
+// expire drops all that is queued and returns how much that was.
 func (m *model) expire() (n int) {
 	m.expired = true
 	for _, v := range m.views {
@@ -286,8 +319,8 @@ func (m *model) expire() (n int) {
 		v.pending = nil
 	}
 	for _, l := range m.levels {
-		all := append(l.queue, l.spill...)
-		l.queue, l.spill = nil, nil
+		all := append(l.queue, l.waiting...)
+		l.queue, l.waiting = nil, nil
 		for _, t := range all {
 			m.drop(t, workerpool.ErrClosed)
 			n++
@@ -298,7 +331,12 @@ func (m *model) expire() (n int) {
 
 func (m *model) queued() (n int) {
 	for _, l := range m.levels {
-		n += len(l.queue) + len(l.spill)
+		n += len(l.queue)
+		for _, t := range l.waiting {
+			if t.forced {
+				n++
+			}
+		}
 	}
 	return n
 }
@@ -307,8 +345,8 @@ func (m *model) queued() (n int) {
 // a view: closing lets their views go on at once, in an order that nobody knows.
 func (m *model) waitingPlaced() (n int) {
 	for _, l := range m.levels {
-		for _, t := range l.blocked {
-			if t.placed {
+		for _, t := range l.waiting {
+			if t.placed && !t.forced {
 				n++
 			}
 		}
@@ -327,12 +365,12 @@ func (m *model) check(t *rapid.T, st workerpool.Stats) {
 	require.Equal(t, m.panics, st.Panics, "Panics of %+v", st)
 	require.Equal(t, m.goexits, st.Goexits, "Goexits of %+v", st)
 	require.Equal(t, m.canceled, st.Canceled, "Canceled of %+v", st)
-	require.Equal(t, m.discarded, st.Discarded, "Discarded of %+v", st)
+	require.Equal(t, m.dropped, st.Dropped, "Dropped of %+v", st)
 	require.Equal(t, m.rejected, st.Rejected, "Rejected of %+v", st)
 	require.Equal(t, m.callerRan, st.CallerRan, "CallerRan of %+v", st)
 	for _, v := range m.views {
 		require.Equal(t, workerpool.ViewStats{
-			Limit: v.limit, Running: v.running, Queued: len(v.pending), Blocked: len(v.blocked),
+			Limit: v.limit, Running: v.running, Queued: len(v.pending), Waiters: len(v.blocked),
 			Ended: v.ended, Dropped: v.dropped,
 		}, v.v.Stats())
 	}

@@ -211,7 +211,7 @@ func (r *modelRun) shutdown() {
 	active := r.active
 	var se *workerpool.ShutdownError
 	require.ErrorAs(r.t, err, &se)
-	require.Equal(r.t, r.expire(), se.Discarded)
+	require.Equal(r.t, r.expire(), len(se.Dropped))
 	require.Equal(r.t, active, se.Running)
 	require.ErrorIs(r.t, se, context.Canceled)
 }
@@ -262,21 +262,21 @@ func TestPoolAgainstAModel(t *testing.T) {
 
 func runModel(rt *rapid.T) {
 	size := rapid.SampledFrom([]int{workerpool.NoQueue, 1, 2, 7, workerpool.Unbounded}).Draw(rt, "QueueSize")
-	policies := []workerpool.Policy{workerpool.Block, workerpool.Reject, workerpool.CallerRuns, workerpool.DiscardOldest}
+	policies := []workerpool.Overflow{workerpool.Block, workerpool.Reject, workerpool.CallerRuns, workerpool.DropNewest, workerpool.DropOldest}
 	priorities := rapid.SampledFrom([]int{1, 3}).Draw(rt, "Priorities")
 	if size == workerpool.NoQueue {
-		policies, priorities = policies[:3], 1
+		policies, priorities = policies[:4], 1
 	}
 	workers := rapid.SampledFrom([]int{1, 1, 2, 4}).Draw(rt, "MaxWorkers")
 	r := &modelRun{t: rt, model: &model{
-		size: room(size), limit: workers, policy: rapid.SampledFrom(policies).Draw(rt, "OnFull"),
+		size: room(size), limit: workers, policy: rapid.SampledFrom(policies).Draw(rt, "Overflow"),
 	}}
 	for range priorities {
 		r.levels = append(r.levels, new(modelLevel))
 	}
 	var err error
 	r.p, err = workerpool.New(workerpool.Config{
-		MaxWorkers: workers, QueueSize: size, OnFull: r.policy, Priorities: priorities,
+		MaxWorkers: workers, QueueSize: size, Overflow: r.policy, Priorities: priorities,
 		Spin:        rapid.SampledFrom([]time.Duration{0, -1}).Draw(rt, "Spin"),
 		IdleTimeout: rapid.SampledFrom([]time.Duration{0, -1}).Draw(rt, "IdleTimeout"),
 		OnPanic:     func(*workerpool.PanicError) {},

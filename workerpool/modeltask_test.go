@@ -16,6 +16,7 @@ type modelTask struct {
 	view     *modelView
 
 	placed   bool  // has a place in its view
+	forced   bool  // accepted by its view before it came to the pool
 	runs     bool  // was started
 	inCaller bool  // by its submitter
 	done     bool  // its result is known

@@ -1,6 +1,7 @@
 package workerpool
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"runtime"
@@ -79,6 +80,7 @@ func ScaleByBacklog(headroom int) func(now, before Stats) int {
 
 // monitored is what a monitor needs of a core.
 type monitored interface {
+	callback(name string, f func())
 	stats() Stats
 	scaleTo(n int)
 	stalled(after time.Duration) []StalledTask
@@ -107,22 +109,30 @@ func startMonitor(m *Monitor, pool monitored) *monitoring {
 	return r
 }
 
-// stop ends the sampling and waits for a sample that runs, until giveUp is closed.
-// A nil monitoring is stopped.
-func (r *monitoring) stop(giveUp <-chan struct{}) {
+// stop ends the sampling and waits for a sample that runs, until giveUp is closed; it
+// reports whether none runs any more. A nil monitoring is stopped.
+func (r *monitoring) stop(giveUp <-chan struct{}) bool {
 	if r == nil {
-		return
+		return true
 	}
 	r.mu.Lock()
 	r.over = true
 	r.timer.Stop()
 	idle := r.idle
 	r.mu.Unlock()
-	if idle != nil {
-		select {
-		case <-idle:
-		case <-giveUp:
-		}
+	if idle == nil {
+		return true
+	}
+	select {
+	case <-idle:
+		return true
+	case <-giveUp:
+	}
+	select {
+	case <-idle:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -134,10 +144,7 @@ func (r *monitoring) sample() {
 	}
 	r.idle = make(chan struct{})
 	r.mu.Unlock()
-	defer func() {
-		if v := recover(); v != nil {
-			logPanic("Monitor", v)
-		}
+	defer func() { // after a Goexit too
 		r.mu.Lock()
 		close(r.idle)
 		r.idle = nil
@@ -146,7 +153,11 @@ func (r *monitoring) sample() {
 		}
 		r.mu.Unlock()
 	}()
+	r.pool.callback("Monitor", r.report)
+}
 
+// report calls the functions of one sample.
+func (r *monitoring) report() {
 	st := r.pool.stats()
 	before := r.before
 	r.before = st
@@ -197,7 +208,7 @@ func (c *core[T]) stalled(after time.Duration) (tasks []StalledTask) {
 		}
 		r.mu.Unlock()
 	}
-	slices.SortFunc(tasks, func(a, b StalledTask) int { return int(b.Running - a.Running) })
+	slices.SortFunc(tasks, func(a, b StalledTask) int { return cmp.Compare(b.Running, a.Running) })
 	return tasks
 }
 

@@ -109,12 +109,12 @@ func TestTheCallerIsRecognised(t *testing.T) {
 		check := func() {
 			for _, depth := range []int{0, 1, 10, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 115, 120, 125, 1000} {
 				deep(depth, func() {
-					if err := p.Wait(bg); err != workerpool.ErrInTask {
+					if err := p.Wait(bg); err != workerpool.ErrInside {
 						t.Errorf("Wait at depth %d: %v", depth, err)
 					}
 				})
 			}
-			if err := p.Pause(bg); err != workerpool.ErrInTask {
+			if err := p.Pause(bg); err != workerpool.ErrInside {
 				t.Error("Pause in a task:", err)
 			}
 			if err := other.Wait(bg); err != nil {

@@ -24,10 +24,10 @@ func TestPanicReachesOnPanicWithItsStack(t *testing.T) {
 		})
 		require.NoError(t, p.Submit(func() { panicsHere(errBoom) }))
 		e := <-got
-		require.Equal(t, "pump", e.Pool)
+		require.Equal(t, "pump", e.Name)
 		require.ErrorIs(t, e, errBoom)
 		require.Contains(t, string(e.Stack), "panicsHere")
-		require.Equal(t, "workerpool: task panicked: boom", e.Error())
+		require.Equal(t, `workerpool: "pump": task panicked: boom`, e.Error())
 		require.NoError(t, p.Submit(func() { panic(nil) }))
 		require.IsType(t, (*runtime.PanicNilError)(nil), (<-got).Value)
 		st := closeAndCheck(t, p)
@@ -74,7 +74,7 @@ func TestGoexitAtMaxWorkers1(t *testing.T) {
 			require.Equal(t, n, ran.Load())
 			require.Equal(t, n, st.Goexits)
 			require.Equal(t, n, st.Completed)
-			require.Equal(t, 1, st.PeakWorkers)
+			require.Equal(t, 1, st.HighWater)
 		}
 	})
 }
@@ -133,7 +133,7 @@ func TestCallerRunsSurvivesAPanic(t *testing.T) {
 	var handled atomic.Int64
 	for _, size := range []int{workerpool.NoQueue, 1} {
 		p := newPool(t, workerpool.Config{
-			MaxWorkers: 1, QueueSize: size, OnFull: workerpool.CallerRuns,
+			MaxWorkers: 1, QueueSize: size, Overflow: workerpool.CallerRuns,
 			OnPanic: func(*workerpool.PanicError) { handled.Add(1) },
 		})
 		release := occupy(t, p, 1)
@@ -164,7 +164,7 @@ func TestPanicErrorLabel(t *testing.T) {
 	watch(t)
 	p := newPool(t, workerpool.Config{Name: "n"})
 	err := p.Do(bg, workerpool.Task{Label: "upload", Run: func(context.Context) error { panicsHere(7); return nil }})
-	require.EqualError(t, err, `workerpool: task "upload" panicked: 7`)
+	require.EqualError(t, err, `workerpool: "n": task "upload" panicked: 7`)
 	var pe *workerpool.PanicError
 	require.ErrorAs(t, err, &pe)
 	require.True(t, strings.Contains(string(pe.Stack), "panicsHere"))

@@ -73,7 +73,7 @@ func TestPauseWithContext(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		until(t, "queued or blocked", func() bool { st := p.Stats(); return st.Queued+int(st.Blocked) > 0 })
+		until(t, "queued or blocked", func() bool { st := p.Stats(); return st.Queued+int(st.Waits) > 0 })
 		release()
 		require.NoError(t, p.Pause(bg), "twice is fine")
 		select {
@@ -125,11 +125,11 @@ func TestPauseAndClose(t *testing.T) {
 	})
 }
 
-// DiscardOldest makes room in a paused pool as well.
-func TestDiscardOldestWhilePaused(t *testing.T) {
+// DropOldest makes room in a paused pool as well.
+func TestDropOldestWhilePaused(t *testing.T) {
 	watch(t)
 	for _, size := range []int{1, 2, 7} {
-		p := newPool(t, workerpool.Config{QueueSize: size, MaxWorkers: 1, OnFull: workerpool.DiscardOldest})
+		p := newPool(t, workerpool.Config{QueueSize: size, MaxWorkers: 1, Overflow: workerpool.DropOldest})
 		require.NoError(t, p.Pause(bg))
 		var ran []int
 		for i := range 20 {
@@ -137,7 +137,7 @@ func TestDiscardOldestWhilePaused(t *testing.T) {
 		}
 		p.Resume()
 		st := closeAndCheck(t, p)
-		require.EqualValues(t, 20-size, st.Discarded)
+		require.EqualValues(t, 20-size, st.Dropped)
 		want := []int{}
 		for i := 20 - size; i < 20; i++ {
 			want = append(want, i)
@@ -164,7 +164,7 @@ func TestPauseHoldsViews(t *testing.T) {
 				}
 			})
 		}
-		until(t, "three wait", func() bool { st := v.Stats(); return st.Queued+st.Blocked == 3 })
+		until(t, "three wait", func() bool { st := v.Stats(); return st.Queued+st.Waiters == 3 })
 		ctx, cancel := context.WithCancel(bg)
 		cancel()
 		_ = p.Pause(ctx)

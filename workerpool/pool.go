@@ -2,6 +2,9 @@ package workerpool
 
 import (
 	"context"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Pool runs tasks on goroutines that it starts and ends as needed, between
@@ -16,42 +19,42 @@ import (
 //
 // A nil ctx panics, here and in every method and function that takes one.
 type Pool struct {
-	_ noCopy
+	_ nocopy.NoCopy
 	c *core[job]
 }
 
-// noCopy makes go vet report copies.
-type noCopy struct{}
-
-func (*noCopy) Lock()   {}
-func (*noCopy) Unlock() {}
-
 // job is what a Pool runs.
 type job interface {
-	run(w *worker) outcome
-	drop(err error) // the job will not run
+	run(w *worker[job])
+	drop(err error)       // the job will not run
+	report() DroppedTask  // for OnDrop
+	over() (ending, bool) // the job would not run; safe under any lock
+	bury()                // the job was over and has been taken out of its queue
 }
 
 // plain is a task without ctx or result. A func in an interface needs no
 // allocation.
 type plain func()
 
-func (f plain) run(*worker) outcome { f(); return completed }
+func (f plain) run(*worker[job])    { f() }
 func (plain) drop(error)            {}
+func (f plain) report() DroppedTask { return DroppedTask{Label: describe(f), Func: f} }
+func (plain) over() (ending, bool)  { return 0, false }
+func (plain) bury()                 {}
 
 // New starts a pool. It returns an error that names the field and the value if
 // cfg is invalid.
 func New(cfg Config) (*Pool, error) {
-	exec := func(w *worker, j job) outcome { return j.run(w) }
+	run := func(w *worker[job], j job) { j.run(w) }
 	p := new(Pool)
 	if m := cfg.Monitor; m != nil && m.StallAfter > 0 {
-		exec = func(w *worker, j job) outcome {
+		run = func(w *worker[job], j job) {
 			w.begin(j, nil, p.c.clock.now())
 			defer w.clearNow()
-			return j.run(w)
+			j.run(w)
 		}
 	}
-	c, err := newCore(cfg, exec, func(j job, err error) { j.drop(err) })
+	c, err := newCore(cfg, kind[job]{run: run, drop: job.drop, report: job.report, over: job.over, bury: job.bury})
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +63,8 @@ func New(cfg Config) (*Pool, error) {
 }
 
 // Submit hands f to the pool. When it returns nil, f was accepted and will run
-// exactly once, unless it is dropped by DiscardOldest or by a Shutdown whose ctx
-// ends. When the queue is full, Config.OnFull decides: Submit waits for room,
+// exactly once, unless it is dropped by DropOldest or by a Shutdown whose ctx
+// ends. When the queue is full, Config.Overflow decides: Submit waits for room,
 // returns ErrFull, runs f itself, or drops the oldest task.
 //
 // After Close it returns ErrClosed, also to submitters that wait; for a nil f
@@ -90,7 +93,7 @@ func (p *Pool) TrySubmit(f func()) error {
 	return p.c.trySubmit(&p.c.levels[0], plain(f))
 }
 
-// SubmitContext is Submit that waits for room, whatever Config.OnFull says, until
+// SubmitContext is Submit that waits for room, whatever Config.Overflow says, until
 // ctx ends; then it returns ctx.Err() and f will not run. If ctx has ended before,
 // f is not accepted even where there is room. ctx does not bound f itself.
 func (p *Pool) SubmitContext(ctx context.Context, f func()) error {
@@ -113,11 +116,15 @@ func (p *Pool) Blocking(ctx context.Context, f func()) error {
 	if f == nil {
 		return ErrNilTask
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctxEnd(ctx); err != nil {
 		return err
 	}
 	if p != nil && p.c != nil {
-		defer p.c.stepAside()()
+		away, err := p.c.stepAside()
+		if err != nil {
+			return err
+		}
+		defer away.back()
 	}
 	f()
 	return nil
@@ -138,7 +145,7 @@ func (p *Pool) Resize(minWorkers, maxWorkers int) error {
 // ends; the pool stays paused either way, until Resume or Close. A ctx that
 // has ended before makes it pause without waiting, and return ctx.Err(). Submissions are
 // accepted meanwhile as far as the queue has room. It returns ErrClosed after
-// Close and ErrInTask from a task of the pool.
+// Close and ErrInside from a task of the pool.
 func (p *Pool) Pause(ctx context.Context) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
@@ -156,7 +163,7 @@ func (p *Pool) Resume() {
 // Wait waits until no task is queued or running, or until ctx ends; it returns
 // ctx.Err() then. Tasks submitted meanwhile are waited for too, as long as the
 // pool does not become quiet in between; a submitter that waits for room has not
-// submitted yet. It returns ErrInTask from a task of the pool.
+// submitted yet. It returns ErrInside from a task of the pool.
 func (p *Pool) Wait(ctx context.Context) error {
 	if p == nil || p.c == nil {
 		return nil
@@ -167,7 +174,7 @@ func (p *Pool) Wait(ctx context.Context) error {
 // Close refuses new tasks, runs those accepted, waits until they and OnPanic have
 // ended, and ends all goroutines of the pool. It resumes a paused pool. Further
 // calls wait for the same and return nil too. From a task of the pool it refuses
-// new tasks and returns ErrInTask without waiting: call it again from outside. Tasks
+// new tasks and returns ErrInside without waiting: call it again from outside. Tasks
 // that CallerRuns runs in their submitters are the submitters' to wait for.
 func (p *Pool) Close() error {
 	if p == nil || p.c == nil {
@@ -176,7 +183,7 @@ func (p *Pool) Close() error {
 	return p.c.close()
 }
 
-// Shutdown is Close that waits until ctx ends at most. Then it discards the tasks
+// Shutdown is Close that waits until ctx ends at most. Then it drops the tasks
 // still queued (those of Do, Go and Group end with ErrClosed), cancels the ctx of
 // those that run, and returns a *ShutdownError that says how many of each there
 // were, those in the own queues of Views among them. Workers end when their tasks do.
@@ -187,6 +194,15 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	return p.c.shutdown(ctx)
 }
 
+// Done returns a channel that is closed when the pool has been closed and its last
+// goroutine has no task left to run.
+func (p *Pool) Done() <-chan struct{} {
+	if p == nil || p.c == nil {
+		return closedChan()
+	}
+	return p.c.gone
+}
+
 // Stats returns the pool's counters and gauges. It may be called at any time,
 // and after Close; it delays no submission and no worker for more than the few
 // instructions of a lock off the common path. The zero Pool has zero Stats.
@@ -195,4 +211,10 @@ func (p *Pool) Stats() Stats {
 		return Stats{}
 	}
 	return p.c.stats()
+}
+
+// ctxEnd returns why ctx ended, or nil; a nil ctx panics.
+func ctxEnd(ctx context.Context) error {
+	ctxerr.NotNil(ctx, "workerpool")
+	return ctxerr.From(ctx)
 }

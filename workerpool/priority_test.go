@@ -2,6 +2,7 @@ package workerpool_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // One worker takes from the highest level, each level in FIFO order, and every
-// 64th time from the lowest.
+// 64th time from a lower one, each in turn.
 func TestPriorityOrderAndNoStarvation(t *testing.T) {
 	for _, size := range []int{500, workerpool.Unbounded} {
 		t.Run("queue="+queueName(size), func(t *testing.T) {
@@ -33,40 +34,49 @@ func TestPriorityOrderAndNoStarvation(t *testing.T) {
 			}
 			p.Resume()
 			require.NoError(t, g.Wait())
-			low := 0
-			for i, level := range order[:400] {
-				switch {
-				case level == 0:
-					low++
-				default:
-					require.Equal(t, 2, level, "at %d", i)
+			var lower []int
+			for _, level := range order[:400] {
+				if level < 2 {
+					lower = append(lower, level)
 				}
 			}
-			require.InDelta(t, 400/64, low, 1, "from the lowest among the first 400")
+			require.InDelta(t, 400/64, len(lower), 1, "from lower levels among the first 400")
+			for i := range lower[1:] {
+				require.NotEqual(t, lower[i], lower[i+1], "in turn: %v", lower)
+			}
 			closeAndCheck(t, p)
 		})
 	}
 }
 
-// The highest level never empties; the lowest must progress.
+// All levels but one never empty; that one must progress, whichever it is: it gets
+// at least one of 64 × (Priorities - 1) takes.
 func TestPriorityStarvation(t *testing.T) {
 	watch(t)
 	for _, workers := range []int{1, 2, 8} {
-		p := newPool(t, workerpool.Config{MaxWorkers: workers, Priorities: 2, QueueSize: 64})
-		var stop atomic.Bool
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			for !stop.Load() {
-				_ = workerpool.Go(bg, p, func(context.Context) (int, error) { return 0, nil }, workerpool.WithPriority(1))
+		for _, priorities := range []int{2, 3, 5} {
+			for victim := range priorities {
+				p := newPool(t, workerpool.Config{MaxWorkers: workers, Priorities: priorities, QueueSize: 16})
+				var stop atomic.Bool
+				var busy sync.WaitGroup
+				for level := range priorities {
+					if level == victim {
+						continue
+					}
+					busy.Go(func() {
+						for !stop.Load() {
+							_ = workerpool.Go(bg, p, func(context.Context) (int, error) { return 0, nil }, workerpool.WithPriority(level))
+						}
+					})
+				}
+				for range 5 {
+					require.NoError(t, p.Do(bg, workerpool.Task{Priority: victim, Run: func(context.Context) error { return nil }}))
+				}
+				stop.Store(true)
+				busy.Wait()
+				closeAndCheck(t, p)
 			}
-		}()
-		for range 20 {
-			require.NoError(t, p.Do(bg, workerpool.Task{Run: func(context.Context) error { return nil }}))
 		}
-		stop.Store(true)
-		<-ended
-		closeAndCheck(t, p)
 	}
 }
 

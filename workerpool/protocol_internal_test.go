@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func await(t *testing.T, what string, cond func() bool) {
+func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !cond(); runtime.Gosched() {
 		if time.Now().After(end) {
@@ -34,11 +34,11 @@ func TestBlockedSubmitterMeetsAnIdleWorker(t *testing.T) {
 		c := p.c
 		c.mu.Lock()
 		go func() { _ = p.Submit(func() { close(ran) }) }()
-		await(t, "the submitter is about to block", func() bool {
-			return c.books.blocked.Load() == 1 && c.yielders.Load() == 0
+		waitFor(t, "the submitter is about to block", func() bool {
+			return c.books.waits.Load() == 1 && c.yielders.Load() == 0
 		})
 		close(gate)
-		await(t, "the worker is about to sleep", func() bool {
+		waitFor(t, "the worker is about to sleep", func() bool {
 			taken, put := c.levels[0].ring.counts()
 			return taken == put && c.ctl.load().active() == 0
 		})
@@ -64,7 +64,7 @@ func TestWorkerAboveALoweredLimitEnds(t *testing.T) {
 	for s := c.ctl.load(); !c.ctl.cas(s, (s + workerOne).withToken(tokenComing)); s = c.ctl.load() {
 	}
 	c.spawn()
-	await(t, "one worker", func() bool { return c.ctl.load().workers() == 1 })
+	waitFor(t, "one worker", func() bool { return c.ctl.load().workers() == 1 })
 	close(gate)
 	require.NoError(t, p.Close())
 }
@@ -77,7 +77,7 @@ func TestGoexitDoesNotClearTheSuccessorsTask(t *testing.T) {
 	r := new(running)
 	unlock := sync.OnceFunc(r.mu.Unlock)
 	second := make(chan struct{})
-	exec := func(w *worker, end bool) outcome {
+	exec := func(w *worker[bool], end bool) {
 		if end {
 			w.now.Store(r)
 			w.begin("first", nil, 0)
@@ -88,15 +88,14 @@ func TestGoexitDoesNotClearTheSuccessorsTask(t *testing.T) {
 		r.task = "second" // as begin does, with the lock that the first left locked
 		close(second)
 		unlock()
-		await(t, "the first goroutine's end", func() bool { return runtime.NumGoroutine() <= goroutines+1 })
+		waitFor(t, "the first goroutine's end", func() bool { return runtime.NumGoroutine() <= goroutines+1 })
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.task != "second" {
 			t.Error("the task was taken out of its worker's books while it ran")
 		}
-		return completed
 	}
-	c, err := newCore(Config{MaxWorkers: 1}, exec, func(bool, error) {})
+	c, err := newCore(Config{MaxWorkers: 1}, kind[bool]{run: exec, drop: func(bool, error) {}})
 	require.NoError(t, err)
 	require.NoError(t, c.submit(&c.levels[0], true))
 	require.NoError(t, c.submit(&c.levels[0], false))
@@ -108,19 +107,19 @@ func TestGoexitDoesNotClearTheSuccessorsTask(t *testing.T) {
 	require.NoError(t, c.close())
 }
 
-// A task that DiscardOldest would let in is refused by a closing pool and then
+// A task that DropOldest would let in is refused by a closing pool and then
 // must take nothing out: emptying the queue by the way, it once left Close waiting
 // for ever. The token stands for a worker that is searching meanwhile.
-func TestDiscardAtAClosingPool(t *testing.T) {
-	p, err := New(Config{MaxWorkers: 1, QueueSize: 1, OnFull: DiscardOldest})
+func TestDropAtAClosingPool(t *testing.T) {
+	p, err := New(Config{MaxWorkers: 1, QueueSize: 1, Overflow: DropOldest})
 	require.NoError(t, err)
 	c, ran := p.c, false
 	require.True(t, c.ctl.cas(0, ctlState(0).withToken(tokenSearch)))
 	require.NoError(t, p.Submit(func() { ran = true }))
 	closed := make(chan error, 1)
 	go func() { closed <- p.Close() }()
-	await(t, "Close waits", func() bool { return c.alert.Load()&alertQuiet != 0 })
-	err = c.submitDiscarding(&c.levels[0], plain(func() { t.Error("a refused task ran") }))
+	waitFor(t, "Close waits", func() bool { return c.alert.Load()&alertQuiet != 0 })
+	err = c.submitDropping(&c.levels[0], plain(func() { t.Error("a refused task ran") }))
 	require.ErrorIs(t, err, ErrClosed)
 	c.ctl.w.And(^uint64(tokenMask))
 	c.kick() // the searcher has gone
@@ -131,5 +130,5 @@ func TestDiscardAtAClosingPool(t *testing.T) {
 		t.Fatal("Close hangs")
 	}
 	require.True(t, ran)
-	require.Zero(t, p.Stats().Discarded)
+	require.Zero(t, p.Stats().Dropped)
 }

@@ -27,7 +27,7 @@ func TestBarrierOfMaxWorkers(t *testing.T) {
 			}
 			done.Wait()
 		}
-		require.LessOrEqual(t, p.Stats().PeakWorkers, cfg.MaxWorkers)
+		require.LessOrEqual(t, p.Stats().HighWater, cfg.MaxWorkers)
 		closeAndCheck(t, p)
 	})
 }
@@ -58,7 +58,7 @@ func TestResizeDownWhileTheQueueNeverEmpties(t *testing.T) {
 		}
 		p := newPool(t, workerpool.Config{MaxWorkers: 8, QueueSize: size})
 		var stop atomic.Bool
-		var running, limit, over atomic.Int64
+		var running, limit, over, epoch atomic.Int64
 		limit.Store(8)
 		var producers sync.WaitGroup
 		defer func() { // also where a check below ends the test
@@ -69,7 +69,8 @@ func TestResizeDownWhileTheQueueNeverEmpties(t *testing.T) {
 			producers.Go(func() {
 				for !stop.Load() {
 					err := p.Submit(func() {
-						if running.Add(1) > limit.Load() {
+						now, most := epoch.Load(), limit.Load()
+						if running.Add(1) > most && epoch.Load() == now { // else the limit was another meanwhile
 							over.Add(1)
 						}
 						runtime.Gosched()
@@ -84,11 +85,12 @@ func TestResizeDownWhileTheQueueNeverEmpties(t *testing.T) {
 		for _, n := range []int{8, 3, 1, 5, 1} {
 			require.NoError(t, p.Resize(0, n))
 			until(t, "workers down", func() bool { return p.Stats().Workers <= n })
+			epoch.Add(1)
 			limit.Store(int64(n))
-			over.Store(0)
 			done := p.Stats().Completed
 			until(t, "progress", func() bool { return p.Stats().Completed > done+100 })
 			require.Zero(t, over.Load(), "more than %d ran at once", n)
+			epoch.Add(1)
 			limit.Store(8)
 		}
 		stop.Store(true)
@@ -268,7 +270,7 @@ func TestDoneContextIsNotAccepted(t *testing.T) {
 // Without a queue a worker is reserved synchronously, as ants does.
 func TestNoQueueIsExactAfterSubmit(t *testing.T) {
 	watch(t)
-	p := newPool(t, workerpool.Config{MaxWorkers: 4, QueueSize: workerpool.NoQueue, OnFull: workerpool.Reject})
+	p := newPool(t, workerpool.Config{MaxWorkers: 4, QueueSize: workerpool.NoQueue, Overflow: workerpool.Reject})
 	gate, open := newGate(t)
 	for i := range 4 {
 		require.NoError(t, p.Submit(func() { <-gate }))

@@ -1,6 +1,7 @@
 package workerpool
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/poundlock/poundlock/internal/stats"
@@ -13,7 +14,7 @@ import (
 //
 // A slot's seq is 2t when it is free for ticket t and 2t+1 when it holds ticket
 // t's value, which keeps the two apart even in a ring of one slot. The flag bits
-// in tail (closed) and head (paused) make every ticket compare unequal, so the
+// in tail (closed, barred) and head (paused) make every ticket compare unequal, so the
 // fast paths need no look of their own at them.
 type ring[T any] struct {
 	slots []slot[T]
@@ -37,8 +38,9 @@ type slot[T any] struct {
 
 const (
 	closedBit = 1 << 62 // in tail: put refuses
+	barredBit = 1 << 61 // in tail: put finds no room, unless it is forced
 	holdBit   = 1 << 62 // in head: take finds nothing
-	ticket    = closedBit - 1
+	ticket    = barredBit - 1
 )
 
 // untimed in put's at means that the value's wait is not measured.
@@ -71,7 +73,7 @@ func (r *ring[T]) slot(t uint64) *slot[T] {
 }
 
 // put appends v with the submission time at, or where that is 0 the time that
-// clock gives for the ticket. force puts into a closed ring too.
+// clock gives for the ticket. force puts into a closed or barred ring too.
 func (r *ring[T]) put(v T, at int64, clock *sampler, force bool) putResult {
 	for {
 		t := r.tail.Load()
@@ -98,8 +100,10 @@ func (r *ring[T]) put(v T, at int64, clock *sampler, force bool) putResult {
 				s.seq.Store(2*t + 1)
 				return putOK
 			}
-		case flags != 0 && !force:
+		case flags&closedBit != 0 && !force:
 			return putClosed
+		case flags != 0 && !force:
+			return putFull
 		case seq < 2*t:
 			return putFull
 		}
@@ -129,7 +133,7 @@ func (r *ring[T]) take() (v T, at int64, ok bool) {
 }
 
 // evict is take that works on a held ring too. The caller holds the pool's mutex.
-func (r *ring[T]) evict() (v T, ok bool) {
+func (r *ring[T]) evict() (it item[T], ok bool) {
 	for {
 		h := r.head.Load()
 		t := h & ticket
@@ -137,14 +141,14 @@ func (r *ring[T]) evict() (v T, ok bool) {
 		switch seq := s.seq.Load(); {
 		case seq == 2*t+1:
 			if r.head.CompareAndSwap(h, h+1) {
-				v = s.val
+				it = item[T]{s.val, s.at}
 				var zero T
 				s.val = zero
 				s.seq.Store(2 * (t + r.n))
-				return v, true
+				return it, true
 			}
 		case seq < 2*t+1:
-			return v, false
+			return it, false
 		}
 	}
 }
@@ -168,8 +172,49 @@ func (r *ring[T]) free() uint64 {
 	return r.n - min(put-taken, r.n)
 }
 
-func (r *ring[T]) close() { r.tail.Or(closedBit) }
-func (r *ring[T]) hold()  { r.head.Or(holdBit) }
+// weed removes the values that dead reports and returns them, oldest first. It looks
+// at the values before the first that is not stored yet. The caller holds the pool's
+// mutex; the ring is held meanwhile, so a worker that found it empty for that reason
+// must be woken afterwards.
+func (r *ring[T]) weed(dead func(T) bool) (out []T) {
+	if r.head.Or(holdBit)&holdBit == 0 {
+		defer r.unhold()
+	}
+	// With the head held, the stored values from head on are nobody else's: takers
+	// fail, and producers own only the slots of tickets beyond.
+	head := r.head.Load() & ticket
+	end := head
+	for end-head < r.n && r.slot(end).seq.Load() == 2*end+1 {
+		end++
+	}
+	to := end // the living move up, in order
+	for t := end; t > head; t-- {
+		s := r.slot(t - 1)
+		if dead(s.val) {
+			out = append(out, s.val)
+			continue
+		}
+		if to--; to != t-1 {
+			d := r.slot(to)
+			d.val, d.at = s.val, s.at
+		}
+	}
+	r.head.Store(to | holdBit) // before the slots are free: taken <= put <= taken + n
+	var zero T
+	for t := head; t < to; t++ {
+		s := r.slot(t)
+		s.val = zero
+		s.seq.Store(2 * (t + r.n))
+	}
+	slices.Reverse(out)
+	return out
+}
+
+func (r *ring[T]) close()       { r.tail.Or(closedBit) }
+func (r *ring[T]) bar()         { r.tail.Or(barredBit) }
+func (r *ring[T]) unbar()       { r.tail.And(^uint64(barredBit)) }
+func (r *ring[T]) barred() bool { return r.tail.Load()&barredBit != 0 }
+func (r *ring[T]) hold()        { r.head.Or(holdBit) }
 func (r *ring[T]) unhold() {
 	r.head.And(ticket)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"slices"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // refuse makes every later submission fail with ErrClosed. Blocked submitters fail
@@ -13,16 +15,17 @@ func (c *core[T]) refuse() {
 	c.closed = true
 	c.alert.Or(alertClosed)
 	views := slices.Collect(maps.Keys(c.views))
-	var refused []*submitter[T]
+	var refused []*waiter[T]
 	for i := range c.levels {
 		l := &c.levels[i]
 		l.ring.close()
-		for l.blocked.len > 0 {
-			s := l.blocked.head
-			l.blocked.remove(s)
-			c.setWaiting(-1)
-			refused = append(refused, s)
+		subs := l.waiters.takeSubmitters()
+		c.setOutside(-len(subs))
+		if l.waiters.len == 0 {
+			l.ring.unbar()
+			l.setDue()
 		}
+		refused = append(refused, subs...)
 	}
 	if c.timer != nil {
 		c.timer.Stop()
@@ -63,41 +66,49 @@ func (c *core[T]) closeGone() {
 	}
 }
 
-func (c *core[T]) close() error {
-	if c.self() != nil {
-		c.refuse()
-		return ErrInTask
-	}
-	return c.shutdown(context.Background())
-}
+func (c *core[T]) close() error { return c.shutdown(context.Background()) }
 
 // shutdown refuses new tasks, runs the accepted ones, ends the workers and waits
-// for all of it, or until ctx ends: then it discards what is queued and cancels
-// what runs.
+// for all of it, or until ctx ends: then it drops what is queued and cancels what
+// runs.
 func (c *core[T]) shutdown(ctx context.Context) error {
-	if c.self() != nil {
-		c.refuse()
-		return ErrInTask
-	}
+	ctxerr.NotNil(ctx, "workerpool")
+	inside := c.inside()
 	c.refuse()
-	c.monitor.stop(ctx.Done())
+	if inside {
+		return ErrInside
+	}
+	sampling := !c.monitor.stop(ctx.Done())
 	if err := c.waitQuiet(ctx, false); err != nil {
-		return c.abandon(context.Cause(ctx))
+		return c.abandon(ctx, sampling)
 	}
 	c.askStop()
 	<-c.gone
+	if sampling {
+		return &ShutdownError{Name: c.cfg.Name, Monitor: true, Cause: ctxerr.From(ctx)}
+	}
 	return nil
 }
 
-// abandon ends a shutdown whose ctx has ended.
-func (c *core[T]) abandon(cause error) error {
+// abandon ends a shutdown whose ctx has ended. It drops all that it drops before it
+// tells anybody: OnDrop may end the goroutine.
+func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 	views, cancels := c.expire()
-	n := 0
+	var all []DroppedTask
+	drop := func(v T) {
+		d := c.kind.report(v)
+		d.Err = ErrClosed
+		all = append(all, d)
+		c.kind.drop(v, ErrClosed)
+	}
 	for _, v := range views {
-		n += v.discard()
+		for _, task := range v.takeAll() {
+			drop(task)
+			c.release()
+		}
 	}
 	for i := range c.levels {
-		n += c.discardAll(&c.levels[i])
+		c.dropAll(&c.levels[i], drop)
 	}
 	for _, cancel := range cancels {
 		cancel(ErrClosed)
@@ -108,13 +119,33 @@ func (c *core[T]) abandon(cause error) error {
 		c.askStop()
 	}()
 	c.checkQuiet()
-	return &ShutdownError{Discarded: n, Running: running, Cause: cause}
+	for _, d := range all {
+		c.tellDropped(d)
+	}
+	return &ShutdownError{Name: c.cfg.Name, Dropped: all, Running: running, Monitor: sampling, Cause: ctxerr.From(ctx)}
+}
+
+// drop ends v, which will not run, and tells the user.
+func (c *core[T]) drop(v T, err error) {
+	d := DroppedTask{Err: err}
+	if c.cfg.OnDrop != nil {
+		d = c.kind.report(v)
+		d.Err = err
+	}
+	c.kind.drop(v, err)
+	c.tellDropped(d)
+}
+
+func (c *core[T]) tellDropped(d DroppedTask) {
+	if c.cfg.OnDrop != nil {
+		c.callback("OnDrop", func() { c.cfg.OnDrop(d) })
+	}
 }
 
 // expire keeps tasks from passing from views into the pool, and tasks with a ctx
 // that start from now on from going on with it. It returns the views that have
 // tasks of their own and the cancel functions of the running tasks.
-func (c *core[T]) expire() (views []annex, cancels []func(error)) {
+func (c *core[T]) expire() (views []*gate[T], cancels []func(error)) {
 	c.mu.Lock()
 	c.alert.Or(alertExpired)
 	views = slices.Collect(maps.Keys(c.views))
@@ -135,66 +166,61 @@ func (c *core[T]) expire() (views []annex, cancels []func(error)) {
 	return views, cancels
 }
 
-// discardAll drops everything queued at l and returns how much it was.
-func (c *core[T]) discardAll(l *level[T]) (n int) {
+// dropAll hands everything queued at l to drop.
+func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 	for {
 		c.mu.Lock() // over both places: a value moves from one to the other under mu
 		v, ok := c.evict(l)
 		if !ok {
-			v, ok = c.evictSpill(l)
+			v, ok = c.evictOutside(l)
 		}
 		taken, put := l.ring.counts()
 		c.mu.Unlock()
 		switch {
 		case ok:
-			c.drop(v, ErrClosed)
-			n++
+			drop(v)
 		case taken == put:
-			return n
+			return
 		default:
 			yield() // a task is between a ticket and its slot
 		}
 	}
 }
 
-// evictSpill is evict for l's values that are not in the ring.
-func (c *core[T]) evictSpill(l *level[T]) (v T, ok bool) {
+// evictOutside is evict for l's values that are not in the ring. All that wait are
+// accepted: the others were refused.
+func (c *core[T]) evictOutside(l *level[T]) (v T, ok bool) {
 	switch {
-	case l.forced.len > 0:
-		v = l.forced.pop().val
-		c.books.handed.Add(1)
+	case l.waiters.len > 0:
+		s := l.waiters.head
+		v = s.val
+		c.unwait(l, s)
 	case !c.direct && l.spill.len > 0: // without a queue its values have workers
 		v = l.spill.pop().val
-		c.books.spilled.Add(1)
+		c.setOutside(-1)
 	default:
 		return v, false
 	}
-	c.setWaiting(-1)
-	c.books.discarded.Add(1)
+	c.books.noTicket.Add(1)
+	c.books.dropped.Add(1)
 	return v, true
 }
 
-// annex is a view's own queue as the pool sees it.
-type annex interface {
-	refuse()      // tells its blocked submitters ErrClosed
-	discard() int // drops its tasks with ErrClosed
-}
-
 // list keeps v in mind for Close and Shutdown; it returns false after those began.
-func (c *core[T]) list(v annex) bool {
+func (c *core[T]) list(v *gate[T]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
 	}
 	if c.views == nil {
-		c.views = map[annex]struct{}{}
+		c.views = map[*gate[T]]struct{}{}
 	}
 	c.views[v] = struct{}{}
 	return true
 }
 
-func (c *core[T]) unlist(v annex) {
+func (c *core[T]) unlist(v *gate[T]) {
 	c.mu.Lock()
 	delete(c.views, v)
 	c.mu.Unlock()

@@ -27,7 +27,7 @@ func TestShutdownExpires(t *testing.T) {
 	})
 	<-started
 	<-started
-	require.NoError(t, p.Submit(func() { t.Error("a discarded task ran") }))
+	require.NoError(t, p.Submit(func() { t.Error("a dropped task ran") }))
 	queued := workerpool.Go(bg, p, func(context.Context) (int, error) { t.Error("ran"); return 0, nil })
 	g := p.Group(bg)
 	g.Go(func(context.Context) error { t.Error("ran"); return nil })
@@ -44,10 +44,10 @@ func TestShutdownExpires(t *testing.T) {
 	err := <-result
 	var se *workerpool.ShutdownError
 	require.ErrorAs(t, err, &se)
-	require.Equal(t, 4, se.Discarded)
+	require.Len(t, se.Dropped, 4)
 	require.Equal(t, 2, se.Running)
 	require.ErrorIs(t, err, errBoom)
-	require.EqualError(t, err, "workerpool: shutdown ended early with 4 queued tasks discarded and 2 still running: boom")
+	require.EqualError(t, err, "workerpool: shutdown ended early with 4 queued tasks dropped and 2 still running: context canceled: boom")
 
 	_, err = queued.Wait(bg)
 	require.ErrorIs(t, err, workerpool.ErrClosed)
@@ -60,7 +60,7 @@ func TestShutdownExpires(t *testing.T) {
 	require.NoError(t, p.Close()) // waits for the two
 	st := p.Stats()
 	checkBooks(t, st)
-	require.EqualValues(t, 4, st.Discarded)
+	require.EqualValues(t, 4, st.Dropped)
 	require.Zero(t, st.Workers)
 }
 
@@ -108,7 +108,7 @@ func TestShutdownExpiresWhileTasksStart(t *testing.T) {
 	})
 }
 
-// Whatever Shutdown discards and runs, together with what was refused, is what
+// Whatever Shutdown drops and runs, together with what was refused, is what
 // was submitted.
 func TestShutdownExpiryLosesCountOfNothing(t *testing.T) {
 	everywhere(t, func(t *testing.T, cfg workerpool.Config) {
@@ -134,7 +134,7 @@ func TestShutdownExpiryLosesCountOfNothing(t *testing.T) {
 			require.Zero(t, st.Queued)
 			require.EqualValues(t, accepted.Load(), st.Submitted, "%+v", st)
 			require.EqualValues(t, ran.Load(), st.Completed, "%+v", st)
-			require.EqualValues(t, accepted.Load(), st.Completed+st.Discarded, "%+v", st)
+			require.EqualValues(t, accepted.Load(), st.Completed+st.Dropped, "%+v", st)
 		}
 	})
 }

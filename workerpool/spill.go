@@ -1,9 +1,9 @@
 package workerpool
 
 // spill is a FIFO of values in linked chunks: the part of an unbounded queue that
-// does not fit into the ring, and the hand-over list of a pool without a queue.
-// Chunks are returned to the collector as they empty, all but one. It is guarded
-// by the pool's mutex.
+// does not fit into the ring, the queue of a view, and the hand-over list of a pool
+// without a queue. Chunks are returned to the collector as they empty, all but one.
+// Its owner's mutex guards it.
 type spill[T any] struct {
 	head, tail *chunk[T]
 	spare      *chunk[T]
@@ -62,67 +62,14 @@ func (s *spill[T]) pop() item[T] {
 	return it
 }
 
-// blocked is the FIFO of submitters that wait for room, an intrusive list so
-// that one whose ctx ends leaves from the middle. It is guarded by the pool's
-// mutex.
-type blocked[T any] struct {
-	head, tail *submitter[T]
-	len        int
-	free       *submitter[T] // for reuse, linked by next
-	frees      int
-}
-
-// submitter is one blocked submission. Its value is put into the queue for it, in
-// turn, by whoever makes room: no submitter starves however many barge past.
-type submitter[T any] struct {
-	next, prev *submitter[T]
-	val        T
-	queued     bool       // still in the list
-	done       chan error // capacity 1: nil once accepted, ErrClosed
-}
-
-const maxFreeSubmitters = 64
-
-func (b *blocked[T]) push(v T) *submitter[T] {
-	s := b.free
-	if s != nil {
-		b.free, s.next = s.next, nil
-		b.frees--
-	} else {
-		s = &submitter[T]{done: make(chan error, 1)}
+// weed removes the values that dead reports and returns them, oldest first.
+func (s *spill[T]) weed(dead func(T) bool) (out []T) {
+	for range s.len {
+		if it := s.pop(); dead(it.val) {
+			out = append(out, it.val)
+		} else {
+			s.push(it)
+		}
 	}
-	s.val, s.queued = v, true
-	if s.prev = b.tail; b.tail == nil {
-		b.head = s
-	} else {
-		b.tail.next = s
-	}
-	b.tail = s
-	b.len++
-	return s
-}
-
-func (b *blocked[T]) remove(s *submitter[T]) {
-	if s.prev == nil {
-		b.head = s.next
-	} else {
-		s.prev.next = s.next
-	}
-	if s.next == nil {
-		b.tail = s.prev
-	} else {
-		s.next.prev = s.prev
-	}
-	var zero T
-	s.next, s.prev, s.val, s.queued = nil, nil, zero, false
-	b.len--
-}
-
-// recycle takes back a submitter that is out of the list and whose done channel
-// is empty.
-func (b *blocked[T]) recycle(s *submitter[T]) {
-	if b.frees < maxFreeSubmitters {
-		s.next, b.free = b.free, s
-		b.frees++
-	}
+	return out
 }

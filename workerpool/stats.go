@@ -16,35 +16,41 @@ type Latency = stats.Latency
 // task is being accepted, started or ended; otherwise they lag by the tasks in
 // those few instructions, never run ahead, and never go back. At rest
 //
-//	Submitted = Queued + Started + Discarded
-//	Started   = Active + Completed + Failed + Canceled + TimedOut
+//	Submitted = Queued + Started + Dropped
+//	Started   = Active + Completed + Failed + Canceled + Timeouts
 type Stats struct {
 	Name string `json:"name,omitempty"` // Config.Name
 
-	Workers     int `json:"workers"`      // live workers
-	Active      int `json:"active"`       // workers that run a task or are about to take one
-	Idle        int `json:"idle"`         // Workers - Active: asleep or looking for work
-	PeakWorkers int `json:"peak_workers"` // most Workers ever
-	MinWorkers  int `json:"min_workers"`  // as configured or last resized
-	MaxWorkers  int `json:"max_workers"`  // as configured or last resized
-	Queued      int `json:"queued"`       // accepted tasks that no worker has taken yet; tasks of views may exceed QueueCap
-	QueueCap    int `json:"queue_cap"`    // room for such tasks, over all priorities; NoQueue and Unbounded as configured
+	Workers    int `json:"workers"`     // live workers
+	Active     int `json:"active"`      // workers that run a task or are about to take one
+	Idle       int `json:"idle"`        // Workers - Active: asleep or looking for work
+	HighWater  int `json:"high_water"`  // most Workers ever
+	MinWorkers int `json:"min_workers"` // as configured or last resized
+	MaxWorkers int `json:"max_workers"` // as configured or last resized
+	Queued     int `json:"queued"`      // accepted tasks that no worker has taken yet; tasks of views may exceed QueueCap
+	QueueCap   int `json:"queue_cap"`   // room for such tasks, over all priorities; NoQueue and Unbounded as configured
 
-	Submitted uint64 `json:"submitted"`  // tasks accepted
-	Started   uint64 `json:"started"`    // of these, taken by a worker or run by the caller
-	Completed uint64 `json:"completed"`  // of these, ended without error
-	Failed    uint64 `json:"failed"`     // of these, returned an error, panicked or called Goexit
-	Panics    uint64 `json:"panics"`     // of Failed, those that panicked
-	Goexits   uint64 `json:"goexits"`    // of Failed, those that called runtime.Goexit
-	TimedOut  uint64 `json:"timed_out"`  // tasks whose deadline had passed when their turn came: not run
-	Canceled  uint64 `json:"canceled"`   // tasks whose ctx was done when their turn came: not run
-	Discarded uint64 `json:"discarded"`  // accepted tasks dropped by DiscardOldest or an expired Shutdown
-	Rejected  uint64 `json:"rejected"`   // submissions refused with ErrFull: not accepted
-	CallerRan uint64 `json:"caller_ran"` // of Completed and Failed, those run by their submitter
-	Blocked   uint64 `json:"blocked"`    // submissions that had to wait for room
-	Wakes     uint64 `json:"wakes"`      // sleeping workers woken
+	Waiters   int `json:"waiters"`    // submitters that wait for room, those of views among them
+	Nested    int `json:"nested"`     // tasks that wait for the pool itself; each lets one more worker run
+	MaxNested int `json:"max_nested"` // as configured
 
-	HandlerPanics uint64 `json:"handler_panics"` // panics of Config.OnPanic itself
+	Submitted     uint64 `json:"submitted"`      // tasks accepted
+	Started       uint64 `json:"started"`        // of these, taken by a worker or run by the caller
+	Completed     uint64 `json:"completed"`      // of these, ended without error
+	Failed        uint64 `json:"failed"`         // of these, returned an error, panicked or called Goexit
+	Panics        uint64 `json:"panics"`         // of Failed, those that panicked
+	Goexits       uint64 `json:"goexits"`        // of Failed, those that called runtime.Goexit
+	Timeouts      uint64 `json:"timeouts"`       // tasks whose deadline had passed when their turn came: not run
+	RunTimeouts   uint64 `json:"run_timeouts"`   // of Completed and Failed, those whose Timeout passed while they ran
+	Canceled      uint64 `json:"canceled"`       // tasks whose ctx was done when their turn came: not run
+	Dropped       uint64 `json:"dropped"`        // accepted tasks dropped by the Overflow policy or an expired Shutdown
+	Rejected      uint64 `json:"rejected"`       // submissions refused with ErrFull: not accepted
+	CallerRan     uint64 `json:"caller_ran"`     // of Completed and Failed, those run by their submitter
+	Waits         uint64 `json:"waits"`          // submissions that had to wait for room
+	NestedRefused uint64 `json:"nested_refused"` // waits of the pool's own tasks refused with ErrNested
+	Wakes         uint64 `json:"wakes"`          // sleeping workers woken
+
+	HandlerPanics uint64 `json:"handler_panics"` // panics of OnPanic, OnDrop and the Monitor's functions
 
 	QueueWait   Latency   `json:"queue_wait"`  // from acceptance to start
 	RunTime     Latency   `json:"run_time"`    // from start to end
@@ -56,11 +62,12 @@ type Stats struct {
 // books are the counters that the tickets of the queue do not already give. All
 // are off the common path.
 type books struct {
-	failed, panics, goexits, canceled, timedOut atomic.Uint64
-	discarded, rejected, callerRan, blocked     atomic.Uint64
-	wakes, handlerPanics, peak                  atomic.Uint64
-	handed                                      atomic.Uint64 // tasks accepted without a queue
-	spilled                                     atomic.Uint64 // tasks discarded from a spill, which had no ticket
+	failed, panics, goexits, canceled, timeouts atomic.Uint64
+	runTimeouts, dropped, rejected, callerRan   atomic.Uint64
+	waits, nestedRefused, wakes, handlerPanics  atomic.Uint64
+	peak                                        atomic.Uint64
+	handed                                      atomic.Uint64 // tasks that went to a worker without passing a queue
+	noTicket                                    atomic.Uint64 // dropped tasks that were never in a ring
 	last                                        atomic.Int64
 	wait, run                                   *stats.Histogram // nil with Timing Off
 	mu                                          sync.Mutex
@@ -78,6 +85,15 @@ func (b *books) notePeak(workers int) {
 	}
 }
 
+// end books a task that will not run.
+func (b *books) end(how ending) {
+	if how == timedOut {
+		b.timeouts.Add(1)
+	} else {
+		b.canceled.Add(1)
+	}
+}
+
 // stats reads in an order that makes every part at most its whole: what was taken
 // before who is active (a task that left the queue before the first read is seen
 // as active or has ended), and both before how tasks ended.
@@ -87,7 +103,7 @@ func (c *core[T]) stats() Stats {
 	defer b.mu.Unlock()
 
 	c.mu.Lock()
-	var taken, put, spilled uint64
+	var taken, put, outside uint64
 	for i := range c.levels {
 		l := &c.levels[i]
 		t, p := l.ring.counts()
@@ -99,21 +115,16 @@ func (c *core[T]) stats() Stats {
 			t, p = t2, p2
 		}
 		taken, put = taken+t, put+p
-		if c.direct {
-			spilled += uint64(l.forced.len)
-		} else {
-			spilled += uint64(l.spill.len)
+		outside += uint64(l.waiters.accepted)
+		if !c.direct { // where its values have workers
+			outside += uint64(l.spill.len)
 		}
 	}
-	fromSpill := b.spilled.Load()
-	taken, put = taken+fromSpill, put+fromSpill
-	if c.direct {
-		taken = b.handed.Load()
-		put = taken
-	}
-	discarded := b.discarded.Load()
+	past := b.noTicket.Load() + b.handed.Load()
+	taken, put = taken+past, put+past
+	dropped := b.dropped.Load()
 	s := c.ctl.load()
-	minWorkers, maxW := c.min, c.max
+	minWorkers, maxW, nested := c.min, c.max, c.comp
 	c.mu.Unlock()
 
 	callerRan := b.callerRan.Load()
@@ -121,20 +132,22 @@ func (c *core[T]) stats() Stats {
 		Name:    c.cfg.Name,
 		Workers: s.workers(), Active: min(s.active(), s.workers()),
 		MinWorkers: minWorkers, MaxWorkers: maxW,
-		Queued: int(put - taken + spilled), QueueCap: c.cfg.QueueSize,
+		Queued: int(put - taken + outside), QueueCap: c.cfg.QueueSize,
 		Failed: b.failed.Load(), Panics: b.panics.Load(), Goexits: b.goexits.Load(),
-		TimedOut: b.timedOut.Load(), Canceled: b.canceled.Load(),
-		Discarded: discarded, Rejected: b.rejected.Load(), CallerRan: callerRan,
-		Blocked: b.blocked.Load(), Wakes: b.wakes.Load(), HandlerPanics: b.handlerPanics.Load(),
+		Timeouts: b.timeouts.Load(), Canceled: b.canceled.Load(),
+		Dropped: dropped, Rejected: b.rejected.Load(), CallerRan: callerRan,
+		Waits: b.waits.Load(), Wakes: b.wakes.Load(), HandlerPanics: b.handlerPanics.Load(),
+		Waiters: int(c.waiting.Load()), Nested: nested, MaxNested: c.cfg.MaxNested,
+		RunTimeouts: b.runTimeouts.Load(), NestedRefused: b.nestedRefused.Load(),
 		QueueWait: b.wait.Latency(), RunTime: b.run.Latency(),
 	}
 	st.Failed += st.Panics + st.Goexits
 	st.Idle = st.Workers - st.Active
 	b.notePeak(st.Workers) // a new worker's own note may come later
-	st.PeakWorkers = int(b.peak.Load())
-	st.Submitted = put + spilled + callerRan
-	st.Started = taken - min(discarded, taken) + callerRan
-	ended := st.Failed + st.TimedOut + st.Canceled
+	st.HighWater = int(b.peak.Load())
+	st.Submitted = put + outside + callerRan
+	st.Started = taken - min(dropped, taken) + callerRan
+	ended := st.Failed + st.Timeouts + st.Canceled
 	notCompleted := ended + uint64(st.Active)
 	st.Completed = st.Started - min(notCompleted, st.Started)
 

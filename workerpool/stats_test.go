@@ -28,16 +28,16 @@ func checkMonotonic(t testing.TB, a, b workerpool.Stats) {
 		{"Failed", a.Failed, b.Failed},
 		{"Panics", a.Panics, b.Panics},
 		{"Goexits", a.Goexits, b.Goexits},
-		{"TimedOut", a.TimedOut, b.TimedOut},
+		{"Timeouts", a.Timeouts, b.Timeouts},
 		{"Canceled", a.Canceled, b.Canceled},
-		{"Discarded", a.Discarded, b.Discarded},
+		{"Dropped", a.Dropped, b.Dropped},
 		{"Rejected", a.Rejected, b.Rejected},
 		{"CallerRan", a.CallerRan, b.CallerRan},
-		{"Blocked", a.Blocked, b.Blocked},
+		{"Waits", a.Waits, b.Waits},
 		{"Wakes", a.Wakes, b.Wakes},
 		{"QueueWait.Count", a.QueueWait.Count, b.QueueWait.Count},
 		{"RunTime.Count", a.RunTime.Count, b.RunTime.Count},
-		{"PeakWorkers", uint64(a.PeakWorkers), uint64(b.PeakWorkers)},
+		{"HighWater", uint64(a.HighWater), uint64(b.HighWater)},
 	} {
 		if c.b < c.a {
 			t.Errorf("%s went from %d to %d", c.name, c.a, c.b)
@@ -50,9 +50,9 @@ func checkMonotonic(t testing.TB, a, b workerpool.Stats) {
 func TestStatsRaceWithEverything(t *testing.T) {
 	everywhere(t, func(t *testing.T, cfg workerpool.Config) {
 		cfg.OnPanic = func(*workerpool.PanicError) {}
-		cfg.OnFull = workerpool.Policy(rand.IntN(4))
-		if cfg.QueueSize == workerpool.NoQueue && cfg.OnFull == workerpool.DiscardOldest {
-			cfg.OnFull = workerpool.Reject
+		cfg.Overflow = workerpool.Overflow(rand.IntN(4))
+		if cfg.QueueSize == workerpool.NoQueue && cfg.Overflow == workerpool.DropOldest {
+			cfg.Overflow = workerpool.Reject
 		}
 		p := newPool(t, cfg)
 		v := p.Limit(2)
@@ -176,7 +176,7 @@ func TestStatsGauges(t *testing.T) {
 	st = closeAndCheck(t, p)
 	require.False(t, st.LastTask.IsZero())
 	require.EqualValues(t, 3, st.RunTime.Count)
-	require.Equal(t, 2, st.PeakWorkers)
+	require.Equal(t, 2, st.HighWater)
 }
 
 // An error is a failure, not a completion too.

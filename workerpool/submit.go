@@ -1,6 +1,10 @@
 package workerpool
 
-import "context"
+import (
+	"context"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+)
 
 // submit accepts v into level l as the policy says.
 func (c *core[T]) submit(l *level[T], v T) error {
@@ -13,7 +17,7 @@ func (c *core[T]) submit(l *level[T], v T) error {
 			return ErrClosed
 		}
 	}
-	return c.submitSlow(context.Background(), l, v, c.cfg.OnFull)
+	return c.submitSlow(context.Background(), l, v, c.cfg.Overflow)
 }
 
 // trySubmit accepts v into level l if there is room.
@@ -23,14 +27,14 @@ func (c *core[T]) trySubmit(l *level[T], v T) error {
 
 // submitWait accepts v into level l, waiting for room as long as ctx allows.
 func (c *core[T]) submitWait(ctx context.Context, l *level[T], v T) error {
-	if err := ctx.Err(); err != nil {
+	if err := ctxEnd(ctx); err != nil {
 		return err
 	}
 	return c.submitSlow(ctx, l, v, Block)
 }
 
 // submitSlow is submit with every case in it.
-func (c *core[T]) submitSlow(ctx context.Context, l *level[T], v T, onFull Policy) error {
+func (c *core[T]) submitSlow(ctx context.Context, l *level[T], v T, overflow Overflow) error {
 	var err error
 	switch {
 	case c.direct:
@@ -38,17 +42,21 @@ func (c *core[T]) submitSlow(ctx context.Context, l *level[T], v T, onFull Polic
 	case c.grows:
 		return c.submitGrowing(l, v)
 	default:
-		err = c.putRing(l, v)
+		if err = c.putRing(l, v); err == ErrFull {
+			err = c.findRoom(l, v)
+		}
 	}
 	if err != ErrFull {
 		return err
 	}
-	switch onFull {
+	switch overflow {
 	case CallerRuns:
 		c.callerRun(v)
 		return nil
-	case DiscardOldest:
-		return c.submitDiscarding(l, v)
+	case DropOldest:
+		return c.submitDropping(l, v)
+	case DropNewest:
+		return c.dropNew(v)
 	case Block:
 		return c.submitBlocked(ctx, l, v)
 	}
@@ -82,14 +90,19 @@ func (c *core[T]) submitGrowing(l *level[T], v T) error {
 			return nil
 		}
 	}
-	c.spillOver(l, v)
+	c.overflow(l, v)
 	return nil
 }
 
-// spillOver appends v to l's spill and releases mu, which the caller holds.
-func (c *core[T]) spillOver(l *level[T], v T) {
-	l.spill.push(item[T]{v, c.clock.sample(uint64(l.spill.len))})
-	c.setWaiting(1)
+// overflow accepts v outside of l's ring and releases mu, which the caller holds.
+func (c *core[T]) overflow(l *level[T], v T) {
+	it := item[T]{v, c.clock.sample(uint64(c.outside))}
+	if c.grows {
+		l.spill.push(it)
+		c.setOutside(1)
+	} else {
+		c.awaitAccepted(l, it)
+	}
 	c.mu.Unlock()
 	// A worker that emptied the ring before it could see alertWaiting has not
 	// refilled it.
@@ -99,64 +112,86 @@ func (c *core[T]) spillOver(l *level[T], v T) {
 }
 
 // force accepts v even where the pool is full or closed, for work that was
-// accepted before and is counted in held; only an expired Shutdown makes it return
-// false.
+// accepted already in another place. It does not after an expired Shutdown: false.
 func (c *core[T]) force(l *level[T], v T) bool {
 	c.mu.Lock()
 	switch {
 	case c.alert.Load()&alertExpired != 0:
 		c.mu.Unlock()
 		return false
-	case c.direct && c.reserve():
+	case !c.direct:
+		c.overflow(l, v)
+	case c.reserve() != noWorker:
 		_ = c.handOver(l, v)
-	case c.direct: // the next worker that ends its task finds it
-		l.forced.push(item[T]{val: v})
-		c.setWaiting(1)
+	default: // the next worker that ends its task finds it
+		c.awaitAccepted(l, item[T]{val: v})
 		c.mu.Unlock()
-	default:
-		c.spillOver(l, v)
 	}
 	return true
 }
 
-// evict takes the oldest value out of l's ring and books it as discarded. The
+// evict takes the oldest value out of l's ring and books it as dropped. The
 // caller holds mu, so that stats sees neither without the other.
 func (c *core[T]) evict(l *level[T]) (v T, ok bool) {
-	if v, ok = l.ring.evict(); ok {
-		c.books.discarded.Add(1)
+	it, ok := l.ring.evict()
+	if ok {
+		c.books.dropped.Add(1)
 	}
-	return v, ok
+	return it.val, ok
 }
 
-// submitDiscarding makes room by taking the oldest value out. The new one takes
+// submitDropping makes room by taking the oldest value out. The new one takes
 // its place under mu, so that a closing pool is neither emptied nor made to lose a
-// task for one that it refuses, and what follows a view's discarded task does not
+// task for one that it refuses, and what follows a view's dropped task does not
 // take the place instead.
-func (c *core[T]) submitDiscarding(l *level[T], v T) error {
+func (c *core[T]) submitDropping(l *level[T], v T) error {
 	for {
 		c.mu.Lock()
 		if c.closed {
 			c.mu.Unlock()
 			return ErrClosed
 		}
+		var told [16]*waiter[T]
+		n, _ := c.fill(l, told[:]) // a place that is free by itself is theirs
 		var old T
 		evicted := false
-		put := l.ring.put(v, 0, &c.clock, false)
-		if put != putOK {
-			if old, evicted = c.evict(l); evicted {
-				put = l.ring.put(v, 0, &c.clock, false)
+		put := putFull
+		if n < len(told) {
+			if put = l.ring.put(v, 0, &c.clock, true); put != putOK {
+				if old, evicted = c.evict(l); evicted {
+					put = l.ring.put(v, 0, &c.clock, true)
+				}
 			}
 		}
 		c.mu.Unlock()
-		if evicted {
-			c.drop(old, ErrDiscarded)
+		for _, s := range told[:n] {
+			s.done <- nil
 		}
 		if put == putOK {
 			c.published()
+		}
+		if evicted {
+			c.drop(old, ErrDropped)
+		}
+		if put == putOK {
 			return nil
 		}
 		yield() // a task is between a ticket and its slot, or another took the place
 	}
+}
+
+// dropNew accepts v and drops it at once.
+func (c *core[T]) dropNew(v T) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	c.books.dropped.Add(1)
+	c.books.noTicket.Add(1)
+	c.mu.Unlock()
+	c.drop(v, ErrDropped)
+	return nil
 }
 
 // A submitter at a full queue yields a while before it sleeps, for as long as
@@ -167,10 +202,14 @@ const (
 	maxYielders = 64
 )
 
-// submitBlocked waits until there is room for v. If the caller is one of this
-// pool's own tasks, the pool may run one more worker meanwhile.
+// submitBlocked waits until there is room for v, unless too many do so already. If
+// the caller is one of this pool's own tasks, the pool may run one more worker
+// meanwhile.
 func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
-	c.books.blocked.Add(1)
+	if !c.mayWait() {
+		return ErrFull
+	}
+	defer c.waiting.Add(-1)
 	if !c.direct && c.yielders.Add(1) <= maxYielders {
 		for range maxYields {
 			yield()
@@ -186,40 +225,54 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 	if !c.direct {
 		c.yielders.Add(-1)
 	}
-	defer c.stepAside()()
+	away, err := c.stepAside()
+	if err != nil {
+		return err
+	}
+	defer away.back()
 
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if c.direct && c.reserve() {
+	if c.direct && l.waiters.len == 0 && c.reserve() != noWorker {
 		return c.handOver(l, v)
 	}
-	s := l.blocked.push(v)
-	c.setWaiting(1)
+	s := c.await(l, v)
 	c.mu.Unlock()
-	if !c.direct && l.ring.free() >= l.quarter {
-		c.refill(l) // see spillOver
+	if c.direct {
+		c.matchBlocked() // a worker may have gone idle before it could see s
+	} else if l.ring.free() >= l.quarter {
+		c.refill(l) // see overflow
 	}
 
-	var err error
 	select {
 	case err = <-s.done:
 		c.mu.Lock()
 	case <-ctx.Done():
 		c.mu.Lock()
 		if s.queued {
-			l.blocked.remove(s)
-			c.setWaiting(-1)
-			err = ctx.Err()
+			c.unwait(l, s)
+			err = ctxerr.From(ctx)
 		} else { // accepted or refused at the same moment: that stands
 			c.mu.Unlock()
 			err = <-s.done
 			c.mu.Lock()
 		}
 	}
-	l.blocked.recycle(s)
+	l.waiters.recycle(s)
 	c.mu.Unlock()
 	return err
+}
+
+// mayWait counts the caller as one that waits for room, unless as many do as may.
+func (c *core[T]) mayWait() bool {
+	if n := c.waiting.Add(1); c.cfg.MaxWaiters > 0 && n > int64(c.cfg.MaxWaiters) {
+		c.waiting.Add(-1)
+		c.books.rejected.Add(1)
+		return false
+	}
+	c.books.waits.Add(1)
+	return true
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"runtime/pprof"
 	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // Task is a function with what the pool should know about it, for [Pool.Do].
@@ -18,18 +20,25 @@ type Task struct {
 	Priority int
 	// Timeout bounds the time from submission to end; 0 means Config.TaskTimeout.
 	Timeout time.Duration
-	// Label names the task in panics and stall reports.
+	// Label names the task in panics, stall reports, OnDrop, and profiles: as the
+	// pprof label "task" while it runs, beside the labels of its ctx.
 	Label string
 }
 
 // Do submits t and waits for its end; it returns what t.Run returned. It waits
-// for room in the queue whatever Config.OnFull says.
+// for room in the queue whatever Config.Overflow says.
 //
 // If ctx ends or the Timeout passes before t starts, t does not run and Do returns
-// at once: ctx.Err() or ErrTimeout. Once t runs, its ctx is cancelled and Do still
-// waits for it to return, so nothing of t goes on after Do. A panic of t is
-// returned as a *PanicError, a runtime.Goexit as ErrGoexit. ErrClosed, ErrNilTask
-// and errors about t's fields mean that t did not run.
+// at once: an error that matches ctx.Err() and context.Cause(ctx), or
+// ErrQueueTimeout. Once t runs, its ctx is cancelled, with the cause ErrRunTimeout
+// for its Timeout, and Do still waits for it to return, so nothing of t goes on
+// after Do. A panic of t is returned as a *PanicError, a runtime.Goexit as
+// ErrGoexit. ErrClosed, ErrNilTask, ErrNested, ErrFull (Config.MaxWaiters wait) and
+// errors about t's fields mean that t did not run.
+//
+// Called from a task of the same pool, t does not wait in the queue: the worker
+// that takes the place of the waiting task runs it at once, unless the pool is
+// paused.
 func (p *Pool) Do(ctx context.Context, t Task) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
@@ -38,16 +47,14 @@ func (p *Pool) Do(ctx context.Context, t Task) error {
 	if err := tc.init(ctx, p.c, t); err != nil {
 		return err
 	}
-	if err := tc.submit(nil); err != nil {
-		return err
-	}
-	return tc.await()
+	return tc.do(nil)
 }
 
 // taskCore is a task with a ctx and an end that can be waited for: the job under
 // Do, Go and Group.
 type taskCore struct {
 	c      *core[job]
+	parent context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // releases the deadline's timer; nil without one
@@ -57,7 +64,8 @@ type taskCore struct {
 	state  atomic.Int32
 	done   chan struct{} // closed after err is set
 	err    error
-	ended  func() // called once before done is closed, if not nil
+	ended  func()       // called once before done is closed, if not nil
+	away   absence[job] // of the task that waits in Do; over when t is
 }
 
 // States of a taskCore; whoever moves it out of taskQueued decides its fate.
@@ -68,6 +76,7 @@ const (
 )
 
 func (t *taskCore) init(ctx context.Context, c *core[job], spec Task) error {
+	ctxerr.NotNil(ctx, "workerpool")
 	if spec.Run == nil {
 		return ErrNilTask
 	}
@@ -77,52 +86,79 @@ func (t *taskCore) init(ctx context.Context, c *core[job], spec Task) error {
 	if spec.Timeout < 0 {
 		return fmt.Errorf("workerpool: Timeout %v is negative", spec.Timeout)
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctxerr.From(ctx); err != nil {
 		return err
 	}
 	t.c, t.fn, t.label = c, spec.Run, spec.Label
 	t.level = &c.levels[spec.Priority]
 	t.done = make(chan struct{})
+	t.parent = ctx
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	if spec.Timeout == 0 {
 		spec.Timeout = c.cfg.TaskTimeout
 	}
-	if spec.Timeout > 0 {
-		t.ctx, t.stop = context.WithTimeoutCause(t.ctx, spec.Timeout, ErrTimeout)
+	if spec.Timeout > 0 { // a task whose deadline passes in the queue never sees this cause
+		t.ctx, t.stop = context.WithTimeoutCause(t.ctx, spec.Timeout, ErrRunTimeout)
 	}
 	return nil
 }
 
-// submit hands t to its pool or view. On an error t will not run, and its ended
-// has been called.
-func (t *taskCore) submit(v *View) error {
-	var err error
+// submit hands t to its pool or view. After an error the caller calls refused.
+func (t *taskCore) submit(v *View, overflow Overflow) error {
+	if t.c.alert.Load()&alertCtx == 0 {
+		t.c.alert.Or(alertCtx)
+	}
+	err := ctxerr.From(t.ctx)
 	switch {
-	case v != nil && (v.p == nil || v.p.c != t.c):
+	case err != nil:
+	case v != nil && (v.closed() || v.g.c != t.c):
 		err = errors.New("workerpool: WithView: a view of another pool")
 	case v != nil:
-		err = v.submit(t.ctx, t, Block)
+		err = v.g.submit(t.ctx, t, overflow)
 	default:
-		err = t.c.submitWait(t.ctx, t.level, t)
+		err = t.c.submitSlow(t.ctx, t.level, t, overflow)
 	}
-	if err != nil {
-		if t.ctx.Err() != nil && err != ErrClosed {
-			err = t.ctxErr()
-		}
-		t.state.Store(taskDropped)
+	return err
+}
+
+// refused ends t if err, of its submission, is not nil.
+func (t *taskCore) refused(err error) error {
+	if err == nil {
+		return nil
+	}
+	if t.ctx.Err() != nil && err != ErrClosed {
+		err = t.ctxErr()
+	}
+	if t.state.CompareAndSwap(taskQueued, taskDropped) {
 		t.finish(err)
 	}
 	return err
 }
 
-// await waits for the end of t, or drops it if its ctx ends while it is queued.
-func (t *taskCore) await() error {
-	select {
-	case <-t.done:
-		return t.err
-	default:
+// do submits t and waits for its end.
+func (t *taskCore) do(v *View) error {
+	away, err := t.c.makePlace()
+	if err != nil {
+		return t.refused(err)
 	}
-	defer t.c.stepAside()()
+	// The worker that runs t must be surplus as soon as t has ended: if it took
+	// another task then, that would run beside the one that waited for t.
+	t.away = away
+	err = ErrFull
+	if away.own != nil {
+		if v == nil {
+			err = t.c.runNested(t.level, t)
+		}
+		if err == ErrFull {
+			t.c.kick() // the place is anybody's
+		}
+	}
+	if err == ErrFull {
+		err = t.submit(v, Block)
+	}
+	if err := t.refused(err); err != nil {
+		return err
+	}
 	select {
 	case <-t.done:
 	case <-t.ctx.Done():
@@ -133,18 +169,27 @@ func (t *taskCore) await() error {
 }
 
 // expire ends t now if its ctx is done and it has not started. Its place in the
-// queue stays until a worker comes to it.
+// queue stays until a worker comes to it, or somebody needs it: see weed.
 func (t *taskCore) expire() {
 	if t.state.CompareAndSwap(taskQueued, taskDropped) {
 		t.finish(t.ctxErr())
 	}
 }
 
+// ctxErr is the result of a task whose ctx ended before it started.
 func (t *taskCore) ctxErr() error {
-	if errors.Is(context.Cause(t.ctx), ErrTimeout) {
-		return ErrTimeout
+	if t.late() {
+		return ErrQueueTimeout
 	}
-	return t.ctx.Err()
+	if err := ctxerr.From(t.parent); err != nil {
+		return err
+	}
+	return ctxerr.From(t.ctx)
+}
+
+// late reports whether t's own Timeout has ended its ctx.
+func (t *taskCore) late() bool {
+	return t.stop != nil && context.Cause(t.ctx) == ErrRunTimeout && t.parent.Err() == nil
 }
 
 func (t *taskCore) finish(err error) {
@@ -157,6 +202,7 @@ func (t *taskCore) finish(err error) {
 	if t.ended != nil {
 		t.ended()
 	}
+	t.away.back()
 	close(t.done)
 }
 
@@ -167,53 +213,71 @@ func (t *taskCore) drop(err error) {
 	}
 }
 
+// over implements job.
+func (t *taskCore) over() (ending, bool) {
+	if t.state.Load() != taskDropped && t.ctx.Err() == nil {
+		return 0, false
+	}
+	return t.howOver(), true
+}
+
+func (t *taskCore) howOver() ending {
+	if errors.Is(t.ctx.Err(), context.DeadlineExceeded) {
+		return timedOut
+	}
+	return canceled
+}
+
+// bury implements job.
+func (t *taskCore) bury() { t.expire() }
+
+// report implements job.
+func (t *taskCore) report() DroppedTask { return DroppedTask{Label: describe(t)} }
+
 // run implements job.
-func (t *taskCore) run(w *worker) (o outcome) {
+func (t *taskCore) run(w *worker[job]) {
 	if t.ctx.Err() != nil {
 		t.expire()
 	}
 	if !t.state.CompareAndSwap(taskQueued, taskStarted) {
-		if errors.Is(t.ctxErr(), context.DeadlineExceeded) {
-			return timedOut
-		}
-		return canceled
+		t.c.books.end(t.howOver())
+		return
 	}
 	w.begin(t, t.cancel, t.c.clock.now())
 	if t.c.alert.Load()&alertExpired != 0 {
 		t.cancel(ErrClosed) // Shutdown may have looked at w before begin
 	}
-	err := ErrGoexit // until fn has returned
+	ctx := t.ctx
+	if t.label != "" {
+		ctx = withLabels(ctx, t.c.cfg.Name, t.label)
+		pprof.SetGoroutineLabels(ctx)
+	}
+	var err error
+	var how fate
 	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack(), Label: t.label, Pool: t.c.cfg.Name}
-			o = panicked
-		}
 		w.clearNow()
-		t.finish(err)
+		t.runEnded(err, &how)
 	}()
-	if err = t.fn(t.ctx); err != nil {
-		return failed
-	}
-	return completed
+	w.booked = true // for whoever sees the goroutine end, unless contain comes back
+	contain(&how, func() { err = t.fn(ctx) })
+	w.booked = false
 }
 
-// begin notes what w runs.
-func (w *worker) begin(task any, cancel func(error), now int64) {
-	r := w.now.Load()
-	if r == nil {
-		r = new(running)
-		w.now.Store(r)
+// runEnded books and publishes the end of a task that ran.
+func (t *taskCore) runEnded(err error, how *fate) {
+	b := &t.c.books
+	if t.late() {
+		b.runTimeouts.Add(1)
 	}
-	r.mu.Lock()
-	r.task, r.cancel, r.since, r.told = task, cancel, now, false
-	r.mu.Unlock()
-}
-
-// clearNow notes that w runs nothing.
-func (w *worker) clearNow() {
-	if r := w.now.Load(); r != nil {
-		r.mu.Lock()
-		r.task, r.cancel = nil, nil
-		r.mu.Unlock()
+	switch {
+	case how.kind == panicked:
+		err = t.c.panicError("task", t.label, how)
+		b.panics.Add(1)
+	case how.kind == exited:
+		err = ErrGoexit
+		b.goexits.Add(1)
+	case err != nil:
+		b.failed.Add(1)
 	}
+	t.finish(err)
 }

@@ -18,10 +18,10 @@ type tester interface {
 func checkBooks(t tester, st workerpool.Stats) {
 	t.Helper()
 	require.Zero(t, st.Active, "%+v", st)
-	require.Equal(t, st.Submitted, uint64(st.Queued)+st.Started+st.Discarded,
-		"Submitted = Queued + Started + Discarded: %+v", st)
-	require.Equal(t, st.Started, uint64(st.Active)+st.Completed+st.Failed+st.Canceled+st.TimedOut,
-		"Started = Active + Completed + Failed + Canceled + TimedOut: %+v", st)
+	require.Equal(t, st.Submitted, uint64(st.Queued)+st.Started+st.Dropped,
+		"Submitted = Queued + Started + Dropped: %+v", st)
+	require.Equal(t, st.Started, uint64(st.Active)+st.Completed+st.Failed+st.Canceled+st.Timeouts,
+		"Started = Active + Completed + Failed + Canceled + Timeouts: %+v", st)
 	checkSnapshot(t, st)
 }
 
@@ -31,7 +31,7 @@ func checkSnapshot(t tester, st workerpool.Stats) {
 	t.Helper()
 	if st.Active < 0 || st.Idle < 0 || st.Queued < 0 || st.Active+st.Idle != st.Workers ||
 		st.Started > st.Submitted || st.Completed > st.Started || st.Panics+st.Goexits > st.Failed ||
-		st.PeakWorkers < st.Workers || st.Utilization < 0 || st.Utilization > 1 ||
+		st.HighWater < st.Workers || st.Utilization < 0 || st.Utilization > 1 ||
 		st.QueueUsage < 0 || st.QueueUsage > 1 || st.RunTime.P50 > st.RunTime.Max {
 		t.Fatalf("inconsistent snapshot: %+v", st)
 	}

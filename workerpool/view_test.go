@@ -51,7 +51,7 @@ func TestViewCapAndOrder(t *testing.T) {
 			require.Zero(t, over.Load())
 			st := v.Stats()
 			require.EqualValues(t, 60, st.Ended)
-			require.Zero(t, st.Running+st.Queued+st.Blocked)
+			require.Zero(t, st.Running+st.Queued+st.Waiters)
 		}
 		closeAndCheck(t, p)
 	})
@@ -99,8 +99,8 @@ func TestViewVersusClose(t *testing.T) {
 
 func TestViewPolicies(t *testing.T) {
 	watch(t)
-	for _, policy := range []workerpool.Policy{workerpool.Reject, workerpool.CallerRuns, workerpool.DiscardOldest} {
-		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: 1, OnFull: policy})
+	for _, policy := range []workerpool.Overflow{workerpool.Reject, workerpool.CallerRuns, workerpool.DropNewest, workerpool.DropOldest} {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: 1, Overflow: policy})
 		v := p.Limit(1)
 		gate, open := newGate(t)
 		in := make(chan struct{})
@@ -109,13 +109,17 @@ func TestViewPolicies(t *testing.T) {
 		var first, second bool
 		require.NoError(t, v.Submit(func() { first = true }))
 		require.ErrorIs(t, v.TrySubmit(func() {}), workerpool.ErrFull)
-		err := v.Submit(func() { second = true })
+		result := make(chan error, 1)
+		go func() { result <- v.Submit(func() { second = true }) }()
+		if policy == workerpool.CallerRuns { // it waits, as it may not run above the cap
+			until(t, "a submitter waits", func() bool { return v.Stats().Waiters == 1 })
+			require.False(t, second)
+			open()
+		}
+		err := <-result
 		ctx, cancel := context.WithCancel(bg)
 		cancel()
 		require.ErrorIs(t, v.SubmitContext(ctx, func() { t.Error("ran") }), context.Canceled)
-		if policy == workerpool.CallerRuns {
-			require.True(t, second)
-		}
 		open()
 		require.NoError(t, p.Wait(bg))
 		switch policy {
@@ -125,7 +129,11 @@ func TestViewPolicies(t *testing.T) {
 		case workerpool.CallerRuns:
 			require.NoError(t, err)
 			require.Equal(t, [2]bool{true, true}, [2]bool{first, second})
-		case workerpool.DiscardOldest:
+		case workerpool.DropNewest:
+			require.NoError(t, err)
+			require.Equal(t, [2]bool{true, false}, [2]bool{first, second})
+			require.EqualValues(t, 1, v.Stats().Dropped)
+		case workerpool.DropOldest:
 			require.NoError(t, err)
 			require.Equal(t, [2]bool{false, true}, [2]bool{first, second})
 			require.EqualValues(t, 1, v.Stats().Dropped)
@@ -181,7 +189,7 @@ func TestViewAtAnExpiredShutdown(t *testing.T) {
 				results <- v.Do(bg, workerpool.Task{Run: func(context.Context) error { t.Error("ran"); return nil }})
 			}()
 		}
-		until(t, "3 wait", func() bool { st := v.Stats(); return st.Queued+st.Blocked == 3 })
+		until(t, "3 wait", func() bool { st := v.Stats(); return st.Queued+st.Waiters == 3 })
 		ctx, cancel := context.WithCancel(bg)
 		cancel()
 		var se *workerpool.ShutdownError
@@ -213,7 +221,7 @@ func TestViewOnNoQueueWithLentPlaces(t *testing.T) {
 				sub.Go(func() { // queues behind the first
 					futs <- workerpool.Go(bg, p, func(context.Context) (int, error) { return 2, nil }, workerpool.WithView(v))
 				})
-				until(t, "blocked", func() bool { return v.Stats().Blocked == 1 })
+				until(t, "blocked", func() bool { return v.Stats().Waiters == 1 })
 				close(gate)
 				_, _ = first.Wait(ctx)
 			})
@@ -236,11 +244,11 @@ func TestViewOfAnotherPool(t *testing.T) {
 	}
 }
 
-// One submission discards one task, although a view puts the next of its own in
-// the place of a discarded one.
-func TestDiscardOldestTakesOneTaskOfAView(t *testing.T) {
+// One submission drops one task, although a view puts the next of its own in
+// the place of a dropped one.
+func TestDropOldestTakesOneTaskOfAView(t *testing.T) {
 	watch(t)
-	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 3, OnFull: workerpool.DiscardOldest})
+	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 3, Overflow: workerpool.DropOldest})
 	release := occupy(t, p, 1)
 	v := p.Limit(3)
 	var ran atomic.Int64
@@ -250,6 +258,6 @@ func TestDiscardOldestTakesOneTaskOfAView(t *testing.T) {
 	require.NoError(t, p.Submit(func() { ran.Add(1) }))
 	release()
 	st := closeAndCheck(t, p)
-	require.EqualValues(t, 1, st.Discarded)
+	require.EqualValues(t, 1, st.Dropped)
 	require.EqualValues(t, 6, ran.Load())
 }

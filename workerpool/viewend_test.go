@@ -12,7 +12,7 @@ import (
 	"github.com/poundlock/poundlock/workerpool"
 )
 
-// An expired Shutdown discards what waits in a view's own queue at once, although
+// An expired Shutdown drops what waits in a view's own queue at once, although
 // the view's running task does not end.
 func TestExpiredShutdownDiscardsWhatWaitsInViews(t *testing.T) {
 	for _, size := range []int{1, 2, 7, 0, workerpool.Unbounded} {
@@ -39,7 +39,7 @@ func TestExpiredShutdownDiscardsWhatWaitsInViews(t *testing.T) {
 			require.ErrorAs(t, p.Shutdown(ctx), &se)
 			waited := busy.Stats().Dropped + queued.Stats().Dropped
 			require.EqualValues(t, map[bool]int{true: 2, false: 4}[size == 1], waited)
-			require.EqualValues(t, 1+waited, se.Discarded, "and the one in the pool's queue")
+			require.EqualValues(t, 1+waited, len(se.Dropped), "and the one in the pool's queue")
 			require.Equal(t, 1, se.Running)
 			for _, fut := range futures {
 				_, err := fut.Wait(bg)
@@ -78,7 +78,7 @@ func TestViewSubmittersAreRefusedByClose(t *testing.T) {
 		for range 5 {
 			go func() { results <- v.Submit(func() { t.Error("a refused task ran") }) }()
 		}
-		until(t, "5 blocked", func() bool { return v.Stats().Blocked == 5 })
+		until(t, "5 blocked", func() bool { return v.Stats().Waiters == 5 })
 		closed := make(chan error)
 		go func() { closed <- p.Close() }()
 		for range 5 {
@@ -130,15 +130,15 @@ func TestViewVersusExpiringShutdown(t *testing.T) {
 			require.NoError(t, p.Close())
 			st := p.Stats()
 			checkBooks(t, st)
-			dropped := st.Discarded
+			dropped := st.Dropped
 			for _, v := range views {
 				vs := v.Stats()
-				require.Zero(t, vs.Running+vs.Queued+vs.Blocked, "%+v", vs)
+				require.Zero(t, vs.Running+vs.Queued+vs.Waiters, "%+v", vs)
 				dropped += vs.Dropped
 			}
 			require.EqualValues(t, accepted.Load(), uint64(ran.Load())+dropped, "%+v", st)
 			if se, ok := err.(*workerpool.ShutdownError); ok {
-				require.EqualValues(t, dropped, se.Discarded)
+				require.EqualValues(t, dropped, len(se.Dropped))
 				require.LessOrEqual(t, late.Load(), int64(cfg.MaxWorkers), "no more than were running")
 			} else {
 				require.Zero(t, dropped)

@@ -1,21 +1,32 @@
 package workerpool
 
 import (
-	"log"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // worker is one goroutine of a pool. A task that calls runtime.Goexit ends the
 // goroutine but not the worker, which gets a new one.
-type worker struct {
-	wake       chan bool // capacity 1; true: look for work, false: end
-	prev, next *worker   // in core.all; guarded by core.mu
-	takes      uint32    // own; for the every-64th rule
-	goroutine  uint64    // own; the key in core.goroutines
+type worker[T any] struct {
+	wake       chan bool  // capacity 1; true: look for work, false: end
+	prev, next *worker[T] // in core.all; guarded by core.mu
 	now        atomic.Pointer[running]
+
+	// Written by whoever reserved the worker, before it wakes or starts.
+	reserved bool    // it is counted active already
+	arriving bool    // it is counted in core.arriving; own once it runs
+	gift     item[T] // what to run before anything else, if given
+	given    bool
+
+	// Own.
+	goroutine uint64         // the key in core.goroutines
+	outer     *worker[T]     // whose place in core.goroutines this one took, see callerRun
+	caller    bool           // a submitter that runs its task itself: none of the pool's workers
+	gate      *gate[T]       // of the running task, if it came through one
+	labels    unsafe.Pointer // as setLabels returned it
+	booked    bool           // the task that ends the goroutine has booked its end itself
 }
 
 // running is what a worker runs, kept only where somebody may ask: tasks with a
@@ -28,10 +39,30 @@ type running struct {
 	told   bool // this task's stall was reported
 }
 
+// begin notes what w runs.
+func (w *worker[T]) begin(task any, cancel func(error), now int64) {
+	r := w.now.Load()
+	if r == nil {
+		r = new(running)
+		w.now.Store(r)
+	}
+	r.mu.Lock()
+	r.task, r.cancel, r.since, r.told = task, cancel, now, false
+	r.mu.Unlock()
+}
+
+// clearNow notes that w runs nothing.
+func (w *worker[T]) clearNow() {
+	if r := w.now.Load(); r != nil {
+		r.mu.Lock()
+		r.task, r.cancel = nil, nil
+		r.mu.Unlock()
+	}
+}
+
 // spawn starts the goroutine of a worker already counted in ctl, or takes it out
 // of the count again if the limit has gone down since.
 func (c *core[T]) spawn() {
-	w := &worker{wake: make(chan bool, 1)}
 	c.mu.Lock()
 	if !c.direct && c.ctl.load().workers() > int(c.limit.Load()) {
 		c.ctl.unspawn()
@@ -43,61 +74,91 @@ func (c *core[T]) spawn() {
 		}
 		return
 	}
-	if w.next = c.all; w.next != nil {
-		w.next.prev = w
-	}
-	c.all = w
+	w := c.enlist(&worker[T]{reserved: c.direct})
 	c.mu.Unlock()
 	go c.start(w)
 }
 
-func (c *core[T]) start(w *worker) {
-	c.bind(w)
-	if !c.direct {
-		c.ctl.arrive()
+// enlist puts a new worker into the books. The caller holds mu.
+func (c *core[T]) enlist(w *worker[T]) *worker[T] {
+	w.wake = make(chan bool, 1)
+	if w.next = c.all; w.next != nil {
+		w.next.prev = w
 	}
+	c.all = w
+	return w
+}
+
+func (c *core[T]) start(w *worker[T]) {
+	c.arrive(w)
 	c.books.notePeak(c.ctl.load().workers())
-	for !c.run(w) {
+	c.serve(w)
+}
+
+// arrive makes a woken or new worker active, unless it is so already.
+func (c *core[T]) arrive(w *worker[T]) {
+	if w.reserved {
+		w.reserved = false
+		return
 	}
+	c.arriving.Add(1)
+	w.arriving = true
+	c.ctl.arrive()
 }
 
-// restart replaces the calling goroutine, which a task ended by runtime.Goexit.
-func (c *core[T]) restart(w *worker) {
-	c.mu.Lock()
-	c.unbind(w)
-	c.mu.Unlock()
-	go func() {
-		c.bind(w)
-		for !c.run(w) {
+// serve is the life of a worker's goroutine. However a task ends it, the worker goes
+// on: with the same goroutine after a panic, with a new one after a runtime.Goexit.
+func (c *core[T]) serve(w *worker[T]) {
+	c.bind(w)
+	w.labels = setLabels(c.clean)
+	ended := false
+	defer func() { // the only place that every end of the goroutine passes
+		if !ended {
+			c.unbind(w)
+			go c.serve(w)
 		}
 	}()
+	for !ended {
+		ended = c.run(w)
+	}
+	c.forget(w)
 }
 
-// run runs tasks until the worker ends (true) or one panics (false). One recover
-// serves all the tasks until then, which saves each task 6 ns.
-func (c *core[T]) run(w *worker) (ended bool) {
-	defer func() {
-		if ended {
-			c.forget(w)
-			return
-		}
-		if v := recover(); v != nil {
-			c.books.panics.Add(1)
-			c.handlePanic(w, &PanicError{Value: v, Stack: debug.Stack(), Pool: c.cfg.Name})
-		} else {
-			c.books.goexits.Add(1)
-			c.restart(w)
-		}
-	}()
-	c.loop(w)
-	return true
+// run runs tasks until the worker ends (true) or a task ends otherwise than by
+// returning. One recover serves all the tasks until then, which saves each task
+// 6 ns.
+func (c *core[T]) run(w *worker[T]) bool {
+	var how fate
+	defer c.bookEnd(w, &how)
+	contain(&how, func() { c.loop(w) })
+	return how.kind == returned
+}
+
+// bookEnd books a task that did not return, unless it has done so itself.
+func (c *core[T]) bookEnd(w *worker[T], how *fate) {
+	switch {
+	case w.booked:
+		w.booked = false
+	case how.kind == exited:
+		c.books.goexits.Add(1)
+	case how.kind == panicked:
+		c.books.panics.Add(1)
+		c.tellPanic(how)
+	}
 }
 
 // loop takes and runs tasks; the worker is active whenever it begins.
-func (c *core[T]) loop(w *worker) {
+func (c *core[T]) loop(w *worker[T]) {
 	woken := true
 	for {
-		v, at, ok := c.take(w)
+		v, at, ok := w.unwrap(woken)
+		if !ok {
+			v, at, ok = c.take()
+		}
+		if w.arriving {
+			w.arriving = false
+			c.arriving.Add(-1)
+		}
 		if !ok {
 			if !c.idle(w) {
 				return
@@ -114,9 +175,12 @@ func (c *core[T]) loop(w *worker) {
 			}
 		}
 		if at == 0 {
-			c.count(c.exec(w, v))
+			c.kind.run(w, v)
 		} else {
 			c.runTimed(w, v, at)
+		}
+		if !seesLabels || labelsNow() != w.labels {
+			w.labels = setLabels(c.clean)
 		}
 		if c.alert.Load()&alertSurplus != 0 && c.retireBusy() {
 			return
@@ -124,7 +188,17 @@ func (c *core[T]) loop(w *worker) {
 	}
 }
 
-func (c *core[T]) runTimed(w *worker, v T, at int64) {
+// unwrap returns the task that w was given when it was woken, if any.
+func (w *worker[T]) unwrap(woken bool) (v T, at int64, ok bool) {
+	if !woken || !w.given {
+		return v, 0, false
+	}
+	it := w.gift
+	w.gift, w.given = item[T]{}, false
+	return it.val, it.at, true
+}
+
+func (c *core[T]) runTimed(w *worker[T], v T, at int64) {
 	start := c.clock.now()
 	c.books.wait.Record(time.Duration(start - at))
 	defer func() { // runs after a panic too
@@ -132,72 +206,19 @@ func (c *core[T]) runTimed(w *worker, v T, at int64) {
 		c.books.run.Record(time.Duration(end - start))
 		c.books.last.Store(end)
 	}()
-	c.count(c.exec(w, v))
+	c.kind.run(w, v)
 }
 
-// count books how a task ended. Plain completions need no counter: they are what
-// remains.
-func (c *core[T]) count(o outcome) {
-	switch o {
-	case completed:
-	case failed:
-		c.books.failed.Add(1)
-	case panicked:
-		c.books.panics.Add(1)
-	case canceled:
-		c.books.canceled.Add(1)
-	case timedOut:
-		c.books.timedOut.Add(1)
-	}
-}
-
-// callerRun runs a task in the submitting goroutine.
+// callerRun runs a task in the submitting goroutine. That counts as a task of the
+// pool meanwhile where it waits, but takes none of its workers.
 func (c *core[T]) callerRun(v T) {
-	w := new(worker)
-	ended := false
+	w := &worker[T]{caller: true}
+	var how fate
+	c.bind(w)
 	defer func() {
-		if !ended {
-			if r := recover(); r != nil {
-				c.books.panics.Add(1)
-				c.tellPanic(&PanicError{Value: r, Stack: debug.Stack(), Pool: c.cfg.Name})
-			} else {
-				c.books.goexits.Add(1)
-			}
-		}
+		c.unbind(w)
 		c.books.callerRan.Add(1)
+		c.bookEnd(w, &how)
 	}()
-	c.count(c.exec(w, v))
-	ended = true
-}
-
-// handlePanic tells the user of a panic. If the handler itself ends the goroutine,
-// the worker gets a new one.
-func (c *core[T]) handlePanic(w *worker, e *PanicError) {
-	returned := false
-	defer func() {
-		if !returned {
-			c.restart(w)
-		}
-	}()
-	c.tellPanic(e)
-	returned = true
-}
-
-// tellPanic calls the user's handler and contains its panic.
-func (c *core[T]) tellPanic(e *PanicError) {
-	if c.cfg.OnPanic == nil {
-		log.Printf("%v\n%s", e, e.Stack)
-		return
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			c.books.handlerPanics.Add(1)
-			logPanic("OnPanic", v)
-		}
-	}()
-	c.cfg.OnPanic(e)
-}
-
-func logPanic(who string, v any) {
-	log.Printf("workerpool: %s panicked: %v\n%s", who, v, debug.Stack())
+	contain(&how, func() { c.kind.run(w, v) })
 }

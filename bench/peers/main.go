@@ -19,13 +19,13 @@ import (
 // groups are the cases of every package with the peers' adapters, which are in
 // workerpool.go and so on.
 var groups = []runner.Group{
-	{Name: "floor", Cases: floorbench.Cases},
 	{Name: "workerpool", Cases: func() []runner.Case { return workerpoolbench.Cases(workerpoolPeers...) }},
 	{Name: "batchchan", Cases: func() []runner.Case { return batchchanbench.Cases(batchchanPeers...) }},
 	{Name: "connpool", Cases: func() []runner.Case { return connpoolbench.Cases(connpoolPeers...) }},
 	{Name: "lockfree", Cases: func() []runner.Case { return lockfreebench.Cases(lockfreePeers...) }},
 	{Name: "locks", Cases: func() []runner.Case { return locksbench.Cases(lockPeers...) }},
 	{Name: "objpool", Cases: func() []runner.Case { return objpoolbench.Cases(objpoolPeers...) }},
+	{Name: "floor", Cases: floorbench.Cases},
 }
 
 // There are half as many implementations again as in go run ./bench.

@@ -103,6 +103,25 @@ func TestEachFinding(t *testing.T) {
 	}
 }
 
+// Keys that take the slots from each other are a matter of MaxTotal.
+func TestChurnNamesTheKeyLimit(t *testing.T) {
+	look := func(change func(*connpool.Stats)) []Finding {
+		m := NewMonitor(Config{})
+		m.Observe(connpool.Stats{Acquires: 1000}, t0)
+		s := connpool.Stats{Acquires: 2000}
+		change(&s)
+		return m.Observe(s, t0.Add(time.Second)).Findings
+	}
+	f := look(func(s *connpool.Stats) { s.Dials, s.Closed, s.ClosedBy.KeyLimit = 120, 100, 90 })
+	require.Len(t, f, 1)
+	require.Contains(t, f[0].What, "120 connections were dialed and 100 closed in 1000 loans (0.12 dials per loan), 90 of them because another key")
+	require.Contains(t, f[0].Advice, "MaxTotal")
+	f = look(func(s *connpool.Stats) { s.Dials, s.Closed, s.ClosedBy.KeyLimit = 300, 300, 10 })
+	require.Len(t, f, 1)
+	require.NotContains(t, f[0].Advice, "MaxTotal")
+	require.Empty(t, look(func(s *connpool.Stats) { s.Dials, s.Closed, s.ClosedBy.KeyLimit = 30, 30, 30 }))
+}
+
 func TestScoreIsBoundedAndFinite(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := NewMonitor(Config{})

@@ -22,7 +22,8 @@ type Config struct {
 	SlowDial time.Duration
 	// BusyUsage is the part of MaxOpen in use that is nearly all. Default: 0.9.
 	BusyUsage float64
-	// Churn is how many closes per loan are too many. Default: 0.2.
+	// Churn is how many closes, or dials, per loan are too many. Closes for another
+	// key's sake count five times. Default: 0.2.
 	Churn float64
 }
 
@@ -128,7 +129,7 @@ type delta struct {
 	window                                         time.Duration
 	acquires, misses, waited, timeouts, rejected   uint64
 	dials, dialErrors, checkFailures, closed, leak uint64
-	panics, canceled                               uint64
+	panics, canceled, keyLimit                     uint64
 	waitMean, dialMean                             time.Duration // 0: none was timed
 }
 
@@ -141,6 +142,7 @@ func since(a, b connpool.Stats) delta {
 		dialErrors: sub(b.DialErrors, a.DialErrors), checkFailures: sub(b.CheckFailures, a.CheckFailures),
 		closed: sub(b.Closed, a.Closed), leak: sub(b.Leaked, a.Leaked),
 		panics: sub(b.Panics, a.Panics), canceled: sub(b.Canceled, a.Canceled),
+		keyLimit: sub(b.ClosedBy.KeyLimit, a.ClosedBy.KeyLimit),
 		waitMean: meanSince(a.WaitTime, b.WaitTime), dialMean: meanSince(a.DialTime, b.DialTime),
 	}
 }

@@ -94,12 +94,17 @@ func leaks(_ Config, d delta, _ Report) (Finding, bool) {
 }
 
 func churn(c Config, d delta, _ Report) (Finding, bool) {
-	share := stats.Ratio(d.closed, d.acquires)
-	return Finding{
-		"churn", Notice, scaled(5, 20, share),
-		fmt.Sprintf("%d connections were closed in %d loans", d.closed, d.acquires),
-		"raise MaxIdle, MaxIdleTime, MaxLifetime or MaxUses, whichever closes most (Stats.ClosedBy)",
-	}, d.acquires > 0 && d.closed > 10 && share > c.Churn
+	share := max(stats.Ratio(d.closed, d.acquires), stats.Ratio(d.dials-min(d.dialErrors, d.dials), d.acquires))
+	stolen := stats.Ratio(d.keyLimit, d.acquires)
+	what := fmt.Sprintf("%d connections were dialed and %d closed in %d loans (%.2f dials per loan)",
+		d.dials, d.closed, d.acquires, stats.Ratio(d.dials, d.acquires))
+	advice := "raise MaxIdle, MaxIdleTime, MaxLifetime or MaxUses, whichever closes most (Stats.ClosedBy)"
+	if d.keyLimit > 0 && 2*d.keyLimit >= d.closed {
+		what += fmt.Sprintf(", %d of them because another key needed the slot", d.keyLimit)
+		advice = "raise MaxTotal, or lower each key's MaxOpen: the keys in use need more slots than there are, and take them from each other"
+	}
+	return Finding{"churn", Notice, scaled(5, 20, share), what, advice},
+		d.acquires > 0 && d.closed > 10 && (share > c.Churn || 5*stolen > c.Churn)
 }
 
 func panics(_ Config, d delta, _ Report) (Finding, bool) {

@@ -21,7 +21,8 @@
 //   - The linker does not compare types. TestTheRuntimeIsAsDeclared does, with the
 //     source of the toolchain in use, and also looks that ReadMemStats still stops
 //     the world.
-//   - TestWaitForPinnedWaits and its neighbours watch the behaviour itself.
+//   - TestWaitForPinnedWaits, TestGraceIsOverAfterPinnedSectionsAndACollection and
+//     their neighbours watch the behaviour itself.
 //
 // To admit another version of Go, raise the bound in all build constraints here, and
 // run the tests of this package and of objpool with it. TestExactlyOneTwin finds a

@@ -8,37 +8,65 @@ import (
 )
 
 // threads gives small dense numbers to the Ms of the runtime (the OS threads that
-// run Go code), found by a hash of their addresses: two Ms that share a slot share
-// a number, which one in a thousand pairs does. A number is given once and stays:
-// an M lives as long as the process, but for those of goroutines that exit while
-// locked to their thread.
+// run Go code), found by their addresses. A number is given once and stays: an M
+// lives as long as the process, but for those of goroutines that exit while locked to
+// their thread, whose address and number another may get.
+//
+// A slot belongs to one M. The runtime allocates Ms four at a time, 2 KiB apart: where
+// two fours hash alike, all of the second find their first slot taken, and have one of
+// the next. They are told apart, but Thread looks only at the first.
 var (
-	threads     [threadSlots]uint32 // atomic
+	threads     [threadSlots]threadSlot
 	threadCount atomic.Uint32
 )
 
-const threadSlots = 1 << 10
+type threadSlot struct {
+	m      atomic.Uintptr // 0 while the slot is free
+	number atomic.Uint32  // read by m alone
+}
+
+const (
+	threadSlots = 1 << 10
+	threadTries = 32
+)
 
 //go:linkname getm runtime.getm
 func getm() uintptr
 
-// slotOf mixes the bits of m above those that its alignment leaves zero.
-func slotOf(m uintptr) uintptr { return (m>>10 ^ m>>20) % threadSlots }
+// slotOf mixes the bits of m above those that are the same for all.
+func slotOf(m uintptr) uintptr { return (m>>11 ^ m>>20) % threadSlots }
 
 // Thread returns a small number that tells the threads which run Go code apart,
-// from 1 on, or 0 if the current thread has none; [NumberThread] then gives it
-// one. Like [Stripe] it is only a hint of where this goroutine runs. It is
-// cheaper since it does not pin, and it is inlined (BenchmarkThread,
-// BenchmarkStripe).
-func Thread() int { return int(atomic.LoadUint32(&threads[slotOf(getm())])) }
-
-// NumberThread returns the number of the current thread, from 1 on.
-func NumberThread() int {
-	t := &threads[slotOf(getm())]
-	if atomic.LoadUint32(t) == 0 {
-		atomic.CompareAndSwapUint32(t, 0, threadCount.Add(1))
+// from 1 on, or 0 if the current thread has none or it is not found at once;
+// [NumberThread] then gives it one, or finds it. Like [Stripe] it is only a hint of
+// where this goroutine runs. It is cheaper since it does not pin, and it is inlined
+// (BenchmarkThread, BenchmarkStripe).
+func Thread() int {
+	m := getm()
+	if t := &threads[slotOf(m)]; t.m.Load() == m {
+		return int(t.number.Load())
 	}
-	return int(atomic.LoadUint32(t))
+	return 0
+}
+
+// NumberThread returns the number of the current thread, from 1 on. With very many
+// threads (some 900) the last ones may share numbers.
+func NumberThread() int { return numberOf(getm()) }
+
+func numberOf(m uintptr) int {
+	first := slotOf(m)
+	for i := range uintptr(threadTries) {
+		t := &threads[(first+i)%threadSlots]
+		switch {
+		case t.m.Load() == m:
+		case t.m.CompareAndSwap(0, m):
+			t.number.Store(threadCount.Add(1))
+		default:
+			continue
+		}
+		return int(t.number.Load())
+	}
+	return int(first) + 1
 }
 
 //go:linkname throw runtime.throw

@@ -63,9 +63,9 @@ func TestExactlyOneTwin(t *testing.T) {
 			want = []string{"goroutine.go", "goroutine_amd64.s"}
 		}
 		if c.pinned {
-			want = append(want, "rt_gc.go", "rt_gc.s", "runtime_gc_test.go", "thread_gc.go")
+			want = append(want, "grace_gc.go", "rt_gc.go", "rt_gc.s", "runtime_gc_test.go", "thread_gc.go")
 		} else {
-			want = append(want, "pinned_wanted.go", "rt_portable.go", "thread_portable.go")
+			want = append(want, "grace_portable.go", "pinned_wanted.go", "rt_portable.go", "thread_portable.go")
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s builds with %v, want %v", c.name, got, want)

@@ -12,13 +12,16 @@ import (
 )
 
 // Cases measures the primitives that everything else is made of, so that a
-// reader can tell how near a package comes to what the machine allows.
+// reader can tell how near a package comes to what the machine allows, and so that
+// a bar can be stated against them (floor:atomic-add).
 func Cases() []runner.Case {
 	return []runner.Case{{
 		Group: "floor", Name: "primitives", Quick: true,
 		Doc: "One op is one use of the primitive; nothing here is poundlock's.",
 		Impls: []runner.Impl{
 			{Name: "atomic-add", Config: "one goroutine", Bench: atomicAdd},
+			{Name: "atomic-cas", Config: "a compare-and-swap that succeeds, one goroutine", Bench: atomicCAS},
+			{Name: "shared-add", Config: "one word, a goroutine per P", Bench: sharedAdd},
 			{Name: "mutex-pair", Config: "Lock and Unlock, uncontended", Bench: mutexPair},
 			{Name: "chan-buffered", Config: "send and receive in one goroutine", Bench: chanPair},
 			{Name: "hand-off", Config: "a value through an unbuffered channel to another goroutine", Bench: handOff},
@@ -33,6 +36,28 @@ func atomicAdd(b *testing.B) {
 	for range b.N {
 		n.Add(1)
 	}
+	if n.Load() != int64(b.N) {
+		b.Fatalf("%d of %d additions", n.Load(), b.N)
+	}
+}
+
+func atomicCAS(b *testing.B) {
+	var n atomic.Int64
+	for i := range int64(b.N) {
+		n.CompareAndSwap(i, i+1)
+	}
+	if n.Load() != int64(b.N) {
+		b.Fatalf("%d of %d swaps", n.Load(), b.N)
+	}
+}
+
+func sharedAdd(b *testing.B) {
+	var n atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			n.Add(1)
+		}
+	})
 	if n.Load() != int64(b.N) {
 		b.Fatalf("%d of %d additions", n.Load(), b.N)
 	}

@@ -21,7 +21,7 @@ var queue = Peer{nameQueue, "Queue", func() Queue {
 }}
 
 var bounded = Peer{nameBounded, "Bounded of 1024", func() Queue {
-	q := lockfree.NewBounded[int](capacity)
+	q := lockfree.Must(lockfree.NewBounded[int](capacity))
 	return Queue{
 		Put:      func(v int) { _ = q.Enqueue(background, v) },
 		TryGet:   q.TryDequeue,

@@ -142,14 +142,22 @@ func spins() []runner.Case {
 
 func waits() []runner.Case {
 	w := newCase("writer/readers=32", "How long a writer waits among readers that never pause; one op is one write.",
-		[]int{2}, []string{syncRW}, writerImpls())
+		[]int{2}, []string{syncRW}, rwImpls(func(b *testing.B, rw rwLocker) { writerAmongReaders(b, 32, rw) }))
 	w.Metrics = []string{"max-ns", "p50-ns", "p99-ns"}
 	w.BenchTime = "500x"
 	f := newCase("fairness/goroutines-per-p=16", "How long goroutines wait for one lock; one op is one acquisition.",
 		[]int{2}, []string{syncMutex, antsLock}, waitImpls())
 	f.Metrics = []string{"p50-ns", "p99-ns", "max-ns"}
 	f.BenchTime = "200000x"
-	return []runner.Case{w, f}
+	r := newCase("reader/writers=4", "How long a reader waits among writers that never pause, 5 µs inside; one op is one read.",
+		[]int{2}, []string{syncRW}, rwImpls(func(b *testing.B, rw rwLocker) { readerAmongWriters(b, 4, rw) }))
+	r.Metrics = []string{"p50-ns", "p99-ns"}
+	r.BenchTime = "1000x"
+	back := newCase("returning/readers=20/writers=5", "Readers and writers that come back at once, 1 ms inside (golang/go issue 76808); one op is one write.",
+		[]int{2}, []string{syncRW}, rwImpls(func(b *testing.B, rw rwLocker) { returning(b, 20, 5, rw) }))
+	back.Metrics = []string{"max-ns", "read-ns", "write-ns"}
+	back.BenchTime = "200x"
+	return []runner.Case{w, r, back, f}
 }
 
 func keyed(peers []Peer) []runner.Case {

@@ -7,7 +7,7 @@ import "testing"
 type Case struct {
 	Group string // the package compared: "workerpool"
 	Name  string // "empty/workers=8/producers=2": slash-separated, key=value dimensions
-	Doc   string // one sentence: what one op is, for the report
+	Doc   string // one sentence that begins "One op is": what is measured, for the report
 
 	// CPUs lists the GOMAXPROCS values that the case is run with; nil means the
 	// machine's default only. -cpu overrides it.
@@ -44,6 +44,13 @@ type Group struct {
 type Impl struct {
 	Name   string // "poundlock", "ants", "chan"
 	Config string // the configuration in a few words, for the report
+
+	// Own says that this is no alternative to the case's first implementation: it
+	// is poundlock's code in another form, or the work without what the case is
+	// about, and tells what something costs. The reports give it a shade of its
+	// own and do not count it. Names that begin with "poundlock", and those that
+	// result.OwnName lists, are so without a word.
+	Own bool
 
 	// Bench runs b.N ops and verifies that they were done: an implementation
 	// that drops work calls b.Fatal. It runs in a process of its own.

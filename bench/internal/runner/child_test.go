@@ -20,7 +20,7 @@ func takeSample(t *testing.T, impl string, timeout time.Duration) sample {
 	t.Helper()
 	cases := childCases()
 	m := &campaign{
-		units: []unit{{&cases[0], 2}}, budget: budget{benchTime: time.Millisecond, rounds: 1},
+		units: []unit{{&cases[0], 2}}, budget: budget{benchTime: 50 * time.Millisecond, rounds: 1},
 		timeout: timeout, launch: launch, rng: rand.New(rand.NewPCG(1, 1)), raw: new(bytes.Buffer),
 	}
 	for i := range cases[0].Impls {

@@ -99,7 +99,7 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		"-rounds -1 is negative":                {"-rounds", "-1"},
 		"-benchtime -1s is negative":            {"-benchtime", "-1s"},
 		"invalid value":                         {"-benchtime", "10"},
-		"none of table, markdown":               {"-format", "xml"},
+		"none of summary, table, markdown":      {"-format", "xml"},
 		"-slack 0":                              {"-slack", "0"},
 		"-timeout 0s":                           {"-timeout", "0"},
 		"not defined: -wrong":                   {"-wrong"},
@@ -114,7 +114,7 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		"is no table of bars":                   {"-bars", file, "-fail-below", bars},
 		"-bars: open ":                          {"-bars", filepath.Join(t.TempDir(), "none", "BARS.md"), "-fail-below", bars},
 		"-update: open":                         {"-update", file + "2"},
-		"no line <!-- bench REGEXP -->":         {"-rounds", "1", "-update", file},
+		"no line <!-- bench REGEXP -->":         {"-update", file},
 		"3.json: no such file or directory":     {"-from", file + "3.json"},
 		"-compare: open " + file + "4.json: no": {"-compare", file + "4.json"},
 	} {
@@ -122,9 +122,7 @@ func TestBadInputIsOneLineAndStatus2(t *testing.T) {
 		assert.Equal(t, statusUsage, status, "%v", args)
 		lines := strings.Split(strings.TrimSpace(stderr), "\n")
 		assert.Contains(t, lines[len(lines)-1], want, "%v", args)
-		if args[0] != "-rounds" { // that one is known only after the run
-			assert.Len(t, lines, 1, "%v", args)
-		}
+		assert.Len(t, lines, 1, "%v", args)
 		assert.True(t, strings.HasPrefix(lines[len(lines)-1], "bench: "), "%v", args)
 	}
 }
@@ -151,8 +149,8 @@ func TestRunWritesEverything(t *testing.T) {
 	assert.Equal(t, 8*(4+4+2+2), f.n)
 	assert.Contains(t, stderr, "4 cases, 12 implementations, 8 rounds")
 	assert.Contains(t, stderr, "round 8 of 8")
-	assert.Contains(t, stdout, "pool/empty/workers=2-1")
-	assert.Contains(t, stdout, "against the best baseline")
+	assert.Regexp(t, `(?m)^  pool +3 +3 +0 +0 `, stdout)
+	assert.NotContains(t, stdout, "empty/workers=2", "what is ahead needs no line")
 
 	raw, err := os.ReadFile(filepath.Join(dir, "raw.txt"))
 	require.NoError(t, err)
@@ -196,17 +194,42 @@ func TestRunRegexpAndCPU(t *testing.T) {
 	assert.NotContains(t, stdout, "locks")
 }
 
-// What an interrupt leaves is reported.
+// The summary is for all cases; who asks for some wants to see them, and one can
+// always ask for either.
+func TestFormats(t *testing.T) {
+	const block = "pool/empty/workers=2 · GOMAXPROCS 1 (1 round)\n"
+	_, _, stdout, stderr := runCommand(t, &fakeLaunch{}, "-rounds", "1", "-cpu", "1", "-run", "empty")
+	assert.Contains(t, stdout, block)
+	assert.Contains(t, stderr, "1 case, 4 implementations, 1 round of")
+	_, _, stdout, _ = runCommand(t, &fakeLaunch{}, "-rounds", "1", "-format", "table")
+	assert.Contains(t, stdout, block)
+	assert.Contains(t, stdout, "locks/rw (1 round)\n")
+	_, _, stdout, _ = runCommand(t, &fakeLaunch{}, "-rounds", "1", "-run", "empty", "-format", "summary")
+	assert.NotContains(t, stdout, block)
+	assert.Contains(t, stdout, "2.00× (1 round)")
+}
+
+// What an interrupt leaves is reported, and everything says so.
 func TestInterruptKeepsWhatWasMeasured(t *testing.T) {
 	f := &fakeLaunch{after: 30}
 	status, dir, stdout, _ := runCommand(t, f, "-rounds", "100")
 	assert.Equal(t, statusInterrupted, status)
-	assert.Contains(t, stdout, "pool/wait")
+	assert.Contains(t, stdout, "wait, median latency")
 	r, err := result.Load(filepath.Join(dir, "results.json"))
 	require.NoError(t, err)
 	assert.Equal(t, 30, r.Info.Samples)
-	assert.Equal(t, "interrupted", r.Info.Ended)
-	assert.FileExists(t, filepath.Join(dir, "report.html"))
+	assert.Equal(t, 100, r.Info.Planned)
+	assert.True(t, r.Info.Interrupted)
+	const says = "interrupted after 2 of 100 rounds"
+	assert.Equal(t, says, r.Info.Ended)
+	assert.Contains(t, stdout, says)
+	for _, name := range []string{"report.html", "raw.txt", "run.json"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		assert.Contains(t, string(text), says, name)
+	}
+	_, _, stdout, _ = runCommand(t, f, "-from", filepath.Join(dir, "results.json"), "-format", "markdown")
+	assert.Contains(t, stdout, says)
 }
 
 func TestInterruptBeforeAnything(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/report"
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
@@ -28,11 +29,9 @@ func readInputs(o *options) (in inputs, err error) {
 		}
 	}
 	for _, f := range o.update {
-		w, err := os.OpenFile(f, os.O_WRONLY, 0) // it will be written, when all is measured
-		if err != nil {
+		if err := report.CheckUpdate(f); err != nil {
 			return in, fmt.Errorf("-update: %w", err)
 		}
-		w.Close()
 	}
 	if o.bars != "" {
 		if err = report.CheckBarsFile(o.bars); err != nil {
@@ -71,7 +70,7 @@ func (c command) report(r *result.Run, o *options, in inputs) int {
 		fmt.Fprintf(c.stderr, "failed: %d (an implementation that did not do its work)\n", failed)
 	}
 	switch {
-	case r.Info.Ended == endInterrupted && o.from == "":
+	case r.Info.Interrupted && o.from == "":
 		return statusInterrupted
 	case short || failed > 0:
 		return statusShort
@@ -82,6 +81,10 @@ func (c command) report(r *result.Run, o *options, in inputs) int {
 // write keeps the run and its page.
 func (c command) write(r *result.Run, o *options) error {
 	for _, f := range o.update {
+		if r.Info.Interrupted {
+			fmt.Fprintf(c.stderr, "%s is left as it was: the run was %s\n", f, r.Info.Ended)
+			continue
+		}
 		if err := report.Update(f, r); err != nil {
 			return fmt.Errorf("-update: %w", err)
 		}
@@ -101,9 +104,9 @@ func (c command) write(r *result.Run, o *options) error {
 	}
 	raw := ""
 	if o.from == "" {
-		raw = ", raw.txt (for benchstat -col /impl)"
+		raw = "raw.txt, "
 	}
-	fmt.Fprintf(c.stderr, "written: %s%s, results.json, run.json\n", page, raw)
+	fmt.Fprintf(c.stderr, "written to %s: report.html, %sresults.json, run.json\n", o.out, raw)
 	return nil
 }
 
@@ -112,30 +115,42 @@ func (c command) checkBars(r *result.Run, o *options, bars []result.Bar) (short 
 	if len(bars) == 0 {
 		return false, nil
 	}
-	checks := result.CheckBars(bars, r.Rows, c.known(o), o.slack)
-	met, skipped := 0, 0
+	checks := result.CheckBars(bars, r, c.known(o), o.slack)
 	for _, k := range checks {
-		switch {
-		case k.Short:
+		if k.Short {
 			short = true
 			fmt.Fprintln(c.stderr, "SHORT", k)
-		case k.Skipped:
-			skipped++
-		default:
-			met++
 		}
 	}
-	fmt.Fprintf(c.stderr, "bars: %d reached, %d short, %d not in this run", met, len(checks)-met-skipped, skipped)
-	if o.slack < 1 {
-		fmt.Fprintf(c.stderr, " (slack %v)", o.slack)
-	}
-	fmt.Fprintln(c.stderr)
+	fmt.Fprintln(c.stderr, barsLine(result.Count(checks, true), o.slack))
 	if o.bars != "" {
 		if err = report.Bars(o.bars, r, checks); err != nil {
 			err = fmt.Errorf("-bars: %w", err)
 		}
 	}
 	return short, err
+}
+
+// barsLine tells how many bars were reached. Those that are no comparison with
+// another implementation are counted apart.
+func barsLine(t result.Tally, slack float64) string {
+	s := fmt.Sprintf("bars: %d reached, %d short, %d not measured", t.Met[result.Comparison], t.Missed[result.Comparison], t.Out)
+	if slack < 1 {
+		s += fmt.Sprintf(" (slack %v)", slack)
+	}
+	var more []string
+	for _, k := range []struct {
+		kind result.Kind
+		what string
+	}{{result.AtFloor, "against the floor"}, {result.OwnFigure, "of figures"}, {result.NoAlloc, "without an allocation"}} {
+		if met, missed := t.Met[k.kind], t.Missed[k.kind]; met+missed > 0 {
+			more = append(more, fmt.Sprintf("%d of %d %s", met, met+missed, k.what))
+		}
+	}
+	if more != nil {
+		s += "\n  and " + strings.Join(more, ", ")
+	}
+	return s
 }
 
 // known returns all cases of the program and which of them this run chose.

@@ -31,9 +31,9 @@ func TestFailBelow(t *testing.T) {
 		{bars: "pool/empty/workers=2-1 x4 ns/op 3", want: ok, says: "bars: 1 reached, 0 short"},
 		{bars: "pool/.* x2 ns/op 1.5 # all", want: ok, says: "bars: 3 reached"},
 		{bars: "pool/empty.* x4 ns/op <=0.3", want: ok, says: "bars: 2 reached"},
-		{bars: "pool/wait x2 p50-ns 1.5\npool/wait - allocs/op <= 0", want: ok, says: "bars: 2 reached"},
+		{bars: "pool/wait x2 p50-ns 1.5\npool/wait - allocs/op <= 0", want: ok, says: "bars: 1 reached, 0 short, 0 not measured\n  and 1 of 1 without an allocation\n"},
 		{bars: "pool/empty.* x10 ns/op 5", want: ok, says: "bars: 2 reached"}, // not a declared baseline
-		{bars: "pool/wait - p99-ns <=1e6\npool/wait - p99/p50 <=3.1", want: ok, says: "bars: 2 reached"},
+		{bars: "pool/wait - p99-ns <=1e6\npool/wait - p99/p50 <=3.1", want: ok, says: "bars: 0 reached, 0 short, 0 not measured\n  and 2 of 2 of figures\n"},
 		{bars: "pool/empty/workers=2 x4 ns/op 5", want: bad, says: "pool.txt:1: pool/empty/workers=2-1: ns/op against x4 >=5 ×: "},
 		{bars: "pool/empty/workers=2 x4 ns/op <=0.2", want: bad, says: "<=0.2 ×: 0.2"},
 		{bars: "pool/wait - allocs/op <=0\npool/wait - B/op <=7", want: bad, says: "pool.txt:2: pool/wait-"},
@@ -43,9 +43,9 @@ func TestFailBelow(t *testing.T) {
 		{bars: "pool/wait x3 ns/op 1", want: bad, says: "no implementation x3"},
 		{bars: "pool/wait x2 tea/op 1", want: bad, says: "no ratio of tea/op"},
 		{bars: "pool/wait - tea/op <=1", want: bad, says: "poundlock has no tea/op"},
-		{bars: "pool/wait x2 ns/op 100", args: []string{"-run", "locks"}, want: ok, says: "0 reached, 0 short, 1 not in this run"},
-		{bars: "pool/wait x2 ns/op 100", args: []string{"-quick"}, want: ok, says: "1 not in this run"},
-		{bars: "pool/empty/workers=2-1 x2 ns/op 100", args: []string{"-cpu", "2"}, want: ok, says: "1 not in this run"},
+		{bars: "pool/wait x2 ns/op 100", args: []string{"-run", "locks"}, want: ok, says: "0 reached, 0 short, 1 not measured"},
+		{bars: "pool/wait x2 ns/op 100", args: []string{"-quick"}, want: ok, says: "1 not measured"},
+		{bars: "pool/empty/workers=2-1 x2 ns/op 100", args: []string{"-cpu", "2"}, want: ok, says: "1 not measured"},
 	} {
 		args := append([]string{"-rounds", "6", "-fail-below", barFile(t, c.bars)}, c.args...)
 		status, _, _, stderr := runCommand(t, &fakeLaunch{}, args...)
@@ -61,11 +61,41 @@ func TestFailBelowWithAFailedBaseline(t *testing.T) {
 	assert.Contains(t, stderr, "x4 failed: 1 of 7 tasks ran")
 }
 
-// A case that was to be measured but was not is no pass.
+// What an interrupt left unmeasured is neither met nor missed, and a table of bars
+// and a README say nothing of it.
 func TestFailBelowAfterAnInterrupt(t *testing.T) {
-	status, _, _, stderr := runCommand(t, &fakeLaunch{after: 1}, "-rounds", "2", "-fail-below", barFile(t, ".* x4 ns/op 1"))
-	assert.Equal(t, statusInterrupted, status)
-	assert.Contains(t, stderr, "not measured")
+	for after := 1; after < 12; after++ {
+		bars := barFile(t, "pool/empty/workers=2 x4 ns/op 1\nlocks/rw x4 ns/op 1\npool/wait x2 p50-ns 1\npool/wait - allocs/op <=0\n")
+		table := filepath.Join(filepath.Dir(bars), "BARS.md")
+		readme := filepath.Join(filepath.Dir(bars), "README.md")
+		const text = "<!-- bench pool -->\nas it was\n<!-- /bench -->\n"
+		require.NoError(t, os.WriteFile(readme, []byte(text), 0o644))
+		status, _, _, stderr := runCommand(t, &fakeLaunch{after: after}, "-rounds", "2", "-fail-below", bars, "-bars", table, "-update", readme)
+		assert.Equal(t, statusInterrupted, status)
+		assert.NotContains(t, stderr, "SHORT")
+		want := `bars: \d reached, 0 short, \d not measured`
+		if after < 4 {
+			want = `bars: \d reached, 0 short, [1-5] not measured`
+		}
+		assert.Regexp(t, want, stderr, "after %d", after)
+		got, err := os.ReadFile(table)
+		require.NoError(t, err)
+		assert.NotContains(t, string(got), "missed**")
+		assert.Contains(t, string(got), "interrupted after 0 of 2 rounds")
+		got, err = os.ReadFile(readme)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(got))
+		assert.Contains(t, stderr, "README.md is left as it was: the run was interrupted after 0 of 2 rounds")
+	}
+}
+
+// But a case that was to be measured, and was not for want of time, is no pass.
+func TestFailBelowWhenOutOfTime(t *testing.T) {
+	bars, err := result.ReadBars(barFile(t, "pool/wait x2 p50-ns 1"))
+	require.NoError(t, err)
+	c := result.CheckBars(bars, &result.Run{Info: result.Info{Ended: "out of time after 0 of 2 rounds"}}, []result.Known{{Key: "pool/wait", CPUs: 2, Chosen: true}}, 1)
+	assert.True(t, c[0].Short)
+	assert.True(t, c[0].Skipped, "nor is it a bar missed")
 }
 
 // Everything that can be made of a run can be made of its files later.
@@ -83,12 +113,12 @@ func TestFromSavedRun(t *testing.T) {
 	assert.Equal(t, statusShort, status)
 	assert.Zero(t, f.n, "nothing is measured")
 	assert.Equal(t, want, got)
-	assert.Contains(t, stderr, "bars: 3 reached, 1 short")
+	assert.Contains(t, stderr, "bars: 2 reached, 1 short")
 	assert.Contains(t, stderr, "slower than before: 0 of")
 
 	table, err := os.ReadFile(bars)
 	require.NoError(t, err)
-	assert.Contains(t, string(table), "| **all** | **3** | **1** | **0** |")
+	assert.Contains(t, string(table), "| **all** | **2** | **1** |  |  | **1 of 1** | **0** |")
 	assert.Contains(t, string(table), "| `pool/empty/workers=2-1` | x4 | ns/op | ≥ 3 × | ")
 	assert.Contains(t, string(table), "| **missed** |")
 	assert.NotContains(t, string(table), "as promised", "a note is for what is missed")

@@ -39,7 +39,8 @@ func TestInterruptFromTheTerminal(t *testing.T) {
 	var exit *exec.ExitError
 	require.True(t, errors.As(cmd.Wait(), &exit), errs.String())
 	assert.Equal(t, statusInterrupted, exit.ExitCode(), errs.String())
-	assert.Contains(t, out.String(), "self/pair-")
+	assert.Regexp(t, `self/pair \([34] rounds\)\n`, out.String())
+	assert.Contains(t, out.String(), "interrupted after 3 of 100000 rounds")
 	assert.NotContains(t, errs.String(), "FAILED", "an interrupted child is no failure")
 	assert.FileExists(t, filepath.Join(dir, "report.html"))
 }

@@ -95,7 +95,7 @@ func (c command) run(ctx context.Context) int {
 	if o.from != "" {
 		r, err = result.Load(o.from)
 	} else {
-		r, err = c.measure(ctx, o)
+		r, err = c.measure(ctx, o, in.bars)
 	}
 	if err != nil {
 		return c.fail(err)
@@ -110,11 +110,12 @@ func (c command) fail(err error) int {
 }
 
 // measure takes the samples and writes raw.txt.
-func (c command) measure(ctx context.Context, o *options) (*result.Run, error) {
+func (c command) measure(ctx context.Context, o *options, bars []result.Bar) (*result.Run, error) {
 	us, err := selectUnits(c.cases, o)
 	if err != nil {
 		return nil, err
 	}
+	us = withFloor(us, c.cases, o, bars)
 	info := result.Info{Command: c.line(), Version: c.version, Machine: machine(), Started: time.Now(), Race: c.race}
 	raw, err := createRaw(o.out, info)
 	if err != nil {
@@ -135,8 +136,13 @@ func (c command) measure(ctx context.Context, o *options) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	info.Took, info.Rounds, info.Samples, info.Ended = time.Since(info.Started), m.rounds, len(m.samples), m.ended
-	info.BenchTime = b.benchTime.String()
+	info.Took, info.Samples, info.BenchTime = time.Since(info.Started), len(m.samples), b.benchTime.String()
+	info.Rounds, info.Planned, info.Ended, info.Interrupted = m.rounds, b.rounds, m.ended, m.interrupted
+	if m.ended != "" {
+		if _, err := fmt.Fprintf(raw, "# %s\n", m.ended); err != nil {
+			return nil, err
+		}
+	}
 	return &result.Run{Info: info, Rows: rows(us, m.samples, c.race)}, raw.Close()
 }
 
@@ -153,8 +159,8 @@ func (c command) announce(us []unit, b budget) {
 		limit = fmt.Sprintf(" (at most about %v)", b.total.Round(10*time.Second))
 		guess = min(guess, b.total)
 	}
-	fmt.Fprintf(c.stderr, "%d cases, %d implementations, %d rounds of %v a sample: about %v%s\n",
-		len(us), impls, b.rounds, b.benchTime, roundTime(guess), limit)
+	fmt.Fprintf(c.stderr, "%s, %s, %s of %v a sample: about %v%s\n", report.Count(len(us), "case"),
+		report.Count(impls, "implementation"), report.Count(b.rounds, "round"), b.benchTime, roundTime(guess), limit)
 }
 
 func (c command) progress() *progress {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/poundlock/poundlock/bench/internal/runner/report"
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
 
@@ -30,13 +31,9 @@ type campaign struct {
 	had     []int           // rounds per unit
 	rounds  int             // rounds begun
 	ended   string          // why it ended early
-}
 
-// Why a run ended before all was measured.
-const (
-	endInterrupted = "interrupted"
-	endOutOfTime   = "out of time"
-)
+	interrupted bool // by the user
+}
 
 // errFault is a fault of the runner or of the machine, not of an implementation.
 var errFault = errors.New("cannot run a sample")
@@ -65,7 +62,8 @@ func (m *campaign) measure(ctx context.Context) error {
 			}
 			if err := m.block(ctx, jobs[:n], left, start); err != nil {
 				if ctx.Err() != nil {
-					m.ended = endInterrupted
+					m.interrupted = true
+					m.end("interrupted")
 					return nil
 				}
 				return err
@@ -73,12 +71,17 @@ func (m *campaign) measure(ctx context.Context) error {
 			jobs = jobs[n:]
 			// Only a first round far beyond the time is cut short.
 			if b := m.budget.total; b > 0 && time.Since(start) > b+b/4 && len(jobs) > 0 {
-				m.ended = endOutOfTime
+				m.end("out of time")
 				return nil
 			}
 		}
 	}
 	return nil
+}
+
+// end notes why the run ends in the middle of a round.
+func (m *campaign) end(why string) {
+	m.ended = fmt.Sprintf("%s after %d of %s", why, max(m.rounds-1, 0), report.Count(m.budget.rounds, "round"))
 }
 
 // remaining returns how many more rounds each unit gets.

@@ -57,13 +57,13 @@ func parseOptions(args []string, help io.Writer, race bool, full time.Duration) 
 	fs.StringVar(&cpu, "cpu", "", "`LIST` of GOMAXPROCS values for every case, like 1,2,8 (default: as each case says)")
 	fs.DurationVar(&o.timeout, "timeout", time.Minute, "an implementation that needs longer than `DURATION` for one sample has failed")
 	fs.StringVar(&o.out, "out", "bench-results", "write report.html, raw.txt, results.json and run.json into `DIR`")
-	fs.StringVar(&o.format, "format", "table", "what to print: `table|markdown|json|csv`")
+	fs.StringVar(&o.format, "format", "", "what to print: `summary|table|markdown|json|csv` (default: the summary, with -run the table)")
 	fs.StringVar(&o.compare, "compare", "", "tell what got slower since the run kept in `OLD.json` (a results.json)")
 	fs.Var((*stringsFlag)(&o.failBelow), "fail-below", "end with status 1 when a ratio is below its minimum in `FILE` (or directory of *.txt); may be repeated")
 	fs.Float64Var(&o.slack, "slack", 1, "`FACTOR` in (0,1] that the minima of -fail-below are multiplied by, to allow for noise")
 	fs.StringVar(&o.bars, "bars", "", "write every line of -fail-below and the figure reached to `FILE.md`, a section per bar file; the sections of other runs are kept")
 	fs.StringVar(&o.from, "from", "", "measure nothing: report the run kept in `RESULTS.json` (the page is written when -out is given)")
-	fs.Var((*stringsFlag)(&o.update), "update", "renew the tables between <!-- bench REGEXP --> and <!-- /bench --> in `FILE.md`; may be repeated")
+	fs.Var((*stringsFlag)(&o.update), "update", "renew what stands between <!-- bench REGEXP --> (or bench:summary, or bench:chart NAME) and <!-- /bench --> in `FILE.md`; may be repeated")
 	fs.Int64Var(&o.seed, "seed", 0, "`SEED` of the shuffle (default: the time)")
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -80,7 +80,7 @@ func parseOptions(args []string, help io.Writer, race bool, full time.Duration) 
 }
 
 const usage = `Compares every implementation of every case, side by side.
-With no flags: all cases in about %v minutes, a table here, the rest in bench-results/.
+With no flags: all cases in about %v minutes, a summary here, the rest in bench-results/.
 
 `
 
@@ -114,6 +114,11 @@ func (o *options) check(rest []string, run, cpu string, race bool) error {
 	}
 	if !(o.slack > 0 && o.slack <= 1) {
 		return fmt.Errorf("-slack %v is not in (0,1]", o.slack)
+	}
+	if o.format == "" {
+		if o.format = "summary"; run != "" {
+			o.format = "table"
+		}
 	}
 	if !slices.Contains(report.Formats, o.format) {
 		return fmt.Errorf("-format %q is none of %s", o.format, strings.Join(report.Formats, ", "))

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
 
 // unit is one case at one GOMAXPROCS: what is measured as a block, so that its
@@ -110,6 +112,23 @@ func unitsOf(c *Case, cpus []int) []unit {
 	us := make([]unit, 0, len(cpus))
 	for _, n := range cpus {
 		us = append(us, unit{c, n})
+	}
+	return us
+}
+
+// withFloor adds the group of primitives to units, where bars hold one of them
+// against a primitive: both must be measured in the same rounds.
+func withFloor(us []unit, cases []*Case, o *options, bars []result.Bar) []unit {
+	needed := slices.ContainsFunc(us, func(u unit) bool {
+		return slices.ContainsFunc(bars, func(b result.Bar) bool { return b.Floor() != "" && b.Matches(u.c.Key(), u.cpus) })
+	})
+	if !needed {
+		return us
+	}
+	for _, c := range cases {
+		if c.Group == result.FloorGroup && !slices.ContainsFunc(us, func(u unit) bool { return u.c == c }) {
+			us = append(us, unitsOf(c, o.cpus)...)
+		}
 	}
 	return us
 }

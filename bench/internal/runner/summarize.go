@@ -3,6 +3,7 @@ package runner
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
@@ -61,9 +62,43 @@ func rows(us []unit, samples []sample, race bool) []result.Row {
 	}
 	var out []result.Row
 	for i, u := range us {
+		first := len(out)
 		out = append(out, unitRows(u, all[i], race)...)
+		if !race {
+			keepRounds(out[first:], u, all[i])
+		}
 	}
 	return out
+}
+
+// keepRounds puts the figures of every round into the rows whose ByRound says so.
+func keepRounds(rows []result.Row, u unit, all []*series) {
+	for k := range rows {
+		r := &rows[k]
+		if k > 0 && (r.Group != result.FloorGroup || r.Baseline != "") {
+			continue
+		}
+		i := slices.IndexFunc(u.c.Impls, func(im Impl) bool { return im.Name == r.Impl })
+		r.ByRound = all[i].times(u.c.metrics())
+	}
+}
+
+// times returns the figures by round of those metrics that are times.
+func (s *series) times(metrics []string) map[string][]float64 {
+	times := make(map[string][]float64)
+	for _, unit := range append([]string{result.NsPerOp}, metrics...) {
+		f := s.figures[unit]
+		if len(f) == 0 || unit != result.NsPerOp && !strings.HasSuffix(unit, "-ns") {
+			continue
+		}
+		times[unit] = make([]float64, len(f))
+		for i, v := range f {
+			if !math.IsNaN(v) {
+				times[unit][i] = v
+			}
+		}
+	}
+	return times
 }
 
 func unitRows(u unit, all []*series, race bool) (out []result.Row) {
@@ -120,7 +155,7 @@ func soloRow(u unit, i int, s *series) result.Row {
 	r := result.Row{
 		Group: u.c.Group, Case: u.c.Name, Impl: u.c.Impls[i].Name, CPUs: u.cpus,
 		Rounds: s.rounds, Disturbed: s.disturbed, Failed: s.failed, Skipped: s.skipped,
-		Lead: i == 0, Quick: u.c.Quick, Doc: u.c.Doc, Config: u.c.Impls[i].Config, Compare: u.c.metrics(),
+		Lead: i == 0, Own: i > 0 && (u.c.Impls[i].Own || result.OwnName(u.c.Impls[i].Name)), Quick: u.c.Quick, Doc: u.c.Doc, Config: u.c.Impls[i].Config, Compare: u.c.metrics(),
 	}
 	if s.rounds == 0 {
 		return r

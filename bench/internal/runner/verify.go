@@ -30,9 +30,14 @@ func Verify(barPaths []string, groups ...Group) error {
 			}
 			found = true
 			has := func(im Impl) bool { return im.Name == b.Baseline }
-			if !b.Absolute() && !slices.ContainsFunc(c.Impls[1:], has) {
+			if b.Kind() == result.Comparison && !slices.ContainsFunc(c.Impls[1:], has) {
 				return fmt.Errorf("%s: case %s has no implementation %s", b.At(), c.Key(), b.Baseline)
 			}
+		}
+		if f := b.Floor(); f != "" && !slices.ContainsFunc(cases, func(c *Case) bool {
+			return c.Group == result.FloorGroup && slices.ContainsFunc(c.Impls, func(im Impl) bool { return im.Name == f })
+		}) {
+			return fmt.Errorf("%s: the group %s has no implementation %s", b.At(), result.FloorGroup, f)
 		}
 		if !found {
 			return fmt.Errorf("%s: no case has the name %s", b.At(), b.Case)

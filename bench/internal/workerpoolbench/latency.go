@@ -27,19 +27,29 @@ import (
 // blocked or because the machine took its core away, is reported beside.
 func latencies(peers []Peer) []runner.Case {
 	var cases []runner.Case
-	for _, rate := range []int{10_000, 50_000, 200_000} {
+	for _, of := range []struct {
+		rate      int
+		neighbour bool
+	}{{10_000, false}, {50_000, false}, {200_000, false}, {50_000, true}} {
 		var impls []runner.Impl
 		for _, p := range peers {
 			impls = append(impls, runner.Impl{Name: p.Name, Config: p.Config, Bench: func(b *testing.B) {
-				submitToStart(b, p, 8, rate)
+				if of.neighbour {
+					defer withNeighbour(b)()
+				}
+				submitToStart(b, p, 8, of.rate)
 			}})
 		}
-		c := newCase(fmt.Sprintf("latency/rate=%d", rate),
-			fmt.Sprintf("From a task's scheduled arrival to its start; %d arrive per second, for 8 workers.", rate),
+		name, doc := "", ""
+		if of.neighbour {
+			name, doc = "/neighbour", " Another process takes 15 % of a core, 3 ms at a time."
+		}
+		c := newCase(fmt.Sprintf("latency/rate=%d%s", of.rate, name),
+			fmt.Sprintf("From a task's scheduled arrival to its start; %d arrive per second, for 8 workers.%s", of.rate, doc),
 			impls, nameAnts, nameChan, nameGo)
 		c.Metrics = []string{"p50-ns", "p99-ns", "p999-ns"}
-		c.BenchTime = fmt.Sprintf("%dx", rate*3/10) // 0.3 s
-		c.Quick = rate == 50_000
+		c.BenchTime = fmt.Sprintf("%dx", of.rate*3/10) // 0.3 s
+		c.Quick = of.rate == 50_000 && !of.neighbour
 		cases = append(cases, c)
 	}
 	return cases

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,7 +20,8 @@ import (
 // reached. The table has a section per bar file: those that the checks belong to
 // are written anew, with the run they come from, and all others are kept, so that
 // runs of several commands make one table. A run that measured nothing of a
-// section leaves it as it stands.
+// section leaves it as it stands, and so does one that was interrupted before it
+// had measured all of it.
 func Bars(path string, r *result.Run, checks []result.Check) error {
 	sections, err := readSections(path)
 	if err != nil {
@@ -42,7 +41,8 @@ func Bars(path string, r *result.Run, checks []result.Check) error {
 		switch {
 		case i < 0:
 			sections = append(sections, s)
-		case s.met+s.missed > 0:
+		case r.Info.Interrupted && s.tally.Out > 0: // the older section tells more
+		case s.measured() > 0:
 			sections[i] = s
 		}
 	}
@@ -54,12 +54,57 @@ func Bars(path string, r *result.Run, checks []result.Check) error {
 
 // barSection is what is known of one bar file.
 type barSection struct {
-	file             string // the bar file's path seen from the table's directory
-	met, missed, out int
-	body             string // its Markdown, without the lines around it
+	file  string // the bar file's path seen from the table's directory
+	tally result.Tally
+	body  string // its Markdown, without the lines around it
 }
 
-var sectionMark = regexp.MustCompile(`(?m)^<!-- bars (\S+): (\d+) met, (\d+) missed, (\d+) not measured -->\n`)
+// apart are the kinds of bars that are counted apart from comparisons, with their
+// word in a section's mark and the head of their column.
+var apart = []struct {
+	kind       result.Kind
+	word, head string
+}{
+	{result.AtFloor, "floor", "against the floor"},
+	{result.OwnFigure, "figures", "figures"},
+	{result.NoAlloc, "allocations", "no allocation"},
+}
+
+// sectionMark also reads the marks of tables that did not count kinds apart.
+var sectionMark = regexp.MustCompile(`(?m)^<!-- bars (\S+): (\d+) met, (\d+) missed, ` +
+	`(?:(\d+)/(\d+) floor, (\d+)/(\d+) figures, (\d+)/(\d+) allocations, )?(\d+) not measured -->\n`)
+
+func (s barSection) mark() string {
+	t := s.tally
+	b := new(strings.Builder)
+	fmt.Fprintf(b, "<!-- bars %s: %d met, %d missed, ", s.file, t.Met[result.Comparison], t.Missed[result.Comparison])
+	for _, a := range apart {
+		fmt.Fprintf(b, "%d/%d %s, ", t.Met[a.kind], t.Met[a.kind]+t.Missed[a.kind], a.word)
+	}
+	fmt.Fprintf(b, "%d not measured -->\n", t.Out)
+	return b.String()
+}
+
+func (s barSection) measured() (n int) {
+	for k := range s.tally.Met {
+		n += s.tally.Met[k] + s.tally.Missed[k]
+	}
+	return n
+}
+
+// counts are the cells of the section's row in the table of all.
+func (s barSection) counts() []string {
+	t := s.tally
+	cells := []string{strconv.Itoa(t.Met[result.Comparison]), strconv.Itoa(t.Missed[result.Comparison])}
+	for _, a := range apart {
+		cell := ""
+		if n := t.Met[a.kind] + t.Missed[a.kind]; n > 0 {
+			cell = fmt.Sprintf("%d of %d", t.Met[a.kind], n)
+		}
+		cells = append(cells, cell)
+	}
+	return append(cells, strconv.Itoa(t.Out))
+}
 
 const sectionEnd = "<!-- /bars -->\n"
 
@@ -97,8 +142,19 @@ func readSections(path string) (sections []barSection, err error) {
 		if !ok {
 			return nil, fmt.Errorf("%s: the section of %s has no %s", path, text[m[2]:m[3]], strings.TrimSpace(sectionEnd))
 		}
-		number := func(i int) int { n, _ := strconv.Atoi(string(text[m[i]:m[i+1]])); return n }
-		sections = append(sections, barSection{string(text[m[2]:m[3]]), number(4), number(6), number(8), string(body)})
+		number := func(group int) int {
+			if m[2*group] < 0 {
+				return 0
+			}
+			n, _ := strconv.Atoi(string(text[m[2*group]:m[2*group+1]]))
+			return n
+		}
+		s := barSection{file: string(text[m[2]:m[3]]), body: string(body)}
+		s.tally.Met[result.Comparison], s.tally.Missed[result.Comparison], s.tally.Out = number(2), number(3), number(10)
+		for i, a := range apart {
+			s.tally.Met[a.kind], s.tally.Missed[a.kind] = number(4+2*i), number(5+2*i)-number(4+2*i)
+		}
+		sections = append(sections, s)
 	}
 	return sections, nil
 }
@@ -117,96 +173,29 @@ const barsTitle = "# Bars\n"
 func barsText(sections []barSection) []byte {
 	b := new(bytes.Buffer)
 	b.WriteString(barsTitle + "\nWhat the design asks for, and what was reached. Made from runs, not by hand: " +
-		"each section names the command that renews it.\n\n" +
-		"| | met | missed | not measured |\n|---|---:|---:|---:|\n")
+		"each section names the command that renews it. Met and missed count comparisons with another " +
+		"implementation of the same case. Counted apart: bars that no implementation could reach by much, stated against what a " +
+		"primitive costs on the machine (the group floor), bars for a figure itself, and lines that only say that an op allocates nothing.\n\n" +
+		"| | met | missed |")
+	for _, a := range apart {
+		b.WriteString(" " + a.head + " |")
+	}
+	b.WriteString(" not measured |\n|---|---:|---:|" + strings.Repeat("---:|", len(apart)+1) + "\n")
 	var all barSection
 	for _, s := range sections {
-		fmt.Fprintf(b, "| [%s](#%s) | %d | %d | %d |\n", s.title(), strings.ReplaceAll(s.title(), " ", "-"), s.met, s.missed, s.out)
-		all.met, all.missed, all.out = all.met+s.met, all.missed+s.missed, all.out+s.out
+		fmt.Fprintf(b, "| [%s](#%s) | %s |\n", s.title(), strings.ReplaceAll(s.title(), " ", "-"), strings.Join(s.counts(), " | "))
+		all.tally.Add(s.tally)
 	}
-	fmt.Fprintf(b, "| **all** | **%d** | **%d** | **%d** |\n", all.met, all.missed, all.out)
+	b.WriteString("| **all** |")
+	for _, n := range all.counts() {
+		if n != "" {
+			n = "**" + n + "**"
+		}
+		b.WriteString(" " + n + " |")
+	}
+	b.WriteByte('\n')
 	for _, s := range sections {
-		fmt.Fprintf(b, "\n## %s\n\n<!-- bars %s: %d met, %d missed, %d not measured -->\n%s%s", s.title(), s.file, s.met, s.missed, s.out, s.body, sectionEnd)
+		fmt.Fprintf(b, "\n## %s\n\n%s%s%s", s.title(), s.mark(), s.body, sectionEnd)
 	}
 	return b.Bytes()
-}
-
-// newSection makes the section of the checks of one bar file.
-func newSection(table string, r *result.Run, checks []result.Check) (s barSection, err error) {
-	if s.file, err = seenFrom(filepath.Dir(table), checks[0].Bar.File); err != nil {
-		return s, err
-	}
-	b := new(strings.Builder)
-	fmt.Fprintf(b, "From [%s](%s), by `%s`", s.file, s.file, r.Info.Command)
-	if l := circumstances(r.Info); len(l) > 0 {
-		fmt.Fprintf(b, " on %s", strings.Join(l, "; "))
-	}
-	b.WriteString(".\n\n| case | against | metric | bar | reached | 95 % interval | | what was tried, and the limit |\n|---|---|---|---|---:|---|---|---|\n")
-	last := ""
-	for _, c := range checks {
-		note := ""
-		switch {
-		case c.Skipped:
-			s.out++
-		case c.Met:
-			s.met++
-		default:
-			s.missed++
-			if note = escape(c.Bar.Note); note == "" {
-				note = "not yet told"
-			} else if note == last {
-				note = "as above"
-			} else {
-				last = note
-			}
-		}
-		barLine(b, c, note)
-	}
-	s.body = b.String()
-	return s, nil
-}
-
-// seenFrom returns the path of file relative to dir, with slashes.
-func seenFrom(dir, file string) (string, error) {
-	for _, p := range []*string{&dir, &file} {
-		abs, err := filepath.Abs(*p)
-		if err != nil {
-			return "", err
-		}
-		*p = abs
-	}
-	rel, err := filepath.Rel(dir, file)
-	return filepath.ToSlash(rel), err
-}
-
-// barLine writes one check; the note belongs to a bar that was missed.
-func barLine(b *strings.Builder, c result.Check, note string) {
-	name := c.Bar.Case
-	if c.Key != "" {
-		name = c.Key + "-" + strconv.Itoa(c.CPUs)
-	}
-	verdict, reached, iv := "**missed**", c.Why, ""
-	if c.Met {
-		verdict = "met"
-	}
-	if c.Skipped {
-		verdict = "not measured"
-	}
-	if !math.IsNaN(c.Got) {
-		reached = digits(c.Got)
-		if c.Bar.Absolute() {
-			reached = figure(c.Got, c.Bar.Metric)
-		} else {
-			reached += " ×"
-		}
-	}
-	if !math.IsNaN(c.Lo) && !math.IsNaN(c.Hi) {
-		iv = digits(c.Lo) + "–" + digits(c.Hi)
-	}
-	against := c.Bar.Baseline
-	if c.Bar.Absolute() {
-		against = "the figure itself"
-	}
-	fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", escape(name), escape(against), c.Bar.Metric,
-		strings.NewReplacer("<=", "≤ ", ">=", "≥ ").Replace(c.Bar.Want()), escape(reached), iv, verdict, note)
 }

@@ -10,13 +10,13 @@ import (
 // curve is one implementation's line in a chart; NaN where it has no figure.
 type curve struct {
 	name   string
-	colour int
+	colour string
 	values []float64
 }
 
 // latencyCards makes a chart per case that reports quantiles: the further to the
 // right, the rarer the wait.
-func latencyCards(g group, col map[string]int) (cards []htmlCard) {
+func latencyCards(g group, col map[string]string) (cards []htmlCard) {
 	for _, c := range g.cells {
 		units := quantiles(c)
 		if len(units) < 2 {
@@ -34,9 +34,9 @@ func latencyCards(g group, col map[string]int) (cards []htmlCard) {
 			}
 			curves = append(curves, cv)
 		}
-		if s := curveChart(names, curves, "p50-ns"); s != nil {
+		if s := curveChart(c.group+"/"+c.title(), names, curves, "p50-ns"); s != nil {
 			s.Alt = c.name + ": latency by quantile"
-			cards = append(cards, htmlCard{Title: c.title(), Sub: "latency by quantile", Chart: s})
+			cards = append(cards, htmlCard{Title: c.title(), Sub: c.doc, Axis: "Latency by quantile; lower is better", Chart: s, Legend: curveLegend(curves)})
 		}
 	}
 	return cards
@@ -95,19 +95,19 @@ func quantileName(unit string) string {
 }
 
 // scalingCards makes a chart per case that was measured at several GOMAXPROCS.
-func scalingCards(g group, col map[string]int) (cards []htmlCard) {
+func scalingCards(g group, col map[string]string) (cards []htmlCard) {
 	seen := make(map[string]bool)
 	for _, c := range g.cells {
-		if !c.several || seen[c.name] {
-			continue
-		}
-		seen[c.name] = true
 		var at []*cell
 		for _, o := range g.cells {
 			if o.name == c.name {
 				at = append(at, o)
 			}
 		}
+		if len(at) < 2 || seen[c.name] {
+			continue
+		}
+		seen[c.name] = true
 		slices.SortFunc(at, func(a, b *cell) int { return a.cpus - b.cpus })
 		names := make([]string, len(at))
 		var curves []curve
@@ -126,9 +126,9 @@ func scalingCards(g group, col map[string]int) (cards []htmlCard) {
 				curves[j].add(o.impls[i].row.Value(c.metric()))
 			}
 		}
-		if s := curveChart(names, curves, c.metric()); s != nil {
+		if s := curveChart(c.group+"/"+c.name, names, curves, c.metric()); s != nil {
 			s.Alt = c.name + ": " + unitName(c.metric()) + " by GOMAXPROCS"
-			cards = append(cards, htmlCard{Title: c.name, Sub: unitName(c.metric()) + " by GOMAXPROCS", Chart: s})
+			cards = append(cards, htmlCard{Title: c.name, Sub: c.doc, Axis: "By GOMAXPROCS: " + unitName(c.metric()) + "; lower is better", Chart: s, Legend: curveLegend(curves)})
 		}
 	}
 	return cards
@@ -136,7 +136,7 @@ func scalingCards(g group, col map[string]int) (cards []htmlCard) {
 
 // curveChart draws curves over named places on a logarithmic scale; nil when
 // there is nothing to draw.
-func curveChart(places []string, curves []curve, unit string) *svg {
+func curveChart(title string, places []string, curves []curve, unit string) *svg {
 	lo, hi := math.Inf(1), 0.0
 	for _, c := range curves {
 		for _, v := range c.values {
@@ -168,10 +168,20 @@ func curveChart(places []string, curves []curve, unit string) *svg {
 				continue
 			}
 			if i > 0 && !math.IsNaN(c.values[i-1]) {
-				s.line(x(i-1), y.at(c.values[i-1]), x(i), y.at(v), colourClass("curve", c.colour))
+				s.line(x(i-1), y.at(c.values[i-1]), x(i), y.at(v), "curve "+c.colour)
 			}
-			s.dot(x(i), y.at(v), 4, colourClass("fill", c.colour), c.name+" "+places[i]+": "+figure(v, unit))
+			s.dot(x(i), y.at(v), 4, "fill "+c.colour, title+": "+c.name+" "+places[i]+" "+figure(v, unit))
 		}
 	}
 	return s
+}
+
+// curveLegend lists the curves that have anything to draw.
+func curveLegend(curves []curve) (items []legendItem) {
+	for _, c := range curves {
+		if slices.ContainsFunc(c.values, func(v float64) bool { return v > 0 }) {
+			items = append(items, legendItem{Name: c.name, Class: c.colour})
+		}
+	}
+	return items
 }

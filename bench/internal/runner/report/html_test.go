@@ -31,15 +31,49 @@ func TestPageShowsEverything(t *testing.T) {
 		assert.Contains(t, p, "<td>"+r.Rows[i].Impl, "implementation")
 	}
 	for _, want := range []string{
-		`<h2 id="workerpool">workerpool</h2>`, ">locks</h2>", ">floor</h2>",
-		"How many times as much the best alternative takes", "ahead in 4 of 4", "Against each alternative",
-		"<summary>Latency, ", ">p99.9</text>", "<summary>Scaling ", "time by GOMAXPROCS",
+		`<section id="workerpool">`, ">locks</label>", ">floor</label></h2>",
+		"The best alternative&#39;s time ÷ poundlock&#39;s", "4 ahead · mean 1.50×", "Each alternative over all cases",
+		"<summary>Latency, ", ">p99.9</text>", "<summary>Scaling ", "By GOMAXPROCS: time",
 		"empty/workers=8 · GOMAXPROCS 8",
 		"lost: x FAILED: 1 of 3 &lt;ran&gt;; and a second line", "y skipped: needs another system", "poundlock !",
 		"config of ants", "One op is one &lt;op&gt;.", "go run ./bench -run &#39;a|b&#39;", "A CPU", "a-name-that-is-f…",
 	} {
 		assert.Contains(t, p, want)
 	}
+}
+
+// A dot tells its case, a card what one op is and what is divided by what, and a
+// GOMAXPROCS is written out.
+func TestCardsAndDotsExplainThemselves(t *testing.T) {
+	r := sampleRun()
+	lo, hi := 0.4, 0.6
+	own := result.Row{Group: "locks", Case: "rw/writes=10%", Impl: "poundlock", Baseline: "poundlock-off", Lead: true, CPUs: 2, Rounds: 12, Doc: "One op is one <op>."}
+	own.Ratios = map[string]*result.Ratio{"ns/op": {Value: 0.5, Lo: &lo, Hi: &hi}}
+	r.Rows = append(r.Rows, own)
+	p := pageOf(t, r)
+
+	dots := regexp.MustCompile(`<circle [^>]*>(?:<title>([^<]*)</title>)?`).FindAllStringSubmatch(p, -1)
+	require.NotEmpty(t, dots)
+	for _, d := range dots {
+		assert.Regexp(t, `^(workerpool|locks|floor)/`, d[1], d[0])
+	}
+	assert.Contains(t, p, "<title>workerpool/empty/workers=8 · GOMAXPROCS 8: ants 18.0× (16.2–21.6)</title>")
+	assert.NotContains(t, p, "workers=8-8")
+
+	cards := regexp.MustCompile(`(?s)<figure class="card"><h4>(.*?)</h4><figcaption>(.*?)</figcaption>.*?</figure>`).FindAllStringSubmatch(p, -1)
+	require.NotEmpty(t, cards)
+	for _, c := range cards {
+		if c[1] != "lost" && c[1] != "zero" && !strings.HasPrefix(c[1], "Each alternative") {
+			assert.Contains(t, c[2], "One op is one &lt;op&gt;.", c[1])
+		}
+	}
+	assert.Contains(t, p, "Each alternative&#39;s time ÷ poundlock&#39;s")
+
+	// A variant of one's own that is faster is shown, in its own shade, not as a loss.
+	assert.Regexp(t, `<circle [^>]*class="fill o1"><title>locks/rw/writes=10%: poundlock-off 0.500× \(0.400–0.600\)</title>`, p)
+	assert.NotRegexp(t, `behind">(behind )?0.500×`, p)
+	assert.Contains(t, p, `end value soft">0.500×`)
+	assert.Contains(t, p, `end value behind">behind 0.667×`, "but that of another is one")
 }
 
 // The page is whole by itself: nothing is fetched, nothing runs.
@@ -95,10 +129,10 @@ func TestDrawingsAreValid(t *testing.T) {
 func TestPageOfNothing(t *testing.T) {
 	p := pageOf(t, new(result.Run))
 	assert.Zero(t, checkDrawings(t, p))
-	assert.NotContains(t, p, "best alternative takes")
-	p = pageOf(t, &result.Run{Info: result.Info{Race: true, Ended: "interrupted"}})
+	assert.NotContains(t, p, "best alternative")
+	p = pageOf(t, &result.Run{Info: result.Info{Race: true, Ended: "interrupted after 3 of 12 rounds"}})
 	assert.Contains(t, p, "race detector was on")
-	assert.Contains(t, p, "ended early")
+	assert.Contains(t, p, "The run was interrupted after 3 of 12 rounds")
 }
 
 // Figures of any size, zero among them, draw something valid.

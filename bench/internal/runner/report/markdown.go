@@ -1,10 +1,8 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,7 +15,7 @@ import (
 // choose matches are written; nil means all.
 func Markdown(w io.Writer, r *result.Run, choose *regexp.Regexp) error {
 	b := new(strings.Builder)
-	for _, g := range groups(r.Rows) {
+	for _, g := range groups(r) {
 		if choose != nil {
 			g.cells = slices.DeleteFunc(g.cells, func(c *cell) bool { return !choose.MatchString(g.name + "/" + c.name) })
 		}
@@ -25,12 +23,17 @@ func Markdown(w io.Writer, r *result.Run, choose *regexp.Regexp) error {
 			markdownTable(b, g.name, part)
 		}
 	}
-	fmt.Fprintf(b, "Less is better. Bold: how many times the first column's figure it is (median of paired rounds, with the 95 %% interval).\n")
+	b.WriteString("Less is better. Bold: the figure ÷ the first column's (median of paired rounds, with the 95 % interval).\n")
+	measuredWith(b, r)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// measuredWith tells the command and the machine.
+func measuredWith(b *strings.Builder, r *result.Run) {
 	if r.Info.Command != "" {
 		fmt.Fprintf(b, "Measured with `%s` on %s.\n", r.Info.Command, strings.Join(circumstances(r.Info), "; "))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // byLead splits cells by their first implementation, which heads the table.
@@ -103,44 +106,3 @@ func markdownCell(c *cell, name, metric string) string {
 }
 
 func escape(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
-
-var (
-	openMark  = regexp.MustCompile(`(?m)^<!-- bench (\S+) -->\n`)
-	closeMark = "<!-- /bench -->"
-)
-
-// Update renews the tables of a Markdown file: what stands between the lines
-// "<!-- bench REGEXP -->" and "<!-- /bench -->" becomes the table of the cases
-// that REGEXP matches.
-func Update(path string, r *result.Run) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	marks := openMark.FindAllSubmatchIndex(text, -1)
-	if len(marks) == 0 {
-		return fmt.Errorf("%s: no line <!-- bench REGEXP -->", path)
-	}
-	var out bytes.Buffer
-	last := 0
-	for _, m := range marks {
-		re, err := regexp.Compile(string(text[m[2]:m[3]]))
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		end := bytes.Index(text[m[1]:], []byte(closeMark))
-		if end < 0 || m[0] < last {
-			return fmt.Errorf("%s: <!-- bench %s --> has no %s", path, text[m[2]:m[3]], closeMark)
-		}
-		if !slices.ContainsFunc(r.Rows, func(row result.Row) bool { return re.MatchString(row.Key()) }) {
-			return fmt.Errorf("%s: no case of the run matches %s", path, re)
-		}
-		out.Write(text[last:m[1]])
-		if err := Markdown(&out, r, re); err != nil {
-			return err
-		}
-		last = m[1] + end
-	}
-	out.Write(text[last:])
-	return os.WriteFile(path, out.Bytes(), 0o644)
-}

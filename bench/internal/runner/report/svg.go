@@ -1,9 +1,6 @@
 package report
 
-import (
-	"math"
-	"strconv"
-)
+import "math"
 
 // svg is a drawing in the few shapes that the charts need; the page's template
 // writes it. All cards share one width in user units, near the width of a phone's
@@ -33,6 +30,7 @@ type svgDot struct {
 	X, Y, R float64
 	Class   string
 	Tip     string
+	ratio   float64 // what it stands for, until it has its place
 }
 
 type svgText struct {
@@ -56,7 +54,7 @@ func (s *svg) bar(x, y, w, h float64, class, tip string) {
 }
 
 func (s *svg) dot(x, y, r float64, class, tip string) {
-	s.Dots = append(s.Dots, svgDot{round(x), round(y), r, class, tip})
+	s.Dots = append(s.Dots, svgDot{X: round(x), Y: round(y), R: r, Class: class, Tip: tip})
 }
 
 func (s *svg) text(x, y float64, class, text string) {
@@ -66,8 +64,6 @@ func (s *svg) text(x, y float64, class, text string) {
 // round keeps the page small: a tenth of a unit is finer than a pixel.
 func round(v float64) float64 { return math.Round(v*10) / 10 }
 
-func colourClass(kind string, c int) string { return kind + " c" + strconv.Itoa(c) }
-
 // textWidth estimates the width of s in the cards' font of 12 units.
 func textWidth(s string) float64 {
 	w := 0.0
@@ -76,13 +72,16 @@ func textWidth(s string) float64 {
 		case r == 'i' || r == 'l' || r == '.' || r == ',' || r == '/' || r == ' ' || r == '|' || r == '-':
 			w += 4
 		case r == 'm' || r == 'w' || r == 'M' || r == 'W':
-			w += 10
+			w += 11
 		default:
-			w += 7
+			w += 7.4
 		}
 	}
 	return w
 }
+
+// boldWidth is the same for the bold font of values.
+func boldWidth(s string) float64 { return 1.2 * textWidth(s) }
 
 // logScale maps values onto a length, one factor to one distance.
 type logScale struct {

@@ -10,7 +10,7 @@ import (
 )
 
 // Formats are what Print can write.
-var Formats = []string{"table", "markdown", "json", "csv"}
+var Formats = []string{"summary", "table", "markdown", "json", "csv"}
 
 // Print writes the run in one of the Formats.
 func Print(w io.Writer, r *result.Run, format string) error {
@@ -21,6 +21,8 @@ func Print(w io.Writer, r *result.Run, format string) error {
 		return result.WriteJSON(w, r.Rows)
 	case "csv":
 		return csvRows(w, r.Rows)
+	case "summary":
+		return summaryOf(w, r)
 	case "table":
 		return table(w, r)
 	}
@@ -31,11 +33,11 @@ func Print(w io.Writer, r *result.Run, format string) error {
 // summary last because that is what stays on the screen.
 func table(w io.Writer, r *result.Run) error {
 	b := new(strings.Builder)
-	gs := groups(r.Rows)
+	gs := groups(r)
 	noted := false
 	for _, g := range gs {
 		for _, c := range g.cells {
-			fmt.Fprintf(b, "%s/%s-%d  (%d rounds)\n", g.name, c.name, c.cpus, c.first().Rounds)
+			fmt.Fprintf(b, "%s/%s (%s)\n", g.name, c.title(), Count(c.first().Rounds, "round"))
 			noted = cellTable(b, c) || noted
 			b.WriteByte('\n')
 		}
@@ -43,7 +45,7 @@ func table(w io.Writer, r *result.Run) error {
 	if noted {
 		b.WriteString("! a core was taken away in more than a quarter of the rounds: read this row with care\n\n")
 	}
-	summaryTable(b, gs)
+	summaryTable(b, r, summaries(gs))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -54,7 +56,7 @@ func cellTable(b *strings.Builder, c *cell) (noted bool) {
 	extra := c.shownMetrics()
 	head := append([]string{"", "time/op", "cpu/op", "B/op", "allocs/op"}, extra...)
 	for _, m := range c.metrics {
-		head = append(head, m+" vs "+c.first().Impl)
+		head = append(head, m+" ÷ "+c.first().Impl+"'s")
 	}
 	lines := [][]string{head}
 	var trouble []string
@@ -105,24 +107,6 @@ func troubleOf(r *result.Row) string {
 		return r.Impl + " skipped: " + strings.ReplaceAll(r.Skipped, "\n", "; ")
 	}
 	return ""
-}
-
-func summaryTable(b *strings.Builder, gs []group) {
-	lines := [][]string{{"against the best baseline of each case", "cases", "mean", "least", "most", "failed"}}
-	for _, g := range gs {
-		s := summarize(g)
-		if len(s.ratios) == 0 && s.failed == 0 {
-			continue
-		}
-		l := []string{g.name, fmt.Sprint(len(s.ratios)), "–", "–", "–", fmt.Sprint(s.failed)}
-		if len(s.ratios) > 0 {
-			l[2], l[3], l[4] = times(s.mean), times(s.lo), times(s.hi)
-		}
-		lines = append(lines, l)
-	}
-	if len(lines) > 1 {
-		align(b, lines)
-	}
 }
 
 // align prints lines in columns: the first to the left, the others to the right.

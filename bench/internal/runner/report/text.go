@@ -76,13 +76,46 @@ func withSpan(q *result.Ratio) string {
 	return s
 }
 
-// title is how a case is headed: its name, and the GOMAXPROCS where the group has
-// the case at several.
+// title is how a case is headed: its name, and the GOMAXPROCS where that does not
+// go without saying.
 func (c *cell) title() string {
-	if !c.several {
+	if !c.odd {
 		return c.name
 	}
 	return c.name + " · GOMAXPROCS " + strconv.Itoa(c.cpus)
+}
+
+// titleWithin is the title without the part that all cases of a kind begin with.
+func (c *cell) titleWithin(kind string) string {
+	rest := strings.TrimPrefix(strings.TrimPrefix(c.title(), kind), "/")
+	if rest = strings.TrimPrefix(rest, " · "); rest == "" {
+		return kind
+	}
+	return rest
+}
+
+// quantity is what a case is judged by, as far as that is not the time.
+func (c *cell) quantity() string {
+	if c.metric() == result.NsPerOp {
+		return ""
+	}
+	return unitName(c.metric())
+}
+
+// told is the ratio of a point with its interval, or with what there is instead.
+func (p point) told() string {
+	if _, _, ok := p.ratio.Interval(); !ok {
+		return times(p.ratio.Value) + " (" + Count(p.cell.first().Rounds, "round") + ")"
+	}
+	return withSpan(p.ratio)
+}
+
+// Count is a number of things: "1 round", "12 rounds".
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return strconv.Itoa(n) + " " + thing
 }
 
 // unitName says in words what a unit counts.
@@ -117,7 +150,7 @@ func circumstances(in result.Info) (lines []string) {
 	}
 	m := in.Machine
 	if m.GOOS != "" {
-		s := m.GOOS + "/" + m.GOARCH + ", " + m.Go + ", " + strconv.Itoa(m.Cores) + " cores"
+		s := m.GOOS + "/" + m.GOARCH + ", " + m.Go + ", " + Count(m.Cores, "core")
 		if m.MaxPs != m.Cores {
 			s += " (GOMAXPROCS " + strconv.Itoa(m.MaxPs) + ")"
 		}
@@ -133,14 +166,14 @@ func circumstances(in result.Info) (lines []string) {
 		add(s)
 	}
 	if in.Rounds > 0 {
-		add("up to ", strconv.Itoa(in.Rounds), " rounds of ", in.BenchTime, " a sample, ",
-			strconv.Itoa(in.Samples), " samples in ", in.Took.Round(1e9).String(), ", ", in.Started.Format("2006-01-02"))
+		add("up to ", Count(in.Rounds, "round"), " of ", in.BenchTime, " a sample, ",
+			Count(in.Samples, "sample"), " in ", in.Took.Round(1e9).String(), ", ", in.Started.Format("2006-01-02"))
 	}
 	if in.Version != "" {
 		add("commit ", in.Version)
 	}
 	if in.Ended != "" {
-		add("ended early: ", in.Ended)
+		add(in.Ended)
 	}
 	if in.Race {
 		add("race detector on: correctness only, the times mean nothing")

@@ -3,15 +3,11 @@ package report
 import (
 	"encoding/csv"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/poundlock/poundlock/bench/internal/runner/result"
 )
 
 func TestFigure(t *testing.T) {
@@ -41,13 +37,12 @@ func TestTable(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, Print(&b, sampleRun(), "table"))
 	s := strings.ReplaceAll(b.String(), "\u00a0", " ")
-	assert.Contains(t, s, "workerpool/empty/workers=8-8  (12 rounds)\n")
+	assert.Contains(t, s, "workerpool/empty/workers=8 · GOMAXPROCS 8 (12 rounds)\n")
 	assert.Regexp(t, `(?m)^  ants +900 ns +1\.80 µs +24\.0 B +1\.00 .* 18\.0× \(16\.2–21\.6\)$`, s)
 	assert.Contains(t, s, "  x FAILED: 1 of 3 <ran>; and a second line\n")
 	assert.Contains(t, s, "poundlock !")
 	assert.Contains(t, s, "! a core was taken away")
-	assert.Regexp(t, `(?m)^  workerpool +4 `, s)
-	assert.Regexp(t, `(?m)^  locks +1 +0\.667×`, s)
+	assert.Regexp(t, `(?m)^  workerpool +4 +4 +0 +0 `, s)
 	assert.Error(t, Print(&b, sampleRun(), "xml"))
 }
 
@@ -83,43 +78,4 @@ func TestCSV(t *testing.T) {
 	assert.Len(t, lines, 1+len(sampleRun().Rows))
 	assert.Equal(t, "group", lines[0][0])
 	assert.Contains(t, lines[0], "p999-ns")
-}
-
-func TestUpdateRefuses(t *testing.T) {
-	r := sampleRun()
-	for text, want := range map[string]string{
-		"nothing":                                                     "no line <!-- bench REGEXP -->",
-		"<!-- bench locks -->\nno end":                                "has no <!-- /bench -->",
-		"<!-- bench ( -->\n<!-- /bench -->\n":                         "missing closing",
-		"<!-- bench nosuch -->\n<!-- /bench -->\n":                    "no case of the run matches",
-		"<!-- bench locks -->\n<!-- bench floor -->\n<!-- /bench -->": "has no <!-- /bench -->",
-	} {
-		path := filepath.Join(t.TempDir(), "f.md")
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-		assert.ErrorContains(t, Update(path, r), want, text)
-		after, err := os.ReadFile(path)
-		require.NoError(t, err)
-		assert.Equal(t, text, string(after), "the file is left alone")
-	}
-}
-
-// The summary names the hardest baseline of each case, and those alone that the
-// case declares.
-func TestSummaryTakesTheBestBaseline(t *testing.T) {
-	gs := groups(sampleRun().Rows)
-	im, q := gs[0].cells[0].best()
-	assert.Equal(t, "chan", im.row.Impl)
-	assert.Equal(t, 1.5, q.Value)
-	s := summarize(gs[0])
-	assert.Len(t, s.ratios, 4)
-	assert.InDelta(t, 1.5, s.mean, 1e-9)
-
-	c := cell{impls: []impl{
-		{row: &result.Row{Impl: "poundlock"}},
-		{row: &result.Row{Impl: "poundlock-off"}, declared: true, ratios: map[string]*result.Ratio{"ns/op": {Value: 0.9}}},
-	}, metrics: []string{"ns/op"}}
-	im, q = c.best()
-	assert.Nil(t, im, "without a feature it is no alternative")
-	assert.Nil(t, q)
-	assert.True(t, c.judges())
 }

@@ -17,9 +17,10 @@ type group struct {
 // cell is one case at one GOMAXPROCS with all its implementations.
 type cell struct {
 	name    string // the case
+	group   string
 	cpus    int
 	doc     string
-	several bool     // the group has the case at several GOMAXPROCS
+	odd     bool     // the GOMAXPROCS is not the one that goes without saying
 	metrics []string // what the implementations are compared by
 	impls   []impl   // the first is the one that is held against the others
 }
@@ -30,6 +31,7 @@ type impl struct {
 	row      *result.Row // its own figures
 	ratios   map[string]*result.Ratio
 	declared bool // one of the case's baselines
+	own      bool // no alternative: see [result.OwnName]
 }
 
 func (c *cell) metric() string { return c.metrics[0] }
@@ -37,60 +39,68 @@ func (c *cell) metric() string { return c.metrics[0] }
 // first returns the implementation that the others are held against.
 func (c *cell) first() *result.Row { return c.impls[0].row }
 
-// best returns the alternative that comes closest to the first implementation (or
-// furthest ahead of it) in the cell's first metric: of the declared baselines
-// those that are somebody else's.
-func (c *cell) best() (im *impl, ratio *result.Ratio) {
-	return c.nearest(func(im *impl) bool { return !c.own(im) })
-}
-
-// nearest returns the nearest of those declared baselines that count.
-func (c *cell) nearest(counts func(*impl) bool) (im *impl, ratio *result.Ratio) {
-	for i := range c.impls {
-		r := c.impls[i].ratios[c.metric()]
-		if c.impls[i].declared && r != nil && counts(&c.impls[i]) && (ratio == nil || r.Value < ratio.Value) {
-			im, ratio = &c.impls[i], r
-		}
-	}
-	return im, ratio
-}
-
-// own says whether a baseline is the first implementation itself without one of
-// its features, or no implementation at all: such a case tells what a feature
-// costs, and is no comparison with others.
-func (c *cell) own(im *impl) bool {
-	return strings.HasPrefix(im.row.Impl, c.first().Impl+"-") || slices.Contains([]string{"nothing", "quiet", "unwatched"}, im.row.Impl)
-}
-
-// groups arranges the rows of a run for showing.
-func groups(rows []result.Row) []group {
+// groups arranges the rows of a run for showing. Groups that hold nobody against
+// others are background, and come last.
+func groups(r *result.Run) []group {
 	var gs []group
 	cells := make(map[string]*cell)
-	for i := range rows {
-		r := &rows[i]
-		gi := slices.IndexFunc(gs, func(g group) bool { return g.name == r.Group })
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		gi := slices.IndexFunc(gs, func(g group) bool { return g.name == row.Group })
 		if gi < 0 {
 			gi = len(gs)
-			gs = append(gs, group{name: r.Group})
+			gs = append(gs, group{name: row.Group})
 		}
-		key := r.Key() + "\x00" + strconv.Itoa(r.CPUs)
+		key := row.Key() + "\x00" + strconv.Itoa(row.CPUs)
 		c := cells[key]
 		if c == nil {
-			c = &cell{name: r.Case, cpus: r.CPUs, doc: r.Doc, metrics: r.Compare}
-			if len(c.metrics) == 0 {
-				c.metrics = []string{result.NsPerOp}
-			}
+			c = newCell(row, r.Info.Machine.MaxPs)
 			for _, o := range gs[gi].cells {
 				if o.name == c.name {
-					o.several, c.several = true, true
+					o.odd, c.odd = true, true
 				}
 			}
 			cells[key] = c
 			gs[gi].cells = append(gs[gi].cells, c)
 		}
-		c.add(r)
+		c.add(row)
 	}
+	slices.SortStableFunc(gs, func(a, b group) int { return a.rank() - b.rank() })
 	return gs
+}
+
+func newCell(r *result.Row, usualCPUs int) *cell {
+	c := &cell{name: r.Case, group: r.Group, cpus: r.CPUs, doc: opOf(r.Doc), metrics: r.Compare, odd: usualCPUs > 0 && r.CPUs != usualCPUs}
+	if len(c.metrics) == 0 {
+		c.metrics = []string{result.NsPerOp}
+	}
+	return c
+}
+
+// opOf says that a case's sentence is of one op, where it does not say so itself.
+func opOf(doc string) string {
+	if doc == "" || strings.Contains(strings.ToLower(doc), "one op") {
+		return doc
+	}
+	return "One op: " + strings.ToLower(doc[:1]) + doc[1:]
+}
+
+// rank is 1 for a group that judges nobody.
+func (g group) rank() int {
+	if slices.ContainsFunc(g.cells, (*cell).judges) {
+		return 0
+	}
+	return 1
+}
+
+// judges says whether the case holds its first implementation against others.
+func (c *cell) judges() bool {
+	for i := range c.impls {
+		if c.impls[i].declared && len(c.impls[i].ratios) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // shownMetrics are the metrics of the cell that a table gives a column of their
@@ -117,45 +127,22 @@ func (c *cell) add(r *result.Row) {
 		}
 		return nil
 	}
+	own := r.Own || result.OwnName(r.Impl)
 	if at(r.Impl) == nil {
-		c.impls = append(c.impls, impl{row: r})
+		c.impls = append(c.impls, impl{row: r, own: own && len(c.impls) > 0})
 	} else if im := at(r.Impl); im.row.Baseline == "" && im.row.Rounds == 0 && r.Baseline == "" {
-		im.row = r // the stand-in of a pair's baseline
+		im.row, im.own = r, own // the stand-in of a pair's baseline
 	}
 	if r.Baseline == "" {
 		return
 	}
 	b := at(r.Baseline)
 	if b == nil {
-		c.impls = append(c.impls, impl{row: &result.Row{Group: r.Group, Case: r.Case, Impl: r.Baseline, CPUs: r.CPUs}})
+		c.impls = append(c.impls, impl{
+			row: &result.Row{Group: r.Group, Case: r.Case, Impl: r.Baseline, CPUs: r.CPUs},
+			own: result.OwnName(r.Baseline),
+		})
 		b = &c.impls[len(c.impls)-1]
 	}
 	b.ratios, b.declared = r.Ratios, !r.Extra
-}
-
-// summary is how a group's first implementations do against the best baseline of
-// each case.
-type summary struct {
-	name         string
-	ratios       []float64 // one per case
-	mean, lo, hi float64   // geometric mean, least, most
-	ahead        int       // cases in which even the best baseline takes longer
-	failed       int
-}
-
-func summarize(g group) summary {
-	s := summary{name: g.name}
-	for _, c := range g.cells {
-		if c.first().Failed != "" {
-			s.failed++
-		}
-		if _, r := c.best(); r != nil {
-			s.ratios = append(s.ratios, r.Value)
-			if r.Value >= 1 {
-				s.ahead++
-			}
-		}
-	}
-	s.mean, s.lo, s.hi = spread(s.ratios)
-	return s
 }

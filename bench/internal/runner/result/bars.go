@@ -19,12 +19,20 @@ import (
 //	workerpool/sleep            ants          peak-bytes <=0.75
 //	workerpool/submit           -             allocs/op  <=0     # the figure itself
 //	locks/read/hold=0-8         sync.RWMutex  ns/op      2       # at GOMAXPROCS 8 alone
+//	locks/uncontended/op=read   floor:atomic  ns/op      <=2.3   # @two-locked
+//	@two-locked To lock and to unlock is a locked instruction each.
 //
 // CASE is a case's name or a regular expression that matches one whole, with or
 // without -N for one GOMAXPROCS; the bar holds for each case that it matches.
 // METRIC is one where less is better. BAR is the least ratio (the baseline's
 // figure over ours), or with <= the most that ours may be of the baseline's;
-// where BASELINE is "-", the most that our figure itself may be.
+// where BASELINE is "-", the most that our figure itself may be. A BASELINE of the
+// form floor:NAME is an implementation of the group [FloorGroup]: what a primitive
+// costs on the machine, by its ns/op in the same rounds; METRIC is then a time.
+//
+// A line "@NAME TEXT" gives the reason for bars of one kind; several lines of one
+// NAME make one text. A note that begins with @NAME refers to it, anywhere in the
+// file.
 type Bar struct {
 	File     string
 	Line     int
@@ -34,7 +42,46 @@ type Bar struct {
 	Limit    float64
 	AtMost   bool   // written with <=
 	Note     string // what was tried where it is missed; "as above" repeats the bar before
+	Reason   *Reason
 	re       *regexp.Regexp
+}
+
+// Reason is why all bars of one kind are as they are.
+type Reason struct{ Name, Text string }
+
+// Kind is what a bar holds a case against.
+type Kind int
+
+// The kinds of bars. They are counted apart, so that a bar met among the first is a
+// comparison won.
+const (
+	Comparison Kind = iota // another implementation of the case
+	AtFloor                // what a primitive costs on the machine
+	OwnFigure              // a number
+	NoAlloc                // nothing: the bar only says that an op allocates nothing
+	numKinds
+)
+
+// Kind returns what the bar holds its cases against.
+func (b *Bar) Kind() Kind {
+	switch {
+	case b.Absolute() && b.Metric == AllocsPerOp && b.Limit == 0:
+		return NoAlloc
+	case b.Absolute():
+		return OwnFigure
+	case b.Floor() != "":
+		return AtFloor
+	}
+	return Comparison
+}
+
+// Floor returns the primitive that the bar is stated against, or "".
+func (b *Bar) Floor() string {
+	name, ok := strings.CutPrefix(b.Baseline, FloorGroup+":")
+	if !ok {
+		return ""
+	}
+	return name
 }
 
 // At returns file:line.
@@ -98,8 +145,15 @@ func readBarFile(path string) (bars []Bar, err error) {
 		return nil, err
 	}
 	defer f.Close()
+	reasons := make(map[string]*Reason)
 	sc := bufio.NewScanner(f)
 	for n := 1; sc.Scan(); n++ {
+		if line := strings.TrimSpace(sc.Text()); strings.HasPrefix(line, "@") {
+			if err := addReason(reasons, line); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", path, n, err)
+			}
+			continue
+		}
 		text, note, _ := strings.Cut(sc.Text(), "#")
 		if strings.TrimSpace(text) == "" {
 			continue
@@ -117,7 +171,48 @@ func readBarFile(path string) (bars []Bar, err error) {
 	if err := sc.Err(); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return bars, nil
+	return bars, resolve(path, bars, reasons)
+}
+
+var reasonName = regexp.MustCompile(`^@[a-z0-9][a-z0-9-]*`)
+
+// addReason reads a line "@NAME TEXT".
+func addReason(reasons map[string]*Reason, line string) error {
+	name := reasonName.FindString(line)
+	text := strings.TrimSpace(line[len(name):])
+	if name == "" || text == "" || len(line) > len(name) && line[len(name)] != ' ' && line[len(name)] != '\t' {
+		return fmt.Errorf("want @NAME TEXT with a NAME of a-z, 0-9 and -, have %q", line)
+	}
+	r := reasons[name]
+	if r == nil {
+		reasons[name] = &Reason{Name: name[1:], Text: text}
+		return nil
+	}
+	r.Text += " " + text
+	return nil
+}
+
+// resolve puts into the bars the reasons that their notes begin with.
+func resolve(path string, bars []Bar, reasons map[string]*Reason) error {
+	used := make(map[string]bool)
+	for i := range bars {
+		b := &bars[i]
+		name := reasonName.FindString(b.Note)
+		if name == "" {
+			continue
+		}
+		if b.Reason = reasons[name]; b.Reason == nil {
+			return fmt.Errorf("%s: the file has no reason %s", b.At(), name)
+		}
+		used[name] = true
+		b.Note = strings.TrimLeft(b.Note[len(name):], " ;,:")
+	}
+	for name := range reasons {
+		if !used[name] {
+			return fmt.Errorf("%s: no bar refers to the reason %s", path, name)
+		}
+	}
+	return nil
 }
 
 func parseBar(text string) (b Bar, err error) {
@@ -142,6 +237,8 @@ func parseBar(text string) (b Bar, err error) {
 		return b, fmt.Errorf("bar %q: a figure without a baseline needs <=", f[3])
 	case !b.Absolute() && b.Limit == 0:
 		return b, fmt.Errorf("bar %q: a ratio is above 0", f[3])
+	case b.Floor() != "" && b.Metric != NsPerOp && !strings.HasSuffix(b.Metric, "-ns"):
+		return b, fmt.Errorf("metric %q: what a primitive costs is a time", b.Metric)
 	}
 	return b, nil
 }

@@ -67,6 +67,12 @@ func TestReadBarsRefuses(t *testing.T) {
 		"pool/a ants ns/op <=0":    "a ratio is above 0",
 		"pool/a - allocs/op 0":     "needs <=",
 		"pool/( ants ns/op 1":      "missing closing",
+
+		"pool/a floor:add B/op <=2":        "what a primitive costs is a time",
+		"@":                                "want @NAME TEXT",
+		"@why":                             "want @NAME TEXT",
+		"@Why not":                         "want @NAME TEXT",
+		"pool/a ants ns/op 12 # @why; and": "the file has no reason @why",
 	} {
 		path := write(t, t.TempDir(), "p.txt", "# first\n"+text+"\n")
 		_, err := ReadBars(path)
@@ -106,24 +112,101 @@ func TestCheckOfAShare(t *testing.T) {
 		{Group: "g", Case: "a", Impl: "us", Baseline: "x", Lead: true, CPUs: 2, Rounds: 9, Ratios: map[string]*Ratio{"ns/op": {Value: 4, Lo: &lo, Hi: &hi}}},
 		{Group: "g", Case: "a", Impl: "x", CPUs: 2, Rounds: 9},
 	}
-	c := CheckBars([]Bar{b}, rows, nil, 1)
+	c := CheckBars([]Bar{b}, &Run{Rows: rows}, nil, 1)
 	require.Len(t, c, 1)
 	assert.Equal(t, []float64{0.25, 0.2, 0.5}, []float64{c[0].Got, c[0].Lo, c[0].Hi})
 	assert.True(t, c[0].Met)
 	rows[0].Ratios["ns/op"].Value = 2.7 // a share of 0.37: missed, but within the slack
 	hi = 2.8
-	c = CheckBars([]Bar{b}, rows, nil, 0.95)
+	c = CheckBars([]Bar{b}, &Run{Rows: rows}, nil, 0.95)
 	assert.False(t, c[0].Met)
 	assert.False(t, c[0].Short)
-	c = CheckBars([]Bar{b}, rows, nil, 1)
+	c = CheckBars([]Bar{b}, &Run{Rows: rows}, nil, 1)
 	assert.True(t, c[0].Short)
 
 	rows[0].Ratios["ns/op"].Value, hi = 1.2, 1.3 // missed in spite of the slack,
-	c = CheckBars([]Bar{b}, rows, nil, 0.5)
+	c = CheckBars([]Bar{b}, &Run{Rows: rows}, nil, 0.5)
 	assert.True(t, c[0].Short)
 	hi = 1.5 // but not for certain
-	c = CheckBars([]Bar{b}, rows, nil, 0.5)
+	c = CheckBars([]Bar{b}, &Run{Rows: rows}, nil, 0.5)
 	assert.False(t, c[0].Short)
-	c = CheckBars([]Bar{b}, rows, nil, 1)
+	c = CheckBars([]Bar{b}, &Run{Rows: rows}, nil, 1)
 	assert.True(t, c[0].Short, "without slack the median counts")
+}
+
+func TestKindsOfBars(t *testing.T) {
+	for line, want := range map[string]Kind{
+		"g/a x ns/op 2":               Comparison,
+		"g/a x allocs/op <=0.5":       Comparison,
+		"g/a floor:add ns/op <=2":     AtFloor,
+		"g/a floor:add max-ns <=2":    AtFloor,
+		"g/a floor ns/op <=2":         Comparison, // an implementation of the case
+		"g/a - max-ns <=2":            OwnFigure,
+		"g/a - allocs/op <=1":         OwnFigure,
+		"g/a - allocs/op <=0":         NoAlloc,
+		"g/a floorboards:x ns/op <=2": Comparison,
+	} {
+		b, err := parseBar(line)
+		require.NoError(t, err)
+		assert.Equal(t, want, b.Kind(), line)
+	}
+}
+
+// A reason is told once and named by every bar of its kind.
+func TestReasons(t *testing.T) {
+	path := write(t, t.TempDir(), "p.txt", "@two-locked To lock and\n@two-locked\tto unlock.\nx/a c ns/op 1 # @two-locked\nx/b c ns/op 1 # @two-locked; tried this\nx/c c ns/op 1 # as above\nx/d c ns/op 1 # no reason @two-locked\n")
+	bars, err := ReadBars(path)
+	require.NoError(t, err)
+	assert.Equal(t, &Reason{"two-locked", "To lock and to unlock."}, bars[0].Reason)
+	assert.Same(t, bars[0].Reason, bars[1].Reason)
+	assert.Same(t, bars[0].Reason, bars[2].Reason)
+	assert.Nil(t, bars[3].Reason)
+	assert.Equal(t, []string{"", "tried this", "tried this", "no reason @two-locked"}, []string{bars[0].Note, bars[1].Note, bars[2].Note, bars[3].Note})
+
+	_, err = ReadBars(write(t, t.TempDir(), "q.txt", "@why not\nx/a c ns/op 1\n"))
+	assert.ErrorContains(t, err, "no bar refers to the reason @why")
+	_, err = ReadBars(write(t, t.TempDir(), "q.txt", "@why not\n"))
+	assert.ErrorContains(t, err, "q.txt: no bar refers to the reason @why")
+}
+
+func TestCount(t *testing.T) {
+	bars := make([]Bar, 0, 4)
+	for _, line := range []string{"g/a x ns/op 2", "g/a floor:add ns/op <=2", "g/a - max-ns <=2", "g/a - allocs/op <=0"} {
+		b, err := parseBar(line)
+		require.NoError(t, err)
+		bars = append(bars, b)
+	}
+	checks := []Check{
+		{Bar: &bars[0], Met: true},
+		{Bar: &bars[0]},
+		{Bar: &bars[0], Short: true},
+		{Bar: &bars[0], Skipped: true},
+		{Bar: &bars[0], Skipped: true, Short: true},
+		{Bar: &bars[1], Met: true},
+		{Bar: &bars[2], Short: true},
+		{Bar: &bars[3], Met: true},
+	}
+	assert.Equal(t, Tally{Met: [numKinds]int{1, 1, 0, 1}, Missed: [numKinds]int{2, 0, 1, 0}, Out: 2}, Count(checks, false))
+	assert.Equal(t, Tally{Met: [numKinds]int{2, 1, 0, 1}, Missed: [numKinds]int{2, 0, 1, 0}, Out: 1}, Count(checks, true), "within the slack is met, unmeasured and short is short")
+}
+
+// The floor at the case's own GOMAXPROCS is taken where there is one.
+func TestFloorAtTheSameCPUs(t *testing.T) {
+	b, err := parseBar("g/a floor:add ns/op <=3")
+	require.NoError(t, err)
+	six := func(v float64) map[string][]float64 { return map[string][]float64{NsPerOp: {v, v, 0, v, v, v, v}} }
+	r := &Run{Rows: []Row{
+		{Group: "g", Case: "a", Impl: "us", Lead: true, CPUs: 8, Rounds: 7, ByRound: six(30)},
+		{Group: "floor", Case: "p", Impl: "add", CPUs: 2, Rounds: 7, ByRound: six(5)},
+		{Group: "floor", Case: "p", Impl: "add", CPUs: 8, Rounds: 7, ByRound: six(10)},
+	}}
+	c := CheckBars([]Bar{b}, r, nil, 1)[0]
+	assert.True(t, c.Met)
+	assert.Equal(t, []float64{3, 3, 3}, []float64{c.Got, c.Lo, c.Hi})
+	r.Rows[0].CPUs = 4
+	assert.Equal(t, 6.0, CheckBars([]Bar{b}, r, nil, 1)[0].Got, "else the first")
+	r.Rows[1].Impl, r.Rows[2].Impl = "cas", "cas"
+	c = CheckBars([]Bar{b}, r, nil, 1)[0]
+	assert.True(t, c.Short)
+	assert.Equal(t, "the floor has no add", c.Why)
 }

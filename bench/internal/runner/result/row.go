@@ -5,6 +5,8 @@ package result
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -49,11 +51,29 @@ type Row struct {
 	Skipped   string `json:"skipped,omitempty"`    // why Impl did not run here
 	Lead      bool   `json:"lead,omitempty"`       // Impl is the case's first: the one judged
 	Extra     bool   `json:"undeclared,omitempty"` // the case does not name Baseline as one that Impl is judged by
+	Own       bool   `json:"own,omitempty"`        // Impl is beside the case's first and no alternative to it: see [OwnName]
 	Quick     bool   `json:"quick,omitempty"`      // the case is in the short run
 
 	Doc     string   `json:"doc,omitempty"`
 	Config  string   `json:"config,omitempty"` // Impl's configuration
 	Compare []string `json:"compare,omitempty"`
+
+	// ByRound are the figures of every round, by unit; 0 where a round has none.
+	// The first row of a case's first implementation has them, and those of the
+	// group [FloorGroup], so that the one can be paired with the other.
+	ByRound map[string][]float64 `json:"by_round,omitempty"`
+}
+
+// FloorGroup is the group of the primitives that all else is made of.
+const FloorGroup = "floor"
+
+// OwnName says whether an implementation's name tells that it is no alternative to
+// the one that a case judges: poundlock's own code in another form, or the work
+// without what the case is about. Such a one tells what something costs; it is
+// never counted as an alternative that is ahead or behind.
+func OwnName(impl string) bool {
+	return impl == "poundlock" || strings.HasPrefix(impl, "poundlock-") ||
+		slices.Contains([]string{"floor", "nothing", "quiet", "unwatched"}, impl)
 }
 
 // Ratio is a median of paired ratios with its 95 % interval and the U-test's p.
@@ -112,11 +132,16 @@ type Info struct {
 	Machine   Machine       `json:"machine"`
 	Started   time.Time     `json:"started"`
 	Took      time.Duration `json:"took_ns"`
-	Rounds    int           `json:"rounds"` // the most that any case had
+	Rounds    int           `json:"rounds"`                   // the most that any case had
+	Planned   int           `json:"rounds_planned,omitempty"` // the most that any was to have
 	BenchTime string        `json:"benchtime"`
 	Samples   int           `json:"samples"`
 	Race      bool          `json:"race,omitempty"`
-	Ended     string        `json:"ended,omitempty"` // why it ended early
+	Ended     string        `json:"ended,omitempty"` // why it ended early: "interrupted after 3 of 12 rounds"
+
+	// Interrupted says that the user ended it: what was not measured then is not
+	// held against anybody.
+	Interrupted bool `json:"interrupted,omitempty"`
 }
 
 // Machine describes where a run was made.

@@ -12,10 +12,10 @@ import (
 	"github.com/poundlock/poundlock/workerpool"
 )
 
-// The future, the Do and the group task that DiscardOldest drops all end.
-func TestDiscardOldestResolvesItsFuture(t *testing.T) {
+// The future, the Do and the group task that DropOldest drops all end.
+func TestDropOldestResolvesItsFuture(t *testing.T) {
 	watch(t)
-	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 3, OnFull: workerpool.DiscardOldest})
+	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 3, Overflow: workerpool.DropOldest})
 	release := occupy(t, p, 1)
 	never := func(context.Context) error { t.Error("ran"); return nil }
 	fut := workerpool.Go(bg, p, func(ctx context.Context) (int, error) { return 0, never(ctx) })
@@ -28,24 +28,24 @@ func TestDiscardOldestResolvesItsFuture(t *testing.T) {
 		require.NoError(t, p.Submit(func() {}))
 	}
 	_, err := fut.Wait(bg)
-	require.ErrorIs(t, err, workerpool.ErrDiscarded)
-	require.ErrorIs(t, g.Wait(), workerpool.ErrDiscarded)
-	require.ErrorIs(t, <-do, workerpool.ErrDiscarded)
+	require.ErrorIs(t, err, workerpool.ErrDropped)
+	require.ErrorIs(t, g.Wait(), workerpool.ErrDropped)
+	require.ErrorIs(t, <-do, workerpool.ErrDropped)
 	release()
 	st := closeAndCheck(t, p)
-	require.EqualValues(t, 3, st.Discarded)
+	require.EqualValues(t, 3, st.Dropped)
 	require.EqualValues(t, 4, st.Completed)
 }
 
 // Submit, discard, run, pause and Close at once: what was accepted either ran or
-// is counted as discarded.
-func TestDiscardVersusEverything(t *testing.T) {
+// is counted as dropped.
+func TestDropVersusEverything(t *testing.T) {
 	for _, size := range []int{1, 2, 7} {
 		for _, workers := range []int{1, 2, 8} {
 			t.Run("queue="+queueName(size), func(t *testing.T) {
 				watch(t)
 				for range scaled(60) {
-					p := newPool(t, workerpool.Config{MaxWorkers: workers, QueueSize: size, OnFull: workerpool.DiscardOldest})
+					p := newPool(t, workerpool.Config{MaxWorkers: workers, QueueSize: size, Overflow: workerpool.DropOldest})
 					var accepted, ran atomic.Uint64
 					var producers, readers sync.WaitGroup
 					for range 4 {
@@ -66,10 +66,10 @@ func TestDiscardVersusEverything(t *testing.T) {
 						var last uint64
 						for range 20 {
 							st := p.Stats()
-							if st.Discarded < last {
-								t.Errorf("Discarded went from %d to %d", last, st.Discarded)
+							if st.Dropped < last {
+								t.Errorf("Dropped went from %d to %d", last, st.Dropped)
 							}
-							last = st.Discarded
+							last = st.Dropped
 						}
 						if workers == 2 {
 							_ = p.Close()
@@ -78,7 +78,7 @@ func TestDiscardVersusEverything(t *testing.T) {
 					producers.Wait()
 					readers.Wait()
 					st := closeAndCheck(t, p)
-					require.Equal(t, accepted.Load(), ran.Load()+st.Discarded)
+					require.Equal(t, accepted.Load(), ran.Load()+st.Dropped)
 					require.Equal(t, ran.Load(), st.Completed)
 				}
 			})

@@ -1,0 +1,149 @@
+package batchchan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLater(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var l later[int]
+	var model []laterItem[int]
+	_, ok := l.next()
+	require.False(t, ok)
+	sorted := func(a, b laterItem[int]) int {
+		if a.at != b.at {
+			return int(a.at - b.at)
+		}
+		return int(a.nth) - int(b.nth)
+	}
+	for i := range 20_000 {
+		switch rng.IntN(20) {
+		case 0:
+			slices.SortFunc(model, sorted)
+			l.hurry()
+			for i := range model {
+				model[i].at, model[i].nth = 0, uint64(i)
+			}
+		case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10:
+			at := time.Duration(rng.IntN(50))
+			l.add(at, i)
+			model = append(model, laterItem[int]{at, l.n, i})
+		default:
+			now := time.Duration(rng.IntN(50))
+			slices.SortFunc(model, sorted)
+			v, ok := l.take(now)
+			want := len(model) > 0 && model[0].at <= now
+			require.Equal(t, want, ok)
+			if want {
+				require.Equal(t, model[0].what, v)
+				model = model[1:]
+			}
+		}
+		require.Equal(t, len(model), len(l.heap))
+	}
+}
+
+// One poison batch does not delay the next by its back-off.
+func TestAsideHoldsNoWorker(t *testing.T) {
+	for _, policy := range []Overflow{Block, DropOldest, CallerRuns} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			at := map[int][]time.Duration{}
+			b := must[int](t)(New(Config[int]{
+				MaxBatch: 1, Overflow: policy, Retry: Retry{MaxAttempts: 3, Backoff: time.Second, NoJitter: true, MaxAside: 2},
+			}, func(_ context.Context, items []int) error {
+				at[items[0]] = append(at[items[0]], time.Since(start))
+				if items[0] < 0 {
+					return errors.New("poison")
+				}
+				return nil
+			}))
+			require.NoError(t, b.Send(bg, -1))
+			require.NoError(t, b.Send(bg, 1))
+			synctest.Wait()
+			s := b.Stats()
+			require.Equal(t, 1, s.Aside)
+			require.Equal(t, 1, s.InFlight)
+			require.EqualValues(t, 1, s.Succeeded)
+			require.NoError(t, b.Send(bg, -2))
+			require.NoError(t, b.Send(bg, 2))
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second}, at[-1])
+			require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second}, at[-2])
+			require.Equal(t, []time.Duration{0}, at[1])
+			require.Equal(t, []time.Duration{0}, at[2])
+			start = time.Now()
+			for i := range 3 { // one more than may be aside: it holds the worker
+				require.NoError(t, b.Send(bg, -3-i))
+			}
+			require.NoError(t, b.Send(bg, 3))
+			synctest.Wait()
+			require.Equal(t, 2, b.Stats().Aside)
+			requireFailed(t, 5, b.Close())
+			require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second}, at[-5])
+			require.Positive(t, at[3][0])
+			b.c.validate(t, 0)
+		})
+	}
+}
+
+func TestShutdownFailsWhatIsAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := errors.New("bad")
+		b := must[int](t)(New(Config[int]{MaxBatch: 1, Retry: Retry{MaxAttempts: 3, Backoff: time.Hour, MaxAside: 9}}, func(context.Context, []int) error { return bad }))
+		for i := range 5 {
+			require.NoError(t, b.Send(bg, i))
+		}
+		synctest.Wait()
+		require.Equal(t, 5, b.Stats().Aside)
+		b.c.validate(t, 5)
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		rest, err := b.Shutdown(ctx)
+		require.Empty(t, rest)
+		require.ErrorContains(t, err, "0 items undelivered, 5 in the processor")
+		<-b.Done()
+		err = b.Close()
+		requireFailed(t, 5, err)
+		require.ErrorIs(t, err, bad, "it fails with what it failed with")
+		b.c.validate(t, 0)
+	})
+}
+
+// A key's order holds while a batch of it is aside, and other keys go on.
+func TestKeyedAsideKeepsAKeysOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []string
+		start := time.Now()
+		fails := 2
+		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{
+			MaxBatch: 1, Retry: Retry{MaxAttempts: 5, Backoff: time.Second, NoJitter: true, MaxAside: 1},
+		}}, func(i int) int { return i / 10 }, func(_ context.Context, key int, items []int) error {
+			if items[0] == 10 && fails > 0 {
+				fails--
+				return errors.New("not yet")
+			}
+			got = append(got, fmt.Sprint(items[0], " ", time.Since(start)))
+			return nil
+		})
+		require.NoError(t, err)
+		_, err = k.k.sendMany(bg, []int{10, 11, 20, 12, 21})
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, 1, k.Stats().Aside)
+		k.k.validate(t, 1)
+		require.NoError(t, k.Close())
+		require.Equal(t, []string{"20 0s", "21 0s", "10 3s", "11 3s", "12 3s"}, got)
+		k.k.validate(t, 0)
+	})
+}

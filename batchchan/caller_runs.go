@@ -1,0 +1,133 @@
+package batchchan
+
+import (
+	"context"
+	"time"
+)
+
+// callerRunsLocked processes the oldest waiting batch in the sender. It is
+// entered and left with mu held, unless it returns an error. ctx and the deadline,
+// if it is not 0, are looked at when the batch has been processed.
+func (c *core[T]) callerRunsLocked(ctx context.Context, deadline time.Duration, e *effects[T]) error {
+	if c.helper != nil {
+		return c.helperRunsLocked(ctx, deadline, e)
+	}
+	now := c.now()
+	b := c.takeLocked(now, e)
+	if b == nil { // cannot be while it is full; do not spin on it
+		return c.rejectLocked(ErrFull, e)
+	}
+	c.unlock(e)
+	c.begin(b, now)
+	err := ErrGoexit // what the processor may do instead of returning
+	defer func() {
+		c.processed(b, e)
+		if err != nil {
+			c.n.rejected++
+			c.unlock(e)
+		}
+	}()
+	c.process(b)
+	err = c.ranOut(ctx, deadline)
+	return err
+}
+
+// ranOut returns why a sender must not go on, if ctx or its time has ended.
+func (c *core[T]) ranOut(ctx context.Context, deadline time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline > 0 && c.now() >= deadline {
+		return ErrTimeout
+	}
+	return nil
+}
+
+// processed books what the processor made of b, in a goroutine that is not a
+// worker. It returns with mu held.
+func (c *core[T]) processed(b *batch[T], e *effects[T]) {
+	now := c.now()
+	if b.again != nil {
+		c.mu.lock()
+		c.asideLocked(b, now, e)
+		return
+	}
+	c.finish(b, now)
+	c.mu.lock()
+	c.completeLocked(b, e)
+	c.endLocked(e)
+}
+
+// helperRunsLocked is callerRunsLocked where what follows the processor can take
+// for ever (a Pipe's results may find no room): a goroutine does both in the
+// sender's place, one at a time, and the sender waits for no more than the
+// processor, nor beyond its ctx and deadline.
+func (c *core[T]) helperRunsLocked(ctx context.Context, deadline time.Duration, e *effects[T]) error {
+	c.unlock(e)
+	var timeout <-chan time.Time
+	if deadline > 0 {
+		timer := time.NewTimer(deadline - c.now())
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	err := c.waitHelper(ctx, timeout, c.helper, c.done)
+	c.mu.lock()
+	if err != nil {
+		return c.rejectLocked(err, e)
+	}
+	if c.closing || c.waiters.head == nil && c.fitsLocked(1, 0) {
+		if !c.finished { // else the token may be another's
+			<-c.helper
+		}
+		return nil
+	}
+	now := c.now()
+	b := c.takeLocked(now, e)
+	if b == nil { // what is full is in the hands of others
+		<-c.helper
+		return c.rejectLocked(ErrFull, e)
+	}
+	ran := make(chan struct{})
+	b.ran = ran
+	c.unlock(e)
+	go c.help(b, now)
+	err = c.waitHelper(ctx, timeout, nil, ran)
+	c.mu.lock()
+	if err != nil {
+		return c.rejectLocked(err, e)
+	}
+	return nil
+}
+
+// waitHelper waits for the token, the end of something, or the sender's own.
+func (c *core[T]) waitHelper(ctx context.Context, timeout <-chan time.Time, token chan<- struct{}, end <-chan struct{}) error {
+	select {
+	case token <- struct{}{}:
+	case <-end:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timeout:
+		return ErrTimeout
+	}
+	return nil
+}
+
+// help processes b in a goroutine of its own.
+func (c *core[T]) help(b *batch[T], now time.Duration) {
+	ran := b.ran
+	defer func() {
+		var e effects[T]
+		b.ran = nil
+		c.processed(b, &e)
+		c.unlock(&e)
+		select {
+		case <-ran:
+		default:
+			close(ran) // the processor called runtime.Goexit
+		}
+		<-c.helper
+	}()
+	c.label()
+	c.begin(b, now)
+	c.process(b)
+}

@@ -1,0 +1,196 @@
+package batchchan
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestKeyedKeysThatCannotBeUsed(t *testing.T) {
+	for name, c := range map[string]struct {
+		bad, good any
+	}{
+		"NaN":           {math.NaN(), 1.5},
+		"slice":         {[]byte("x"), "x"},
+		"map in struct": {struct{ any }{map[int]int{}}, struct{ any }{1}},
+		"NaN in array":  {[2]any{1, math.NaN()}, [2]any{1, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, err := NewKeyed(KeyedConfig[any]{}, func(v any) any { return v }, func(context.Context, any, []any) error { return nil })
+			require.NoError(t, err)
+			require.ErrorIs(t, k.Send(bg, c.bad), ErrBadKey)
+			require.ErrorIs(t, k.TrySend(c.bad), ErrBadKey)
+			require.ErrorIs(t, k.SendTimeout(c.bad, time.Second), ErrBadKey)
+			n, err := k.SendMany(bg, []any{c.good, c.bad, c.good})
+			require.ErrorIs(t, err, ErrBadKey)
+			require.Equal(t, 1, n)
+			require.False(t, k.Resume(c.bad))
+			require.NoError(t, k.Send(bg, c.good), "nobody holds the lock")
+			require.NoError(t, k.Close())
+			require.EqualValues(t, 2, k.Stats().Succeeded)
+			require.EqualValues(t, 4, k.Stats().Rejected)
+			k.k.validate(t, 0)
+		})
+	}
+	f, err := NewKeyed(KeyedConfig[float64]{}, func(v float64) float64 { return v }, func(context.Context, float64, []float64) error { return nil })
+	require.NoError(t, err)
+	require.ErrorIs(t, f.Send(bg, math.NaN()), ErrBadKey)
+	require.NoError(t, f.Close())
+	require.False(t, newKeyChecker[string]().dynamic)
+	require.False(t, newKeyChecker[[2]struct{ a int }]().dynamic)
+}
+
+func TestKeyedBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got [][]int
+		gate := make(chan struct{})
+		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{
+			MaxBatch: 3, MaxBytes: 100, MaxPendingBytes: 250, SizeOf: func(v int) int { return v }, Linger: -1, Name: "bytes",
+		}}, func(int) int { return 0 }, func(_ context.Context, _ int, items []int) error {
+			<-gate
+			got = append(got, slices.Clone(items))
+			return nil
+		})
+		require.NoError(t, err)
+		require.ErrorIs(t, k.Send(bg, 101), ErrTooLarge)
+		n, err := k.SendMany(bg, []int{60, 30, 50, -5, 0, 1, 100, 90})
+		require.NoError(t, err)
+		require.Equal(t, 8, n)
+		synctest.Wait() // 60, 30 is in the processor
+		require.Equal(t, 50+1+100+90, k.Stats().PendingBytes)
+		k.k.validate(t, 1)
+		require.ErrorIs(t, k.TrySend(10), ErrFull)
+		require.NoError(t, k.TrySend(9))
+		done := make(chan error, 1)
+		go func() { done <- k.Send(bg, 40) }()
+		synctest.Wait()
+		gate <- struct{}{}
+		require.NoError(t, <-done)
+		close(gate)
+		require.NoError(t, k.Close())
+		require.Equal(t, [][]int{{60, 30}, {50, -5, 0}, {1}, {100}, {90, 9}, {40}}, got)
+		s := k.Stats()
+		require.Zero(t, s.PendingBytes)
+		require.Equal(t, "bytes", s.Name)
+		checkQuiet(t, s.Stats)
+	})
+}
+
+func TestKeyedSendMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		var mu sync.Mutex
+		got := map[int][]int{}
+		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 5, MaxPending: 50, Workers: 2}}, func(v int) int { return v % 3 },
+			func(_ context.Context, key int, items []int) error {
+				<-gate
+				mu.Lock()
+				defer mu.Unlock()
+				got[key] = append(got[key], items...)
+				return nil
+			})
+		require.NoError(t, err)
+		n, err := k.SendMany(bg, nil)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		n, err = k.SendMany(ctx, upTo(200))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.EqualValues(t, n, k.Stats().Accepted)
+		require.Equal(t, 50, k.Stats().Pending)
+		go func() { time.Sleep(time.Second); close(gate) }()
+		m, err := k.SendMany(bg, upTo(200)[n:])
+		require.NoError(t, err)
+		require.Equal(t, 200, n+m)
+		require.NoError(t, k.Close())
+		for key, items := range got {
+			for i, v := range items {
+				require.Equal(t, 3*i+key, v, "in order")
+			}
+		}
+		n, err = k.SendMany(bg, []int{1})
+		require.ErrorIs(t, err, ErrClosed)
+		require.Zero(t, n)
+	})
+}
+
+// After a peak of keys the memory goes back, also when some keys stay.
+func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
+	for _, idle := range []time.Duration{0, time.Hour} {
+		n := 50_000
+		gate := make(chan struct{})
+		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxPending: 2 * n, Linger: -1}, IdleTimeout: idle},
+			func(v int) int { return v }, func(context.Context, int, []int) error { <-gate; return nil })
+		require.NoError(t, err)
+		heap := func() int {
+			runtime.GC()
+			runtime.GC() // sync.Pools
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return int(m.HeapAlloc)
+		}
+		before := heap()
+		for i := range n {
+			require.NoError(t, k.Send(bg, i))
+		}
+		peak := heap() - before
+		k.k.idleTime = min(k.k.idleTime, time.Microsecond) // as if the hour had passed
+		close(gate)
+		require.NoError(t, k.Flush(bg))
+		for i := range 2000 { // the keys that come now
+			require.NoError(t, k.Send(bg, i%10))
+		}
+		require.NoError(t, k.Flush(bg))
+		after := heap() - before
+		require.Less(t, after, peak/10, "of %d", peak)
+		require.NoError(t, k.Close())
+		k.k.validate(t, 0)
+	}
+}
+
+func TestKeyTable(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
+		var table keyTable[int, int]
+		model := map[int]*keyState[int, int]{}
+		shrunk := false
+		for range 4 {
+			limit := rng.IntN(3000)
+			for range rng.IntN(4000) {
+				key := rng.IntN(limit + 1)
+				s := table.get(key)
+				require.True(rt, s == model[key])
+				if s == nil {
+					s = &keyState[int, int]{key: key}
+					table.put(s)
+					model[key] = s
+				}
+			}
+			keep := rng.IntN(100)
+			for key, s := range model {
+				if rng.IntN(100) >= keep {
+					table.remove(s)
+					delete(model, key)
+					shrunk = shrunk || table.old != nil
+				}
+				require.Equal(rt, len(model), table.len())
+			}
+		}
+		n := 0
+		for s := table.head; s != nil; s = s.all.next {
+			require.True(rt, table.get(s.key) == s && model[s.key] == s)
+			n++
+		}
+		require.Equal(rt, len(model), n)
+	})
+}

@@ -1,0 +1,331 @@
+package batchchan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// CallerConfig configures a merging [Caller].
+type CallerConfig[Req any] struct {
+	Config[Req]
+
+	// CacheFor is for how long an answer without an error is given to later
+	// requests that are equal. 0, the default, means not at all.
+	CacheFor time.Duration
+
+	// MaxCached bounds the answers that are kept; the oldest makes room. Default
+	// 1024. Answers whose time has passed are freed by later calls.
+	MaxCached int
+}
+
+// NewMergingCaller returns a Caller that sends requests with the same key as one:
+// a Do joins an equal request that is not answered yet, whether that still waits
+// or is with the backend already, and gets the same answer. Its answer may thus be
+// as old as that backend call, and with CacheFor that much older; Forget makes
+// later calls ask anew. What is joined ends when nobody is left who waits for it.
+//
+// A Value is shared by all that get it: treat what it points to as read-only. key
+// is called once per Do. Do returns ErrBadKey for a key that is not equal to itself
+// or cannot be compared. NewMergingCaller returns an error that names the first bad
+// field of cfg.
+func NewMergingCaller[K comparable, Req, Res any](cfg CallerConfig[Req], key func(Req) K, fn CallFunc[Req, Res]) (*Caller[Req, Res], error) {
+	switch {
+	case key == nil:
+		return nil, errors.New("batchchan: the key function is nil")
+	case cfg.CacheFor < 0:
+		return nil, fmt.Errorf("batchchan: CacheFor %v is negative", cfg.CacheFor)
+	case cfg.MaxCached < 0:
+		return nil, fmt.Errorf("batchchan: MaxCached %d is negative", cfg.MaxCached)
+	}
+	k, err := NewCaller(cfg.Config, fn)
+	if err != nil {
+		return nil, err
+	}
+	m := &merging[K, Req, Res]{k: k, key: key, checker: newKeyChecker[K](), flights: make(map[K]*shared[K, Req, Res])}
+	m.free.New = func() any { return &sharer[Res]{signal: newSignal()} }
+	m.mu.init(true)
+	if cfg.CacheFor > 0 {
+		m.cached.init(cfg.CacheFor, cfg.MaxCached)
+	}
+	k.merge = m
+	return k, nil
+}
+
+// merging is the merger of requests with keys of type K.
+type merging[K comparable, Req, Res any] struct {
+	k       *Caller[Req, Res]
+	key     func(Req) K
+	checker keyChecker[K]
+	free    sync.Pool // *sharer; per instance
+
+	mu      spinLock // taken before core.mu
+	flights map[K]*shared[K, Req, Res]
+	cached  cache[K, Res]
+	merged  uint64
+	hits    uint64
+}
+
+// shared is a request that any number of Do calls wait for.
+type shared[K comparable, Req, Res any] struct {
+	call[Req, Res] // what the core has; nobody waits on its signal
+	m              *merging[K, Req, Res]
+	key            K
+	head, tail     *sharer[Res] // who waits; guarded by m.mu, as the rest
+	sending        bool         // the first to wait is yet to send it
+}
+
+// sharer is one Do that waits for a shared request. It leads if it must send it.
+type sharer[Res any] struct {
+	signal
+	res        Result[Res]
+	next, prev *sharer[Res]
+	queued     bool
+	lead       bool
+}
+
+func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err error) {
+	if err := ctx.Err(); err != nil {
+		return zero, err
+	}
+	key := m.key(req)
+	if !m.checker.ok(key) {
+		return zero, ErrBadKey
+	}
+	m.mu.lock()
+	if m.cached.on() {
+		if v, ok := m.cached.get(key, m.k.c.now()); ok {
+			m.hits++
+			m.mu.unlock()
+			return v, nil
+		}
+	}
+	w := m.free.Get().(*sharer[Res])
+	w.arm()
+	f := m.flights[key]
+	if f == nil {
+		f = &shared[K, Req, Res]{m: m, key: key, sending: true}
+		f.req, f.flight = req, f
+		m.flights[key] = f
+		w.lead = true
+	} else {
+		m.merged++
+	}
+	f.push(w)
+	m.mu.unlock()
+	for {
+		if w.lead {
+			if !m.sendAs(ctx, f, w) {
+				return zero, ctx.Err()
+			}
+		}
+		if !w.waitOr(ctx.Done(), callerYields) && m.leave(f, w) {
+			return zero, ctx.Err()
+		}
+		if !w.lead {
+			res := w.res
+			w.res = Result[Res]{}
+			m.free.Put(w)
+			return res.Value, res.Err
+		}
+		w.arm()
+	}
+}
+
+// sendAs sends f, with the ctx of w, who leads. It reports false if ctx ended that;
+// the next in line then leads. Any other error is the answer for all.
+func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res], w *sharer[Res]) bool {
+	w.lead = false
+	err := m.k.c.send(ctx, &f.call, forever)
+	if err != nil && ctx.Err() != nil {
+		m.mu.lock()
+		f.remove(w)
+		next := f.head
+		if next == nil {
+			m.removeLocked(f)
+		} else {
+			next.lead = true
+		}
+		m.mu.unlock()
+		if next != nil {
+			next.send()
+		}
+		return false
+	}
+	m.mu.lock()
+	f.sending = false
+	m.mu.unlock()
+	if err != nil {
+		f.answer(Result[Res]{Err: err})
+	}
+	return true
+}
+
+// leave takes out w, whose ctx ended, and reports false if its answer, or its turn
+// to lead, came first.
+func (m *merging[K, Req, Res]) leave(f *shared[K, Req, Res], w *sharer[Res]) bool {
+	m.mu.lock()
+	if !w.queued || w.lead {
+		m.mu.unlock()
+		<-w.ch
+		return false
+	}
+	f.remove(w)
+	last := f.head == nil && !f.sending
+	if last {
+		m.removeLocked(f)
+	}
+	m.mu.unlock()
+	if last {
+		m.k.leave(&f.call)
+	}
+	return true
+}
+
+// removeLocked keeps later calls from joining f.
+func (m *merging[K, Req, Res]) removeLocked(f *shared[K, Req, Res]) {
+	if m.flights[f.key] == f {
+		delete(m.flights, f.key)
+	}
+}
+
+func (m *merging[K, Req, Res]) forget(req Req) {
+	key := m.key(req)
+	if !m.checker.ok(key) {
+		return
+	}
+	m.mu.lock()
+	defer m.mu.unlock()
+	delete(m.flights, key)
+	if m.cached.on() {
+		m.cached.remove(key)
+	}
+}
+
+func (m *merging[K, Req, Res]) stats() (merged, hits uint64) {
+	m.mu.lock()
+	defer m.mu.unlock()
+	return m.merged, m.hits
+}
+
+// answer gives r to all that wait for f.
+func (f *shared[K, Req, Res]) answer(r Result[Res]) {
+	m := f.m
+	m.mu.lock()
+	if m.flights[f.key] == f {
+		delete(m.flights, f.key)
+		if m.cached.on() && r.Err == nil {
+			m.cached.put(f.key, r.Value, m.k.c.now())
+		}
+	}
+	w := f.head
+	for v := w; v != nil; v = v.next {
+		v.queued = false
+	}
+	f.head, f.tail = nil, nil
+	m.mu.unlock()
+	for w != nil {
+		next := w.next
+		w.next, w.prev, w.res = nil, nil, r
+		w.send() // from here on w is its Do's
+		w = next
+	}
+}
+
+func (f *shared[K, Req, Res]) push(w *sharer[Res]) {
+	w.queued, w.prev = true, f.tail
+	if f.tail == nil {
+		f.head = w
+	} else {
+		f.tail.next = w
+	}
+	f.tail = w
+}
+
+func (f *shared[K, Req, Res]) remove(w *sharer[Res]) {
+	if w.prev == nil {
+		f.head = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	if w.next == nil {
+		f.tail = w.prev
+	} else {
+		w.next.prev = w.prev
+	}
+	w.queued, w.next, w.prev = false, nil, nil
+}
+
+// cache holds answers for a time, the oldest first.
+type cache[K comparable, Res any] struct {
+	ttl   time.Duration
+	limit int
+	all   map[K]*cachedAnswer[K, Res]
+	order fifo[*cachedAnswer[K, Res]]
+}
+
+type cachedAnswer[K comparable, Res any] struct {
+	key   K
+	value Res
+	at    time.Duration
+	gone  bool // no longer in all
+}
+
+func (c *cache[K, Res]) init(ttl time.Duration, limit int) {
+	c.ttl, c.limit = ttl, limit
+	if limit == 0 {
+		c.limit = 1024
+	}
+	c.all = make(map[K]*cachedAnswer[K, Res])
+}
+
+func (c *cache[K, Res]) on() bool { return c.ttl > 0 }
+
+func (c *cache[K, Res]) get(key K, now time.Duration) (v Res, ok bool) {
+	c.expire(now)
+	a := c.all[key]
+	if a == nil || now-a.at >= c.ttl {
+		return v, false
+	}
+	return a.value, true
+}
+
+func (c *cache[K, Res]) put(key K, v Res, now time.Duration) {
+	c.remove(key)
+	a := &cachedAnswer[K, Res]{key: key, value: v, at: now}
+	c.all[key] = a
+	c.order.push(a)
+	c.expire(now)
+	for c.order.len() > c.limit {
+		c.dropOldest()
+	}
+}
+
+// expire frees some of what is too old; more than one put adds.
+func (c *cache[K, Res]) expire(now time.Duration) {
+	for range 4 {
+		if c.order.len() == 0 || now-(*c.order.front()).at < c.ttl {
+			return
+		}
+		c.dropOldest()
+	}
+}
+
+func (c *cache[K, Res]) dropOldest() {
+	a := *c.order.front()
+	c.order.drop()
+	if !a.gone {
+		delete(c.all, a.key)
+	}
+}
+
+// remove takes an answer out; its place in order stays until it is the oldest.
+func (c *cache[K, Res]) remove(key K) {
+	if a := c.all[key]; a != nil {
+		var zero Res
+		a.gone, a.value = true, zero
+		delete(c.all, key)
+	}
+}

@@ -1,0 +1,204 @@
+package batchchan
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMergingCallerSendsEqualRequestsAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := double{gate: make(chan struct{})}
+		k, err := NewMergingCaller(CallerConfig[int]{}, same, d.answer)
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		do := func(req int) {
+			wg.Go(func() {
+				v, err := k.Do(bg, req)
+				require.NoError(t, err)
+				require.Equal(t, 2*req, v)
+			})
+		}
+		for range 20 {
+			do(7)
+		}
+		synctest.Wait()
+		do(8)
+		do(8) // waits while 7 is with the backend
+		synctest.Wait()
+		require.Equal(t, []int{7}, d.seen)
+		k.Forget(7)
+		do(7) // anew
+		synctest.Wait()
+		close(d.gate)
+		wg.Wait()
+		require.Equal(t, []int{7, 8, 7}, d.seen)
+		s := k.Stats()
+		require.EqualValues(t, 20, s.Merged)
+		require.Zero(t, s.CacheHits)
+		require.EqualValues(t, 3, s.Accepted)
+		do(7) // not cached
+		wg.Wait()
+		require.Len(t, d.seen, 4)
+		require.NoError(t, k.Close())
+		_, err = k.Do(bg, 7)
+		require.ErrorIs(t, err, ErrClosed)
+		k.c.validate(t, 0)
+	})
+}
+
+func TestMergingCallerWhoLeavesLeavesTheOthersTheirAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := double{gate: make(chan struct{})}
+		k, err := NewMergingCaller(CallerConfig[int]{Config: Config[int]{MaxPending: 1}}, same, d.answer)
+		require.NoError(t, err)
+		errs := make([]error, 8)
+		var wg sync.WaitGroup
+		do := func(i, req int, d time.Duration) {
+			wg.Go(func() {
+				var v int
+				v, errs[i] = k.DoTimeout(req, d)
+				if errs[i] == nil {
+					require.Equal(t, 2*req, v)
+				}
+			})
+			synctest.Wait()
+		}
+		do(0, 1, time.Hour)   // with the backend
+		do(1, 2, time.Second) // waits there, the first of two
+		do(2, 2, time.Hour)
+		do(3, 3, time.Second) // waits for room, the first of three
+		do(4, 3, 2*time.Second)
+		do(5, 3, time.Hour)
+		do(6, 4, time.Second) // waits for room, alone
+		require.Equal(t, 2, k.Stats().Waiting)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 1, k.Stats().Waiting, "the third leads now")
+		require.Equal(t, 1, k.Stats().Pending)
+		do(7, 2, time.Second) // joins, and leaves again
+		time.Sleep(2 * time.Second)
+		close(d.gate)
+		wg.Wait()
+		require.Equal(t, []error{nil, ErrTimeout, nil, ErrTimeout, ErrTimeout, nil, ErrTimeout, ErrTimeout}, errs)
+		require.Equal(t, []int{1, 2, 3}, d.seen)
+		m := k.merge.(*merging[int, int, int])
+		require.Empty(t, m.flights)
+		require.NoError(t, k.Close())
+		k.c.validate(t, 0)
+
+		// Where all have left, the room is free and a later one starts anew.
+		d = double{gate: make(chan struct{})}
+		k, err = NewMergingCaller(CallerConfig[int]{Config: Config[int]{MaxPending: 1}}, same, d.answer)
+		require.NoError(t, err)
+		do(0, 1, time.Hour)
+		do(1, 2, time.Second)
+		do(2, 2, time.Second)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Zero(t, k.Stats().Pending)
+		require.EqualValues(t, 1, k.Stats().Cancelled)
+		do(3, 2, time.Hour)
+		close(d.gate)
+		wg.Wait()
+		require.NoError(t, errs[3])
+		require.NoError(t, k.Close())
+	})
+}
+
+func TestMergingCallerFailuresAreEverybodys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := double{gate: make(chan struct{}), err: errors.New("down")}
+		k, err := NewMergingCaller(CallerConfig[int]{Config: Config[int]{MaxPending: 1, Overflow: Reject}, CacheFor: time.Hour}, same, d.answer)
+		require.NoError(t, err)
+		var wg sync.WaitGroup
+		do := func(req int, want error) {
+			wg.Go(func() {
+				_, err := k.Do(bg, req)
+				require.ErrorIs(t, err, want)
+			})
+			synctest.Wait()
+		}
+		do(1, d.err)
+		do(1, d.err)
+		do(2, d.err)
+		do(3, ErrFull)
+		close(d.gate)
+		wg.Wait()
+		do(1, d.err) // errors are not kept
+		require.Equal(t, []int{1, 2, 1}, d.seen)
+		wg.Wait()
+		require.NoError(t, k.Close())
+	})
+}
+
+func TestMergingCallerCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d double
+		k, err := NewMergingCaller(CallerConfig[int]{CacheFor: time.Second, MaxCached: 3}, same, d.answer)
+		require.NoError(t, err)
+		do := func(req int) {
+			v, err := k.Do(bg, req)
+			require.NoError(t, err)
+			require.Equal(t, 2*req, v)
+		}
+		do(1)
+		time.Sleep(time.Second - 1)
+		do(1)
+		require.EqualValues(t, 1, k.Stats().CacheHits)
+		time.Sleep(1)
+		do(1)
+		require.Equal(t, []int{1, 1}, d.seen)
+		k.Forget(1)
+		do(1)
+		require.Len(t, d.seen, 3)
+		for i := range 10 {
+			do(i + 10)
+		}
+		do(19)
+		do(18)
+		do(17)
+		require.Len(t, d.seen, 13)
+		do(16) // the oldest made room
+		require.Len(t, d.seen, 14)
+		m := k.merge.(*merging[int, int, int])
+		for range 10 {
+			k.Forget(16)
+			do(16)
+		}
+		require.LessOrEqual(t, m.cached.order.len(), 3)
+		require.LessOrEqual(t, len(m.cached.all), 3)
+		ctx, cancel := context.WithCancel(bg)
+		cancel()
+		_, err = k.Do(ctx, 16)
+		require.ErrorIs(t, err, context.Canceled, "ctx wins")
+		require.NoError(t, k.Close())
+		k.Forget(5)
+	})
+}
+
+func TestMergingCallerConfigErrors(t *testing.T) {
+	fn := new(double).answer
+	for want, cfg := range map[string]CallerConfig[int]{
+		"CacheFor -1ns": {CacheFor: -1}, "MaxCached -1": {MaxCached: -1}, "MaxBatch -1": {Config: Config[int]{MaxBatch: -1}},
+	} {
+		_, err := NewMergingCaller(cfg, same, fn)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := NewMergingCaller[int, int, int](CallerConfig[int]{}, nil, fn)
+	require.ErrorContains(t, err, "key")
+	_, err = NewMergingCaller[int, int, int](CallerConfig[int]{}, same, nil)
+	require.Error(t, err)
+	k, err := NewMergingCaller(CallerConfig[float64]{}, func(f float64) float64 { return f }, func(context.Context, []float64, []Result[int]) error { return nil })
+	require.NoError(t, err)
+	_, err = k.Do(bg, math.NaN())
+	require.ErrorIs(t, err, ErrBadKey)
+	k.Forget(math.NaN())
+	require.NoError(t, k.Close())
+}

@@ -1,0 +1,116 @@
+package connpool
+
+import (
+	"math"
+	"time"
+)
+
+// dialer is the part of a pool that says when a dial may begin and which of those
+// under way are worth waiting for. It holds the breaker, the back-off and the count
+// of dials. It is guarded by Pool.mu and told the time (on the pool's clock), so
+// that one reading decides both what is done now and when to look again.
+type dialer struct {
+	backoff Backoff
+	breaker Breaker
+
+	under int // dials under way
+	// late counts those of them that nobody should rely on: older than the patience,
+	// or given up by the Acquire that asked. late <= under.
+	late int
+
+	failures int           // in a row
+	lastErr  error         // of the last dial; nil if it succeeded
+	retryAt  time.Duration // no dial before this
+	state    BreakerState
+	typical  time.Duration // how long a dial takes: the mean, recent ones weighing more; 0: none succeeded yet
+
+	news []BreakerState // changes that Hooks.Breaker was not told of
+}
+
+// The patience with a dial is four times what one typically takes, at least
+// minPatience; firstPatience before one is known. It doubles with each dial that
+// is late, because a server that is slow to all is not served by more dials.
+const (
+	minPatience   = 100 * time.Millisecond
+	firstPatience = 500 * time.Millisecond
+)
+
+// patience returns how long a dial that begins now is relied on.
+func (d *dialer) patience() time.Duration {
+	p := firstPatience
+	if d.typical > 0 {
+		p = max(minPatience, min(d.typical, time.Hour)*4)
+	}
+	return p << min(d.late, 6)
+}
+
+// supply returns how many dials under way are relied on.
+func (d *dialer) supply() int { return d.under - d.late }
+
+// mayDial reports whether a dial may begin now. If not, again is the time until
+// one may; 0: until one of those under way ends or is late.
+func (d *dialer) mayDial(now time.Duration) (ok bool, again time.Duration) {
+	switch {
+	case d.failures == 0:
+		return true, 0
+	case now < d.retryAt:
+		return false, d.retryAt - now
+	case d.state == BreakerClosed:
+		return true, 0
+	}
+	return d.supply() == 0, 0 // open long enough, or half open: one at a time
+}
+
+// begin counts a dial that mayDial allowed.
+func (d *dialer) begin() {
+	d.under++
+	if d.state == BreakerOpen {
+		d.become(BreakerHalfOpen)
+	}
+}
+
+// end counts a dial that took so long and ended with err. A pool that closes does
+// not learn from it.
+func (d *dialer) end(now, took time.Duration, late bool, err error, learn bool) {
+	d.under--
+	if late {
+		d.late--
+	}
+	if !learn {
+		return
+	}
+	d.lastErr = err
+	if err == nil {
+		d.failures, d.retryAt = 0, 0
+		d.become(BreakerClosed)
+		if d.typical == 0 {
+			d.typical = took
+		}
+		d.typical = max(d.typical+(took-d.typical)/8, 1)
+		return
+	}
+	d.failures++
+	pause := d.backoff.pause(d.failures)
+	if d.breaker.Failures > 0 && (d.state != BreakerClosed || d.failures >= d.breaker.Failures) {
+		d.become(BreakerOpen)
+		pause = max(pause, orDefault(d.breaker.OpenFor, time.Second))
+	}
+	if pause > 0 {
+		d.retryAt = after(now, pause)
+	}
+}
+
+func (d *dialer) become(s BreakerState) {
+	if d.state != s {
+		d.state = s
+		d.news = append(d.news, s)
+	}
+}
+
+// after returns t + d, or the end of time where that would overflow.
+func after(t, d time.Duration) time.Duration {
+	if d > math.MaxInt64-t {
+		return math.MaxInt64
+	}
+	return t + d
+}

@@ -1,0 +1,155 @@
+package connpool
+
+import "time"
+
+// Which idle connections the limiter takes for those in line.
+
+// evictOld closes a connection that has been idle for minIdleAge, of the key that
+// was used least recently. It reports false if there is none.
+func (l *limiter[C]) evictOld() bool {
+	p := l.leastUsed()
+	return p != nil && l.evict(p, minIdleAge)
+}
+
+// evictUrgent closes an idle connection for the first in line.
+func (l *limiter[C]) evictUrgent() bool {
+	l.mu.Lock()
+	want := 0
+	var richer, others []*Pool[C]
+	if first := l.line.first(); first != nil && first.share.slots > 0 {
+		want = first.share.slots
+		for _, p := range l.spenders.pools {
+			switch {
+			case p == first || !p.hasIdle():
+			case p.share.slots > want:
+				richer = append(richer, p)
+			default:
+				others = append(others, p)
+			}
+		}
+	}
+	l.mu.Unlock()
+	if want == 0 {
+		for p := l.leastUsed(); p != nil; p = l.leastUsed() {
+			if l.evict(p, 0) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, p := range richer {
+		if l.evict(p, 0) {
+			return true
+		}
+	}
+	for _, p := range others {
+		if l.evict(p, keyGrace) {
+			return true
+		}
+	}
+	if len(others) > 0 { // too young
+		l.mu.Lock()
+		l.armLocked(l.now() + keyGrace)
+		l.mu.Unlock()
+	}
+	return false
+}
+
+// evict closes a connection of p that has been idle for the given time. It reports
+// false if there is none.
+func (l *limiter[C]) evict(p *Pool[C], idle time.Duration) bool {
+	if !p.evictIdle(ByKeyLimit, idle) {
+		return false
+	}
+	// Its slot may have come back already: then promised was one less than nothing for
+	// as long as one more slot was free.
+	l.mu.Lock()
+	l.promised++
+	l.mu.Unlock()
+	return true
+}
+
+// leastUsed returns the pool that was used least recently of those that have an
+// idle connection. Mostly it is the first of the heap, which costs the logarithm of
+// the number of pools.
+func (l *limiter[C]) leastUsed() *Pool[C] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := l.spenders.first()
+	for first != nil { // placed is the past: move those down that were used since
+		used := first.share.used.Load()
+		if used == first.share.placed {
+			break
+		}
+		first.share.placed = used
+		l.spenders.fix(first)
+		first = l.spenders.first()
+	}
+	if first != nil && first.hasIdle() {
+		return first
+	}
+	var least *Pool[C]
+	for _, p := range l.spenders.pools {
+		if (least == nil || p.share.used.Load() < least.share.used.Load()) && p.hasIdle() {
+			least = p
+		}
+	}
+	return least
+}
+
+// stealOld makes a free slot of a connection that has been idle for long, for a
+// later call of somebody who does not wait.
+func (l *limiter[C]) stealOld() {
+	l.mu.Lock()
+	enough := l.used < l.max || l.promised > 0
+	l.mu.Unlock()
+	if !enough {
+		l.evictOld()
+	}
+}
+
+// hasIdle reports whether an idle connection was seen.
+func (p *Pool[C]) hasIdle() bool {
+	for _, e := range *p.conns.Load() {
+		if e.word.Load()&stateMask == stateIdle {
+			return true
+		}
+	}
+	return false
+}
+
+// evictIdle closes one connection that has been idle for so long, and reports false
+// if there is none.
+func (p *Pool[C]) evictIdle(why Reason, age time.Duration) bool {
+	p.mu.Lock()
+	defer p.unlock()
+	now := p.now()
+	conns := *p.conns.Load()
+	for i := len(conns) - 1; i >= 0; i-- {
+		e := conns[i]
+		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && p.retireIdleLocked(e, why, nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// yieldLocked closes idle connections that other keys need more.
+func (p *Pool[C]) yieldLocked() {
+	if p.gate.Load()&gateShort == 0 {
+		return
+	}
+	conns := *p.conns.Load()
+	for i := len(conns) - 1; i >= 0; i-- {
+		e := conns[i]
+		if e.word.Load()&stateMask != stateIdle {
+			continue
+		}
+		if !p.limit.yields(p, p.now()-e.born, p.queue.n > 0) {
+			return
+		}
+		if !p.retireIdleLocked(e, ByKeyLimit, nil) {
+			p.limit.unpromise()
+		}
+	}
+}

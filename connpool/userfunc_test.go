@@ -1,0 +1,228 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every way a function can end, of every function of Config: what it is called for
+// goes on, nothing is lost, nobody hangs, and each panic and Goexit is counted.
+func TestEveryEndOfEveryUserFunction(t *testing.T) {
+	boom := errors.New("boom")
+	ends := map[string]func() error{
+		"error":         func() error { return errDown },
+		"panic":         func() error { panic("boom") },
+		"error panics":  func() error { panic(boom) },
+		"nil panics":    func() error { panic(nil) },
+		"runtime panic": func() error { var none []int; return fmt.Errorf("%d", none[len(none)]) },
+		"Goexit":        func() error { runtime.Goexit(); return nil },
+	}
+	functions := map[string]func(*Config[*fake], func() error){
+		"Dial": func(c *Config[*fake], end func() error) {
+			dial := c.Dial
+			n := 0
+			c.Dial = func(ctx context.Context) (*fake, error) {
+				if n++; n == 2 {
+					return nil, end()
+				}
+				return dial(ctx)
+			}
+		},
+		"Close": func(c *Config[*fake], end func() error) {
+			closed := c.Close
+			c.Close = func(f *fake) error { _ = closed(f); return end() }
+		},
+		"Check": func(c *Config[*fake], end func() error) {
+			c.CheckAfterIdle, c.Check = -1, func(context.Context, *fake) error { return end() }
+		},
+		"Reset": func(c *Config[*fake], end func() error) {
+			c.Reset = func(context.Context, *fake) error { return end() }
+		},
+		"Bad":               func(c *Config[*fake], end func() error) { c.Bad = func(error) bool { _ = end(); return true } },
+		"Hooks.Dialed":      func(c *Config[*fake], end func() error) { c.Hooks.Dialed = func(*fake, Info) { _ = end() } },
+		"Hooks.DialFailed":  func(c *Config[*fake], end func() error) { c.Hooks.DialFailed = func(error) { _ = end() } },
+		"Hooks.Acquired":    func(c *Config[*fake], end func() error) { c.Hooks.Acquired = func(*fake, Info) { _ = end() } },
+		"Hooks.Released":    func(c *Config[*fake], end func() error) { c.Hooks.Released = func(*fake, Info) { _ = end() } },
+		"Hooks.CheckFailed": func(c *Config[*fake], end func() error) { c.Hooks.CheckFailed = func(*fake, Info, error) { _ = end() } },
+		"Hooks.Closed":      func(c *Config[*fake], end func() error) { c.Hooks.Closed = func(*fake, Info, error) { _ = end() } },
+		"Hooks.Leaked":      func(c *Config[*fake], end func() error) { c.Hooks.Leaked = func(*fake, Info) { _ = end() } },
+		"Hooks.Breaker":     func(c *Config[*fake], end func() error) { c.Hooks.Breaker = func(BreakerState) { _ = end() } },
+	}
+	for _, typ := range []reflect.Type{reflect.TypeFor[Config[*fake]](), reflect.TypeFor[Hooks[*fake]]()} {
+		for i := range typ.NumField() {
+			name := typ.Field(i).Name
+			if typ == reflect.TypeFor[Hooks[*fake]]() {
+				name = "Hooks." + name
+			}
+			if typ.Field(i).Type.Kind() == reflect.Func {
+				require.Contains(t, functions, name)
+			}
+		}
+	}
+	for function, set := range functions {
+		for how, end := range ends {
+			t.Run(function+"/"+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newServer(t)
+					calls := uint64(0)
+					p := s.pool(func(c *Config[*fake]) {
+						c.MaxOpen, c.LeakAfter, c.Tick = 2, time.Second, 100*ms
+						c.Breaker = Breaker{Failures: 1, OpenFor: 100 * ms}
+						c.Check, c.CheckAfterIdle = s.check, time.Minute
+						set(c, func() error { s.set(func() { calls++ }); return end() })
+					})
+					exercise(t, s, p)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+					defer cancel()
+					err := p.Shutdown(ctx)
+					require.NotErrorIs(t, err, context.DeadlineExceeded, "nothing is left on loan")
+					st := p.Stats()
+					require.Zero(t, st.Open)
+					require.Zero(t, s.n(&s.slots))
+					require.NotZero(t, calls, "the function was called")
+					if how == "error" {
+						require.Zero(t, st.Panics)
+					} else {
+						require.Equal(t, calls, st.Panics)
+					}
+					var pe *PanicError
+					if errors.As(err, &pe) {
+						require.Equal(t, "Close", function)
+						require.Equal(t, function, pe.Func)
+						require.Contains(t, string(pe.Stack), "userfunc_test.go")
+					}
+				})
+			})
+		}
+	}
+}
+
+// exercise makes everything happen that Config has a function for. Each call is made
+// in a goroutine of its own, which a Goexit may end.
+func exercise(t *testing.T, s *server, p *Pool[*fake]) {
+	apart := func(f func()) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer func() {
+				if v := recover(); v != nil {
+					t.Errorf("a panic reached the caller: %v", v)
+				}
+			}()
+			f()
+		}()
+		<-done
+	}
+	for i := range 4 {
+		apart(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_ = p.Do(ctx, func(context.Context, *fake) error {
+				time.Sleep(2 * time.Second) // a leak, or so it seems
+				if i == 1 {
+					return fmt.Errorf("query: %w", errDown)
+				}
+				return nil
+			})
+		})
+	}
+	// A dial that fails, a breaker that opens and closes, a check that fails.
+	s.set(func() { s.dialErr = errDown })
+	p.Reset()
+	apart(func() { _, _ = p.Acquire(t.Context()) })
+	s.set(func() { s.dialErr = nil })
+	time.Sleep(time.Second)
+	apart(func() { _ = p.Do(t.Context(), func(context.Context, *fake) error { return nil }) })
+	time.Sleep(10 * time.Minute)
+	s.set(func() { s.checkErr = errDown })
+	apart(func() {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_ = p.Do(ctx, func(context.Context, *fake) error { return nil })
+	})
+	s.set(func() { s.checkErr = nil })
+	time.Sleep(time.Minute)
+	require.NoError(t, p.validate())
+	require.Zero(t, p.Stats().InUse)
+}
+
+// Each event is told, whatever the hook did at the one before.
+func TestAHookThatEndsItsGoroutineIsToldOfTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.dialErr = errDown
+		leaks, states := 0, []BreakerState{}
+		p := s.pool(func(c *Config[*fake]) {
+			c.LeakAfter, c.Tick = time.Second, 500*ms
+			c.Breaker = Breaker{Failures: 1, OpenFor: time.Second}
+			c.Hooks.Leaked = func(*fake, Info) { leaks++; runtime.Goexit() }
+			c.Hooks.Breaker = func(b BreakerState) { states = append(states, b); runtime.Goexit() }
+		})
+		_, err := p.Acquire(t.Context())
+		require.ErrorIs(t, err, errDown)
+		s.set(func() { s.dialErr = nil })
+		time.Sleep(time.Second)
+		a, b, c := acquire(t, p), acquire(t, p), acquire(t, p)
+		time.Sleep(3 * time.Second)
+		require.Equal(t, 3, leaks)
+		require.Equal(t, []BreakerState{BreakerOpen, BreakerHalfOpen, BreakerClosed}, states)
+		a.Release()
+		b.Release()
+		c.Release()
+		s.end(p)
+		require.EqualValues(t, 6, p.Stats().Panics)
+	})
+}
+
+// What Info says in every hook.
+func TestInfoInHooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		told := map[string]State{}
+		say := func(hook string, i Info) { s.set(func() { told[fmt.Sprint(hook, " ", i.Reason)] = i.State }) }
+		p := s.pool(func(c *Config[*fake]) {
+			c.MaxOpen, c.Check, c.LeakAfter, c.Tick = 1, s.check, time.Second, 100*ms
+			c.Hooks = Hooks[*fake]{
+				Dialed:      func(_ *fake, i Info) { say("dialed", i) },
+				Acquired:    func(_ *fake, i Info) { say("acquired", i) },
+				Released:    func(_ *fake, i Info) { say("released", i) },
+				Leaked:      func(_ *fake, i Info) { say("leaked", i) },
+				CheckFailed: func(_ *fake, i Info, _ error) { say("check failed", i) },
+				Closed:      func(_ *fake, i Info, _ error) { say("closed", i) },
+			}
+		})
+		c := acquire(t, p)
+		time.Sleep(2 * time.Second)
+		c.Release()
+		time.Sleep(10 * time.Second)
+		s.set(func() { s.checkErr, s.closeTime = errDown, time.Second })
+		acquire(t, p).Release()
+		// A dial whose connection comes too late to be wanted.
+		s.set(func() { s.checkErr, s.dialTime = nil, time.Second })
+		p.Evict(nil)
+		synctest.Wait()
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), ms)
+		defer cancel()
+		_, err := p.Acquire(ctx)
+		require.Error(t, err)
+		p.Reset()
+		time.Sleep(1500 * ms)
+		require.Equal(t, StateClosing, p.Conns()[0].State, "it closes")
+		time.Sleep(time.Minute)
+		require.Equal(t, map[string]State{
+			"dialed ": StateIdle, "acquired ": StateInUse, "released ": StateInUse, "leaked ": StateInUse,
+			"check failed check": StateClosing, "closed check": StateClosing,
+			"closed evict": StateClosing, "closed reset": StateClosing,
+		}, told)
+		s.end(p)
+	})
+}

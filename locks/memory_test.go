@@ -1,0 +1,56 @@
+package locks
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sleepOnce makes one goroutine sleep for a lock.
+func sleepOnce(t *testing.T, lock, unlock func(), waiting func() int) {
+	lock()
+	var wg sync.WaitGroup
+	wg.Go(func() { lock(); unlock() })
+	waitFor(t, "the sleeper", func() bool { return waiting() == 1 })
+	unlock()
+	wg.Wait()
+}
+
+// TestALockThatSleptOnceIsSmall holds locks on which somebody has slept to the
+// bar of 1 KB each, and 100 MB for 100 000.
+func TestALockThatSleptOnceIsSmall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector's memory is not the subject")
+	}
+	n := scaled(20_000)
+	if long {
+		n = 100_000
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	measure := func(what string, limit uint64, use func(i int), keep any) {
+		before := heap()
+		for i := range n {
+			use(i)
+		}
+		per := (heap() - before) / uint64(n)
+		t.Logf("%s: %d bytes beyond its own", what, per)
+		require.LessOrEqual(t, per, limit, what)
+		runtime.KeepAlive(keep)
+	}
+	rws, spins := make([]RWMutex, n), make([]SpinMutex, n)
+	measure("RWMutex", 1000-32, func(i int) {
+		m := &rws[i]
+		sleepOnce(t, m.Lock, m.Unlock, func() int { return m.Stats().Waiting })
+	}, rws)
+	measure("SpinMutex", 1000-16, func(i int) {
+		m := &spins[i]
+		sleepOnce(t, m.Lock, m.Unlock, func() int { return m.Stats().Waiting })
+	}, spins)
+}

@@ -1,0 +1,36 @@
+package workerpool
+
+import (
+	"context"
+	"runtime/pprof"
+	"unsafe"
+)
+
+// The keys of the pprof labels that workers carry.
+const (
+	poolLabel = "poundlock" // Config.Name
+	taskLabel = "task"      // Task.Label
+)
+
+// cleanLabels returns a ctx that has the labels of a pool's idle workers alone.
+func cleanLabels(name string) context.Context {
+	if name == "" {
+		return context.Background()
+	}
+	return pprof.WithLabels(context.Background(), pprof.Labels(poolLabel, name))
+}
+
+// setLabels gives the calling goroutine the labels of clean, instead of those that it
+// has from whoever started it, or from a task. It returns what labelsNow says then.
+func setLabels(clean context.Context) unsafe.Pointer {
+	pprof.SetGoroutineLabels(clean)
+	return labelsNow()
+}
+
+// withLabels returns ctx with the labels of a task that has one of its own.
+func withLabels(ctx context.Context, pool, task string) context.Context {
+	if pool == "" {
+		return pprof.WithLabels(ctx, pprof.Labels(taskLabel, task))
+	}
+	return pprof.WithLabels(ctx, pprof.Labels(poolLabel, pool, taskLabel, task))
+}

@@ -1,0 +1,37 @@
+package workerpool
+
+import "fmt"
+
+// Overflow says what a submission does when the queue is full and no worker is
+// idle (or, with [NoQueue], when every worker is busy).
+type Overflow int
+
+const (
+	// Block waits for room. This is the default.
+	Block Overflow = iota
+	// Reject returns ErrFull.
+	Reject
+	// DropNewest accepts the task and drops it at once: Submit returns nil, and
+	// OnDrop has the task.
+	DropNewest
+	// DropOldest makes room by dropping the task that has waited longest in the
+	// same queue. OnDrop has it; if a Future or a Do waits for it, that ends with
+	// ErrDropped.
+	DropOldest
+	// CallerRuns runs the task in the submitting goroutine before Submit returns.
+	// It may run beside MaxWorkers others.
+	CallerRuns
+)
+
+var overflowNames = [...]string{"Block", "Reject", "DropNewest", "DropOldest", "CallerRuns"}
+
+// String returns the name of the constant.
+func (o Overflow) String() string {
+	if o < 0 || int(o) >= len(overflowNames) {
+		return fmt.Sprintf("Overflow(%d)", int(o))
+	}
+	return overflowNames[o]
+}
+
+// MarshalText writes the name of the constant.
+func (o Overflow) MarshalText() ([]byte, error) { return []byte(o.String()), nil }

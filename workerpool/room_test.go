@@ -1,0 +1,186 @@
+package workerpool_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/workerpool"
+)
+
+// Idle workers, and those that may still be started, are room beside the queue, for
+// every policy: none of as many tasks is refused, dropped, run by the caller or kept
+// waiting.
+func TestIdleWorkersAreRoom(t *testing.T) {
+	watch(t)
+	for _, policy := range []workerpool.Overflow{workerpool.Block, workerpool.Reject, workerpool.DropNewest, workerpool.DropOldest, workerpool.CallerRuns} {
+		for _, size := range []int{1, 2, 5} {
+			for _, idle := range []int{0, 3, 8} {
+				for range scaled(40) {
+					p := newPool(t, workerpool.Config{MinWorkers: idle, MaxWorkers: 8, QueueSize: size, Overflow: policy})
+					until(t, "they are there", func() bool { return p.Stats().Idle >= idle })
+					gate, open := newGate(t)
+					var ran atomic.Int64
+					for range 8 {
+						require.NoError(t, p.Submit(func() { <-gate; ran.Add(1) }), "policy %v, queue %d, %d idle", policy, size, idle)
+					}
+					open()
+					st := closeAndCheck(t, p)
+					require.EqualValues(t, 8, ran.Load(), "policy %v, queue %d, %d idle: %+v", policy, size, idle, st)
+					require.Zero(t, st.Rejected+st.Dropped+st.CallerRan+st.Waits, "policy %v, queue %d, %d idle: %+v", policy, size, idle, st)
+					require.LessOrEqual(t, st.HighWater, 8)
+				}
+			}
+		}
+	}
+}
+
+// The room is exact from above: with every worker busy, the queue takes QueueSize.
+func TestRoomIsBounded(t *testing.T) {
+	watch(t)
+	for _, size := range []int{1, 2, 5} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(t, workerpool.Config{MaxWorkers: 4, QueueSize: size, Overflow: workerpool.Reject})
+			gate, open := newGate(t)
+			n := 0
+			for p.Submit(func() { <-gate }) == nil {
+				synctest.Wait()
+				n++
+			}
+			require.Equal(t, 4+size, n)
+			require.NoError(t, p.Resize(0, 6))
+			for p.Submit(func() { <-gate }) == nil {
+				synctest.Wait()
+				n++
+			}
+			require.Equal(t, 6+size, n)
+			open()
+			closeAndCheck(t, p)
+		})
+	}
+}
+
+// Tasks start in the order in which they were accepted, also where the oldest goes
+// to an idle worker past the queue.
+func TestOrderWithIdleWorkers(t *testing.T) {
+	watch(t)
+	for range scaled(300) {
+		p := newPool(t, workerpool.Config{MinWorkers: 3, MaxWorkers: 3, QueueSize: 1})
+		require.NoError(t, p.Resize(0, 1))
+		until(t, "one worker", func() bool { return p.Stats().Workers == 1 })
+		var last atomic.Int64
+		for i := range int64(20) {
+			require.NoError(t, p.Submit(func() {
+				if old := last.Swap(i + 1); old != i {
+					t.Errorf("task %d after %d", i+1, old)
+				}
+			}))
+		}
+		closeAndCheck(t, p)
+	}
+}
+
+// A queue full of tasks whose ctx has ended has room, whatever the policy and
+// however they ended, also where living ones stand between them.
+func TestEndedTasksGiveTheirPlacesUp(t *testing.T) {
+	for _, policy := range []workerpool.Overflow{workerpool.Block, workerpool.Reject, workerpool.DropNewest, workerpool.DropOldest, workerpool.CallerRuns} {
+		for _, view := range []bool{false, true} {
+			t.Run(policy.String()+map[bool]string{true: "/view"}[view], func(t *testing.T) {
+				watch(t)
+				synctest.Test(t, func(t *testing.T) {
+					const size = 6
+					p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: size, Overflow: policy})
+					submit, trySubmit := p.Submit, p.TrySubmit
+					opts := []workerpool.TaskOption{}
+					if view {
+						v := p.Limit(1)
+						submit, trySubmit = v.Submit, v.TrySubmit
+						opts = append(opts, workerpool.WithView(v))
+					}
+					gate, open := newGate(t)
+					require.NoError(t, submit(func() { <-gate }))
+					synctest.Wait()
+					ctx, cancel := context.WithCancel(bg)
+					var order []int
+					live := func(i int) func() { return func() { order = append(order, i) } }
+					group := p.Group(ctx)
+					var futures []*workerpool.Future[int]
+					never := func(context.Context) (int, error) { t.Error("ran"); return 0, nil }
+					require.NoError(t, submit(live(0)))
+					futures = append(futures, workerpool.Go(ctx, p, never, opts...))
+					require.NoError(t, submit(live(1)))
+					group.Go(func(context.Context) error { t.Error("ran"); return nil }, opts...)
+					futures = append(futures, workerpool.Go(bg, p, never, append(opts, workerpool.WithTimeout(time.Second))...))
+					require.NoError(t, submit(live(2)))
+					require.ErrorIs(t, trySubmit(func() {}), workerpool.ErrFull)
+					cancel()
+					time.Sleep(2 * time.Second)
+					for i := range 3 { // all at the same moment
+						require.NoError(t, submit(live(3+i)))
+					}
+					require.ErrorIs(t, trySubmit(func() {}), workerpool.ErrFull)
+					for _, fut := range futures {
+						select {
+						case <-fut.Done():
+						default:
+							t.Error("a task that was taken out has no result")
+						}
+					}
+					require.ErrorIs(t, group.Wait(), context.Canceled)
+					open()
+					require.NoError(t, p.Wait(bg))
+					require.Equal(t, []int{0, 1, 2, 3, 4, 5}, order)
+					st := closeAndCheck(t, p)
+					require.Zero(t, st.Dropped+st.CallerRan+st.Waits, "%+v", st)
+					if !view {
+						require.EqualValues(t, 2, st.Canceled)
+						require.EqualValues(t, 1, st.Timeouts)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Taking them out races with workers that take and producers that put.
+func TestEndedTasksUnderStress(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size, Overflow: workerpool.Reject})
+		var ran, accepted, ended, refused atomic.Int64
+		done := make(chan struct{}, 3)
+		for range 3 {
+			go func() {
+				defer func() { done <- struct{}{} }()
+				for i := range scaled(2000) {
+					ctx, cancel := context.WithCancel(bg)
+					fut, err := workerpool.TryGo(ctx, p, func(context.Context) (int, error) { ran.Add(1); return 0, nil })
+					if err != nil {
+						refused.Add(1)
+						cancel()
+						continue
+					}
+					accepted.Add(1)
+					if i%2 == 0 {
+						cancel()
+					}
+					if _, err := fut.Wait(bg); err != nil {
+						ended.Add(1)
+					}
+					cancel()
+				}
+			}()
+		}
+		for range 3 {
+			<-done
+		}
+		st := closeAndCheck(t, p)
+		require.Equal(t, accepted.Load(), ran.Load()+ended.Load())
+		require.EqualValues(t, accepted.Load(), st.Submitted)
+		require.EqualValues(t, ended.Load(), st.Canceled)
+		require.EqualValues(t, refused.Load(), st.Rejected)
+	})
+}

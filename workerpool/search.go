@@ -1,0 +1,70 @@
+package workerpool
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// search decides when an idle worker looks for work instead of sleeping, and for how
+// long. It saves a task the wake-up of a sleeping worker; but a searching worker whose
+// core another process, or another goroutine of this one, takes away keeps the next
+// task waiting until it has it back. Such a loss shows as two looks at the clock far
+// apart: then there is no search for a while, doubling as long as it goes on.
+//
+// All times are the pool's clock. Only the holder of tokenSearch calls look.
+type search struct {
+	spin  int64        // Config.Spin
+	until atomic.Int64 // no search before
+	pause int64        // the last pause's length
+}
+
+const (
+	lostCore   = int64(200 * time.Microsecond) // two looks further apart
+	firstPause = int64(4 * time.Millisecond)
+	maxPause   = int64(time.Second)
+)
+
+// may reports whether a search may begin at the time now.
+func (s *search) may(now int64) bool { return s.spin > 0 && now >= s.until.Load() }
+
+// look notes that a search that looked at the clock at last looks at it again at
+// now, and reports whether it goes on.
+func (s *search) look(start, last, now int64) bool {
+	if now-last < lostCore {
+		return now-start < s.spin
+	}
+	if now-s.until.Load() < s.pause { // soon after the last pause: it goes on
+		s.pause = min(2*s.pause, maxPause)
+	} else {
+		s.pause = firstPause
+	}
+	s.until.Store(now + s.pause)
+	return false
+}
+
+// The searcher looks at the clock once per this many looks at the queue.
+const searchBatch = 8
+
+// maxSearches ends a search by count where the clock does not: time stands still
+// in a testing/synctest bubble while any goroutine can run.
+const maxSearches = 512
+
+// lookAround looks for work, yielding, from the time start on, for as long as
+// c.search says; it reports whether it saw any.
+func (c *core[T]) lookAround(start int64) bool {
+	last := start
+	for i := range maxSearches {
+		if c.ready() {
+			return true
+		}
+		if i%searchBatch == searchBatch-1 {
+			now := c.clock.now()
+			if !c.search.look(start, last, now) {
+				return false
+			}
+			last = now
+		}
+		yield()
+	}
+	return false
+}

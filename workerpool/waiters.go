@@ -1,0 +1,96 @@
+package workerpool
+
+// waiters is the FIFO of values that wait for room in a queue: those of blocked
+// submitters, and accepted ones for which there is no room (the next task of a view
+// at a full pool, a task for a worker on its way). In turn they are put into the
+// queue by whoever makes room, so none starves however many barge past. It is an
+// intrusive list, so that a submitter whose ctx ends leaves from the middle. Its
+// owner's mutex guards it.
+type waiters[T any] struct {
+	head, tail *waiter[T]
+	len        int
+	accepted   int        // of len, those without a submitter
+	free       *waiter[T] // for reuse, linked by next
+	frees      int
+}
+
+// waiter is one of them.
+type waiter[T any] struct {
+	next, prev *waiter[T]
+	val        T
+	at         int64      // submission time of an accepted one, 0 where that is not measured
+	accepted   bool       // nobody waits at done
+	queued     bool       // still in the list
+	done       chan error // capacity 1: nil once accepted, ErrClosed
+}
+
+const maxFreeWaiters = 64
+
+func (b *waiters[T]) push(v T) *waiter[T] {
+	s := b.free
+	if s != nil {
+		b.free, s.next = s.next, nil
+		b.frees--
+	} else {
+		s = &waiter[T]{done: make(chan error, 1)}
+	}
+	s.val, s.queued = v, true
+	if s.prev = b.tail; b.tail == nil {
+		b.head = s
+	} else {
+		b.tail.next = s
+	}
+	b.tail = s
+	b.len++
+	return s
+}
+
+// pushAccepted is push for a value that has been accepted already.
+func (b *waiters[T]) pushAccepted(it item[T]) {
+	s := b.push(it.val)
+	s.at, s.accepted = it.at, true
+	b.accepted++
+}
+
+func (b *waiters[T]) remove(s *waiter[T]) {
+	if s.prev == nil {
+		b.head = s.next
+	} else {
+		s.prev.next = s.next
+	}
+	if s.next == nil {
+		b.tail = s.prev
+	} else {
+		s.next.prev = s.prev
+	}
+	var zero T
+	s.next, s.prev, s.val, s.queued = nil, nil, zero, false
+	b.len--
+	if s.accepted {
+		s.at, s.accepted = 0, false
+		b.accepted--
+		b.recycle(s)
+	}
+}
+
+// recycle takes back a waiter that is out of the list and whose done channel is
+// empty.
+func (b *waiters[T]) recycle(s *waiter[T]) {
+	if b.frees < maxFreeWaiters {
+		s.next, b.free = b.free, s
+		b.frees++
+	}
+}
+
+// takeSubmitters removes those that are not accepted and returns them.
+func (b *waiters[T]) takeSubmitters() (out []*waiter[T]) {
+	for s := b.head; s != nil; {
+		next := s.next
+		if !s.accepted {
+			b.remove(s)
+			out = append(out, s)
+		}
+		s = next
+	}
+	return out
+}
