@@ -84,8 +84,10 @@ func TestKeyedWaitsForAReturnAtTheGlobalMaximum(t *testing.T) {
 		}()
 		synctest.Wait()
 		require.Equal(t, 1, k.Stats().Waiting)
+		begin := time.Now()
 		b.Release() // goes idle under another key: closed, the slot moves
 		(<-got).Release()
+		require.Equal(t, keyTurn, time.Since(begin), "it had just been dialed")
 		require.EqualValues(t, 1, k.Stats().ClosedBy.KeyLimit)
 		a.Release()
 		synctest.Wait()
