@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/ctxerr"
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
@@ -12,12 +13,13 @@ import (
 // one that is returned, one that a dial opens, and one that a check found fit.
 // Waiters are served in the order in which they came.
 //
-// When ctx ends, Acquire returns a [*WaitError] that wraps ctx's error, and leaves
-// no trace: what it asked for serves others. A ctx that is done already wins over
+// When ctx ends, Acquire returns a [*WaitError] that wraps ctx's error and its cause,
+// and leaves no trace: what it asked for serves others. A ctx that is done already wins over
 // an idle connection. When the dial that was begun for this call fails, that error
 // is returned. Close makes all waiting calls return [ErrClosed]. A full queue gives
 // [ErrFull], an open circuit breaker [ErrBreakerOpen]. A nil ctx panics.
 func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
+	ctxerr.NotNil(ctx, "connpool")
 	if p.gate.Load()&gateAcquire != 0 || ctx.Err() != nil {
 		return p.acquireSlow(ctx)
 	}
@@ -36,12 +38,13 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 // then has one dialed (or checked) in the background if there is room and none is
 // under way, so that a later call may succeed; the ctx of that dial carries no
 // values. It does not overtake waiters. In a Keyed at MaxTotal, the slot comes from a
-// connection that was idle for a second; who cannot wait takes nothing younger.
+// connection of another key that has been idle for a second: a call that does not
+// wait takes no younger one.
 // Returns [ErrPaused] while the pool is paused and [ErrClosed] after Close.
 //
 // ErrNotReady means that at some moment of the call no connection was ready, or
-// somebody waited. A connection that goes to a waiter whose ctx ends at that moment
-// is not ready until it was taken back.
+// another call waited. A connection that was granted to a waiter whose ctx ended at
+// that moment is not ready until the pool has taken it back.
 func (p *Pool[C]) TryAcquire() (Conn[C], error) {
 	c, err := p.tryAcquire()
 	if err == nil {
@@ -64,11 +67,11 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	case p.paused:
 		return Conn[C]{}, ErrPaused
 	}
-	if p.queue.n == 0 {
+	if p.waiters.n == 0 {
 		if c, ok := p.grabSurelyLocked(); ok {
 			return c, nil
 		}
-		if p.dialer.supply() == 0 && p.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
+		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
 			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
 				p.wantsOld = !p.dialLocked(nil, false)
 			}
@@ -78,12 +81,12 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	return Conn[C]{}, ErrNotReady
 }
 
-// grabSurelyLocked is grab, but its failure means that there was a moment at which
-// no connection was ready. One look at each in turn does not tell that: each may
-// have been idle but when it was looked at. Two looks do if both find all of them
-// busy and nothing was lent between (what is double-collected is a snapshot: Afek
-// et al., Atomic Snapshots of Shared Memory, 1993). While mu is held, a connection
-// that goes idle can only leave that state by a loan.
+// grabSurelyLocked is grab, but when it fails, there was a moment at which no
+// connection was ready. One look at each connection in turn does not prove that:
+// each may have been idle at every moment but the one at which it was looked at. Two
+// looks prove it if both find all connections busy and no loan began between them (a
+// double collect is a snapshot: Afek et al., Atomic Snapshots of Shared Memory, 1993).
+// While mu is held, a connection leaves the idle state only by a loan.
 func (p *Pool[C]) grabSurelyLocked() (Conn[C], bool) {
 	before, all := uint64(0), false // loans at the look before, if that found all busy
 	for {
@@ -134,9 +137,9 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 }
 
 func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		p.mu.Lock()
-		e := p.waitErrorLocked(err, 0)
+		e := p.waitErrorLocked(ctxerr.From(ctx), 0)
 		p.unlock()
 		return Conn[C]{}, p.withShares(e)
 	}
@@ -215,9 +218,9 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, ErrClosed
 	}
 	p.pushLocked(w)
-	if p.queue.n == 1 && !p.paused {
-		// The gate is up; who returned a connection before may not have seen it.
-		// If it was up already, somebody looked then.
+	if p.waiters.n == 1 && !p.paused {
+		// The gate is up now. A release just before may not have seen it, so look
+		// once more. If others wait already, the first of them has looked.
 		if c, ok := p.grab(); ok {
 			p.dropLocked(w, waitGone)
 			p.unlock()
@@ -227,15 +230,15 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	}
 	p.provideLocked()
 	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims &&
-		p.queue.n-p.claims-p.dialer.supply()-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
+		p.waiters.unserved(p.dialer.supply())-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
 		p.freeWaiter(w)
 		return Conn[C]{}, ErrFull
 	}
-	p.n.waited++
-	nth := p.n.waited
+	p.waiters.waits++
+	nth := p.waiters.waits
 	p.unlock()
 
 	start := p.now()
@@ -280,15 +283,15 @@ const (
 	timeOneIn = 8
 )
 
-// abandon ends the wait of w, whose ctx has ended, and gives back what may have
-// been granted meanwhile.
+// abandon ends the wait of w, whose ctx has ended. If w was granted a connection
+// meanwhile, abandon gives that back.
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	p.lock()
 	if w.state == waitQueued {
 		p.dropLocked(w, waitGone)
 	}
 	granted := w.state == waitGranted
-	e := p.waitErrorLocked(w.ctx.Err(), waited)
+	e := p.waitErrorLocked(ctxerr.From(w.ctx), waited)
 	p.unlock()
 	if granted {
 		<-w.ch // under way: it was granted under mu
@@ -326,8 +329,8 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 		p.n.canceled++
 	}
 	e := &WaitError{
-		Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
-		Waiting: p.queue.n, Paused: p.paused, Dial: p.dialer.lastErr,
+		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
+		Waiting: p.waiters.n, Paused: p.paused, Dial: p.dialer.lastErr,
 	}
 	for _, o := range *p.conns.Load() {
 		if o.word.Load()&stateMask == stateLent {

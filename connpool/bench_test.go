@@ -58,7 +58,7 @@ func BenchmarkChannel(b *testing.B) {
 
 func BenchmarkAcquireReleaseWithLimits(b *testing.B) {
 	p := benchPool(b, func(c *Config[*int]) {
-		c.LeakAfter, c.MaxIdleTime, c.MaxLifetime, c.MaxUses = time.Minute, time.Minute, time.Hour, 1<<40
+		c.LeakAfter, c.IdleTimeout, c.MaxLifetime, c.MaxUses = time.Minute, time.Minute, time.Hour, 1<<40
 	})
 	for b.Loop() {
 		cycle(b, p)

@@ -104,11 +104,11 @@ func (s *BreakerState) UnmarshalText(text []byte) error {
 	return fmt.Errorf("connpool: unknown breaker state %q", text)
 }
 
-// tellBreakerLocked has Hooks.Breaker told of the changes that it does not know yet.
+// tellBreakerLocked has OnBreaker told of the changes that it does not know yet.
 func (p *Pool[C]) tellBreakerLocked() {
 	switch {
 	case len(p.dialer.news) == 0 || p.telling:
-	case p.cfg.Hooks.Breaker == nil:
+	case p.cfg.OnBreaker == nil:
 		p.dialer.news = nil
 	default:
 		p.telling = true
@@ -128,7 +128,7 @@ func (p *Pool[C]) tellBreaker() {
 			return
 		}
 		for _, s := range news {
-			p.hookApart("Hooks.Breaker", func() { p.cfg.Hooks.Breaker(s) })
+			p.hookApart("OnBreaker", func() { p.cfg.OnBreaker(s) })
 		}
 	}
 }

@@ -65,7 +65,7 @@ func TestBreaker(t *testing.T) {
 		var states []BreakerState
 		p := s.pool(func(c *Config[*fake]) {
 			c.Breaker = Breaker{Failures: 3, OpenFor: 10 * time.Second}
-			c.Hooks.Breaker = func(b BreakerState) { s.set(func() { states = append(states, b) }) }
+			c.OnBreaker = func(b BreakerState) { s.set(func() { states = append(states, b) }) }
 		})
 		for range 3 {
 			_, err := p.Acquire(t.Context())

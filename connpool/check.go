@@ -5,49 +5,30 @@ import (
 	"time"
 )
 
-// claimTime is how long a waiter relies on a check or reset that is under way.
-// After that a dial is begun for it, if there is room: what takes so long may hang.
+// claimTime is how long a waiter relies on a check or reset that is under way. After
+// that the pool starts a dial for the waiter, if there is room: the check may hang.
 const claimTime = 100 * time.Millisecond
 
 // claimLocked lets w rely on a check or reset, so that no dial is begun for it.
 // returning says that it began for nobody.
 func (p *Pool[C]) claimLocked(w *waiter[C], returning bool) {
-	w.claims, w.returning = true, returning
-	p.claims++
-	if returning {
-		p.returningClaims++
-	}
 	turn := w.turn
-	w.timer = time.AfterFunc(claimTime, func() {
+	p.waiters.claim(w, returning, time.AfterFunc(claimTime, func() {
 		p.mu.Lock()
 		if w.turn == turn && w.state == waitQueued {
-			p.unclaimLocked(w)
+			p.waiters.unclaim(w)
 			w.impatient = true
 			p.provideLocked()
 		}
 		p.unlock()
-	})
+	}))
 }
 
-// unclaimLocked ends w's claim, if it has one.
-func (p *Pool[C]) unclaimLocked(w *waiter[C]) {
-	if !w.claims {
-		return
-	}
-	w.claims = false
-	p.claims--
-	if w.returning {
-		p.returningClaims--
-	}
-	w.timer.Stop()
-	w.timer = nil
-}
-
-// claimReturningLocked lets waiters rely on the checks and resets that began for
-// nobody, while there are enough of these, and on no more.
+// claimReturningLocked assigns checks and resets that began for nobody to waiters
+// that have nothing to rely on, one to each.
 func (p *Pool[C]) claimReturningLocked() {
-	for p.returningClaims < p.returning && p.queue.n > p.claims+p.dialer.supply() {
-		w := p.unservedLocked()
+	for p.waiters.mayClaim() && p.waiters.unserved(p.dialer.supply()) > 0 {
+		w := p.waiters.first()
 		if w == nil || w.impatient {
 			return
 		}
@@ -55,26 +36,15 @@ func (p *Pool[C]) claimReturningLocked() {
 	}
 }
 
-// returnedLocked ends a check or reset that began for nobody. Who relied on it, and
-// on no other, relies on nothing now; the caller provides.
-func (p *Pool[C]) returnedLocked() {
-	p.returning--
-	for w := p.queue.head; p.returningClaims > p.returning; w = w.next {
-		if w.claims && w.returning {
-			p.unclaimLocked(w)
-		}
-	}
-}
-
 // checkOneLocked starts the check of an idle connection that needs one, on behalf
 // of the first waiter for whom nothing is under way. Like a dial, the check is
-// detached from its waiter: this connection alone hangs in it. Once the waiter is
-// served by another, or has lost patience, nobody relies on the check.
+// detached from its waiter: if it hangs, it holds up this connection alone. When the
+// waiter gets another connection, or loses patience, nobody relies on the check.
 func (p *Pool[C]) checkOneLocked() bool {
 	if p.marked == 0 {
 		return false
 	}
-	j := checkJob[C]{waiter: p.unservedLocked()}
+	j := checkJob[C]{waiter: p.waiters.first()}
 	if j.waiter != nil {
 		j.turn = j.waiter.turn
 		p.claimLocked(j.waiter, false)
@@ -92,7 +62,7 @@ func (p *Pool[C]) checkOneLocked() bool {
 
 // checkJob is a check under way.
 type checkJob[C any] struct {
-	waiter *waiter[C] // who asked; nil for keep-alive and TryAcquire
+	waiter *waiter[C] // the one that asked; nil for keep-alive and TryAcquire
 	turn   uint64     // waiter.turn then
 	keep   bool       // keep-alive: counted in Pool.keeping
 }
@@ -101,7 +71,7 @@ type checkJob[C any] struct {
 func (p *Pool[C]) checkLocked(e *entry[C], j checkJob[C]) {
 	e.phase = StateChecking
 	if j.waiter == nil {
-		p.returning++
+		p.waiters.returning++
 	}
 	if j.keep {
 		p.keeping++
@@ -126,9 +96,9 @@ func (p *Pool[C]) checkDone(e *entry[C], j checkJob[C], err error) {
 		p.suspectLocked()
 	}
 	if w := j.waiter; w == nil {
-		p.returnedLocked()
+		p.waiters.returned()
 	} else if w.turn == j.turn && w.state == waitQueued {
-		p.unclaimLocked(w)
+		p.waiters.unclaim(w)
 	}
 	p.provideLocked()
 	p.unlock()
@@ -138,20 +108,20 @@ func (p *Pool[C]) checkDone(e *entry[C], j checkJob[C], err error) {
 // resetLocked resets e, which the pool holds, before it is lent again.
 func (p *Pool[C]) resetLocked(e *entry[C]) {
 	e.phase = StateResetting
-	p.returning++
+	p.waiters.returning++
 	p.goLocked(func() {
 		err := errGoexit
 		defer func() {
 			p.mu.Lock()
 			failed := p.heldDoneLocked(e, err, false)
-			p.returnedLocked()
+			p.waiters.returned()
 			p.provideLocked()
 			p.unlock()
 			p.checkFailed(e, failed, err)
 		}()
 		p.run("Reset", &err, p.cfg.Reset, e)
 	})
-	p.provideLocked() // who waits already may rely on it
+	p.provideLocked() // a waiter may rely on the reset now
 }
 
 // heldDoneLocked returns e from a check or reset, or closes it, and reports
@@ -167,14 +137,14 @@ func (p *Pool[C]) heldDoneLocked(e *entry[C], err error, checked bool) (failed b
 }
 
 func (p *Pool[C]) checkFailed(e *entry[C], failed bool, err error) {
-	f := p.cfg.Hooks.CheckFailed
+	f := p.cfg.OnCheckFailed
 	if !failed || f == nil {
 		return
 	}
 	p.mu.Lock()
 	info := e.infoLocked(p.now())
 	p.mu.Unlock()
-	p.hook("Hooks.CheckFailed", func() { f(e.value, info, err) })
+	p.hook("OnCheckFailed", func() { f(e.value, info, err) })
 }
 
 func (p *Pool[C]) run(name string, err *error, f func(context.Context, C) error, e *entry[C]) {

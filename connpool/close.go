@@ -3,7 +3,8 @@ package connpool
 import (
 	"context"
 	"errors"
-	"fmt"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // Pause makes Acquire wait and TryAcquire fail with [ErrPaused] from now on, and
@@ -12,8 +13,8 @@ import (
 // Close still ends the pool. Pause of a pool that is paused does nothing.
 func (p *Pool[C]) Pause() { p.setPaused(true) }
 
-// Resume ends a [Pool.Pause] and serves those who waited, in their order. Of a pool
-// that is not paused it does nothing.
+// Resume ends a [Pool.Pause] and serves the waiters, in their order. On a pool that is
+// not paused it does nothing.
 func (p *Pool[C]) Resume() { p.setPaused(false) }
 
 func (p *Pool[C]) setPaused(on bool) {
@@ -41,9 +42,14 @@ func (p *Pool[C]) Close() error {
 }
 
 // Shutdown is Close with a bound: when ctx ends first, it cancels the ctx of every
-// [Pool.Do] under way and returns an error that wraps ctx's and says what is left.
-// Connections that are returned later are still closed. A nil ctx panics.
+// [Pool.Do] under way and returns a [*ShutdownError], which wraps ctx's error and its
+// cause. Connections that are returned later are still closed. Called from inside, it
+// returns [ErrInside] and does nothing. A nil ctx panics.
 func (p *Pool[C]) Shutdown(ctx context.Context) error {
+	ctxerr.NotNil(ctx, "connpool")
+	if ctx.Value(insideKey{}) == any(p) {
+		return ErrInside
+	}
 	done := ctx.Done()
 	p.startClose()
 	select {
@@ -64,8 +70,34 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	return fmt.Errorf("connpool: shutdown: left %d connections on loan or in reset, %d closing, %d dials: %w",
-		len(*p.conns.Load()), p.closing, p.dialer.under, ctx.Err())
+	left := &ShutdownError{Name: p.cfg.Name, Err: ctxerr.From(ctx), Closing: p.closing, Dialing: p.dialer.under}
+	for _, e := range *p.conns.Load() {
+		if e.word.Load()&stateMask == stateLent {
+			left.InUse++
+		} else {
+			left.Busy++
+		}
+	}
+	return left
+}
+
+// Done returns a channel that is closed when a pool that was told to close has
+// nothing left: what Close waits for.
+func (p *Pool[C]) Done() <-chan struct{} { return p.drained }
+
+// insideCtx is a ctx that a pool gives to a function: it says whose it is.
+type insideCtx struct {
+	context.Context
+	pool any
+}
+
+type insideKey struct{}
+
+func (c insideCtx) Value(key any) any {
+	if _, ok := key.(insideKey); ok {
+		return c.pool
+	}
+	return c.Context.Value(key)
 }
 
 func (p *Pool[C]) startClose() {

@@ -39,7 +39,7 @@ func TestShutdownSaysWhatIsLeft(t *testing.T) {
 		defer cancel()
 		err := p.Shutdown(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "left 2 connections")
+		require.ErrorContains(t, err, "2 connections on loan")
 		a.Release()
 		b.Destroy(nil)
 		require.NoError(t, p.Shutdown(t.Context()), "later it is complete")

@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -17,20 +18,25 @@ import (
 // The functions run outside every lock of the pool. A panic in one is contained:
 // it counts as that function's failure, with a [*PanicError].
 type Config[C any] struct {
-	// Name appears in Stats.
+	// Name appears in Stats, in errors, and as the pprof label "poundlock" of the
+	// pool's goroutines.
 	Name string
 
 	// Dial opens a connection. It runs in a goroutine of its own with a ctx that
 	// carries the values of the ctx of the Acquire that asked for it, but ends
 	// only after DialTimeout or when the pool closes: a caller that gives up does
-	// not waste the dial. Dial must return when its ctx ends.
+	// not waste the dial. Dial must return when its ctx ends. If a dial takes much
+	// longer than dials mostly do, or its caller has given up, the pool no longer
+	// counts on it and begins another for the next caller, as far as MaxOpen and
+	// MaxDialing allow.
 	Dial func(context.Context) (C, error)
 	// Close closes a connection, in a goroutine of its own. The connection's slot
 	// counts against MaxOpen until Close has returned.
 	Close func(C) error
 	// Check says whether an idle connection still works. Nil: none is checked.
 	// It must return when its ctx ends, after CheckTimeout or at the pool's Close.
-	// Who waits for a Check or Reset for 100 ms gets a dial, if there is room.
+	// An Acquire that has waited for a Check or Reset for 100 ms gets a dial, if there
+	// is room.
 	Check func(context.Context, C) error
 	// Reset prepares a returned connection for its next borrower; an error closes
 	// it. It runs in a goroutine of its own, so that Release does not wait. Nil:
@@ -57,7 +63,8 @@ type Config[C any] struct {
 	// dial, a check, nor a slot that is free (until a back-off ends, say) or closing
 	// to wait for; one more gets ErrFull. Default: no bound. Negative: none may wait.
 	MaxWaiters int
-	// MaxDialing bounds the dials under way at once. Default: MaxOpen.
+	// MaxDialing bounds the dials under way at once, those that hang included.
+	// Default: MaxOpen.
 	MaxDialing int
 	// MaxClosing bounds the closes at once when many connections reach a limit of
 	// time together; the others follow at the next ticks. Default: the larger of 4 and an
@@ -73,11 +80,11 @@ type Config[C any] struct {
 	// itself, drawn once at its birth, so that those born together do not die
 	// together. At most MaxLifetime. Default: a tenth of MaxLifetime; negative: none.
 	LifetimeJitter time.Duration
-	// MaxIdleTime closes a connection that was idle so long, down to MinIdle and
+	// IdleTimeout closes a connection that was idle so long, down to MinIdle and
 	// MinOpen. Default: no limit.
-	MaxIdleTime time.Duration
-	// IdleJitter shortens each connection's MaxIdleTime by a random part of itself,
-	// drawn once at its birth. At most MaxIdleTime. Default: a tenth of MaxIdleTime;
+	IdleTimeout time.Duration
+	// IdleJitter shortens each connection's IdleTimeout by a random part of itself,
+	// drawn once at its birth. At most IdleTimeout. Default: a tenth of IdleTimeout;
 	// negative: none.
 	IdleJitter time.Duration
 	// CheckAfterIdle is how long a connection may have been idle to be lent
@@ -87,8 +94,9 @@ type Config[C any] struct {
 	// A connection that was found broken (by Destroy, Bad or a Check) makes the
 	// others suspect: those dialed before are checked before their next loan. So are
 	// all idle ones after the process was frozen (stopped, or its machine asleep): the
-	// next tick notices that it is late. Who borrows in the moment between gets what
-	// was fresh before; only a negative CheckAfterIdle leaves no such moment.
+	// next tick notices that it is late. An Acquire between the thaw and that tick may
+	// still get an unchecked connection (none or one of ten was measured); with a
+	// negative CheckAfterIdle it cannot.
 	CheckAfterIdle time.Duration
 	// KeepAlive checks a connection that was idle, and not checked, for so long;
 	// at most a quarter of the connections at once, and none while anybody waits.
@@ -100,7 +108,7 @@ type Config[C any] struct {
 	// CheckTimeout ends the ctx of a Check or Reset. Default: 5 s; negative: none.
 	CheckTimeout time.Duration
 	// LeakAfter reports a loan that lasts so long as a suspected leak, once, in
-	// Stats.Leaked and Hooks.Leaked. It costs the borrower nothing. Default: never.
+	// Stats.Leaked and OnLeaked. It costs the borrower nothing. Default: never.
 	LeakAfter time.Duration
 	// LeakStacks says which loans record the borrower's stack (about 1 µs each),
 	// to be seen in Info. Default: none.
@@ -120,8 +128,32 @@ type Config[C any] struct {
 	Breaker Breaker
 	// Order says which of several idle connections is lent. Default: Affinity.
 	Order Order
-	// Hooks are told of events. Default: nobody is.
-	Hooks Hooks[C]
+
+	// The hooks below are called at events. Each may be nil. They run outside every
+	// lock of the pool, several may run at once, and a panic in one is contained and
+	// counted in Stats.Panics. They must not call Close or Shutdown of the same pool,
+	// which wait for them.
+	//
+	// OnAcquired and OnReleased run in the borrower's goroutine and cost every loan
+	// their own time plus about 100 ns; the others run in the background.
+
+	// OnDialed is called with each new connection, before it is lent.
+	OnDialed func(C, Info)
+	// OnDialFailed is called with the error of each dial that failed.
+	OnDialFailed func(error)
+	// OnAcquired is called at the begin of each loan, before Acquire returns it.
+	OnAcquired func(C, Info)
+	// OnReleased is called for each loan that ends by Release, before it does.
+	OnReleased func(C, Info)
+	// OnCheckFailed is called for each Check or Reset that failed.
+	OnCheckFailed func(C, Info, error)
+	// OnClosed is called for each connection that was closed, with the reason in Info
+	// and the error: Destroy's cause, the failed Check's, or that of Close.
+	OnClosed func(C, Info, error)
+	// OnLeaked is called once for each loan that lasts longer than LeakAfter.
+	OnLeaked func(C, Info)
+	// OnBreaker is called when the circuit breaker changes state, in that order.
+	OnBreaker func(BreakerState)
 }
 
 // Order says which of several idle connections is lent first.
@@ -181,11 +213,11 @@ func (c Config[C]) withDefaults() (Config[C], error) {
 		c.MaxClosing = max(4, c.MaxOpen/8)
 	}
 	if c.IdleJitter == 0 {
-		c.IdleJitter = c.MaxIdleTime / 10
+		c.IdleJitter = c.IdleTimeout / 10
 	}
 	c.IdleJitter = max(c.IdleJitter, 0)
-	if c.IdleJitter > c.MaxIdleTime {
-		return c, fmt.Errorf("connpool: IdleJitter %v exceeds MaxIdleTime %v", c.IdleJitter, c.MaxIdleTime)
+	if c.IdleJitter > c.IdleTimeout {
+		return c, fmt.Errorf("connpool: IdleJitter %v exceeds IdleTimeout %v", c.IdleJitter, c.IdleTimeout)
 	}
 	if c.LifetimeJitter == 0 {
 		c.LifetimeJitter = c.MaxLifetime / 10
@@ -225,7 +257,7 @@ func (c *Config[C]) checkNumbers() error {
 		v    time.Duration
 	}{
 		{"MaxLifetime", c.MaxLifetime},
-		{"MaxIdleTime", c.MaxIdleTime},
+		{"IdleTimeout", c.IdleTimeout},
 		{"KeepAlive", c.KeepAlive},
 		{"LeakAfter", c.LeakAfter},
 		{"Tick", c.Tick},
@@ -249,7 +281,7 @@ func (c *Config[C]) checkNumbers() error {
 // limits lists the limits of time that the janitor enforces; 0 is none.
 func (c *Config[C]) limits() []time.Duration {
 	return []time.Duration{
-		c.MaxLifetime, c.MaxIdleTime, max(c.CheckAfterIdle, 0), c.KeepAlive, c.LeakAfter,
+		c.MaxLifetime, c.IdleTimeout, max(c.CheckAfterIdle, 0), c.KeepAlive, c.LeakAfter,
 	}
 }
 
@@ -277,9 +309,4 @@ func (c *Config[C]) needsJanitor() bool {
 func (c *Config[C]) fills() bool { return c.MinIdle > 0 || c.MinOpen > 0 }
 
 // orDefault returns d, def for zero, and 0 (no limit) for a negative d.
-func orDefault(d, def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return max(d, 0)
-}
+func orDefault(d, def time.Duration) time.Duration { return max(cmp.Or(d, def), 0) }

@@ -32,13 +32,13 @@ type Conn[C any] struct {
 //
 // uses grows by one with every loan. It is at once the exact count of acquires,
 // the generation that tells a stale Conn, and the janitor's clock: a word that
-// did not change between two ticks belongs to a connection that was idle, or out,
-// all that time.
+// did not change between two ticks belongs to a connection that was idle, or on
+// loan, all that time.
 //
-// mark makes the fast path's compare-and-swap fail, so that the slow path looks:
-// on an idle connection it asks for a check before the next loan, on a lent one
-// for a look at entry.reason at its return. ended tells that the holder himself
-// ended this connection, so that a deferred Release may follow.
+// The mark makes the fast path's compare-and-swap fail, so that the slow path runs. On
+// an idle connection it means: check it before the next loan. On a lent one it
+// means: at its return, look at entry.reason and entry.suspect. ended means that the
+// holder called Destroy or Hijack, so that a deferred Release may follow.
 const (
 	stateIdle = 0 // waits for a borrower
 	stateLent = 1 // belongs to a borrower
@@ -69,7 +69,7 @@ type entry[C any] struct {
 
 	born      time.Duration // on the pool's clock
 	lifetime  time.Duration // fixed at birth, jitter included; 0: no limit
-	idleLimit time.Duration // the same for MaxIdleTime
+	idleLimit time.Duration // the same for IdleTimeout
 	epoch     uint64        // Pool.epoch when its dial began
 
 	// Guarded by pool.mu.
@@ -106,7 +106,7 @@ func (c Conn[C]) Value() C {
 }
 
 // Release ends the loan and gives the connection back. It never blocks and runs
-// no user function but Hooks.Released: a Reset runs in the background before the
+// no user function but OnReleased: a Reset runs in the background before the
 // connection is lent again. A connection that has outlived a limit, was evicted,
 // or belongs to a closed pool is closed in the background instead.
 //
@@ -162,7 +162,7 @@ func (c Conn[C]) ReleaseUnused() {
 }
 
 // Destroy ends the loan and closes the connection in the background, because the
-// holder found it broken; cause (may be nil) is passed on to Hooks.Closed. Its
+// holder found it broken; cause (may be nil) is passed on to OnClosed. Its
 // slot is free once its Close has returned. With a Check, the other connections are
 // checked before their next loan: what broke this one may have broken them. Destroy of an ended loan panics; of one
 // of a closed pool it is like Release.

@@ -55,7 +55,7 @@ func TestStatsCountHitsMissesAndWaits(t *testing.T) {
 			t.Helper()
 			st := p.Stats()
 			require.Equal(t, []uint64{acquires, hits, misses, waited, handoffs},
-				[]uint64{st.Acquires, st.Hits, st.Misses, st.Waited, st.Handoffs})
+				[]uint64{st.Acquires, st.Hits, st.Misses, st.Waits, st.Handoffs})
 		}
 		counts(0, 0, 0, 0, 0)
 		c := acquire(t, p)
@@ -73,7 +73,7 @@ func TestStatsCountHitsMissesAndWaits(t *testing.T) {
 		require.EqualValues(t, 2, p.Stats().WaitTime.Count)
 		require.Equal(t, 3*time.Second, p.Stats().WaitTime.Max)
 		require.InDelta(t, 0.8, p.Stats().HitRate, 1e-9)
-		require.InDelta(t, 1, p.Stats().Usage, 1e-9)
+		require.InDelta(t, 1, p.Stats().Utilization, 1e-9)
 		c.Release()
 		d.Release()
 		s.end(p)

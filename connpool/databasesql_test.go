@@ -224,7 +224,7 @@ func TestIdleTimeClosesOnlyWhatWasNotUsedAgain(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
 			p := s.pool(func(c *Config[*fake]) {
-				c.MaxOpen, c.MaxIdleTime, c.Tick, c.Order = 5, time.Second, 100*ms, order
+				c.MaxOpen, c.IdleTimeout, c.Tick, c.Order = 5, time.Second, 100*ms, order
 			})
 			use := func(n int) {
 				var held []Conn[*fake]
@@ -276,7 +276,7 @@ func TestCtxEndInDoClosesTheConnUnlessBadSaysNo(t *testing.T) {
 
 // TestConnRequestSet: waiters leave from any place, and those who stay keep theirs.
 func TestQueueKeepsItsOrderWhoeverLeaves(t *testing.T) {
-	var q queue[int]
+	var q waiters[int]
 	var ws [8]waiter[int]
 	for i := range ws {
 		q.push(&ws[i])

@@ -10,7 +10,7 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.marked|p.returning|p.returningClaims == 0 && p.openLocked() >= p.maxOpen && !p.lacks || p.closed || p.paused {
+	if p.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.openLocked() >= p.maxOpen && !p.lacks || p.closed || p.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
 	lacks := p.startLocked()
@@ -23,8 +23,8 @@ func (p *Pool[C]) provideLocked() {
 // limiter does not have.
 func (p *Pool[C]) startLocked() (lacks bool) {
 	p.claimReturningLocked()
-	for p.marked > 0 && p.queue.n > p.claims+p.dialer.supply() {
-		if w := p.unservedLocked(); w != nil && w.impatient && p.roomLocked() > 0 {
+	for p.marked > 0 && p.waiters.unserved(p.dialer.supply()) > 0 {
+		if w := p.waiters.first(); w != nil && w.impatient && p.roomLocked() > 0 {
 			break
 		}
 		p.checkOneLocked()
@@ -38,7 +38,7 @@ func (p *Pool[C]) startLocked() (lacks bool) {
 			p.refusedLocked(again)
 			return false
 		}
-		w := p.unservedLocked()
+		w := p.waiters.first()
 		waits := w != nil || len(p.warmers) > 0
 		if !p.dialLocked(w, waits) {
 			return waits
@@ -62,7 +62,7 @@ func (p *Pool[C]) mayDialLocked() (ok bool, again time.Duration) {
 
 // wantLocked returns how many dials should be under way if nothing limited them.
 func (p *Pool[C]) wantLocked() int {
-	want := max(p.queue.n-p.claims, 0)
+	want := max(p.waiters.unserved(0), 0)
 	if p.fillDue && !p.unfilled {
 		lent := 0
 		conns := *p.conns.Load()
@@ -97,7 +97,7 @@ func (p *Pool[C]) refusedLocked(again time.Duration) {
 		p.endWarmersLocked(err)
 		return
 	}
-	if again == 0 || p.queue.n == 0 && len(p.warmers) == 0 {
+	if again == 0 || p.waiters.n == 0 && len(p.warmers) == 0 {
 		return // the end or the lateness of a dial under way looks again; MinIdle waits for a tick
 	}
 	if p.retry == nil {
@@ -105,17 +105,6 @@ func (p *Pool[C]) refusedLocked(again time.Duration) {
 		return
 	}
 	p.retry.Reset(again)
-}
-
-// unservedLocked returns the first waiter for whom nothing is under way that it
-// could rely on, or nil.
-func (p *Pool[C]) unservedLocked() *waiter[C] {
-	for w := range p.queue.all { // at most MaxOpen are passed over
-		if !w.claims && (w.dial == nil || w.dial.late) {
-			return w
-		}
-	}
-	return nil
 }
 
 // dialJob is a dial under way. It is detached from the Acquire that asked for it:
@@ -126,7 +115,7 @@ type dialJob[C any] struct {
 	shared bool // begun for nobody: MinIdle, Warm, TryAcquire
 
 	// Guarded by Pool.mu.
-	waiter *waiter[C]  // who relies on it (its dial is this); nil: nobody, or not any more
+	waiter *waiter[C]  // the one that relies on this dial; nil: none, or not any more
 	late   bool        // counted in dialer.late
 	timer  *time.Timer // ends the patience with it
 }
@@ -171,6 +160,7 @@ type dialCtx struct {
 	values context.Context
 }
 
+// Value says which pool the ctx is of before anything else: values may be of another.
 func (c dialCtx) Value(key any) any {
 	if v := c.Context.Value(key); v != nil || c.values == nil {
 		return v
@@ -185,11 +175,11 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	e.word.Store(stateHeld)
 	e.seen = stateHeld
 	err := errGoexit
-	failed := p.cfg.Hooks.DialFailed
+	failed := p.cfg.OnDialFailed
 	defer func() {
 		cancel()
 		if err != nil && failed != nil {
-			p.hook("Hooks.DialFailed", func() { failed(err) })
+			p.hook("OnDialFailed", func() { failed(err) })
 		}
 	}()
 	took := time.Duration(0)
@@ -205,16 +195,16 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 			e.lifetime -= rand.N(jitter)
 		}
 	}
-	if e.idleLimit = p.cfg.MaxIdleTime; e.idleLimit > 0 && p.cfg.IdleJitter > 0 {
+	if e.idleLimit = p.cfg.IdleTimeout; e.idleLimit > 0 && p.cfg.IdleJitter > 0 {
 		e.idleLimit -= rand.N(p.cfg.IdleJitter)
 	}
-	if f := p.cfg.Hooks.Dialed; f != nil && err == nil {
+	if f := p.cfg.OnDialed; f != nil && err == nil {
 		p.mu.Lock()
 		p.nextID++
 		e.id = p.nextID
 		info := e.infoLocked(now)
 		p.mu.Unlock()
-		p.hook("Hooks.Dialed", func() { f(e.value, info) })
+		p.hook("OnDialed", func() { f(e.value, info) })
 	}
 }
 
@@ -242,9 +232,9 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	if err != nil {
 		p.n.dialErrors++
 		if asked != nil {
-			p.grantLocked(asked, Conn[C]{}, dialError(err))
+			p.grantLocked(asked, Conn[C]{}, p.dialError(err))
 		} else if j.shared {
-			p.endWarmersLocked(dialError(err))
+			p.endWarmersLocked(p.dialError(err))
 		}
 		if p.limit != nil {
 			p.freed++

@@ -24,7 +24,7 @@ type dialer struct {
 	state    BreakerState
 	typical  time.Duration // how long a dial takes: the mean, recent ones weighing more; 0: none succeeded yet
 
-	news []BreakerState // changes that Hooks.Breaker was not told of
+	news []BreakerState // changes that OnBreaker was not told of
 }
 
 // The patience with a dial is four times what one typically takes, at least

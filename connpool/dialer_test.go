@@ -115,8 +115,8 @@ func TestTheLongestDurationsNeverCome(t *testing.T) {
 	for name, change := range map[string]func(*Config[*fake]){
 		"MaxLifetime":    func(c *Config[*fake]) { c.MaxLifetime, c.LifetimeJitter = forever, -1 },
 		"LifetimeJitter": func(c *Config[*fake]) { c.MaxLifetime, c.LifetimeJitter = forever, forever/2 },
-		"MaxIdleTime":    func(c *Config[*fake]) { c.MaxIdleTime, c.IdleJitter = forever, -1 },
-		"IdleJitter":     func(c *Config[*fake]) { c.MaxIdleTime, c.IdleJitter = forever, forever/2 },
+		"IdleTimeout":    func(c *Config[*fake]) { c.IdleTimeout, c.IdleJitter = forever, -1 },
+		"IdleJitter":     func(c *Config[*fake]) { c.IdleTimeout, c.IdleJitter = forever, forever/2 },
 		"CheckAfterIdle": func(c *Config[*fake]) { c.CheckAfterIdle = forever },
 		"KeepAlive":      func(c *Config[*fake]) { c.KeepAlive, c.CheckAfterIdle = forever, forever },
 		"DialTimeout":    func(c *Config[*fake]) { c.DialTimeout = forever },
@@ -314,5 +314,28 @@ func TestNoWaitersStillMeansADialForEachSlot(t *testing.T) {
 			c.Release()
 			s.end(p)
 		}
+	})
+}
+
+// A Warm fails with its own dials, not with one that another caller gave up.
+func TestWarmIsNotEndedByAnotherCallersDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.onDial = func(ctx context.Context, n int) error {
+			if n == 1 {
+				time.Sleep(10 * ms)
+				return errDown
+			}
+			time.Sleep(time.Second)
+			return nil
+		}
+		p := s.pool(func(c *Config[*fake]) { c.DialTimeout = 2 * time.Second })
+		ctx, cancel := context.WithTimeout(t.Context(), ms)
+		defer cancel()
+		_, err := p.Acquire(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, p.Warm(t.Context(), 1))
+		s.end(p)
+		require.EqualValues(t, 1, p.Stats().DialErrors)
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 var (
@@ -23,6 +25,7 @@ var (
 // first. Without a Check, older ones that it meets on the way are closed: nothing could
 // tell whether they work.
 func (p *Pool[C]) Do(ctx context.Context, f func(context.Context, C) error) error {
+	ctxerr.NotNil(ctx, "connpool")
 	c, err := p.Acquire(ctx)
 	if err != nil {
 		return err
@@ -86,7 +89,7 @@ func (p *Pool[C]) do(ctx context.Context, c Conn[C], f func(context.Context, C) 
 			c.Release()
 		}
 	}()
-	err = f(ctx, c.Value())
+	err = f(insideCtx{ctx, p}, c.Value())
 	if err != nil {
 		var failed error
 		p.contain("Bad", &failed, func() { broken = p.cfg.Bad(err) })

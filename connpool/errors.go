@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/panics"
 )
 
 // The errors of this package; match them with errors.Is.
@@ -24,13 +26,20 @@ var (
 	// connection is broken and must be closed.
 	ErrBadConn = errors.New("connpool: bad connection")
 
+	// ErrInside is returned by Shutdown when its ctx is one that the same pool gave to
+	// a function: to Dial, Check or Reset, or to the function given to Do. It would
+	// wait for that function, which waits for it. Close has no ctx and cannot tell: it
+	// hangs if one of these functions calls it.
+	ErrInside = errors.New("connpool: called from inside a function of the same pool")
+
 	errGoexit = errors.New("connpool: the function ended its goroutine (runtime.Goexit)")
 )
 
 // WaitError is what Acquire returns when its ctx ended first. Unwrap gives the
 // ctx's error; the rest says what the pool was busy with at that moment.
 type WaitError struct {
-	Err     error         // the ctx's error
+	Name    string        // the pool's: Config.Name
+	Err     error         // why the ctx ended: errors.Is finds ctx.Err and context.Cause
 	Waited  time.Duration // how long the caller had waited
 	MaxOpen int           // the pool's limit
 	Open    int           // slots in use: connections, dials and closes
@@ -40,7 +49,7 @@ type WaitError struct {
 	Paused  bool          // whether the pool was paused
 	Dial    error         // the error of the last dial, nil if it succeeded
 
-	// Of a Keyed with a MaxTotal: that, the slots of all keys in use, and which keys
+	// For a Keyed with a MaxTotal: that, the slots of all keys in use, and which keys
 	// have most of them, at most five.
 	MaxTotal, TotalOpen int
 	Shares              []KeyShare
@@ -54,8 +63,8 @@ type KeyShare struct {
 
 // Error describes what the caller waited for.
 func (e *WaitError) Error() string {
-	s := fmt.Sprintf("connpool: acquire: %v after %v (%d of %d open, %d in use, %d dialing, %d waiting",
-		e.Err, e.Waited, e.Open, e.MaxOpen, e.InUse, e.Dialing, e.Waiting)
+	s := fmt.Sprintf("%sacquire: %v after %v (%d of %d open, %d in use, %d dialing, %d waiting",
+		prefix(e.Name), e.Err, e.Waited, e.Open, e.MaxOpen, e.InUse, e.Dialing, e.Waiting)
 	if e.MaxTotal > 0 {
 		s += fmt.Sprintf(", %d of %d open in all keys", e.TotalOpen, e.MaxTotal)
 		for i, k := range e.Shares {
@@ -75,25 +84,39 @@ func (e *WaitError) Error() string {
 	return s + ")"
 }
 
-// Unwrap returns the ctx's error.
+// Unwrap returns why the ctx ended.
 func (e *WaitError) Unwrap() error { return e.Err }
 
-// PanicError is the error of a user function that panicked.
-type PanicError struct {
-	Func  string // the field of Config: "Dial", "Bad", "Hooks.Closed"
-	Value any    // what it panicked with
-	Stack []byte // where
+// ShutdownError is what Shutdown returns when its ctx ended first. Unwrap gives why
+// it did; the rest says what was left at that moment.
+type ShutdownError struct {
+	Name    string // the pool's: Config.Name
+	Err     error  // why the ctx ended: errors.Is finds ctx.Err and context.Cause
+	InUse   int    // connections on loan
+	Busy    int    // connections in Check or Reset
+	Closing int    // connections in Close
+	Dialing int    // dials under way
 }
 
-// Error describes the panic with its stack.
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("connpool: %s panicked: %v\n\n%s", e.Func, e.Value, e.Stack)
+// Error says what was left.
+func (e *ShutdownError) Error() string {
+	return fmt.Sprintf("%sshutdown: %v with %d connections on loan, %d in check or reset, %d closing, %d dials",
+		prefix(e.Name), e.Err, e.InUse, e.Busy, e.Closing, e.Dialing)
 }
 
-// Unwrap returns the panic's value if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
+// Unwrap returns why the ctx ended.
+func (e *ShutdownError) Unwrap() error { return e.Err }
+
+// PanicError is the error of a function of Config that panicked. Its Func is the
+// field's name. Its text is one line; %+v adds the stack.
+type PanicError = panics.Error
+
+// prefix begins the errors of a pool with the given name.
+func prefix(name string) string {
+	if name == "" {
+		return "connpool: "
+	}
+	return fmt.Sprintf("connpool: %q: ", name)
 }
 
 // breakerError is ErrBreakerOpen with the error of the last dial.
@@ -104,5 +127,7 @@ func (e *breakerError) Error() string {
 }
 func (e *breakerError) Unwrap() []error { return []error{ErrBreakerOpen, e.dial} }
 
-// dialError is what the initiator of a failed dial gets.
-func dialError(err error) error { return fmt.Errorf("connpool: dial: %w", err) }
+// dialError is what the Acquire gets whose dial failed.
+func (p *Pool[C]) dialError(err error) error {
+	return fmt.Errorf("%sdial: %w", prefix(p.cfg.Name), err)
+}

@@ -71,7 +71,7 @@ func Example() {
 		Dial:        func(ctx context.Context) (*client, error) { return dialClient(ctx, addr) },
 		Close:       func(c *client) error { return c.Close() },
 		MaxOpen:     8,
-		MaxIdleTime: time.Minute,
+		IdleTimeout: time.Minute,
 	})
 	if err != nil {
 		panic(err)
@@ -133,7 +133,7 @@ func ExampleConfig() {
 			return err
 		},
 		MaxOpen: 16, MinIdle: 2, MaxDialing: 4, MaxWaiters: 1000,
-		MaxIdleTime: 5 * time.Minute, MaxLifetime: time.Hour,
+		IdleTimeout: 5 * time.Minute, MaxLifetime: time.Hour,
 		CheckAfterIdle: time.Second, KeepAlive: time.Minute,
 		LeakAfter: time.Minute, LeakStacks: 100,
 		Backoff: connpool.Backoff{Min: 50 * time.Millisecond, Max: 5 * time.Second},

@@ -222,7 +222,7 @@ func (p *Pool[C]) validate() error {
 		}
 	}
 	n, claims := 0, 0
-	for w := range p.queue.all {
+	for w := range p.waiters.all {
 		n++
 		if w.claims {
 			claims++
@@ -238,26 +238,26 @@ func (p *Pool[C]) validate() error {
 	switch {
 	case marked != p.marked:
 		return fmt.Errorf("%d marked, counted %d", marked, p.marked)
-	case n != p.queue.n:
-		return fmt.Errorf("%d waiters, counted %d", n, p.queue.n)
+	case n != p.waiters.n:
+		return fmt.Errorf("%d waiters, counted %d", n, p.waiters.n)
 	case gate&gateWaiters != 0 != (n > 0):
 		return fmt.Errorf("gate %b with %d waiters", gate, n)
 	case gate&gateClosed != 0 != p.closed || gate&gatePaused != 0 != p.paused:
 		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.paused)
 	case p.closing != len(p.leaving):
 		return fmt.Errorf("%d closing, %d listed", p.closing, len(p.leaving))
-	case claims != p.claims:
-		return fmt.Errorf("%d claims, counted %d", claims, p.claims)
-	case p.returningClaims > p.returning || p.returningClaims > p.claims:
-		return fmt.Errorf("%d of %d claims on %d that return", p.returningClaims, p.claims, p.returning)
+	case claims != p.waiters.claims:
+		return fmt.Errorf("%d claims, counted %d", claims, p.waiters.claims)
+	case p.waiters.returningClaims > p.waiters.returning || p.waiters.returningClaims > p.waiters.claims:
+		return fmt.Errorf("%d of %d claims on %d that return", p.waiters.returningClaims, p.waiters.claims, p.waiters.returning)
 	case p.dialer.late < 0 || p.dialer.late > p.dialer.under:
 		return fmt.Errorf("%d of %d dials are late", p.dialer.late, p.dialer.under)
-	case p.dialer.under < 0 || p.claims < 0 || p.keeping < 0 || p.returning < 0 || p.tasks < 0:
+	case p.dialer.under < 0 || p.waiters.claims < 0 || p.keeping < 0 || p.waiters.returning < 0 || p.tasks < 0:
 		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
-			p.dialer.under, p.claims, p.keeping, p.returning, p.tasks)
+			p.dialer.under, p.waiters.claims, p.keeping, p.waiters.returning, p.tasks)
 	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
 		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.maxDialing())
-	case p.wake != nil || p.freed != 0 || p.unsettled || p.wantsOld:
+	case p.waiters.wake != nil || p.freed != 0 || p.unsettled || p.wantsOld:
 		return errors.New("unlock forgot something")
 	}
 	return nil

@@ -112,7 +112,7 @@ func (p *Pool[C]) note(c Conn[C]) {
 		s.n = runtime.Callers(3, s.pcs[:])
 		c.e.stack.Store(s)
 	}
-	if f := p.cfg.Hooks.Acquired; f != nil {
+	if f := p.cfg.OnAcquired; f != nil {
 		info := c.Info()
 		ok := false
 		defer func() {
@@ -120,13 +120,13 @@ func (p *Pool[C]) note(c Conn[C]) {
 				c.Destroy(errGoexit)
 			}
 		}()
-		p.hook("Hooks.Acquired", func() { f(c.e.value, info) })
+		p.hook("OnAcquired", func() { f(c.e.value, info) })
 		ok = true
 	}
 }
 
-// noteRelease tells the hook that the loan c ends.
+// noteRelease calls the hook for the loan c, which ends.
 func (p *Pool[C]) noteRelease(c Conn[C]) {
 	info := c.Info()
-	p.hook("Hooks.Released", func() { p.cfg.Hooks.Released(c.e.value, info) })
+	p.hook("OnReleased", func() { p.cfg.OnReleased(c.e.value, info) })
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/ctxerr"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -30,11 +31,11 @@ type KeyedConfig[K comparable, C any] struct {
 	// needs one more gets that of an idle connection of the key that was used
 	// least recently, or waits for one that is returned. Default: no bound.
 	MaxTotal int
-	// KeyIdleTime is how long a key may be without an Acquire until its idle
+	// KeyIdleTimeout is how long a key may be without an Acquire until its idle
 	// connections are closed and, with nothing on loan, it vanishes. Default:
-	// Pool.MaxIdleTime, else 5 minutes. Negative: a key vanishes only when it has
+	// Pool.IdleTimeout, else 5 minutes. Negative: a key vanishes only when it has
 	// no connection left by other limits.
-	KeyIdleTime time.Duration
+	KeyIdleTimeout time.Duration
 }
 
 // Keyed is one pool per key (an address, a tenant) under a common limit. Keys need
@@ -51,6 +52,7 @@ type Keyed[K comparable, C any] struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when the janitor has returned
+	done    chan struct{} // closed when the closed Keyed has nothing left
 	clock   atomic.Uint64 // counts changes of the key in use
 	last    atomic.Pointer[keyPool[K, C]]
 	waiting stats.Histogram
@@ -91,11 +93,11 @@ func NewKeyed[K comparable, C any](cfg KeyedConfig[K, C]) (*Keyed[K, C], error) 
 	if err != nil {
 		return nil, err
 	}
-	if cfg.KeyIdleTime == 0 {
-		cfg.KeyIdleTime = cmp.Or(cfg.Pool.MaxIdleTime, 5*time.Minute)
+	if cfg.KeyIdleTimeout == 0 {
+		cfg.KeyIdleTimeout = cmp.Or(cfg.Pool.IdleTimeout, 5*time.Minute)
 	}
 	k := &Keyed[K, C]{
-		cfg: cfg, pools: make(map[K]*keyPool[K, C]), ended: make(chan struct{}),
+		cfg: cfg, pools: make(map[K]*keyPool[K, C]), ended: make(chan struct{}), done: make(chan struct{}),
 	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	if cfg.MaxTotal > 0 {
@@ -202,13 +204,29 @@ func (k *Keyed[K, C]) Keys() []K {
 func (k *Keyed[K, C]) Close() error { return k.Shutdown(context.Background()) }
 
 // Shutdown is Close with a bound, as [Pool.Shutdown] is.
+// Its error holds a [*ShutdownError] for each key that had something left.
 func (k *Keyed[K, C]) Shutdown(ctx context.Context) error {
-	_ = ctx.Done() // of a nil ctx, before anything is closed
+	ctxerr.NotNil(ctx, "connpool")
+	for _, kp := range k.list() {
+		if ctx.Value(insideKey{}) == any(kp.pool) {
+			return ErrInside
+		}
+	}
 	k.mu.Lock()
+	first := !k.closed
 	k.closed = true
 	k.mu.Unlock()
 	k.cancel()
 	pools := k.list()
+	if first {
+		go func() {
+			for _, kp := range pools {
+				<-kp.pool.drained
+			}
+			<-k.ended
+			close(k.done)
+		}()
+	}
 	for _, kp := range pools {
 		kp.pool.startClose()
 	}
@@ -218,9 +236,15 @@ func (k *Keyed[K, C]) Shutdown(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("key %v: %w", kp.key, err))
 		}
 	}
-	<-k.ended
+	if len(errs) == 0 {
+		<-k.done
+	}
 	return errors.Join(errs...)
 }
+
+// Done returns a channel that is closed when a Keyed that was told to close has
+// nothing left: what Close waits for.
+func (k *Keyed[K, C]) Done() <-chan struct{} { return k.done }
 
 // get returns the pool of key, and makes it if there is none.
 func (k *Keyed[K, C]) get(key K) (*keyPool[K, C], error) {
@@ -323,12 +347,12 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 		return
 	}
 	unused := now.Sub(kp.seenAt)
-	if k.cfg.KeyIdleTime > 0 && unused >= k.cfg.KeyIdleTime {
+	if k.cfg.KeyIdleTimeout > 0 && unused >= k.cfg.KeyIdleTimeout {
 		kp.pool.keepIdle(false)
 		for kp.pool.evictIdle(ByIdleTime, 0) {
 		}
 	}
-	if failing && unused < max(k.cfg.KeyIdleTime, time.Minute) {
+	if failing && unused < max(k.cfg.KeyIdleTimeout, time.Minute) {
 		return // or the count of failures in a row would begin anew
 	}
 	k.mu.Lock()
@@ -348,7 +372,7 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 func (p *Pool[C]) activity() (n uint64, failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n = p.n.usesGone + p.n.waited + p.n.rejected + p.n.notReady + p.n.warms
+	n = p.n.usesGone + p.waiters.waits + p.n.rejected + p.n.notReady + p.n.warms
 	for _, e := range *p.conns.Load() {
 		n += e.word.Load() >> useShift
 	}
@@ -367,7 +391,7 @@ func (p *Pool[C]) keepIdle(on bool) {
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.openLocked() > 0 || p.tasks > 0 || p.queue.n > 0 || len(p.warmers) > 0 || p.freed > 0 {
+	if p.openLocked() > 0 || p.tasks > 0 || p.waiters.n > 0 || len(p.warmers) > 0 || p.freed > 0 {
 		return false
 	}
 	p.startCloseLocked()

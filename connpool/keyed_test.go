@@ -119,7 +119,7 @@ func TestKeyedPerKeyMaximum(t *testing.T) {
 func TestKeyedIdleKeysVanish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTime, c.Pool.Tick = 10*time.Second, time.Second })
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTimeout, c.Pool.Tick = 10*time.Second, time.Second })
 		for i := range 100 {
 			use(t, k, fmt.Sprint(i))
 		}
@@ -268,7 +268,7 @@ func TestKeyedStress(t *testing.T) {
 		return nil
 	}
 	k := s.keyed(func(c *KeyedConfig[string, *fake]) {
-		c.MaxTotal, c.KeyIdleTime, c.Pool.Tick = 5, ms, ms
+		c.MaxTotal, c.KeyIdleTimeout, c.Pool.Tick = 5, ms, ms
 	})
 	var wg sync.WaitGroup
 	for g := range 12 {

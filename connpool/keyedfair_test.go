@@ -122,7 +122,7 @@ func TestKeyedDoesNotChurn(t *testing.T) {
 	}
 }
 
-// Who does not wait takes nothing that was used a moment ago.
+// A TryAcquire, which does not wait, takes no connection that another key has just used.
 func TestKeyedStealsOnlyOldConnsForWhoDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -163,8 +163,7 @@ func TestKeyedMinIdleTakesNothingFromOthers(t *testing.T) {
 	})
 }
 
-// What was not wanted any more must leave nothing behind that costs others a
-// connection.
+// A call that has given up must not cost another key a connection later.
 func TestKeyedWhoLeftTheLineCostsNothing(t *testing.T) {
 	leave := map[string]func(t *testing.T, k *Keyed[string, *fake]){
 		"an Acquire that gave up": func(t *testing.T, k *Keyed[string, *fake]) {
@@ -251,7 +250,7 @@ func TestKeyedAKeyThatMayNotDialLeavesTheLine(t *testing.T) {
 func TestKeyedKeysWithMinIdleVanish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTime, c.Pool.MinIdle = time.Minute, 1 })
+		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTimeout, c.Pool.MinIdle = time.Minute, 1 })
 		for i := range 10 {
 			use(t, k, fmt.Sprint(i))
 		}
@@ -324,7 +323,7 @@ func TestWaitErrorOfAKeyedSaysHowMaxTotalIsSpent(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := k.Acquire(ctx, "c")
-		require.EqualError(t, err, `connpool: acquire: context deadline exceeded after 1s (0 of 2 open, 0 in use, `+
+		require.EqualError(t, err, `connpool: "each": acquire: context deadline exceeded after 1s (0 of 2 open, 0 in use, `+
 			`0 dialing, 0 waiting, 3 of 3 open in all keys: "b" 2, "a" 1)`)
 		st, _ := k.KeyStats("a")
 		require.Equal(t, []string{"all", "each"}, []string{k.Stats().Name, st.Name})

@@ -1,12 +1,36 @@
 package connpool
 
-import "cmp"
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"log/slog"
+
+	"github.com/poundlock/poundlock/internal/describe"
+	"github.com/poundlock/poundlock/internal/stats"
+)
 
 // KeyedStats is the sum of the [Stats] of all keys, those that vanished included;
 // MaxOpen is MaxTotal, or the sum of the keys' where there is none.
 type KeyedStats struct {
-	Keys int `json:"keys"` // keys that have a pool now
+	Name string `json:"name,omitempty"` // KeyedConfig.Name
+	Keys int    `json:"keys"`           // keys that have a pool now
 	Stats
+}
+
+// String describes what there is to see, in a line or two.
+func (s KeyedStats) String() string {
+	s.Stats.Name = s.Name
+	return fmt.Sprintf("%v\n%d keys", s.Stats, s.Keys)
+}
+
+// LogValue groups what is not zero, for log/slog.
+func (s KeyedStats) LogValue() slog.Value { return describe.LogValue(s) }
+
+// Histograms yields the distributions behind the Latency fields of Stats, under
+// their JSON names, each as a function that adds it to a snapshot.
+func (k *Keyed[K, C]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
+	return histograms(&k.waiting, &k.dialing, &k.using)
 }
 
 // Stats returns the sum over all keys.
@@ -18,6 +42,7 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 		sum.add(&s)
 	}
 	k.mu.RUnlock()
+	sum.Stats.Name = ""
 	sum.Name = cmp.Or(k.cfg.Name, k.cfg.Pool.Name)
 	if k.cfg.MaxTotal > 0 {
 		sum.MaxOpen = k.cfg.MaxTotal
@@ -51,7 +76,7 @@ func (s *Stats) add(o *Stats) {
 	for _, c := range []struct{ to, from *uint64 }{
 		{&s.Acquires, &o.Acquires},
 		{&s.Misses, &o.Misses},
-		{&s.Waited, &o.Waited},
+		{&s.Waits, &o.Waits},
 		{&s.Handoffs, &o.Handoffs},
 		{&s.Undelivered, &o.Undelivered},
 		{&s.Canceled, &o.Canceled},

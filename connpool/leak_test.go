@@ -15,7 +15,7 @@ func TestLeakIsReportedOnceWithItsStack(t *testing.T) {
 		var leaks []Info
 		p := s.pool(func(c *Config[*fake]) {
 			c.LeakAfter, c.LeakStacks, c.Tick = 10*time.Second, SampleAll, time.Second
-			c.Hooks.Leaked = func(_ *fake, i Info) { s.set(func() { leaks = append(leaks, i) }) }
+			c.OnLeaked = func(_ *fake, i Info) { s.set(func() { leaks = append(leaks, i) }) }
 		})
 		seen := func() []Info { s.mu.Lock(); defer s.mu.Unlock(); return slices.Clone(leaks) }
 		c := acquire(t, p)

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func panics(t *testing.T, want string, f func()) {
+func wantPanic(t *testing.T, want string, f func()) {
 	t.Helper()
 	defer func() {
 		t.Helper()
@@ -41,30 +41,30 @@ func TestMisuseIsDetectedExactly(t *testing.T) {
 		"Info":    func() { stale.Info() },
 	}
 	for name, f := range all {
-		panics(t, name+" of a connection that was released (", f)
+		wantPanic(t, name+" of a connection that was released (", f)
 	}
 	d := acquire(t, p) // the same connection on another loan
 	require.Equal(t, 1, d.Value().id)
 	for name, f := range all {
-		panics(t, name+" of a connection that was released and lent again", f)
+		wantPanic(t, name+" of a connection that was released and lent again", f)
 	}
 	require.Equal(t, 1, d.Value().id, "the rightful holder is not disturbed")
 	stale = d
 	d.Destroy(nil)
 	stale.Release() // allowed
-	panics(t, "was destroyed or hijacked", func() { stale.Destroy(nil) })
-	panics(t, "was destroyed or hijacked", func() { stale.Value() })
+	wantPanic(t, "was destroyed or hijacked", func() { stale.Destroy(nil) })
+	wantPanic(t, "was destroyed or hijacked", func() { stale.Value() })
 
 	// Closed while idle: a second release is still told from one after Destroy.
 	d = acquire(t, p)
 	d.Release()
 	p.Evict(nil)
-	panics(t, "Release of a connection that was released", d.Release)
+	wantPanic(t, "Release of a connection that was released", d.Release)
 	for _, f := range []func(){
 		Conn[*fake]{}.Release, func() { Conn[*fake]{}.Value() }, func() { Conn[*fake]{}.Destroy(nil) },
 		func() { Conn[*fake]{}.Hijack() }, func() { Conn[*fake]{}.Info() },
 	} {
-		panics(t, "zero Conn", f)
+		wantPanic(t, "zero Conn", f)
 	}
 	s.end(p)
 }
@@ -74,7 +74,7 @@ func TestDoubleReleaseIsDetectedWithWaitersAndFeatures(t *testing.T) {
 		s := newServer(t)
 		p := s.pool(func(c *Config[*fake]) {
 			c.MaxOpen, c.Order = 1, LIFO
-			c.Hooks.Released = func(*fake, Info) {}
+			c.OnReleased = func(*fake, Info) {}
 			c.Reset = func(context.Context, *fake) error { return nil }
 		})
 		c := acquire(t, p)
@@ -82,9 +82,9 @@ func TestDoubleReleaseIsDetectedWithWaitersAndFeatures(t *testing.T) {
 		go func() { got <- acquire(t, p) }()
 		synctest.Wait()
 		c.Release()
-		panics(t, "released", c.Release)
+		wantPanic(t, "released", c.Release)
 		d := <-got
-		panics(t, "lent again", c.Release)
+		wantPanic(t, "lent again", c.Release)
 		d.Release()
 		s.end(p)
 	})
@@ -100,13 +100,13 @@ func TestConfigErrors(t *testing.T) {
 		"MinOpen 8 exceeds MaxOpen 4":  func(c *Config[*fake]) { c.MinOpen = 8 },
 		"MinOpen 3 exceeds MaxIdle 2":  func(c *Config[*fake]) { c.MinOpen, c.MaxIdle = 3, 2 },
 		"MinOpen -1":                   func(c *Config[*fake]) { c.MinOpen = -1 },
-		"IdleJitter 2s exceeds":        func(c *Config[*fake]) { c.IdleJitter, c.MaxIdleTime = 2*time.Second, time.Second },
+		"IdleJitter 2s exceeds":        func(c *Config[*fake]) { c.IdleJitter, c.IdleTimeout = 2*time.Second, time.Second },
 		"MinIdle 3 exceeds MaxIdle 2":  func(c *Config[*fake]) { c.MinIdle, c.MaxIdle = 3, 2 },
 		"MinIdle 1 exceeds MaxIdle -1": func(c *Config[*fake]) { c.MinIdle, c.MaxIdle = 1, -1 },
 		"MaxDialing -2":                func(c *Config[*fake]) { c.MaxDialing = -2 },
 		"MaxLifetime -1ns":             func(c *Config[*fake]) { c.MaxLifetime = -1 },
 		"LifetimeJitter 2s exceeds":    func(c *Config[*fake]) { c.LifetimeJitter, c.MaxLifetime = 2*time.Second, time.Second },
-		"MaxIdleTime":                  func(c *Config[*fake]) { c.MaxIdleTime = -1 },
+		"IdleTimeout":                  func(c *Config[*fake]) { c.IdleTimeout = -1 },
 		"KeepAlive":                    func(c *Config[*fake]) { c.KeepAlive = -1 },
 		"LeakAfter":                    func(c *Config[*fake]) { c.LeakAfter = -1 },
 		"Tick":                         func(c *Config[*fake]) { c.Tick = -1 },
@@ -143,14 +143,12 @@ func TestHooks(t *testing.T) {
 		}
 		p := s.pool(func(c *Config[*fake]) {
 			c.Check, c.CheckAfterIdle, c.MaxOpen = s.check, -1, 1
-			c.Hooks = Hooks[*fake]{
-				Dialed:      func(_ *fake, i Info) { say("dialed") },
-				DialFailed:  func(err error) { say("dial failed: " + err.Error()) },
-				Acquired:    func(_ *fake, i Info) { say("acquired " + i.State.String()) },
-				Released:    func(_ *fake, i Info) { say("released " + i.State.String()) },
-				CheckFailed: func(_ *fake, _ Info, err error) { say("check failed: " + err.Error()) },
-				Closed:      func(_ *fake, i Info, err error) { say("closed " + i.Reason.String() + ": " + err.Error()) },
-			}
+			c.OnDialed = func(_ *fake, i Info) { say("dialed") }
+			c.OnDialFailed = func(err error) { say("dial failed: " + err.Error()) }
+			c.OnAcquired = func(_ *fake, i Info) { say("acquired " + i.State.String()) }
+			c.OnReleased = func(_ *fake, i Info) { say("released " + i.State.String()) }
+			c.OnCheckFailed = func(_ *fake, _ Info, err error) { say("check failed: " + err.Error()) }
+			c.OnClosed = func(_ *fake, i Info, err error) { say("closed " + i.Reason.String() + ": " + err.Error()) }
 		})
 		s.dialErr = errDown
 		_, err := p.Acquire(t.Context())
@@ -211,12 +209,12 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 func TestHotWordsShareNoLine(t *testing.T) {
 	require.GreaterOrEqual(t, unsafe.Sizeof(entry[*fake]{}), uintptr(stats.Line))
 	var p Pool[*fake]
-	require.GreaterOrEqual(t, unsafe.Offsetof(p.queue)-unsafe.Offsetof(p.mu), uintptr(stats.Line), "who waits for mu disturbs no holder")
+	require.GreaterOrEqual(t, unsafe.Offsetof(p.waiters)-unsafe.Offsetof(p.mu), uintptr(stats.Line), "who waits for mu disturbs no holder")
 	if unsafe.Sizeof(uintptr(0)) == 8 {
 		require.EqualValues(t, 128, unsafe.Sizeof(waiter[*fake]{}), "a size class that begins on a line")
 		require.Zero(t, unsafe.Offsetof(p.mu)%64)
-		require.Zero(t, unsafe.Offsetof(p.queue)%64)
-		require.LessOrEqual(t, unsafe.Offsetof(p.n.handoffs)+8+unsafe.Offsetof(p.n)-unsafe.Offsetof(p.queue), uintptr(64), "what a hand-over writes")
+		require.Zero(t, unsafe.Offsetof(p.waiters)%64)
+		require.LessOrEqual(t, unsafe.Offsetof(p.waiters.handoffs)+8, uintptr(64), "what a hand-over writes")
 	}
 	require.GreaterOrEqual(t, unsafe.Sizeof(hint[*fake]{}), uintptr(stats.Line-8))
 }

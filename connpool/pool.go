@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/bits"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +31,8 @@ type Pool[C any] struct {
 	base     time.Time // where the pool's clock starts
 	ctx      context.Context
 	cancel   context.CancelFunc
-	limit    *limiter[C] // the slots shared with other pools; nil: none
+	labels   context.Context // pprof labels of the pool's goroutines; nil: none
+	limit    *limiter[C]     // the slots shared with other pools; nil: none
 
 	_         stats.Pad
 	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
@@ -42,18 +44,18 @@ type Pool[C any] struct {
 	useTime   *stats.Histogram
 	waitTotal atomic.Int64 // nanoseconds
 	retries   atomic.Uint64
-	share     share                 // of the limiter's
-	_         [stats.Line + 24]byte // mu begins a line on 64 bits
+	share     share                // of the limiter's
+	_         [stats.Line + 8]byte // mu begins a line on 64 bits
 
-	// Held for short, never while a user's function runs; guards all below. It has a
-	// line of its own, or those who wait for it would slow who has it. The line after
-	// is what a hand-over writes; what it only reads follows, and so stays in the
-	// caches of all (connpool/contended/goroutines=64/conns=4/hold=yield).
-	mu             sync.Mutex
-	_              [stats.Line - 8]byte
-	queue          queue[C]
-	wake, wakeLast *waiter[C] // granted; unlock wakes them
-	n              books
+	// mu is held for short, never while a user's function runs, and guards all below.
+	// It has a cache line of its own, or goroutines that wait for it would slow the one
+	// that has it. The next line holds what a hand-over writes. What a hand-over only
+	// reads follows, and so stays in the caches of all processors
+	// (connpool/contended/goroutines=64/conns=4/hold=yield).
+	mu      sync.Mutex
+	_       [stats.Line - 8]byte
+	waiters waiters[C]
+	n       books
 
 	closed, paused bool
 	fillDue        bool // MinIdle is to be looked at
@@ -67,19 +69,16 @@ type Pool[C any] struct {
 	maxOpen int
 	closing int // connections whose Close has not returned
 	dialer  dialer
+	janitor janitor
 
-	marked int // idle connections with the mark set
-	claims int // waiters that rely on a check or reset under way
-	// Checks and resets that began for nobody, and the waiters that rely on them.
-	returning, returningClaims int
-	epoch                      uint64 // grows with every Reset
+	marked int    // idle connections with the mark set
+	epoch  uint64 // grows with every Reset
 
-	lookedAt time.Time   // the last tick, on the wall clock
 	keeping  int         // keep-alive checks under way
 	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
 	retry    *time.Timer // provides again when the back-off ends
-	telling  bool        // a goroutine tells Hooks.Breaker
+	telling  bool        // a goroutine calls OnBreaker
 	nextID   uint64
 	tasks    int           // goroutines of the pool
 	drained  chan struct{} // closed when the closed pool has nothing left
@@ -118,11 +117,20 @@ func New[C any](cfg Config[C]) (*Pool[C], error) {
 	}
 	p.mu.Lock()
 	if p.cfg.needsJanitor() {
-		p.goLocked(p.janitor)
+		p.goLocked(p.runJanitor)
 	}
 	p.provideLocked()
 	p.unlock()
 	return p, nil
+}
+
+// Must returns v, or panics with err if that is not nil: for a pool whose Config is
+// known to be right.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
@@ -141,24 +149,32 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		waitTime: new(stats.Histogram),
 		dialTime: new(stats.Histogram),
 		useTime:  new(stats.Histogram),
-		lookedAt: time.Now().Round(0),
-		maxOpen:  cfg.MaxOpen,
-		dialer:   dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
-		fillDue:  cfg.fills(),
-		drained:  make(chan struct{}),
+		janitor: janitor{
+			minIdle: cfg.MinIdle, minOpen: cfg.MinOpen, maxClosing: cfg.MaxClosing,
+			checkAfterIdle: cfg.CheckAfterIdle, keepAlive: cfg.KeepAlive, leakAfter: cfg.LeakAfter,
+			tick: cfg.Tick, lookedAt: time.Now().Round(0),
+		},
+		maxOpen: cfg.MaxOpen,
+		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
+		fillDue: cfg.fills(),
+		drained: make(chan struct{}),
 	}
-	p.ctx, p.cancel = context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
+	p.ctx, p.cancel = insideCtx{ctx, p}, cancel
+	if cfg.Name != "" {
+		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
+	}
 	p.conns.Store(new([]*entry[C]))
 	if cfg.MaxUses > 0 && cfg.MaxUses < math.MaxUint64>>useShift {
 		p.lastWord = cfg.MaxUses<<useShift | stateLent
 	}
-	if cfg.Hooks.Acquired != nil || cfg.LeakStacks != SampleNone {
+	if cfg.OnAcquired != nil || cfg.LeakStacks != SampleNone {
 		p.setGate(gateNote, true)
 	}
 	if cfg.Order != Affinity {
 		p.setGate(gateOrdered, true)
 	}
-	if cfg.Hooks.Released != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
+	if cfg.OnReleased != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
 		p.setGate(gateGive, true)
 	}
 	return p, nil
@@ -204,10 +220,7 @@ func (p *Pool[C]) lock() {
 
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
-	wake := p.wake
-	if wake != nil {
-		p.wake, p.wakeLast = nil, nil
-	}
+	wake := p.waiters.takeGranted()
 	if p.limit != nil {
 		p.unlockShared(wake)
 		return
@@ -226,8 +239,8 @@ func wakeAll[C any](wake *waiter[C]) {
 
 // unlockShared is unlock in a pool that shares its slots.
 func (p *Pool[C]) unlockShared(wake *waiter[C]) {
-	if p.lacks && p.queue.n <= p.claims+p.dialer.supply() && len(p.warmers) == 0 {
-		p.lackLocked(false) // who lacked it has left, or was served
+	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && len(p.warmers) == 0 {
+		p.lackLocked(false) // the waiter that lacked it has left, or was served
 	}
 	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld
 	p.freed, p.kept, p.unsettled, p.wantsOld = 0, 0, false, false
@@ -265,6 +278,9 @@ func (p *Pool[C]) goLocked(f func()) {
 			p.drainLocked()
 			p.unlock()
 		}()
+		if p.labels != nil {
+			pprof.SetGoroutineLabels(p.labels)
+		}
 		f()
 	}()
 }

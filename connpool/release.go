@@ -8,7 +8,7 @@ func (p *Pool[C]) releaseSlow(c Conn[C]) {
 		}
 		c.stale("Release")
 	}
-	if p.cfg.Hooks.Released != nil {
+	if p.cfg.OnReleased != nil {
 		defer p.giveBack(c) // also if the hook ends this goroutine
 		p.noteRelease(c)
 		return
@@ -69,7 +69,7 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 		return
 	}
 	uses := e.word.Load() &^ lowBits
-	if p.gate.Load()&gateShort != 0 && p.limit.yields(p, p.now()-e.born, p.queue.n > 0) {
+	if p.gate.Load()&gateShort != 0 && p.limit.yields(p, p.now()-e.born, p.waiters.n > 0) {
 		p.retireLocked(e, ByKeyLimit, nil)
 		return
 	}
@@ -77,7 +77,7 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 	e.suspect = false
 	if !check {
 		if w := p.headLocked(); w != nil {
-			p.n.handoffs++
+			p.waiters.handoffs++
 			p.lendLocked(e, uses, w)
 			return
 		}
@@ -116,7 +116,7 @@ func (p *Pool[C]) serveLocked() {
 		if !ok {
 			return
 		}
-		p.n.handoffs++
+		p.waiters.handoffs++
 		p.grantLocked(w, c, nil)
 	}
 }

@@ -11,7 +11,7 @@ type Reason uint8
 // The reasons for which the pool closes a connection.
 const (
 	ByMaxIdle  Reason = iota + 1 // more than MaxIdle were idle
-	ByIdleTime                   // idle for MaxIdleTime
+	ByIdleTime                   // idle for IdleTimeout
 	ByLifetime                   // older than MaxLifetime
 	ByMaxUses                    // lent MaxUses times
 	ByCheck                      // its Check or Reset failed
@@ -204,8 +204,8 @@ func (p *Pool[C]) closeConn(e *entry[C], cause error) {
 		}
 		p.freeSlotLocked()
 		p.unlock()
-		if f := p.cfg.Hooks.Closed; f != nil {
-			p.hook("Hooks.Closed", func() { f(e.value, info, errors.Join(cause, err)) })
+		if f := p.cfg.OnClosed; f != nil {
+			p.hook("OnClosed", func() { f(e.value, info, errors.Join(cause, err)) })
 		}
 	}()
 	p.contain("Close", &err, func() { err = p.cfg.Close(e.value) })

@@ -1,8 +1,13 @@
 package connpool
 
 import (
+	"fmt"
+	"iter"
+	"log/slog"
+	"strings"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/describe"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -18,12 +23,12 @@ type Latency = stats.Latency
 // Reading them takes the pool's lock for about 1 µs plus 1 ns per connection; it
 // costs borrowers nothing.
 type Stats struct {
-	Name string `json:"name"` // Config.Name
+	Name string `json:"name,omitempty"` // Config.Name
 
 	Acquires    uint64 `json:"acquires"`    // loans
 	Hits        uint64 `json:"hits"`        // loans of a connection that was in the pool
 	Misses      uint64 `json:"misses"`      // loans that went with a dial's result to a waiter
-	Waited      uint64 `json:"waited"`      // calls that had to wait
+	Waits       uint64 `json:"waits"`       // calls that had to wait
 	Handoffs    uint64 `json:"handoffs"`    // loans that passed a returned or checked connection to a waiter
 	Undelivered uint64 `json:"undelivered"` // loans whose waiter's ctx ended at that moment; taken back at once
 	Canceled    uint64 `json:"canceled"`    // calls that ended because their ctx was cancelled
@@ -66,8 +71,8 @@ type Stats struct {
 	DialFailures int          `json:"dial_failures"` // dials that failed in a row, up to now
 	Paused       bool         `json:"paused"`        // between Pause and Resume
 
-	HitRate float64 `json:"hit_rate"` // Hits / Acquires, 0..1
-	Usage   float64 `json:"usage"`    // InUse / MaxOpen, 0..1 (more after a Resize to less)
+	HitRate     float64 `json:"hit_rate"`    // Hits / Acquires, 0..1
+	Utilization float64 `json:"utilization"` // InUse / MaxOpen, 0..1 (more after a Resize to less)
 }
 
 // ReasonCounts counts closed connections by reason.
@@ -87,8 +92,6 @@ type ReasonCounts struct {
 
 // books are the counters that are kept under Pool.mu.
 type books struct {
-	waited, handoffs uint64 // first: what a hand-over touches
-
 	usesGone                             uint64 // uses of the connections that have left
 	misses, undelivered                  uint64
 	rejected, notReady, hijacked, leaked uint64
@@ -107,6 +110,51 @@ func (p *Pool[C]) Stats() Stats {
 	return s
 }
 
+// Histograms yields the distributions behind the Latency fields of Stats, under
+// their JSON names, each as a function that adds it to a snapshot. Unlike a Latency
+// they can be summed over pools and taken for a window of time. It may be called at
+// any time, after Close too.
+func (p *Pool[C]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
+	return histograms(p.waitTime, p.dialTime, p.useTime)
+}
+
+func histograms(wait, dial, use *stats.Histogram) iter.Seq2[string, func(*stats.Snapshot)] {
+	return func(yield func(string, func(*stats.Snapshot)) bool) {
+		_ = yield("wait_time", wait.AddTo) && yield("dial_time", dial.AddTo) && yield("use_time", use.AddTo)
+	}
+}
+
+// String describes what there is to see, in a line or two.
+func (s Stats) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s%d of %d open (%d idle, %d in use, %d busy, %d dialing, %d closing), %d waiting",
+		prefix(s.Name), s.Open, s.MaxOpen, s.Idle, s.InUse, s.Busy, s.Dialing, s.Closing, s.Waiting)
+	if s.Paused {
+		b.WriteString(", paused")
+	}
+	if s.Breaker != BreakerClosed {
+		fmt.Fprintf(&b, ", breaker %v", s.Breaker)
+	}
+	fmt.Fprintf(&b, "\n%s loans (%s hits), waits %s, dials %s (%s failed)", describe.Count(s.Acquires),
+		describe.Percent(s.HitRate), describe.Latency(s.WaitTime), describe.Count(s.Dials), describe.Count(s.DialErrors))
+	if failed := s.Timeouts + s.Canceled + s.Rejected; failed > 0 {
+		fmt.Fprintf(&b, ", calls failed: %s timeouts, %s canceled, %s rejected",
+			describe.Count(s.Timeouts), describe.Count(s.Canceled), describe.Count(s.Rejected))
+	}
+	for _, c := range []struct {
+		n    uint64
+		what string
+	}{{s.Leaked, "leaked"}, {s.Panics, "panics"}, {s.CheckFailures, "check failures"}} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %s %s", describe.Count(c.n), c.what)
+		}
+	}
+	return b.String()
+}
+
+// LogValue groups what is not zero, for log/slog.
+func (s Stats) LogValue() slog.Value { return describe.LogValue(s) }
+
 // counters returns the statistics without the latencies.
 func (p *Pool[C]) counters() Stats {
 	p.mu.Lock()
@@ -114,13 +162,13 @@ func (p *Pool[C]) counters() Stats {
 	n := &p.n
 	s := Stats{
 		Name:     p.cfg.Name,
-		Acquires: n.usesGone, Misses: n.misses, Waited: n.waited, Handoffs: n.handoffs,
+		Acquires: n.usesGone, Misses: n.misses, Waits: p.waiters.waits, Handoffs: p.waiters.handoffs,
 		Undelivered: n.undelivered, Rejected: n.rejected, NotReady: n.notReady,
 		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.panics.Load(),
 		Unused: n.unused, Retries: p.retries.Load(), WaitTotal: time.Duration(p.waitTotal.Load()),
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
-		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing, Waiting: p.queue.n,
+		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing, Waiting: p.waiters.n,
 		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
 	}
 	for _, e := range *p.conns.Load() {
@@ -151,5 +199,5 @@ func (p *Pool[C]) counters() Stats {
 func (s *Stats) derive() {
 	s.Hits = s.Acquires - s.Misses
 	s.HitRate = stats.Ratio(s.Hits, s.Acquires)
-	s.Usage = stats.Ratio(uint64(s.InUse), uint64(s.MaxOpen))
+	s.Utilization = stats.Ratio(uint64(s.InUse), uint64(s.MaxOpen))
 }

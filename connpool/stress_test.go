@@ -40,7 +40,7 @@ func TestStressEverything(t *testing.T) {
 		},
 		"limits": func(s *server, c *Config[*fake]) {
 			c.MaxIdle, c.MinIdle, c.MaxDialing, c.MaxWaiters = 3, 2, 2, 10
-			c.MaxIdleTime, c.MaxLifetime, c.KeepAlive, c.Tick = 2*ms, 10*ms, ms, ms
+			c.IdleTimeout, c.MaxLifetime, c.KeepAlive, c.Tick = 2*ms, 10*ms, ms, ms
 			c.Check, c.LeakAfter, c.LeakStacks = s.check, 5*ms, 3
 		},
 	} {

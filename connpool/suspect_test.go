@@ -187,7 +187,7 @@ func TestALateTickMakesAllIdleConnsSuspect(t *testing.T) {
 				c.Release() // since the last tick
 			}
 			p.mu.Lock()
-			p.lookedAt = p.lookedAt.Add(-frozen) // as if the clocks had gone on without us
+			p.janitor.lookedAt = p.janitor.lookedAt.Add(-frozen) // as if the clocks had gone on without us
 			p.mu.Unlock()
 			time.Sleep(250 * ms)
 			for i := range held {
@@ -207,7 +207,7 @@ func TestReleaseUnused(t *testing.T) {
 		s := newServer(t)
 		resets := atomic.Int64{}
 		p := s.pool(func(c *Config[*fake]) {
-			c.MaxOpen, c.MaxUses, c.MaxIdleTime, c.IdleJitter, c.Tick = 1, 2, 10*time.Second, -1, time.Second
+			c.MaxOpen, c.MaxUses, c.IdleTimeout, c.IdleJitter, c.Tick = 1, 2, 10*time.Second, -1, time.Second
 			c.Reset = func(context.Context, *fake) error { resets.Add(1); return nil }
 		})
 		acquire(t, p).Release()
@@ -223,7 +223,7 @@ func TestReleaseUnused(t *testing.T) {
 			require.EqualValues(t, 2, info.Uses, "this loan included")
 			require.InDelta(t, time.Duration(i+1)*time.Second, info.Idle, float64(1100*ms), "how long it had been idle")
 			all[0].ReleaseUnused()
-			panics(t, "ReleaseUnused", all[0].ReleaseUnused)
+			wantPanic(t, "ReleaseUnused", all[0].ReleaseUnused)
 			require.EqualValues(t, 1, p.Conns()[0].Uses)
 		}
 		require.EqualValues(t, 1, resets.Load(), "none was needed")
@@ -237,7 +237,7 @@ func TestReleaseUnused(t *testing.T) {
 		acquire(t, p).Release()
 		synctest.Wait()
 		require.EqualValues(t, 1, p.Stats().ClosedBy.MaxUses, "after two uses")
-		panics(t, "zero Conn", Conn[*fake]{}.ReleaseUnused)
+		wantPanic(t, "zero Conn", Conn[*fake]{}.ReleaseUnused)
 		s.end(p)
 	})
 }
@@ -246,7 +246,7 @@ func TestReleaseUnusedServesWaitersAndTellsLongLoans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		p := s.pool(func(c *Config[*fake]) {
-			c.MaxOpen, c.MaxIdleTime, c.IdleJitter, c.Tick = 1, 10*time.Second, -1, time.Second
+			c.MaxOpen, c.IdleTimeout, c.IdleJitter, c.Tick = 1, 10*time.Second, -1, time.Second
 		})
 		c := acquire(t, p)
 		got := make(chan struct{})
@@ -271,7 +271,7 @@ func TestMinOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		p := s.pool(func(c *Config[*fake]) {
-			c.MaxOpen, c.MinOpen, c.MinIdle, c.MaxIdleTime, c.Tick = 8, 4, 1, time.Second, 100*ms
+			c.MaxOpen, c.MinOpen, c.MinIdle, c.IdleTimeout, c.Tick = 8, 4, 1, time.Second, 100*ms
 		})
 		synctest.Wait()
 		require.Equal(t, 4, p.Stats().Open)
@@ -296,9 +296,9 @@ func TestMinOpen(t *testing.T) {
 // 100 connections of one burst do not close at once, nor in one moment.
 func TestExpiryIsSpreadAndBounded(t *testing.T) {
 	for limit, change := range map[string]func(*Config[*fake]){
-		"idle":     func(c *Config[*fake]) { c.MaxIdleTime = time.Minute },
+		"idle":     func(c *Config[*fake]) { c.IdleTimeout = time.Minute },
 		"lifetime": func(c *Config[*fake]) { c.MaxLifetime = time.Minute },
-		"at once":  func(c *Config[*fake]) { c.MaxIdleTime, c.IdleJitter = time.Minute, -1 },
+		"at once":  func(c *Config[*fake]) { c.IdleTimeout, c.IdleJitter = time.Minute, -1 },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)

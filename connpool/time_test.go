@@ -47,7 +47,7 @@ func TestMinIdleDoesNotStormAServerThatIsDown(t *testing.T) {
 func TestIdleTimeKeepsMinIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MinIdle, c.MaxIdleTime, c.Tick = 8, 2, time.Second, 100*ms })
+		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MinIdle, c.IdleTimeout, c.Tick = 8, 2, time.Second, 100*ms })
 		require.NoError(t, p.Warm(t.Context(), 8))
 		time.Sleep(time.Minute)
 		require.Equal(t, 2, p.Stats().Idle)
@@ -59,7 +59,7 @@ func TestIdleTimeKeepsMinIdle(t *testing.T) {
 func TestIdleTimeDoesNotTouchWhatIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxIdleTime, c.Tick = time.Second, 100*ms })
+		p := s.pool(func(c *Config[*fake]) { c.IdleTimeout, c.Tick = time.Second, 100*ms })
 		for range 100 {
 			c := acquire(t, p)
 			time.Sleep(300 * ms)

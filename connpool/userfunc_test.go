@@ -46,25 +46,20 @@ func TestEveryEndOfEveryUserFunction(t *testing.T) {
 		"Reset": func(c *Config[*fake], end func() error) {
 			c.Reset = func(context.Context, *fake) error { return end() }
 		},
-		"Bad":               func(c *Config[*fake], end func() error) { c.Bad = func(error) bool { _ = end(); return true } },
-		"Hooks.Dialed":      func(c *Config[*fake], end func() error) { c.Hooks.Dialed = func(*fake, Info) { _ = end() } },
-		"Hooks.DialFailed":  func(c *Config[*fake], end func() error) { c.Hooks.DialFailed = func(error) { _ = end() } },
-		"Hooks.Acquired":    func(c *Config[*fake], end func() error) { c.Hooks.Acquired = func(*fake, Info) { _ = end() } },
-		"Hooks.Released":    func(c *Config[*fake], end func() error) { c.Hooks.Released = func(*fake, Info) { _ = end() } },
-		"Hooks.CheckFailed": func(c *Config[*fake], end func() error) { c.Hooks.CheckFailed = func(*fake, Info, error) { _ = end() } },
-		"Hooks.Closed":      func(c *Config[*fake], end func() error) { c.Hooks.Closed = func(*fake, Info, error) { _ = end() } },
-		"Hooks.Leaked":      func(c *Config[*fake], end func() error) { c.Hooks.Leaked = func(*fake, Info) { _ = end() } },
-		"Hooks.Breaker":     func(c *Config[*fake], end func() error) { c.Hooks.Breaker = func(BreakerState) { _ = end() } },
+		"Bad":           func(c *Config[*fake], end func() error) { c.Bad = func(error) bool { _ = end(); return true } },
+		"OnDialed":      func(c *Config[*fake], end func() error) { c.OnDialed = func(*fake, Info) { _ = end() } },
+		"OnDialFailed":  func(c *Config[*fake], end func() error) { c.OnDialFailed = func(error) { _ = end() } },
+		"OnAcquired":    func(c *Config[*fake], end func() error) { c.OnAcquired = func(*fake, Info) { _ = end() } },
+		"OnReleased":    func(c *Config[*fake], end func() error) { c.OnReleased = func(*fake, Info) { _ = end() } },
+		"OnCheckFailed": func(c *Config[*fake], end func() error) { c.OnCheckFailed = func(*fake, Info, error) { _ = end() } },
+		"OnClosed":      func(c *Config[*fake], end func() error) { c.OnClosed = func(*fake, Info, error) { _ = end() } },
+		"OnLeaked":      func(c *Config[*fake], end func() error) { c.OnLeaked = func(*fake, Info) { _ = end() } },
+		"OnBreaker":     func(c *Config[*fake], end func() error) { c.OnBreaker = func(BreakerState) { _ = end() } },
 	}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Config[*fake]](), reflect.TypeFor[Hooks[*fake]]()} {
-		for i := range typ.NumField() {
-			name := typ.Field(i).Name
-			if typ == reflect.TypeFor[Hooks[*fake]]() {
-				name = "Hooks." + name
-			}
-			if typ.Field(i).Type.Kind() == reflect.Func {
-				require.Contains(t, functions, name)
-			}
+	typ := reflect.TypeFor[Config[*fake]]()
+	for i := range typ.NumField() {
+		if typ.Field(i).Type.Kind() == reflect.Func {
+			require.Contains(t, functions, typ.Field(i).Name)
 		}
 	}
 	for function, set := range functions {
@@ -163,8 +158,8 @@ func TestAHookThatEndsItsGoroutineIsToldOfTheRest(t *testing.T) {
 		p := s.pool(func(c *Config[*fake]) {
 			c.LeakAfter, c.Tick = time.Second, 500*ms
 			c.Breaker = Breaker{Failures: 1, OpenFor: time.Second}
-			c.Hooks.Leaked = func(*fake, Info) { leaks++; runtime.Goexit() }
-			c.Hooks.Breaker = func(b BreakerState) { states = append(states, b); runtime.Goexit() }
+			c.OnLeaked = func(*fake, Info) { s.set(func() { leaks++ }); runtime.Goexit() }
+			c.OnBreaker = func(b BreakerState) { s.set(func() { states = append(states, b) }); runtime.Goexit() }
 		})
 		_, err := p.Acquire(t.Context())
 		require.ErrorIs(t, err, errDown)
@@ -172,7 +167,8 @@ func TestAHookThatEndsItsGoroutineIsToldOfTheRest(t *testing.T) {
 		time.Sleep(time.Second)
 		a, b, c := acquire(t, p), acquire(t, p), acquire(t, p)
 		time.Sleep(3 * time.Second)
-		require.Equal(t, 3, leaks)
+		require.Equal(t, 3, s.n(&leaks))
+		synctest.Wait()
 		require.Equal(t, []BreakerState{BreakerOpen, BreakerHalfOpen, BreakerClosed}, states)
 		a.Release()
 		b.Release()
@@ -190,14 +186,12 @@ func TestInfoInHooks(t *testing.T) {
 		say := func(hook string, i Info) { s.set(func() { told[fmt.Sprint(hook, " ", i.Reason)] = i.State }) }
 		p := s.pool(func(c *Config[*fake]) {
 			c.MaxOpen, c.Check, c.LeakAfter, c.Tick = 1, s.check, time.Second, 100*ms
-			c.Hooks = Hooks[*fake]{
-				Dialed:      func(_ *fake, i Info) { say("dialed", i) },
-				Acquired:    func(_ *fake, i Info) { say("acquired", i) },
-				Released:    func(_ *fake, i Info) { say("released", i) },
-				Leaked:      func(_ *fake, i Info) { say("leaked", i) },
-				CheckFailed: func(_ *fake, i Info, _ error) { say("check failed", i) },
-				Closed:      func(_ *fake, i Info, _ error) { say("closed", i) },
-			}
+			c.OnDialed = func(_ *fake, i Info) { say("dialed", i) }
+			c.OnAcquired = func(_ *fake, i Info) { say("acquired", i) }
+			c.OnReleased = func(_ *fake, i Info) { say("released", i) }
+			c.OnLeaked = func(_ *fake, i Info) { say("leaked", i) }
+			c.OnCheckFailed = func(_ *fake, i Info, _ error) { say("check failed", i) }
+			c.OnClosed = func(_ *fake, i Info, _ error) { say("closed", i) }
 		})
 		c := acquire(t, p)
 		time.Sleep(2 * time.Second)
@@ -218,6 +212,7 @@ func TestInfoInHooks(t *testing.T) {
 		time.Sleep(1500 * ms)
 		require.Equal(t, StateClosing, p.Conns()[0].State, "it closes")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, map[string]State{
 			"dialed ": StateIdle, "acquired ": StateInUse, "released ": StateInUse, "leaked ": StateInUse,
 			"check failed check": StateClosing, "closed check": StateClosing,

@@ -3,6 +3,8 @@ package connpool
 import (
 	"context"
 	"fmt"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // warmer is a Warm that waits. Guarded by Pool.mu.
@@ -17,7 +19,8 @@ type warmer struct {
 // n above MaxOpen, MaxIdle or (of a Keyed) MaxTotal is an error, also when a Resize
 // makes it so meanwhile; n below 1 does nothing. A nil ctx panics.
 func (p *Pool[C]) Warm(ctx context.Context, n int) error {
-	if err := ctx.Err(); err != nil {
+	ctxerr.NotNil(ctx, "connpool")
+	if err := ctxerr.From(ctx); err != nil {
 		return err
 	}
 	w := &warmer{n: n, ch: make(chan error, 1)}
@@ -45,7 +48,7 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 	p.mu.Lock()
 	defer p.unlock()
 	p.removeWarmersLocked(func(o *warmer) bool { return o == w })
-	return ctx.Err()
+	return ctxerr.From(ctx)
 }
 
 // maxWarmLocked returns how many connections can be open at once with nothing on loan.

@@ -60,7 +60,7 @@ func TestReleaseAfterCloseClosesAndAcquireAfterCloseFails(t *testing.T) {
 func TestIdleTimeoutIsEnforced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxIdleTime, c.Tick = time.Second, 100*ms })
+		p := s.pool(func(c *Config[*fake]) { c.IdleTimeout, c.Tick = time.Second, 100*ms })
 		c := acquire(t, p)
 		c.Release()
 		time.Sleep(999 * ms)
@@ -170,7 +170,7 @@ func TestLifetimeJitterIsDrawnOncePerConnection(t *testing.T) {
 		var ages []time.Duration
 		p := s.pool(func(c *Config[*fake]) {
 			c.MaxOpen, c.MaxLifetime, c.LifetimeJitter, c.Tick = 100, 100*time.Second, 50*time.Second, 100*ms
-			c.Hooks.Closed = func(_ *fake, i Info, _ error) {
+			c.OnClosed = func(_ *fake, i Info, _ error) {
 				mu.Lock()
 				defer mu.Unlock()
 				ages = append(ages, i.Age)

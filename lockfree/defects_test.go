@@ -50,7 +50,7 @@ func TestDefectTailOnACutNode(t *testing.T) {
 			q.TryDequeue()
 		}
 		stuck := q.q.tail.Load()
-		_, err := q.EnqueueBatch(make([]int, 3*cutEvery))
+		_, err := q.TryEnqueueBatch(make([]int, 3*cutEvery))
 		require.NoError(t, err)
 		q.q.tail.Store(stuck) // as if its enqueuer had not come to move it
 		for range 3 * cutEvery {

@@ -5,7 +5,9 @@
 //   - [Bounded] holds at most Cap values; enqueues can wait for room.
 //   - [MSQueue] is the textbook queue of Michael and Scott, one node per value,
 //     with a linearizable Len and batches that are one step.
-//   - [Interface] is what they share.
+//
+// What can wait takes a ctx, and has a form that cannot: Dequeue and TryDequeue. An
+// enqueue of a Queue or an MSQueue never waits, so it takes no ctx.
 //
 // # When to use it
 //

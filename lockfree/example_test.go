@@ -17,7 +17,7 @@ func Example() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for v := range q.Consume(context.Background()) {
+		for v := range q.All(context.Background()) {
 			sum += v
 		}
 	}()
@@ -55,12 +55,12 @@ func ExampleQueue_Dequeue() {
 	// lockfree: queue closed
 }
 
-func ExampleQueue_DequeueBatchWait() {
+func ExampleQueue_DequeueBatch() {
 	q := lockfree.New[int]()
 	_, _ = q.EnqueueBatch([]int{1, 2, 3, 4, 5})
 	buf := make([]int, 3)
 	for range 2 {
-		n, err := q.DequeueBatchWait(context.Background(), buf)
+		n, err := q.DequeueBatch(context.Background(), buf)
 		fmt.Println(buf[:n], err)
 	}
 	// Output:

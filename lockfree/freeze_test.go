@@ -108,14 +108,14 @@ var scenarios = []scenario{
 							enq.Add(1)
 						}
 					case 2:
-						n, _ := q.EnqueueBatch(buf)
+						n, _ := q.TryEnqueueBatch(buf)
 						enq.Add(int64(n))
 					case 3, 4:
 						if _, ok := q.TryDequeue(); ok {
 							deq.Add(1)
 						}
 					case 5:
-						deq.Add(int64(q.DequeueBatch(buf)))
+						deq.Add(int64(q.TryDequeueBatch(buf)))
 						q.Stats()
 					}
 				}
@@ -140,7 +140,7 @@ var scenarios = []scenario{
 							enq.Add(1)
 						}
 					} else if i%2 == 0 {
-						n, _ := q.EnqueueBatch([]int{i, i, i})
+						n, _ := q.TryEnqueueBatch([]int{i, i, i})
 						enq.Add(int64(n))
 					} else if q.TryEnqueue(i) == nil {
 						enq.Add(1)
@@ -153,7 +153,7 @@ var scenarios = []scenario{
 			consuming.Add(1)
 			rest.Go(func() {
 				defer consuming.Add(-1)
-				for range q.Consume(ctx) {
+				for range q.All(ctx) {
 					deq.Add(1)
 				}
 			})
@@ -223,7 +223,7 @@ func TestFrozenWaiterLeavesTheBatchToOthers(t *testing.T) {
 		}
 		synctest.Wait()
 		f := freezeAt(waitWoken, 0)
-		_, err := q.EnqueueBatch([]int{1, 1})
+		_, err := q.TryEnqueueBatch([]int{1, 1})
 		require.NoError(t, err)
 		synctest.Wait()
 		<-f.frozen

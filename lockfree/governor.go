@@ -50,9 +50,10 @@ func (g *governor) lostRun(t uint64, n, tries int) {
 	gap := (t - g.lastLoss.Load()) / uint64(n)
 	g.lastLoss.Store(t)
 	pause := g.pause.Load()
+	longest := uint32(min(n, 4) * maxPause) // what a batch pays is for several values
 	if gap < fightGap {
-		if pause < maxPause {
-			pause = min(2*pause+1, maxPause)
+		if pause < longest {
+			pause = min(2*pause+1, longest)
 			g.pause.Store(pause)
 		}
 	} else if gap > peaceGap && pause > 0 {
@@ -60,6 +61,6 @@ func (g *governor) lostRun(t uint64, n, tries int) {
 		g.pause.Store(pause)
 	}
 	if !chaotic {
-		rt.ProcYield(pause)
+		rt.ProcYield(min(pause, longest))
 	}
 }

@@ -161,13 +161,13 @@ func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Opera
 					n := int(values.Add(3))
 					vs := []int{n - 2, n - 1, n}
 					record(g, linIn{"batch", vs}, func() linOut {
-						n, err := q.EnqueueBatch(vs)
+						n, err := q.TryEnqueueBatch(vs)
 						return linOut{n: n, err: err}
 					})
 				case k < 18 && ms:
 					record(g, linIn{op: "dequeue"}, func() linOut {
 						buf := make([]int, 2)
-						n := q.DequeueBatch(buf)
+						n := q.TryDequeueBatch(buf)
 						if n == 0 {
 							return linOut{err: errEmpty}
 						}

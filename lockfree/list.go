@@ -2,6 +2,7 @@ package lockfree
 
 import (
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/poundlock/poundlock/internal/stats"
 )
@@ -27,6 +28,7 @@ type list[T any] struct {
 	tail     atomic.Pointer[ring[T]]
 	head     atomic.Pointer[ring[T]]
 	capacity uint64 // of a bounded queue, in tickets; 0: unbounded
+	name     string
 	first    int    // slots of the first ring; 0: firstRing
 	largest  int    // most slots of a ring; 0: largestRing
 	origin   uint64 // ticket of the first ring
@@ -52,6 +54,8 @@ type list[T any] struct {
 	highWater atomic.Int64
 }
 
+func (l *list[T]) set(o options) { l.name, l.first, l.largest = o.name, o.first, o.largest }
+
 // init makes the first ring of a list that is a zero value.
 func (l *list[T]) init() {
 	first, largest := l.first, l.largest
@@ -75,16 +79,17 @@ func (l *list[T]) init() {
 func (l *list[T]) enqueue(v T) error {
 	if r := l.tail.Load(); r != nil {
 		t := r.tail.Load()
-		g, p := r.word(t), place[T](t)
+		shift := groupShift(unsafe.Sizeof(v))
+		g, p := r.groups.of(t, shift), placeOf(t, shift)
 		w := g.Load()
-		if t&flags == 0 && w>>32 == stamp[T](t) && w>>p&state == empty &&
+		if t&flags == 0 && w>>32 == stampOf(t, shift) && w>>p&state == empty &&
 			(l.capacity == 0 || int64(l.limit.until.Load()-t) > 0) {
 			step(enqLooked)
 			if !r.tail.CompareAndSwap(t, t+one) {
 				l.enqGov.lost(t)
 			} else {
 				step(enqTook)
-				*r.val(t) = v
+				r.vals[t/one&uint64(len(r.vals)-1)] = v
 				step(enqWrote)
 				if g.CompareAndSwap(w, w+full<<p) || r.publish(t) {
 					step(enqPublished)
@@ -214,21 +219,22 @@ func (l *list[T]) link(r, next *ring[T]) bool {
 func (l *list[T]) dequeue() (v T, ok bool) {
 	if r := l.head.Load(); r != nil {
 		h := r.head.Load()
-		g, p := r.word(h), place[T](h)
+		shift := groupShift(unsafe.Sizeof(v))
+		g, p := r.groups.of(h, shift), placeOf(h, shift)
 		w := g.Load()
-		if w>>32 == stamp[T](h) && w>>p&state == full {
+		if w>>32 == stampOf(h, shift) && w>>p&state == full {
 			step(deqLooked)
 			if r.head.CompareAndSwap(h, h+one) {
 				step(deqTook)
-				val := r.val(h)
+				val := &r.vals[h/one&uint64(len(r.vals)-1)]
 				v = *val
 				if r.peekers.in.Load() != 0 {
-					r.peekers.keep(h, r.release)
+					r.keep(h)
 				} else {
 					var zero T
 					*val = zero
 					step(deqRead)
-					if !g.CompareAndSwap(w, w+(free-full)<<p) {
+					if !g.CompareAndSwap(w, freed(w+(free-full)<<p, h, r.lap(), shift)) {
 						r.leave(h)
 					}
 				}

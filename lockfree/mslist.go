@@ -30,6 +30,7 @@ type msCore[T any] struct {
 	head atomic.Pointer[msNode[T]]
 	_    stats.Pad
 
+	name    string
 	origin  uint64 // seq of the first dummy
 	end     msNode[T]
 	stashes msStashes[T]

@@ -75,7 +75,7 @@ func TestDropOldestBesideEverything(t *testing.T) {
 				last := [4]int{-1, -1, -1, -1}
 				buf := make([][2]int, 2)
 				for {
-					vs := buf[:q.DequeueBatch(buf)]
+					vs := buf[:q.TryDequeueBatch(buf)]
 					for _, v := range vs {
 						if v[1] <= last[v[0]] {
 							t.Errorf("%d came after %d", v[1], last[v[0]])
@@ -188,7 +188,7 @@ func TestPeekedValueIsFreedByTheLastPeeker(t *testing.T) {
 			_, ok := q.TryDequeue()
 			require.True(t, ok)
 		} else {
-			require.Equal(t, 1, q.DequeueBatch(make([]*heavy, 3)))
+			require.Equal(t, 1, q.TryDequeueBatch(make([]*heavy, 3)))
 		}
 		require.Same(t, v, *r.val(h), "still there to be read")
 		r.peekers.leave(r.release)
@@ -230,7 +230,7 @@ func TestPeekBesideEverything(t *testing.T) {
 						v := new(int)
 						_ = q.TryEnqueue(twice{v, v})
 						if i%3 == 0 {
-							q.DequeueBatch(buf)
+							q.TryDequeueBatch(buf)
 						} else {
 							q.TryDequeue()
 						}

@@ -41,9 +41,9 @@ const (
 // between taking it and leaving) owns the slot's value. An owner may stall. Others
 // then go on without it:
 //
-//	empty --(consumer)--> dead           the producer is passed over
-//	full  --(renew)-----> dead           the consumer is: the ticket of the next lap
-//	dead  --(renew)-----> dead           and of those after it are spent with it
+//	empty --(consumer)--> dead    the producer has stalled: its ticket is passed over
+//	full  --(renew)-----> dead    the consumer has: the next lap's ticket is passed over
+//	dead  --(renew)-----> dead    the owner is still away: one more lap's ticket is
 //
 // The value of a dead slot still belongs to the owner that stalled, so nobody uses
 // the slot until that owner comes back and makes it free (leave). A slot that is
@@ -51,8 +51,8 @@ const (
 type groupWord struct {
 	atomic.Uint64
 
-	// Words of their own lines: a consumer at one group does not slow down a
-	// producer at the next. With 16 values of 8 bytes a group takes three lines.
+	// The word fills a cache line, so that a consumer at one group does not slow down
+	// a producer at the next. A group of 16 values of 8 bytes takes three lines.
 	_ [wordBytes - 8]byte
 }
 
@@ -63,16 +63,19 @@ const (
 	dead  = 3
 	state = 3 // mask
 
-	odd = 0x5555_5555 // the low bits of all states
+	odd = 0x5555_5555 // the low bits of all states, of 16 slots
 
 	wordBytes = 64
 )
 
-// groupShift returns the logarithm of the size of a group. Groups of large values
-// are smaller, for a ring has at least one group and at most about ringBytes.
-func groupShift[T any]() uint {
-	var v T
-	switch size := unsafe.Sizeof(v); {
+// groupShift returns the logarithm of the size of a group of values of size bytes.
+// Groups of large values are smaller, for a ring has at least one group and at most
+// about ringBytes. For unsafe.Sizeof a value it is a constant, once it is inlined.
+//
+// It and what is built on it are not generic: a call of a generic function loads
+// and checks a dictionary, which on the straight path costs as much as the rest.
+func groupShift(size uintptr) uint {
+	switch {
 	case size <= ringBytes/16:
 		return groupBits
 	case size <= ringBytes/4:
@@ -81,20 +84,47 @@ func groupShift[T any]() uint {
 	return min(groupBits, 1)
 }
 
-// stamp returns the number of ticket t's group, as a group word has it.
-func stamp[T any](t uint64) uint64 { return t / one >> groupShift[T]() & (1<<32 - 1) }
+// stampOf returns the number of ticket t's group, as a group word has it.
+func stampOf(t uint64, shift uint) uint64 { return t / one >> shift & (1<<32 - 1) }
 
-// place returns where in a group word the state of ticket t's slot is.
-func place[T any](t uint64) uint64 { return t / one & (1<<groupShift[T]() - 1) * 2 }
+// placeOf returns where in a group word the state of ticket t's slot is.
+func placeOf(t uint64, shift uint) uint64 { return t / one & (1<<shift - 1) * 2 }
+
+func stamp[T any](t uint64) uint64 {
+	var v T
+	return stampOf(t, groupShift(unsafe.Sizeof(v)))
+}
+
+func place[T any](t uint64) uint64 {
+	var v T
+	return placeOf(t, groupShift(unsafe.Sizeof(v)))
+}
+
+// groups are the words of a ring's groups, a power of two of them.
+type groups struct {
+	first unsafe.Pointer // to the words
+	mask  uint64         // their number - 1
+}
+
+func newGroups(n int) groups {
+	words := make([]groupWord, n)
+	return groups{unsafe.Pointer(unsafe.SliceData(words)), uint64(n - 1)}
+}
+
+// of returns the word of ticket t's group. The mask keeps it among the words, so
+// that there is no bound to check.
+func (g *groups) of(t uint64, shift uint) *groupWord {
+	return (*groupWord)(unsafe.Add(g.first, t/one>>shift&g.mask*wordBytes))
+}
 
 // ring is one node of a list of rings: a bounded queue that is used for many laps
 // and sealed when it is full. Producers take tickets from tail, consumers from
 // head; head <= tail <= head + len(vals).
 type ring[T any] struct {
-	vals  []T         // length is a power of two
-	words []groupWord // of each group
-	base  uint64      // the first ticket
-	index uint64      // how many rings came before
+	vals   []T // length is a power of two
+	groups groups
+	base   uint64 // the first ticket
+	index  uint64 // how many rings came before
 
 	// next is nil until the ring is sealed and another appended. A ring that the
 	// queue's head has left points to itself: a goroutine that still holds it sees
@@ -113,12 +143,13 @@ type ring[T any] struct {
 // newRing returns a ring of n slots, a power of two and at least a group's, whose
 // first ticket is base.
 func newRing[T any](base uint64, n int) *ring[T] {
-	shift := groupShift[T]()
-	r := &ring[T]{vals: make([]T, n), words: make([]groupWord, n>>shift), base: base}
+	var v T
+	shift := groupShift(unsafe.Sizeof(v))
+	r := &ring[T]{vals: make([]T, n), groups: newGroups(n >> shift), base: base}
 	r.tail.Store(base)
 	r.head.Store(base)
 	t := base &^ (one<<shift - 1) // of the first group
-	for range r.words {
+	for range n >> shift {
 		r.word(t).begin(stamp[T](t) << 32)
 		t += one << shift
 	}
@@ -154,7 +185,7 @@ func (g *groupWord) begin(w uint64) { *(*uint64)(unsafe.Pointer(&g.Uint64)) = w 
 // ringBytes, but at least those of a group.
 func slotsFor[T any](n int) int {
 	var v T
-	shift := groupShift[T]()
+	shift := groupShift(unsafe.Sizeof(v))
 	n = min(n, ringBytes/int(unsafe.Sizeof(v)+wordBytes>>shift))
 	size := 1 << shift
 	for 2*size <= n {
@@ -171,7 +202,8 @@ func (r *ring[T]) val(t uint64) *T { return &r.vals[t/one&uint64(len(r.vals)-1)]
 
 // word returns the word of ticket t's group.
 func (r *ring[T]) word(t uint64) *groupWord {
-	return &r.words[t/one>>groupShift[T]()&uint64(len(r.words)-1)]
+	var v T
+	return r.groups.of(t, groupShift(unsafe.Sizeof(v)))
 }
 
 // put writes and publishes the value of ticket t, which the caller took. It fails
@@ -208,7 +240,7 @@ func (r *ring[T]) take(h uint64) T {
 	p := r.val(h)
 	v := *p
 	if r.peekers.in.Load() != 0 {
-		r.peekers.keep(h, r.release)
+		r.keep(h)
 		return v
 	}
 	var zero T
@@ -231,11 +263,25 @@ func (r *ring[T]) leave(t uint64) {
 	}
 }
 
+// freed returns what becomes of a group word in which the states of the consecutive
+// tickets up to last were made free by their consumer, in a ring with lap tickets.
+// If that frees the whole group, and head has passed it, which it has if last is the
+// group's last ticket, the word is that of the next lap, and no producer has to renew
+// it.
+func freed(w, last, lap uint64, shift uint) uint64 {
+	const all = 1<<32 - 1
+	if last/one&(1<<shift-1) == 1<<shift-1 && w&all == free*odd&(1<<(2<<shift)-1) {
+		return stampOf(last+lap, shift) << 32
+	}
+	return w
+}
+
 // renew brings the group of ticket t, the next to be given, to t's lap. It reports
 // false if the ring is full: the queue's head has not passed all of the tickets
 // that the group served in the lap before.
 func (r *ring[T]) renew(t, w uint64) bool {
-	shift := groupShift[T]()
+	var v T
+	shift := groupShift(unsafe.Sizeof(v))
 	last := t&^(one<<shift-1) + one<<shift - r.lap() // behind the group's last ticket
 	if int64(r.head.Load()-last) < 0 {
 		return false

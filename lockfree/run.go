@@ -1,13 +1,17 @@
 package lockfree
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // The methods here work on runs of tickets: up to all that one group serves with
 // one access to its word.
 
 // leftInGroup returns how many tickets from t on belong to t's group.
 func leftInGroup[T any](t uint64) int {
-	size := uint64(1) << groupShift[T]()
+	var v T
+	size := uint64(1) << groupShift(unsafe.Sizeof(v))
 	return int(size - t/one&(size-1))
 }
 
@@ -130,7 +134,11 @@ func (r *ring[T]) leaveRun(t uint64, n int) {
 	for {
 		step(leaving)
 		w := g.Load()
-		if g.CompareAndSwap(w, w&^(ones*state)|ones*free) {
+		left := w&^(ones*state) | ones*free
+		if w>>32 == stamp[T](t) {
+			left = freed(left, t+uint64(n-1)*one, r.lap(), groupShift(unsafe.Sizeof(r.vals[0])))
+		}
+		if g.CompareAndSwap(w, left) {
 			return
 		}
 	}

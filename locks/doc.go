@@ -6,17 +6,20 @@
 //
 // # When to use it
 //
-// RWMutex wherever a sync.RWMutex is used: the methods are the same and the zero
-// value is unlocked. It gains most where data is read by several threads at once
-// and written in at most one of fifty accesses. SpinMutex for sections of some
+// RWMutex wherever a sync.RWMutex is used, but for one case (see below): the methods
+// are the same and the zero value is unlocked. It gains most where data is read by
+// several threads at once and written in at most one of fifty accesses. SpinMutex for sections of some
 // dozens of nanoseconds wanted by many goroutines. Keyed to work on one account,
 // file or tenant at a time.
 //
 // # When not
 //
 // For a counter or a pointer use an atomic. Where a lock is never contended and
-// nobody asks what it does, sync's are as good. A lock of this package must not be
-// contended by goroutines inside and outside of a synctest bubble at once.
+// nobody asks what it does, sync's are as good. And the one case in which an RWMutex
+// does not stand in for a sync.RWMutex is a lock that testing/synctest bubbles share
+// with each other or with goroutines outside, as a package-level lock may be: a
+// waiter sleeps on a channel of its bubble, and nobody outside of that may wake it.
+// Such a lock has to stay a sync.RWMutex.
 //
 // # Design
 //
@@ -27,10 +30,12 @@
 // lines of their own ("striped"), and a writer closes the word and sums the lines
 // until all readers have left. Frequent writes end bias.
 // A writer first claims the lock, which keeps new readers out, then waits for
-// those inside: it cannot starve. Who must wait spins briefly if that is likely to
-// be enough, then sleeps on a channel in a first-in first-out queue. One sleeper
-// at a time is woken to try again, so running goroutines may overtake it; after
-// 1 ms the lock is handed to it.
+// those inside. A waiter spins briefly if that is likely to be enough, then sleeps
+// on a channel. Readers that sleep are all let in when the lock is opened, and the
+// next writer waits until they have left. Writers sleep in a first-in first-out
+// queue; one at a time is woken to try again, so running writers may overtake it.
+// After 1 ms, or after it was woken 100 times in vain, its turn is kept for it, and
+// so is that of each that has waited as long behind it.
 // A SpinMutex has writers only, 16 bytes, one addition each to lock and unlock, and
 // a budget for spinning that it learns. A Keyed is a sharded hash table of
 // RWMutexes with a count of users each; the lock of a key with one user is not
@@ -48,7 +53,21 @@
 //
 // Uncontended, RLock and RUnlock are two atomic instructions, as in sync; Lock and
 // Unlock are two where sync.RWMutex has four. Nothing is allocated until a lock is
-// contended, biased, given options or read 8192 times; then it gets about 500
-// bytes, with bias 128 more for each stripe. A sleeper allocates its channel. The
-// clock is read only by those who sleep, and for sampled holds.
+// contended, biased, given options or read 8192 times. Then it gets 400 bytes, 900
+// when somebody has slept for it (a histogram of the waits, which gets 128 more for
+// each further power of two that they span), and with bias 128 for each stripe; a
+// SpinMutex gets 120 and 600. A sleeper allocates its channel. The clock is read only
+// by those who sleep, and for sampled holds.
+//
+// # Profiles
+//
+// The waits are in the runtime's block profile (see runtime.SetBlockProfileRate) as
+// receives of channels, with the stack of the waiter. They are not in the mutex
+// profile: the runtime offers no way to add to it. [WriteContention] names the sites
+// that waited, without a profile, for locks that have opted in.
+//
+// # Finding deadlocks
+//
+// A build with the tag poundlock_debug reports locks that are taken in opposite
+// orders, and waits beyond a limit, with the stacks of both sides: see [SetDebug].
 package locks

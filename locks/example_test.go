@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"time"
 
@@ -73,6 +74,59 @@ func ExampleRWMutex_TryUpgrade() {
 	fmt.Println(cache["key"])
 	mu.RUnlock()
 	// Output: value
+}
+
+func ExampleRWMutex_Upgrade() {
+	var mu locks.RWMutex
+	stock, ctx := 3, context.Background()
+
+	// Look as a reader, beside others; write only if there is something to do, and
+	// then know that nobody has written since.
+	take := func() bool {
+		for {
+			mu.RLock()
+			if stock == 0 {
+				mu.RUnlock()
+				return false
+			}
+			if mu.Upgrade(ctx) == nil {
+				break
+			}
+			mu.RUnlock() // another is about to write: let it, and look again
+		}
+		stock--
+		mu.Unlock()
+		return true
+	}
+	fmt.Println(take(), take(), take(), take())
+	// Output: true true true false
+}
+
+func ExampleSetDebug() {
+	// In TestMain, for "go test -tags poundlock_debug ./...".
+	watched := locks.SetDebug(locks.DebugOptions{
+		WaitLimit: 5 * time.Second,
+		OnReport:  func(report string) { log.Print(report) },
+	})
+	if watched {
+		log.Print("locks are watched for inversions and long waits")
+	}
+	fmt.Println("ready")
+	// Output: ready
+}
+
+func ExampleKeyed_RLockMany() {
+	var documents locks.Keyed[string] // the zero value works
+	read := documents.RLockMany("contract", "annex")
+	_, ok := documents.TryLockMany("annex", "invoice")
+	fmt.Println("while they are read:", ok)
+	read.Unlock()
+	write, ok := documents.TryLockMany("annex", "invoice")
+	fmt.Println("afterwards:", ok)
+	write.Unlock()
+	// Output:
+	// while they are read: false
+	// afterwards: true
 }
 
 func ExampleSpinMutex() {

@@ -19,7 +19,7 @@ func scaled(n int) int {
 	switch {
 	case long:
 		return 10 * n
-	case testing.Short(), raceEnabled:
+	case testing.Short(), raceEnabled, debugEnabled:
 		return max(n/10, 1)
 	}
 	return n

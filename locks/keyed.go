@@ -2,6 +2,7 @@ package locks
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"math/bits"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Keyed is a set of read/write locks with names: one for every key that somebody
@@ -22,13 +24,14 @@ import (
 // nobody else can wait for. A key in an interface type that holds something not
 // comparable panics, as in a map, and locks nothing.
 type Keyed[K comparable] struct {
-	_     noCopy
+	_     nocopy.NoCopy
 	t     atomic.Pointer[keyedTable[K]] // made by the first use
 	waits waits                         // of all keys
 }
 
 // keyedTable is where the locks are.
 type keyedTable[K comparable] struct {
+	name   string
 	seed   maphash.Seed
 	mask   uint64
 	shards []keyedShard[K]
@@ -45,7 +48,13 @@ func (k *Keyed[K]) table() *keyedTable[K] {
 // KeyedOption tunes a [Keyed].
 type KeyedOption func(*keyedConfig)
 
-type keyedConfig struct{ shards, top int }
+type keyedConfig struct {
+	shards, top int
+	name        string
+}
+
+// WithName labels the Keyed in its Stats.
+func WithName(name string) KeyedOption { return func(c *keyedConfig) { c.name = name } }
 
 // WithShards sets into how many independently locked parts the table is cut. It
 // is rounded up to a power of two; 0 or less means the default, 32 per P; more
@@ -74,7 +83,7 @@ func newKeyedTable[K comparable](c keyedConfig) *keyedTable[K] {
 		c.shards = 32 * runtime.GOMAXPROCS(0)
 	}
 	n := 1 << bits.Len(uint(min(c.shards, 4096)-1))
-	t := &keyedTable[K]{seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
+	t := &keyedTable[K]{name: c.name, seed: maphash.MakeSeed(), mask: uint64(n - 1), shards: make([]keyedShard[K], n)}
 	for i := range t.shards {
 		t.shards[i].top.limit = max(c.top, 0)
 	}
@@ -96,7 +105,7 @@ func (k *Keyed[K]) Lock(key K) Held[K] {
 	if !locked {
 		k.lockPinned(e, nil)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}
+	return k.held(sh, e, false)
 }
 
 // RLock locks key for reading. It waits while a writer holds it or waits for its
@@ -106,7 +115,7 @@ func (k *Keyed[K]) RLock(key K) Held[K] {
 	if !locked {
 		k.rLockPinned(e, nil)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}
+	return k.held(sh, e, true)
 }
 
 // TryLock locks key for writing if that is possible at once, and reports whether
@@ -117,7 +126,7 @@ func (k *Keyed[K]) TryLock(key K) (Held[K], bool) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+	return k.held(sh, e, false), true
 }
 
 // TryRLock locks key for reading if that is possible at once, and reports whether
@@ -128,7 +137,7 @@ func (k *Keyed[K]) TryRLock(key K) (Held[K], bool) {
 		sh.unpin(e, forReading)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, true
+	return k.held(sh, e, true), true
 }
 
 // LockContext is Lock that gives up when ctx is done: it then returns a zero Held
@@ -184,7 +193,7 @@ func (k *Keyed[K]) lockWithin(key K, l *limit) (Held[K], bool) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen}, true
+	return k.held(sh, e, false), true
 }
 
 func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
@@ -193,8 +202,24 @@ func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
 		sh.unpin(e, forReading)
 		return Held[K]{}, false
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: true}, true
+	return k.held(sh, e, true), true
 }
+
+// held returns the caller's hold of e.
+func (k *Keyed[K]) held(sh *keyedShard[K], e *keyedEntry[K], reader bool) Held[K] {
+	if debugEnabled {
+		debugGot(nil, e, keyName[K]{k, e.key}, !reader)
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: reader}
+}
+
+// keyName is what the debug switch knows the lock of a key by.
+type keyName[K comparable] struct {
+	k   *Keyed[K]
+	key K
+}
+
+func (n keyName[K]) String() string { return fmt.Sprintf("key %v of Keyed %p", n.key, n.k) }
 
 // Unlock releases what h holds. It ends the process if that has been released
 // before, or if h is zero; but a second release of a read lock goes unnoticed
@@ -202,6 +227,9 @@ func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
 func (h Held[K]) Unlock() {
 	if h.e == nil {
 		fatal(errKeyedUnlock)
+	}
+	if debugEnabled {
+		debugReleased(h.e, !h.reader)
 	}
 	h.sh.release(h.e, h.gen, h.reader)
 }
@@ -221,6 +249,9 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 	if e.rw.TryLock() {
 		return true
 	}
+	if debugEnabled {
+		defer debugWant(e, keyName[K]{k, e.key}, true)()
+	}
 	start := k.contend(e)
 	ok := true
 	if l == nil {
@@ -235,6 +266,9 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
 	if e.rw.TryRLock() {
 		return true
+	}
+	if debugEnabled {
+		defer debugWant(e, keyName[K]{k, e.key}, false)()
 	}
 	start := k.contend(e)
 	ok := true

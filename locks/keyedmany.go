@@ -115,5 +115,12 @@ func (k *Keyed[K]) lockMany(p purpose, lock func(*keyedEntry[K]) bool, keys []K)
 		h.sh.count(p)
 		h.sh.mu.Unlock()
 	}
+	if debugEnabled {
+		locks, names := make([]any, len(held)), make([]any, len(held))
+		for i, h := range held {
+			locks[i], names[i] = h.e, keyName[K]{k, h.e.key}
+		}
+		debugGotAll(locks, names, p == forWriting)
+	}
 	return HeldMany[K]{held}, true
 }

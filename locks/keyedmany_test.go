@@ -153,7 +153,6 @@ func TestKeyedCtxFormsSayWhy(t *testing.T) {
 				require.ErrorIs(t, err, context.Canceled, name)
 			}
 		})
-		//lint:ignore SA1012 what a nil ctx does is under test
 		require.PanicsWithValue(t, "locks: nil Context", func() { lock(nil) }, name)
 		require.Equal(t, 1, k.Len(), name)
 	}

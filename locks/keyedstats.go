@@ -2,9 +2,13 @@ package locks
 
 import (
 	"cmp"
+	"fmt"
+	"iter"
+	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/describe"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -12,6 +16,8 @@ import (
 // exact when no operation is in progress; a wait that is under way counts as
 // acquired.
 type KeyedStats struct {
+	Name string `json:"name,omitempty"` // as given with WithName
+
 	Keys   int    `json:"keys"`   // keys that are held or waited for
 	Writes uint64 `json:"writes"` // write locks acquired, by whatever method
 	Reads  uint64 `json:"reads"`  // read locks acquired, by whatever method
@@ -20,23 +26,24 @@ type KeyedStats struct {
 	WriteContended uint64 `json:"write_contended"` // of Writes, those that had to wait
 	ReadParked     uint64 `json:"read_parked"`     // readers that went to sleep
 	WriteParked    uint64 `json:"write_parked"`    // writers that went to sleep
-	Handoffs       uint64 `json:"handoffs"`        // waiters given the lock because others had overtaken them for 1 ms
+	Handoffs       uint64 `json:"handoffs"`        // writers that their turn was kept for, as others had overtaken them for 1 ms
 	Canceled       uint64 `json:"canceled"`        // waits ended by a ctx or a timeout
 
 	// Contention is the part of all acquisitions that had to wait, 0 to 1.
 	Contention float64 `json:"contention"`
 
-	// ReadWait and WriteWait summarise the waits of those that slept.
+	// ReadWait and WriteWait summarise the waits of those that slept, with those that
+	// gave up.
 	ReadWait  Latency `json:"read_wait"`
 	WriteWait Latency `json:"write_wait"`
 }
 
 // KeyStats is the contention of one key.
 type KeyStats[K comparable] struct {
-	Key       K             `json:"key"`       // the key
-	Contended uint64        `json:"contended"` // acquisitions that had to wait
-	Waited    time.Duration `json:"waited_ns"` // how long they and those that gave up waited, all together
-	Users     int           `json:"users"`     // who hold it and who wait for it now
+	Key       K             `json:"key"`          // the key
+	Contended uint64        `json:"contended"`    // acquisitions that had to wait
+	WaitTime  time.Duration `json:"wait_time_ns"` // how long they and those that gave up waited, all together
+	Users     int           `json:"users"`        // holders and waiters now
 }
 
 // keyedSums are the counters of one entry, or of many.
@@ -87,7 +94,7 @@ func (k *Keyed[K]) Len() int {
 
 // Stats returns what k has counted so far, over all keys.
 func (k *Keyed[K]) Stats() KeyedStats {
-	var st KeyedStats
+	st := KeyedStats{Name: k.table().name}
 	var sums keyedSums
 	t := k.table()
 	for i := range t.shards {
@@ -110,6 +117,27 @@ func (k *Keyed[K]) Stats() KeyedStats {
 	st.Contention = stats.Ratio(sums.contended(), st.Reads+st.Writes)
 	st.ReadWait, st.WriteWait = k.waits.read.Latency(), k.waits.write.Latency()
 	return st
+}
+
+// String is a line for people: what happened, how long it took, what is the case.
+func (st KeyedStats) String() string {
+	name := ""
+	if st.Name != "" {
+		name = st.Name + ": "
+	}
+	return fmt.Sprintf("%s%s reads, %s writes, contention %s; read wait %s, write wait %s; %d keys in use", name, describe.Count(st.Reads),
+		describe.Count(st.Writes), describe.Percent(st.Contention), describe.Latency(st.ReadWait), describe.Latency(st.WriteWait), st.Keys)
+}
+
+// LogValue is the statistics as a group, without those that are zero.
+func (st KeyedStats) LogValue() slog.Value { return describe.LogValue(st) }
+
+// Histograms yields the distributions behind the Latency fields of [KeyedStats], as
+// [RWMutex.Histograms] does.
+func (k *Keyed[K]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
+	return func(yield func(string, func(*stats.Snapshot)) bool) {
+		_ = yield("read_wait", k.waits.read.AddTo) && yield("write_wait", k.waits.write.AddTo)
+	}
 }
 
 // Top returns the n keys that were waited for the longest, the worst first, or
@@ -138,14 +166,14 @@ func (k *Keyed[K]) Top(n int) []KeyStats[K] {
 			}
 			t := &all[first+i]
 			t.Contended += now.Contended
-			t.Waited += now.Waited
+			t.WaitTime += now.WaitTime
 			t.Users = now.Users
 		})
 		sh.mu.Unlock()
 	}
-	all = slices.DeleteFunc(all, func(t KeyStats[K]) bool { return t.Contended == 0 && t.Waited == 0 })
+	all = slices.DeleteFunc(all, func(t KeyStats[K]) bool { return t.Contended == 0 && t.WaitTime == 0 })
 	slices.SortFunc(all, func(a, b KeyStats[K]) int {
-		return cmp.Or(cmp.Compare(b.Waited, a.Waited), cmp.Compare(b.Contended, a.Contended))
+		return cmp.Or(cmp.Compare(b.WaitTime, a.WaitTime), cmp.Compare(b.Contended, a.Contended))
 	})
 	return all[:min(max(n, 0), len(all))]
 }
@@ -184,6 +212,6 @@ func (t *topKeys[K]) note(key K, contended uint64, waited int64) {
 		t.keys[i].KeyStats = KeyStats[K]{Key: key}
 	}
 	t.keys[i].Contended += contended
-	t.keys[i].Waited += time.Duration(waited)
+	t.keys[i].WaitTime += time.Duration(waited)
 	t.keys[i].weight += time.Duration(waited)
 }

@@ -40,7 +40,7 @@ type keyedEntry[K comparable] struct {
 	hash uint64
 	gen  uint64 // changes when a writer's or the last user's hold ends
 	key  K
-	refs int32 // users: who hold it and who wait for it
+	refs int32 // users: holders and waiters
 
 	// sole is how the only user holds it, as long as no other has come: then rw is
 	// made to say so (share) and counts from there on.
@@ -90,6 +90,9 @@ func (t *keyedTable[K]) pin(key K, h uint64, p purpose) (*keyedShard[K], *keyedE
 		e = sh.insert(h)
 	}
 	e.key, e.hash, e.refs, e.sole = key, h, 1, p
+	if debugEnabled {
+		e.rw.debug.hush()
+	}
 	if p == forNothing {
 		e.rw.store(unbiasable)
 	}

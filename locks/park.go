@@ -21,8 +21,8 @@ type gate struct {
 	held   uint64  // with any of these bits somebody will open the lock and call wakeNext
 }
 
-// parking is where those who want a lock for themselves sleep until they may try
-// to get it.
+// parking is where goroutines that want a lock for themselves sleep until they may
+// try to get it.
 //
 // The queue is empty, or the lock is held or being opened, or woken is set: somebody
 // is due to look at the queue, so that no sleeper is forgotten.
@@ -143,7 +143,7 @@ func (p *parking) wakeNext(g gate) {
 	for {
 		s := atomic.LoadUint64(g.state)
 		if s&(g.held|woken) != 0 {
-			return // who opens it, or is on its way, will come here
+			return // its holder, or the waiter on its way, will come here
 		}
 		n, w := s|woken, p.q.head
 		switch {

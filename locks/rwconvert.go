@@ -11,6 +11,9 @@ import (
 // between; waiting readers may join. It counts as a read and is undone with
 // RUnlock. It ends the process if rw is not locked for writing.
 func (rw *RWMutex) Downgrade() {
+	if debugEnabled {
+		debugConverted(rw, false)
+	}
 	if raceEnabled {
 		raceRead(unsafe.Pointer(&rw.x))
 		raceRelease(rw.readerTok())
@@ -41,6 +44,9 @@ func (rw *RWMutex) TryUpgrade() bool {
 		} else {
 			raceEnable()
 		}
+	}
+	if debugEnabled && ok {
+		debugConverted(rw, true)
 	}
 	return ok
 }
@@ -111,6 +117,9 @@ func (rw *RWMutex) Upgrade(ctx context.Context) error {
 		} else {
 			raceEnable()
 		}
+	}
+	if debugEnabled && ok {
+		debugConverted(rw, true)
 	}
 	switch {
 	case ok:

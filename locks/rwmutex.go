@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // RWMutex is a reader/writer lock with the methods and the rules of
@@ -25,15 +27,22 @@ import (
 // return of the next Lock or successful TryUpgrade. Failed operations synchronize
 // nothing.
 //
-// Waiters queue in order of arrival. Newcomers may overtake them while the lock
-// is free, until one has waited for 1 ms; then the lock is handed to it. A writer
-// waits at most for the readers that are inside when its turn comes.
+// An Unlock lets in all readers that sleep, and the next writer waits until they
+// have left, as in sync: a reader waits for one writer, and for the readers that
+// this one waits for. Writers queue in order of arrival. Running ones may overtake
+// those that sleep, until one of these has waited for 1 ms or was woken 100 times in
+// vain; then the next turn is its own, and after it that of the others that have
+// waited as long.
 //
 // Misuse, such as unlocking an unlocked lock, ends the process with a message and
-// cannot be recovered, as in sync. With biased readers an RUnlock too many is
-// found when the next writer arrives.
+// cannot be recovered, as in sync. But a lock belongs to no goroutine: an RUnlock too
+// many takes the place of a reader that is inside, and is found when there is none
+// left to take, with striped readers not before a writer looks. Until then a writer
+// may get in beside a reader. 2²² readers at a time are too many, unless they are
+// striped: TryRLock then fails, and any other method ends the process.
 type RWMutex struct {
-	_      noCopy
+	_      nocopy.NoCopy
+	debug  debugMark             // no bytes without the tag poundlock_debug
 	_      [0]atomic.Uint64      // aligns state on 32-bit machines
 	state  uint64                // atomic; see rwstate.go
 	reads  atomic.Uint64         // folded; the top byte counts folds in progress
@@ -66,6 +75,10 @@ func (rw *RWMutex) writeLocked() {
 // Lock locks rw for writing. It waits until no other writer and no reader holds
 // rw.
 func (rw *RWMutex) Lock() {
+	if debugEnabled && !rw.debug.hushed() {
+		defer debugGot(nil, rw, rw, true)
+		defer debugWant(rw, rw, true)()
+	}
 	if raceEnabled {
 		rw.enter()
 	}
@@ -81,6 +94,9 @@ func (rw *RWMutex) Lock() {
 // Unlock unlocks rw for writing. It ends the process if rw is not locked for
 // writing.
 func (rw *RWMutex) Unlock() {
+	if debugEnabled && !rw.debug.hushed() {
+		debugReleased(rw, true)
+	}
 	if raceEnabled {
 		raceRead(unsafe.Pointer(&rw.x))
 		raceRelease(rw.readerTok())
@@ -98,6 +114,10 @@ func (rw *RWMutex) Unlock() {
 // RLock locks rw for reading. It waits while a writer holds rw or waits for its
 // readers to leave.
 func (rw *RWMutex) RLock() {
+	if debugEnabled && !rw.debug.hushed() {
+		defer debugGot(nil, rw, rw, false)
+		defer debugWant(rw, rw, false)()
+	}
 	if raceEnabled {
 		rw.enter()
 	}
@@ -112,6 +132,9 @@ func (rw *RWMutex) RLock() {
 // RUnlock undoes one RLock; other readers stay. It ends the process if rw is not
 // locked for reading.
 func (rw *RWMutex) RUnlock() {
+	if debugEnabled && !rw.debug.hushed() {
+		debugReleased(rw, false)
+	}
 	if raceEnabled {
 		raceRead(unsafe.Pointer(&rw.x))
 		raceReleaseMerge(rw.writerTok())
@@ -129,11 +152,14 @@ func (rw *RWMutex) RUnlock() {
 
 // TryLock locks rw for writing if that is possible at once, and reports whether
 // it did.
-func (rw *RWMutex) TryLock() bool {
+func (rw *RWMutex) TryLock() (ok bool) {
+	if debugEnabled && !rw.debug.hushed() {
+		defer debugGot(&ok, rw, rw, true)
+	}
 	if raceEnabled {
 		rw.enter()
 	}
-	ok := rw.tryLock()
+	ok = rw.tryLock()
 	if raceEnabled {
 		if ok {
 			rw.writeLocked()
@@ -145,12 +171,15 @@ func (rw *RWMutex) TryLock() bool {
 }
 
 // TryRLock locks rw for reading if that is possible at once, and reports whether
-// it did.
-func (rw *RWMutex) TryRLock() bool {
+// it did. It fails if rw has as many readers as it can count.
+func (rw *RWMutex) TryRLock() (ok bool) {
+	if debugEnabled && !rw.debug.hushed() {
+		defer debugGot(&ok, rw, rw, false)
+	}
 	if raceEnabled {
 		rw.enter()
 	}
-	ok := rw.tryRLock()
+	ok = rw.tryRLock()
 	if raceEnabled {
 		if ok {
 			rw.readLocked()
@@ -162,8 +191,9 @@ func (rw *RWMutex) TryRLock() bool {
 }
 
 // LockContext is Lock that gives up when ctx is done. It returns nil with rw
-// locked, or ctx.Err() with rw as if nothing had been asked. A ctx that is
-// already done wins over a free lock. A nil ctx panics.
+// locked, or an error that matches ctx.Err() and [context.Cause], with rw as if
+// nothing had been asked. A ctx that is already done wins over a free lock. A nil
+// ctx panics.
 func (rw *RWMutex) LockContext(ctx context.Context) error {
 	return lockContext(ctx, rw.TryLock, rw.lockWithin)
 }
@@ -186,11 +216,15 @@ func (rw *RWMutex) RLockTimeout(d time.Duration) bool {
 	return rw.TryRLock() || d > 0 && rw.rLockWithin(&limit{timeout: d})
 }
 
-func (rw *RWMutex) lockWithin(l *limit) bool {
+func (rw *RWMutex) lockWithin(l *limit) (ok bool) {
+	if debugEnabled && !rw.debug.hushed() {
+		defer debugGot(&ok, rw, rw, true)
+		defer debugWant(rw, rw, true)()
+	}
 	if raceEnabled {
 		rw.enter()
 	}
-	ok := rw.lockSlow(l)
+	ok = rw.lockSlow(l)
 	if raceEnabled {
 		if ok {
 			rw.writeLocked()
@@ -202,11 +236,15 @@ func (rw *RWMutex) lockWithin(l *limit) bool {
 	return ok
 }
 
-func (rw *RWMutex) rLockWithin(l *limit) bool {
+func (rw *RWMutex) rLockWithin(l *limit) (ok bool) {
+	if debugEnabled && !rw.debug.hushed() {
+		defer debugGot(&ok, rw, rw, false)
+		defer debugWant(rw, rw, false)()
+	}
 	if raceEnabled {
 		rw.enter()
 	}
-	ok := rw.rLockWait(l, false)
+	ok = rw.rLockWait(l, false)
 	if raceEnabled {
 		if ok {
 			rw.readLocked()

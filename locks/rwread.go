@@ -76,19 +76,20 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 		if !rw.joinReaders(x, w) {
 			continue
 		}
-		if !l.sleep(w) {
+		ok := l.sleep(w)
+		x.waited(w, &x.histograms().read)
+		if !ok {
 			rw.leaveReaders(x, w)
 			return false
 		}
 		rw.add(oneRead)
 		x.readContended.Add(1)
-		x.waited(w, &x.histograms().read)
 		return true
 	}
 	if contended {
 		x.readContended.Add(1)
 		if round > 0 {
-			x.learn(round)
+			x.pace.learn(round)
 		}
 	}
 	return true

@@ -76,7 +76,8 @@ func (rw *RWMutex) letIn(x *rwExt, claimed bool) {
 	}
 }
 
-// opened is called by whoever has opened the lock, to let in or wake who waits.
+// opened is called by whoever has opened the lock. It lets the readers in that sleep
+// and wakes the next writer.
 //
 //go:norace
 func (rw *RWMutex) opened(x *rwExt) {

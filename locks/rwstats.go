@@ -1,8 +1,13 @@
 package locks
 
 import (
+	"fmt"
+	"iter"
+	"log/slog"
 	"runtime"
+	"strings"
 
+	"github.com/poundlock/poundlock/internal/describe"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -28,24 +33,63 @@ type RWStats struct {
 	WriteContended uint64 `json:"write_contended"` // of Writes, those that found the lock taken or readers inside
 	ReadParked     uint64 `json:"read_parked"`     // readers that went to sleep, each once
 	WriteParked    uint64 `json:"write_parked"`    // writers that went to sleep, each once
-	Handoffs       uint64 `json:"handoffs"`        // waiters given the lock because others had overtaken them for 1 ms
+	Handoffs       uint64 `json:"handoffs"`        // writers that their turn was kept for, as others had overtaken them for 1 ms
 	Canceled       uint64 `json:"canceled"`        // waits ended by a ctx or a timeout
 
-	Locked        bool  `json:"locked"`         // a writer holds the lock or waits for its readers to leave
-	ActiveReaders int64 `json:"active_readers"` // readers inside
-	Waiting       int   `json:"waiting"`        // goroutines asleep for the lock
+	Locked        bool `json:"locked"`         // a writer holds the lock or waits for its readers to leave
+	ActiveReaders int  `json:"active_readers"` // readers inside
+	Waiting       int  `json:"waiting"`        // goroutines asleep for the lock
 
 	// Contention is the part of all acquisitions that was contended, 0 to 1.
 	Contention float64 `json:"contention"`
 
 	// ReadWait and WriteWait summarise the waits of those that slept, from their
-	// first sleep to the lock. The clock is not read for any other.
+	// first sleep until they had the lock or gave up. The clock is not read for any
+	// other.
 	ReadWait  Latency `json:"read_wait"`
 	WriteWait Latency `json:"write_wait"`
 
 	// WriteHold summarises how long sampled writers held the lock; it is empty
 	// without RWOptions.HoldSampling.
 	WriteHold Latency `json:"write_hold"`
+}
+
+// String is a line for people: what happened, how long it took, what is the case.
+func (st RWStats) String() string {
+	var b strings.Builder
+	if st.Name != "" {
+		b.WriteString(st.Name + ": ")
+	}
+	fmt.Fprintf(&b, "%s reads, %s writes, contention %s; read wait %s, write wait %s", describe.Count(st.Reads), describe.Count(st.Writes),
+		describe.Percent(st.Contention), describe.Latency(st.ReadWait), describe.Latency(st.WriteWait))
+	if st.WriteHold.Count > 0 {
+		b.WriteString(", write hold " + describe.Latency(st.WriteHold))
+	}
+	fmt.Fprintf(&b, "; %d readers inside, %d waiting", st.ActiveReaders, st.Waiting)
+	if st.Locked {
+		b.WriteString(", locked")
+	}
+	if st.Mode == ModeStriped {
+		b.WriteString(", striped")
+	}
+	return b.String()
+}
+
+// LogValue is the statistics as a group, without those that are zero.
+func (st RWStats) LogValue() slog.Value { return describe.LogValue(st) }
+
+// Histograms yields the distributions behind the Latency fields of [RWStats], under
+// their JSON names, each as a function that adds it to a snapshot. Unlike a Latency
+// they can be summed over locks and taken for a window of time. A lock for which
+// nobody has waited has none.
+func (rw *RWMutex) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
+	return func(yield func(string, func(*stats.Snapshot)) bool) {
+		if x := rw.x.Load(); x != nil {
+			if w := x.waits.Load(); w != nil {
+				_ = yield("read_wait", w.read.AddTo) && yield("write_wait", w.write.AddTo) && yield("write_hold", w.hold.AddTo)
+			}
+		}
+	}
 }
 
 // Stats returns what rw has counted so far. It takes no lock that an operation on
@@ -65,13 +109,15 @@ func (rw *RWMutex) stats() RWStats {
 	s, x := rw.load(), rw.x.Load()
 	st.Locked = s&closed != 0
 	st.Mode = ModeWord
-	st.ActiveReaders = activeOf(s)
+	readers := activeOf(s)
+	st.ActiveReaders = int(readers)
 	if x == nil {
 		return st
 	}
 	if s&biased != 0 {
 		st.Mode = ModeStriped
-		st.ActiveReaders, _, _ = rw.inside(x)
+		readers, _, _ = rw.inside(x)
+		st.ActiveReaders = int(max(readers, 0))
 	}
 	if o := x.opts.Load(); o != nil {
 		st.Name = o.Name
@@ -82,9 +128,8 @@ func (rw *RWMutex) stats() RWStats {
 		st.Waiting++
 	}
 	x.mu.Unlock()
-	st.ActiveReaders = max(st.ActiveReaders, 0)
-	// An acquisition is counted before its being contended. So the parts are read
-	// before the whole, lest they exceed it.
+	// An acquisition is counted before it is counted as contended. The parts are read
+	// before the whole, so that they do not exceed it.
 	st.ReadContended, st.WriteContended = x.readContended.Load(), x.writeContended.Load()
 	st.ReadParked, st.WriteParked = x.readParked.Load(), x.writeParked.Load()
 	st.Handoffs, st.Canceled = x.handoffs.Load(), x.canceled.Load()

@@ -39,6 +39,7 @@ func (rw *RWMutex) lockSlow(l *limit) bool {
 			continue
 		}
 		if !x.park(rw.gate(), &a, l, &x.writeParked) {
+			x.waited(a.w, &x.histograms().write)
 			return false
 		}
 		round = 0
@@ -104,6 +105,7 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 		}
 		x.mu.Unlock()
 		x.canceled.Add(1)
+		x.waited(a.w, &x.histograms().write)
 		return false
 	}
 }
@@ -163,7 +165,7 @@ func (rw *RWMutex) tryLock() bool {
 }
 
 // unlockSlow finishes an Unlock or a Downgrade that left state s: it reports
-// misuse, folds, and wakes who waits.
+// misuse, folds the counts, and lets in or wakes the waiters.
 //
 //go:norace
 func (rw *RWMutex) unlockSlow(s uint64, misuse string) {

@@ -6,9 +6,9 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -40,7 +40,7 @@ type site struct {
 	max     time.Duration
 }
 
-// waited records the wait that ended with the lock.
+// waited records a wait that ended, with the lock or without.
 //
 //go:norace
 func (x *rwExt) waited(w *waiter, h *stats.Histogram) {
@@ -114,7 +114,7 @@ func WriteContention(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintf(tw, "WAITED\tWAITS\tSAMPLES\tMAX\tLOCK\tCALLED FROM\n")
 	for _, r := range rows {
-		calls := r.calls()
+		calls := calls(r.pcs[:])
 		fmt.Fprintf(tw, "%v\t%d\t%d\t%v\t%s\t%s\n", r.total.Round(time.Microsecond), r.scale, r.samples,
 			r.max.Round(time.Microsecond), cmp.Or(r.name, "-"), calls[0])
 		for _, c := range calls[1:] {
@@ -124,18 +124,18 @@ func WriteContention(w io.Writer) error {
 	return tw.Flush()
 }
 
-// calls names the frames of k, the caller of the lock first; at least one.
-func (k *siteKey) calls() []string {
+// calls names the frames of a stack, the caller of the lock first; at least one.
+func calls(pcs []uintptr) []string {
 	var calls []string
-	n := slices.Index(k.pcs[:], 0)
+	n := slices.Index(pcs, 0)
 	if n < 0 {
-		n = len(k.pcs)
+		n = len(pcs)
 	}
-	frames := runtime.CallersFrames(k.pcs[:n])
+	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		f, more := frames.Next()
 		// The lock's own methods are inlined or not: leave them out by name.
-		own := strings.Contains(f.Function, "/locks.(*RWMutex)") || strings.Contains(f.Function, "/locks.lockContext")
+		own := ownFrame.MatchString(f.Function)
 		if f.Function != "" && (len(calls) > 0 || !own) {
 			calls = append(calls, fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line))
 		}
@@ -148,6 +148,8 @@ func (k *siteKey) calls() []string {
 	}
 	return calls
 }
+
+var ownFrame = regexp.MustCompile(`/locks\.(\(\*(RWMutex|SpinMutex|Keyed\[.*\]|rlocker|rwExt)\)|lockContext|debug)`)
 
 // ResetContention forgets what [WriteContention] would write.
 func ResetContention() {

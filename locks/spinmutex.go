@@ -6,7 +6,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/poundlock/poundlock/internal/stats"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // SpinMutex is a mutual exclusion lock for sections of a few instructions. A
@@ -18,10 +18,10 @@ import (
 //
 // Like [sync.Mutex] it belongs to no goroutine, an Unlock is synchronized before
 // later Locks, newcomers may overtake sleepers until one of them has waited for
-// 1 ms, and unlocking an unlocked one ends the process and cannot be recovered.
+// 1 ms or was woken 100 times in vain, and unlocking an unlocked one ends the process and cannot be recovered.
 // Unlike it, it counts what it does and takes a ctx.
 type SpinMutex struct {
-	_     noCopy
+	_     nocopy.NoCopy
 	_     [0]atomic.Uint64 // aligns state on 32-bit machines
 	state uint64           // atomic; see below
 	x     atomic.Pointer[spinExt]
@@ -34,43 +34,22 @@ type SpinMutex struct {
 //	|   count    |   in   | notes|
 //	+------------+--------+------+
 //
-// in is 0 when the lock is free. Who adds itself to it and was the first is the
-// holder; who was not takes itself out again (a phantom), with its count. That
-// makes Lock one addition that needs no look at the word before, which a swap
-// would (BenchmarkUncontended/Spin). Who takes in to 0 wakes whom it should.
+// in is 0 when the lock is free. A goroutine that adds itself and was the first is
+// the holder; one that was not takes itself out again (a phantom), with its count.
+// So Lock is one addition that needs no look at the word before, as a swap would
+// (BenchmarkUncontended/Spin). The goroutine that takes in to 0 wakes the next waiter.
 const (
 	spinIn     uint64 = 1 << 3
 	spinInMask uint64 = 1<<32 - spinIn
 	spinBorrow uint64 = 1 << 31 // set by the borrow of an Unlock too many
 	spinOne    uint64 = 1 << 32 // one acquisition
 	spinFull   uint64 = 1 << 61 // so many that the count is due to be folded
-	spinFold   uint64 = 1 << 28 // acquisitions that are folded at once, fewer than there are, lest a phantom's be missing then
+	spinFold   uint64 = 1 << 28 // acquisitions that are folded at once, fewer than there are: a phantom may yet take its own out
 
 	spinClosed     = spinInMask | handoff
 	spinLockMask   = spinClosed | spinFull
 	spinUnlockMask = spinBorrow | handoff | waiting
 )
-
-// SpinStats is what a [SpinMutex] knows about itself. Counters are exact when no
-// operation is in progress.
-type SpinStats struct {
-	Acquired uint64 `json:"acquired"` // times the lock was acquired, by whatever method
-	Spun     uint64 `json:"spun"`     // of those, after polling only
-	Polls    uint64 `json:"polls"`    // looks at the lock by waiters that polled
-	Yields   uint64 `json:"yields"`   // times that a waiter let other goroutines run
-	Parked   uint64 `json:"parked"`   // waiters that went to sleep, each once
-	Handoffs uint64 `json:"handoffs"` // waiters given the lock because others had overtaken them for 1 ms
-	Canceled uint64 `json:"canceled"` // waits ended by a ctx or a timeout
-
-	Locked     bool    `json:"locked"`     // at that moment
-	Waiting    int     `json:"waiting"`    // goroutines asleep for the lock
-	Contended  uint64  `json:"contended"`  // of Acquired, those that found the lock taken
-	Contention float64 `json:"contention"` // Contended by Acquired, 0 to 1
-
-	// Wait summarises the waits of those that slept, from their first sleep to the
-	// lock. The clock is not read for any other.
-	Wait Latency `json:"wait"`
-}
 
 // enter begins an operation for the race detector, which by the read sees m being
 // overwritten while in use.
@@ -81,6 +60,10 @@ func (m *SpinMutex) enter() {
 
 // Lock locks m. It waits until nobody else holds it.
 func (m *SpinMutex) Lock() {
+	if debugEnabled {
+		defer debugGot(nil, m, m, true)
+		defer debugWant(m, m, true)()
+	}
 	if raceEnabled {
 		m.enter()
 	}
@@ -95,6 +78,9 @@ func (m *SpinMutex) Lock() {
 
 // Unlock unlocks m. It ends the process if m is not locked.
 func (m *SpinMutex) Unlock() {
+	if debugEnabled {
+		debugReleased(m, true)
+	}
 	if raceEnabled {
 		raceRead(unsafe.Pointer(&m.x))
 		raceRelease(unsafe.Pointer(m))
@@ -110,11 +96,14 @@ func (m *SpinMutex) Unlock() {
 
 // TryLock locks m if nobody holds it, and reports whether it did. It may fail while
 // another goroutine finds out that it must wait.
-func (m *SpinMutex) TryLock() bool {
+func (m *SpinMutex) TryLock() (ok bool) {
+	if debugEnabled {
+		defer debugGot(&ok, m, m, true)
+	}
 	if raceEnabled {
 		m.enter()
 	}
-	ok := m.tryLock()
+	ok = m.tryLock()
 	if raceEnabled {
 		raceEnable()
 		if ok {
@@ -141,8 +130,9 @@ func (m *SpinMutex) tryLock() bool {
 }
 
 // LockContext is Lock that gives up when ctx is done. It returns nil with m
-// locked, or ctx.Err() with m as if nothing had been asked. A ctx that is already
-// done wins over a free lock. A nil ctx panics.
+// locked, or an error that matches ctx.Err() and [context.Cause], with m as if
+// nothing had been asked. A ctx that is already done wins over a free lock. A nil
+// ctx panics.
 func (m *SpinMutex) LockContext(ctx context.Context) error {
 	return lockContext(ctx, m.TryLock, m.lockWithin)
 }
@@ -153,11 +143,15 @@ func (m *SpinMutex) LockTimeout(d time.Duration) bool {
 	return m.TryLock() || d > 0 && m.lockWithin(&limit{timeout: d})
 }
 
-func (m *SpinMutex) lockWithin(l *limit) bool {
+func (m *SpinMutex) lockWithin(l *limit) (ok bool) {
+	if debugEnabled {
+		defer debugGot(&ok, m, m, true)
+		defer debugWant(m, m, true)()
+	}
 	if raceEnabled {
 		m.enter()
 	}
-	ok := m.lockWait(l, false)
+	ok = m.lockWait(l, false)
 	if raceEnabled {
 		raceEnable()
 		if ok {
@@ -166,38 +160,6 @@ func (m *SpinMutex) lockWithin(l *limit) bool {
 	}
 	l.stop()
 	return ok
-}
-
-// Stats returns what m has counted so far. It may be called at any time and makes
-// nobody wait for longer than a few instructions.
-func (m *SpinMutex) Stats() SpinStats {
-	if raceEnabled {
-		m.enter()
-		defer raceEnable()
-	}
-	return m.stats()
-}
-
-//go:norace
-func (m *SpinMutex) stats() SpinStats {
-	var st SpinStats
-	s, x := m.load(), m.x.Load()
-	if x != nil {
-		st.Contended, st.Spun, st.Polls = x.contended.Load(), x.spun.Load(), x.polls.Load()
-		st.Yields, st.Parked = x.yields.Load(), x.parked.Load()
-		st.Handoffs, st.Canceled = x.handoffs.Load(), x.canceled.Load()
-		st.Wait = x.wait.Load().Latency()
-		// The whole after its parts: they never exceed it.
-		x.mu.Lock()
-		st.Waiting = x.q.n
-		s = m.load()
-		st.Acquired = x.folded
-		x.mu.Unlock()
-	}
-	st.Acquired += (s &^ handoff) / spinOne
-	st.Locked = s&spinClosed != 0
-	st.Contention = stats.Ratio(st.Contended, st.Acquired)
-	return st
 }
 
 func (m *SpinMutex) load() uint64         { return atomic.LoadUint64(&m.state) }

@@ -19,7 +19,8 @@ type spinExt struct {
 
 	contended, spun, polls, yields, parked atomic.Uint64
 
-	wait atomic.Pointer[stats.Histogram]
+	wait stats.Histogram
+	name atomic.Pointer[string]
 }
 
 // A waiter looks at the lock every pollPause PAUSEs, at most maxPolls times: about
@@ -53,16 +54,15 @@ func (m *SpinMutex) lockSlow(s uint64) {
 		m.fold()
 		return
 	}
-	m.leave(spinIn + spinOne)
+	m.leave()
 	m.lockWait(nil, true)
 }
 
-// leave takes d from the state, and with it the caller out of in: a phantom, or
-// one who was given the lock.
+// leave takes the caller, a phantom, out of the state.
 //
 //go:norace
-func (m *SpinMutex) leave(d uint64) {
-	if s := m.add(-d); s&spinUnlockMask != 0 {
+func (m *SpinMutex) leave() {
+	if s := m.add(^(spinIn + spinOne) + 1); s&spinUnlockMask != 0 {
 		m.unlockSlow(s)
 	}
 }
@@ -119,6 +119,7 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 			continue
 		}
 		if !x.park(m.gate(), &a, l, &x.parked) {
+			x.wait.Record(time.Since(a.w.start))
 			return false
 		}
 		sum += uint64(polls)
@@ -144,15 +145,7 @@ func (m *SpinMutex) lockWait(l *limit, contended bool) bool {
 		x.yields.Add(uint64(yields))
 	}
 	if a.w != nil {
-		x.histogram().Record(time.Since(a.w.start))
+		x.wait.Record(time.Since(a.w.start))
 	}
 	return true
-}
-
-func (x *spinExt) histogram() *stats.Histogram {
-	if h := x.wait.Load(); h != nil {
-		return h
-	}
-	x.wait.CompareAndSwap(nil, new(stats.Histogram))
-	return x.wait.Load()
 }

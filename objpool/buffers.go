@@ -2,10 +2,12 @@ package objpool
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"sync/atomic"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/nocopy"
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
@@ -24,16 +26,16 @@ type BufferConfig struct {
 	// Max * MaxSize.
 	MaxSize int
 
-	// IdleTTL, Name, Debug and OnMisuse are as in [Config].
-	IdleTTL  time.Duration
-	Name     string
-	Debug    Debug
-	OnMisuse func(*Misuse)
+	// IdleTimeout, Name, Debug and OnMisuse are as in [Config].
+	IdleTimeout time.Duration
+	Name        string
+	Debug       Debug
+	OnMisuse    func(*Misuse)
 }
 
 // Buffers is a pool of *bytes.Buffer. All methods are safe for concurrent use.
 type Buffers struct {
-	_ noCopy
+	_ nocopy.NoCopy
 
 	pool    *Pool[*bytes.Buffer]
 	maxSize int
@@ -43,7 +45,7 @@ type Buffers struct {
 
 // NewBuffers returns an empty pool, or an error that names the field that is wrong.
 func NewBuffers(cfg BufferConfig) (*Buffers, error) {
-	limit := or(cfg.MaxSize, 64<<10)
+	limit := cmp.Or(cfg.MaxSize, 64<<10)
 	switch {
 	case cfg.MaxSize < 0:
 		return nil, fmt.Errorf("objpool: MaxSize %d is negative", cfg.MaxSize)
@@ -57,13 +59,13 @@ func NewBuffers(cfg BufferConfig) (*Buffers, error) {
 		makeNew = func() *bytes.Buffer { return bytes.NewBuffer(make([]byte, 0, n)) }
 	}
 	p, err := New(Config[*bytes.Buffer]{
-		New:      makeNew,
-		Max:      cfg.Max,
-		IdleTTL:  cfg.IdleTTL,
-		Name:     cfg.Name,
-		Debug:    cfg.Debug,
-		OnMisuse: cfg.OnMisuse,
-		memory:   func(b *bytes.Buffer) []byte { return b.Bytes()[:b.Cap()] },
+		New:         makeNew,
+		Max:         cfg.Max,
+		IdleTimeout: cfg.IdleTimeout,
+		Name:        cfg.Name,
+		Debug:       cfg.Debug,
+		OnMisuse:    cfg.OnMisuse,
+		memory:      func(b *bytes.Buffer) []byte { return b.Bytes()[:b.Cap()] },
 	})
 	if err != nil {
 		return nil, err

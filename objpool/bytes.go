@@ -1,6 +1,7 @@
 package objpool
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/nocopy"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -34,11 +36,11 @@ type BytesConfig struct {
 	DefaultSize  int
 	FixedDefault bool
 
-	// IdleTTL, Name, Debug and OnMisuse are as in [Config].
-	IdleTTL  time.Duration
-	Name     string
-	Debug    Debug
-	OnMisuse func(*Misuse)
+	// IdleTimeout, Name, Debug and OnMisuse are as in [Config].
+	IdleTimeout time.Duration
+	Name        string
+	Debug       Debug
+	OnMisuse    func(*Misuse)
 }
 
 const (
@@ -53,7 +55,7 @@ const (
 // out of a class is never too small. Slices that grew by append are as welcome as
 // those that Get made.
 type Bytes struct {
-	_ noCopy
+	_ nocopy.NoCopy
 
 	classes []*Pool[[]byte]
 	minBits int
@@ -85,8 +87,8 @@ func NewBytes(cfg BytesConfig) (*Bytes, error) {
 	case cfg.MaxSize > maxBytesClass:
 		return nil, fmt.Errorf("objpool: MaxSize %d exceeds %d", cfg.MaxSize, maxBytesClass)
 	}
-	minBits := ceilLog2(or(cfg.MinSize, 64))
-	maxBits := ceilLog2(or(cfg.MaxSize, 1<<20))
+	minBits := ceilLog2(cmp.Or(cfg.MinSize, 64))
+	maxBits := ceilLog2(cmp.Or(cfg.MaxSize, 1<<20))
 	if minBits > maxBits {
 		return nil, fmt.Errorf("objpool: MinSize %d exceeds MaxSize %d", 1<<minBits, 1<<maxBits)
 	}
@@ -104,16 +106,16 @@ func NewBytes(cfg BytesConfig) (*Bytes, error) {
 		name:     cfg.Name,
 		adaptive: !cfg.FixedDefault,
 	}
-	b.def.Store(int64(min(or(cfg.DefaultSize, 1<<10), b.maxSize)))
+	b.def.Store(int64(min(cmp.Or(cfg.DefaultSize, 1<<10), b.maxSize)))
 	for i, n := range b.shares(cfg.MaxBytes) {
 		size := 1 << (minBits + i)
 		p, err := New(Config[[]byte]{
-			New:      func() []byte { return make([]byte, size) },
-			Max:      n,
-			IdleTTL:  cfg.IdleTTL,
-			Name:     cfg.Name,
-			Debug:    cfg.Debug,
-			OnMisuse: cfg.OnMisuse,
+			New:         func() []byte { return make([]byte, size) },
+			Max:         n,
+			IdleTimeout: cfg.IdleTimeout,
+			Name:        cfg.Name,
+			Debug:       cfg.Debug,
+			OnMisuse:    cfg.OnMisuse,
 		})
 		if err != nil {
 			return nil, err
@@ -318,8 +320,8 @@ func (b *Bytes) ResetStats() {
 func (b *Bytes) class(i int) Stats {
 	p := b.classes[i]
 	s := p.balance()
-	s.RetainedBytes = int64(s.Retained) << (b.minBits + i)
-	s.MaxBytes = int64(s.Max) * b.worst(i)
+	s.RetainedBytes = s.Retained << (b.minBits + i)
+	s.MaxBytes = toInt(int64(s.Max) * b.worst(i))
 	return s
 }
 
@@ -343,11 +345,3 @@ func (b *Bytes) Classes() []ClassStats {
 
 // ceilLog2 returns the least k with 1<<k >= n; n is positive.
 func ceilLog2(n int) int { return bits.Len(uint(n - 1)) }
-
-// or returns n, or def for 0.
-func or(n, def int) int {
-	if n == 0 {
-		return def
-	}
-	return n
-}

@@ -77,7 +77,7 @@ func TestBytesStayBelowMaxBytes(t *testing.T) {
 		sum := int64(0)
 		for _, c := range b.Classes() {
 			require.Positive(t, c.Stats.Max)
-			sum += c.Stats.MaxBytes
+			sum += int64(c.Stats.MaxBytes)
 		}
 		limit := cfg.MaxBytes
 		if limit == 0 {
@@ -100,7 +100,7 @@ func TestBytesConfigErrors(t *testing.T) {
 		"MaxBytes 4095 is below 4 * MaxSize, 4096": {MaxSize: 1024, MaxBytes: 4095},
 		"MaxSize 2147483647 exceeds 1073741824":    {MaxSize: math.MaxInt32},
 		"MinSize 2147483647 exceeds 1073741824":    {MinSize: math.MaxInt32},
-		"objpool: IdleTTL -1ns is negative":        {IdleTTL: -1},
+		"objpool: IdleTimeout -1ns is negative":    {IdleTimeout: -1},
 	} {
 		_, err := objpool.NewBytes(cfg)
 		require.ErrorContains(t, err, want)
@@ -189,11 +189,11 @@ func TestBytesResizeAndTrim(t *testing.T) {
 		b := objpool.Must(objpool.NewBytes(objpool.BytesConfig{MinSize: 64, MaxSize: 1024, MaxBytes: 1 << 20}))
 		sum := func() (n int64) {
 			for _, c := range b.Classes() {
-				n += c.Stats.MaxBytes
+				n += int64(c.Stats.MaxBytes)
 			}
 			return n
 		}
-		require.Equal(t, sum(), b.Stats().MaxBytes)
+		require.EqualValues(t, sum(), b.Stats().MaxBytes)
 		require.Positive(t, sum())
 		for _, n := range []int{64, 512, 1024} {
 			require.Equal(t, 50, b.Prewarm(n, 50))
@@ -209,7 +209,7 @@ func TestBytesResizeAndTrim(t *testing.T) {
 		require.Equal(t, 90, b.Stats().Retained, "nothing changed")
 		require.NoError(t, b.Resize(8192))
 		s := b.Stats()
-		require.LessOrEqual(t, s.MaxBytes, int64(8192))
+		require.LessOrEqual(t, s.MaxBytes, 8192)
 		require.LessOrEqual(t, s.RetainedBytes, s.MaxBytes)
 		require.NoError(t, s.Check())
 		require.Positive(t, s.Discards.Resized)

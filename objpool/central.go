@@ -13,10 +13,12 @@ import "slices"
 // room here.
 type central[T any] struct {
 	items []T     // newest last
-	sizes []int64 // the bytes of each item; nil without Config.Size
+	sized bool    // objects have sizes: there is a Config.Size
+	sizes []int64 // the bytes of each item
 	bytes int64   // their sum
 
 	max      int
+	procs    int // Ps to share it
 	least    int // the space for items that fit leaves
 	lent     int // the sum of the capacities of all magazines
 	reserved int // room promised to Prewarm
@@ -28,23 +30,38 @@ type central[T any] struct {
 	high int // most items ever
 	peak int // most items since the last call of fit
 
+	lastPeak int // the same between the last two calls
+
 	// low is the least that items + away were since the last tick of the idle timer.
 	// away is how many objects were in magazines that the tick recalled and that did
 	// not come back yet.
 	low, away int
 }
 
-// fitEvery is how many visits pass between two looks whether items has more space than
-// it needs. Every burst of a program should be seen within.
+// fitEvery is how many visits pass between two looks at how many items there were. What
+// comes and goes in a program should be seen within.
 const fitEvery = 1024
 
 // room returns how many more objects may come in.
 func (c *central[T]) room() int { return c.max - c.lent - c.reserved - len(c.items) }
 
-// lendable returns how much more capacity magazines may have, with room for it or
-// objects that bring theirs along. All together never get more than a quarter of max:
-// the rest is for everybody.
-func (c *central[T]) lendable() int { return max(c.max/4-c.lent, 0) }
+// mayLend returns the most capacity that a magazine may have which has some now: less
+// than it has if it must give back. All of them together never have more than a quarter
+// of max, and half of what max has beyond the peak; and each has its fair share.
+//
+// What is fair: let w be the most objects that are in use at once, and l what is lent to
+// others. A Get of the pinned engine misses only while all objects in the pool are in
+// their magazines, so misses never make more than w + l objects. A Put is refused only
+// while the rest of max is used up, so there are more than max - l. Hence none is refused
+// if max >= w + 2l. With a fair share of 8P/(P-1) for each of P processors l is 8P, and
+// w + 16P will do for max. More than that is fair where max has three times as much
+// for each beyond the peak, which is at least w less what is lent.
+func (c *central[T]) mayLend(has int) int {
+	spare := c.max - max(c.peak, c.lastPeak)
+	all := min(c.max/4, spare/2)
+	fair := max(8*c.procs/max(c.procs-1, 1), spare/(3*c.procs))
+	return max(min(has+all-c.lent, fair), 0)
+}
 
 // visit counts a visit, and fits the space to what the last ones needed. It allocates,
 // so the caller must not be pinned.
@@ -66,7 +83,7 @@ func (c *central[T]) fit() {
 	if n := 2 * max(c.peak, c.least); 2*n < cap(c.items) {
 		c.space(n)
 	}
-	c.peak = len(c.items)
+	c.lastPeak, c.peak = c.peak, len(c.items)
 }
 
 // space moves the items to memory for n.
@@ -82,10 +99,10 @@ func (c *central[T]) space(n int) {
 }
 
 // push adds an object that came by Put or Prewarm and holds n bytes. There is room.
-func (c *central[T]) push(v T, n int64, sized bool) {
+func (c *central[T]) push(v T, n int64) {
 	c.grow(1)
 	c.items = append(c.items, v)
-	if sized {
+	if c.sized {
 		c.sizes = append(c.sizes, n)
 		c.bytes += n
 	}
@@ -160,7 +177,7 @@ func (c *central[T]) dropOldest(n int) (out []T) {
 		c.items = slices.Delete(c.items, 0, n) // clears the tail
 		c.sizes = slices.Delete(c.sizes, 0, min(n, len(c.sizes)))
 	}
-	c.peak = len(c.items)
+	c.lastPeak, c.peak = 0, len(c.items)
 	c.noteLow()
 	return out
 }

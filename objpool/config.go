@@ -43,15 +43,15 @@ type Config[T any] struct {
 	// here. It is called after the books are settled.
 	OnDiscard func(T, Reason)
 
-	// IdleTTL discards objects that were not needed for this long: as many as the
-	// pool had to spare throughout the last IdleTTL. An object idle for twice that
+	// IdleTimeout discards objects that were not needed for this long: as many as the
+	// pool had to spare throughout the last IdleTimeout. An object idle for twice that
 	// time is gone, with two exceptions: a processor that uses the pool may keep as
 	// many again as it uses at once, and what a processor keeps (16 at most) that
 	// does not use the pool any more goes after the next garbage collection. 0 means
 	// never; negative is an error. It costs one timer, which stops while the pool is
 	// empty. A pool that was made outside a bubble of testing/synctest has no timer
 	// while it is used inside one.
-	IdleTTL time.Duration
+	IdleTimeout time.Duration
 
 	// Size returns how many bytes an object holds; it is called once per Put. With
 	// it Stats tells RetainedBytes, and MaxBytes can bound them. A pool with Size
@@ -83,8 +83,8 @@ func (c *Config[T]) check() error {
 		return fmt.Errorf("objpool: Max %d is negative", c.Max)
 	case c.Max > maxMax:
 		return fmt.Errorf("objpool: Max %d exceeds %d", c.Max, maxMax)
-	case c.IdleTTL < 0:
-		return fmt.Errorf("objpool: IdleTTL %v is negative", c.IdleTTL)
+	case c.IdleTimeout < 0:
+		return fmt.Errorf("objpool: IdleTimeout %v is negative", c.IdleTimeout)
 	case c.MaxBytes < 0:
 		return fmt.Errorf("objpool: MaxBytes %d is negative", c.MaxBytes)
 	case c.MaxBytes > 0 && c.Size == nil:

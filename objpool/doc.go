@@ -22,13 +22,16 @@
 // Each P (the scheduler's processor) that uses a pool much owns a magazine, a stack
 // of at most 16 objects. Get and Put work on it while the goroutine is pinned to the
 // P: no lock, no atomic read-modify-write. Batches move to and from a central stack
-// under a mutex. A P has a magazine after 64 visits to the central stack, so a little
-// used pool has all its objects in one place; at first it holds one object, and twice
-// as many at each visit after that.
+// under a mutex. A P has a magazine after 64 visits to the central stack, and no P has
+// one before the first 1024 visits, so a little used pool has all its objects in one
+// place; at first a magazine holds one object, and twice as many at each visit after
+// that.
 //
 // The bound is exact because every magazine's capacity is taken out of the central
-// stack's; all of them never have more than a quarter of it. What a P keeps in its
-// magazine is out of the reach of others:
+// stack's; all of them never have more than a quarter of it, nor more than half of what
+// is left when most objects are there: a pool that is as small as what it holds works
+// on the central stack alone. What a P keeps in its magazine is out of the reach of
+// others:
 //
 //   - A Get may make an object though other Ps keep some. It then asks them to give
 //     back all they have, which they do at their next use of the pool. A P that does
@@ -36,14 +39,13 @@
 //   - A Put may be refused though other Ps have room, which they are asked for likewise.
 //
 // Neither goes on. A pool never makes more objects than are in use at once and 16 for
-// each P; and it refuses none if Max is at least that (beyond 512 objects for each P,
-// twice the 16). A hand-over from goroutine to goroutine and bursts both hit always,
-// once they have run for a moment. Objects of more than 256 bytes (values, not
+// each P, and it refuses none if Max is that many. A hand-over from goroutine to
+// goroutine and bursts both hit always, once they have run for a moment. Objects of more than 256 bytes (values, not
 // pointers) are all kept in the central stack.
 //
 // # Nobody is stopped
 //
-// Get, TryGet, Put, Do, Prewarm, Stats and the timer of IdleTTL never stop the world,
+// Get, TryGet, Put, Do, Prewarm, Stats and the timer of IdleTimeout never stop the world,
 // in no pattern of use. Clear, Resize, Trim and Close take everything back at once: they
 // stop the world if any P keeps objects or room, once each, for some 10 to 100 µs.
 //

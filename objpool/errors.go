@@ -1,6 +1,15 @@
 package objpool
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/poundlock/poundlock/internal/panics"
+)
+
+// PanicError reports a panic of OnDiscard on the pool's own timer, where no caller
+// could recover it. The pool contains it, counts it in Stats.Panics, and Close
+// returns the first. Its text is one line; %+v adds the stack.
+type PanicError = panics.Error
 
 var (
 	// ErrClosed is returned by operations on a pool that was closed.

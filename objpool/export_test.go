@@ -46,7 +46,7 @@ func Lent[T any](p *Pool[T]) int {
 	return p.central.lent
 }
 
-// IdleArmed reports whether the timer of IdleTTL runs.
+// IdleArmed reports whether the timer of IdleTimeout runs.
 func IdleArmed[T any](p *Pool[T]) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -254,14 +254,14 @@ func TestMaxBytes(t *testing.T) {
 	})
 }
 
-func TestIdleTTLDiscardsWhatWasNotNeeded(t *testing.T) {
+func TestIdleTimeoutDiscardsWhatWasNotNeeded(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		for _, eager := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				var gone int
 				p, err := objpool.New(objpool.Config[*thing]{
-					New:     func() *thing { return new(thing) },
-					IdleTTL: time.Minute,
+					New:         func() *thing { return new(thing) },
+					IdleTimeout: time.Minute,
 					OnDiscard: func(_ *thing, r objpool.Reason) {
 						require.Equal(t, objpool.ReasonExpired, r)
 						gone++
@@ -307,12 +307,12 @@ func TestIdleTTLDiscardsWhatWasNotNeeded(t *testing.T) {
 	})
 }
 
-func TestIdleTTLStopsAtClose(t *testing.T) {
+func TestIdleTimeoutStopsAtClose(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			expired := 0
 			p := objpool.Must(objpool.New(objpool.Config[*thing]{
-				New: func() *thing { return new(thing) }, IdleTTL: time.Second,
+				New: func() *thing { return new(thing) }, IdleTimeout: time.Second,
 				OnDiscard: func(_ *thing, r objpool.Reason) {
 					if r == objpool.ReasonExpired {
 						expired++
@@ -337,7 +337,7 @@ func TestPanicInOnDiscardOnTheTimerIsContained(t *testing.T) {
 			boom := errors.New("boom")
 			gone := 0
 			p := objpool.Must(objpool.New(objpool.Config[*thing]{
-				Name: "x", New: func() *thing { return new(thing) }, IdleTTL: time.Second,
+				Name: "x", New: func() *thing { return new(thing) }, IdleTimeout: time.Second,
 				OnDiscard: func(*thing, objpool.Reason) { gone++; panic(boom) },
 			}))
 			p.Prewarm(3)
@@ -353,6 +353,7 @@ func TestPanicInOnDiscardOnTheTimerIsContained(t *testing.T) {
 			require.ErrorAs(t, err, &pe)
 			require.Contains(t, string(pe.Stack), "TestPanicInOnDiscardOnTheTimerIsContained")
 			require.Equal(t, err, p.Close())
+			require.EqualError(t, err, `objpool: "x": OnDiscard panicked: boom`)
 		})
 	})
 }

@@ -1,12 +1,13 @@
 package objpool
 
 import (
-	"fmt"
+	"context"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 )
 
-// idleTrim is the state of IdleTTL, guarded by Pool.mu.
+// idleTrim is the state of IdleTimeout, guarded by Pool.mu.
 //
 // Each tick drops what was not needed since the last one: central.low objects. To see
 // what magazines do not need, it recalls all of them; their owners start anew and take
@@ -33,30 +34,11 @@ type idleTrim struct {
 // reading of the monotonic clock (see the documentation of package time on Round).
 func inBubble(now time.Time) bool { return now == now.Round(0) }
 
-// PanicError reports a panic of OnDiscard on the pool's own timer, where no caller
-// could recover it. The pool contains it, counts it in Stats.Panics, and Close
-// returns the first.
-type PanicError struct {
-	Pool  string // Config.Name
-	Value any    // what was passed to panic
-	Stack []byte // of the panic
-}
-
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("objpool: pool %q: OnDiscard panicked: %v\n%s", e.Pool, e.Value, e.Stack)
-}
-
-// Unwrap returns the panic's value if it is an error.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
 // armIdle starts the timer when the first object comes, or anew if the timer is dead.
 // The caller holds mu.
 func (p *Pool[T]) armIdle() {
 	t := &p.idle
-	if p.cfg.IdleTTL == 0 || t.armed && !t.inside || p.closed {
+	if p.cfg.IdleTimeout == 0 || t.armed && !t.inside || p.closed {
 		return
 	}
 	now := time.Now()
@@ -66,10 +48,17 @@ func (p *Pool[T]) armIdle() {
 	}
 	t.armed, t.inside = true, inside
 	t.round++
-	t.due = now.Add(p.cfg.IdleTTL)
+	t.due = now.Add(p.cfg.IdleTimeout)
 	p.central.low = 0
 	round := t.round
-	t.timer = time.AfterFunc(p.cfg.IdleTTL, func() { p.tick(round) })
+	t.timer = time.AfterFunc(p.cfg.IdleTimeout, func() {
+		if p.cfg.Name == "" {
+			p.tick(round)
+			return
+		}
+		pprof.Do(context.Background(), pprof.Labels("poundlock", p.cfg.Name),
+			func(context.Context) { p.tick(round) })
+	})
 }
 
 func (p *Pool[T]) stopIdle() {
@@ -95,8 +84,8 @@ func (p *Pool[T]) tick(round uint64) {
 	if len(c.items) == 0 && c.lent == 0 {
 		p.idle.armed = false
 	} else {
-		p.idle.due = p.idle.due.Add(p.cfg.IdleTTL)
-		p.idle.timer.Reset(p.cfg.IdleTTL)
+		p.idle.due = p.idle.due.Add(p.cfg.IdleTimeout)
+		p.idle.timer.Reset(p.cfg.IdleTimeout)
 	}
 	p.mu.Unlock()
 
@@ -105,7 +94,9 @@ func (p *Pool[T]) tick(round uint64) {
 			p.mu.Lock()
 			p.books.panics++
 			if p.idle.err == nil {
-				p.idle.err = &PanicError{Pool: p.cfg.Name, Value: v, Stack: debug.Stack()}
+				p.idle.err = &PanicError{
+					Package: "objpool", Name: p.cfg.Name, Func: "OnDiscard", Value: v, Stack: debug.Stack(),
+				}
 			}
 			p.mu.Unlock()
 		}

@@ -17,7 +17,7 @@ func TestIdleObjectsOfABusyPExpire(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 		synctest.Test(t, func(t *testing.T) {
 			p := objpool.Eager(objpool.Must(objpool.New(objpool.Config[*thing]{
-				New: func() *thing { return new(thing) }, IdleTTL: time.Minute,
+				New: func() *thing { return new(thing) }, IdleTimeout: time.Minute,
 			})))
 			use := func(n int) {
 				var held []*thing
@@ -50,7 +50,9 @@ func TestIdleObjectsOfABusyPExpire(t *testing.T) {
 // collector ran.
 func TestIdleObjectsOfAnIdlePExpireAfterACollection(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
-		p := objpool.Eager(newPool(t, objpool.Config[*thing]{Max: 1000, IdleTTL: time.Millisecond}))
+		p := objpool.Eager(newPool(t, objpool.Config[*thing]{
+			New: func() *thing { return new(thing) }, Max: 1000, IdleTimeout: time.Millisecond,
+		}))
 		pat := bursts(8, fixed(10), 10)
 		before := stops()
 		pat.use(p, 20*time.Millisecond)
@@ -87,7 +89,7 @@ func TestAMissFindsWhatAnIdlePKept(t *testing.T) {
 }
 
 var shared = objpool.Must(objpool.New(objpool.Config[*thing]{
-	New: func() *thing { return new(thing) }, IdleTTL: 20 * time.Millisecond,
+	New: func() *thing { return new(thing) }, IdleTimeout: 20 * time.Millisecond,
 }))
 
 // A package-level pool whose first user is in a bubble must go on to work outside.
@@ -116,7 +118,7 @@ func TestAPoolThatOutlivesItsBubble(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
 		var p *objpool.Pool[*thing]
 		synctest.Test(t, func(t *testing.T) {
-			p = newPool(t, objpool.Config[*thing]{IdleTTL: 20 * time.Millisecond})
+			p = newPool(t, objpool.Config[*thing]{IdleTimeout: 20 * time.Millisecond})
 			p.Put(new(thing))
 			require.True(t, objpool.IdleArmed(p))
 		})

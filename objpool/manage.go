@@ -63,7 +63,7 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 	fits := !p.closed && p.central.room() > 0 &&
 		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.central.bytes)
 	if fits {
-		p.central.push(v, size, p.cfg.Size != nil)
+		p.central.push(v, size)
 		p.armIdle()
 	} else { // Resize or Close was faster, or the bytes are used up
 		p.books.discards[ReasonTrimmed]++
@@ -90,7 +90,7 @@ func (p *Pool[T]) Resize(max int) error {
 	p.prepare()
 	if p.closed {
 		p.mu.Unlock()
-		return fmt.Errorf("objpool: Resize: %w", ErrClosed)
+		return fmt.Errorf("%w: Resize of pool %q", ErrClosed, p.cfg.Name)
 	}
 	p.gather()
 	p.setMax(max)
@@ -142,10 +142,10 @@ func (p *Pool[T]) isClosed() bool {
 	return p.closed
 }
 
-// Close discards all retained objects, and from then on every object that is put
-// back. Get goes on to return new objects, so that what is under way can end. Close
-// does not wait for objects in use. It returns a *[PanicError] if OnDiscard panicked
-// in a discard for IdleTTL, else nil. More calls do nothing and return the same. It
+// Close discards all retained objects and does not wait for those in use. From then on
+// it discards every object that is put back; Get goes on to return new objects, so that
+// what is under way can end. Close returns a *[PanicError] if OnDiscard panicked
+// in a discard for IdleTimeout, else nil. More calls do nothing and return the same. It
 // stops the world once if any processor keeps objects or room.
 func (p *Pool[T]) Close() error {
 	p.mu.Lock()
@@ -155,6 +155,7 @@ func (p *Pool[T]) Close() error {
 		return err
 	}
 	p.closed = true
+	p.magCap = 0 // nothing is lent any more
 	p.stopIdle()
 	p.gather()
 	out := p.drop(maxMax, ReasonCleared)

@@ -122,13 +122,13 @@ func TestNewestComesFirst(t *testing.T) {
 func TestConfigErrorsNameTheField(t *testing.T) {
 	mk := func() *thing { return new(thing) }
 	for want, cfg := range map[string]objpool.Config[*thing]{
-		"objpool: New is nil":               {},
-		"objpool: Max -1 is negative":       {New: mk, Max: -1},
-		"objpool: Max 2147483647 exceeds":   {New: mk, Max: math.MaxInt32},
-		"objpool: IdleTTL -1ns is negative": {New: mk, IdleTTL: -1},
-		"objpool: MaxBytes -1 is negative":  {New: mk, MaxBytes: -1},
-		"objpool: MaxBytes 10 needs Size":   {New: mk, MaxBytes: 10},
-		"objpool: Debug 77 is unknown":      {New: mk, Debug: 77},
+		"objpool: New is nil":                   {},
+		"objpool: Max -1 is negative":           {New: mk, Max: -1},
+		"objpool: Max 2147483647 exceeds":       {New: mk, Max: math.MaxInt32},
+		"objpool: IdleTimeout -1ns is negative": {New: mk, IdleTimeout: -1},
+		"objpool: MaxBytes -1 is negative":      {New: mk, MaxBytes: -1},
+		"objpool: MaxBytes 10 needs Size":       {New: mk, MaxBytes: 10},
+		"objpool: Debug 77 is unknown":          {New: mk, Debug: 77},
 	} {
 		p, err := objpool.New(cfg)
 		require.ErrorContains(t, err, want)

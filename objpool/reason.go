@@ -19,7 +19,7 @@ const (
 	ReasonInvalid // Validate returned false or panicked, or Debug found a write after Put
 	ReasonCleared // Clear or Close
 	ReasonTrimmed // Trim, or a Prewarm that Resize or Close overtook
-	ReasonExpired // IdleTTL passed without a need for it
+	ReasonExpired // IdleTimeout passed without a need for it
 	ReasonResized // Resize made the bound smaller
 
 	numReasons

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Source is what a [Registry] holds: a *[Pool] of any T, *[Bytes], *[Buffers], or
@@ -23,7 +25,7 @@ type Source interface {
 //
 // A registry keeps its pools alive until they are unregistered.
 type Registry struct {
-	_ noCopy
+	_ nocopy.NoCopy
 
 	mu    sync.RWMutex
 	pools map[string]Source // guarded by mu

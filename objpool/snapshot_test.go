@@ -1,7 +1,9 @@
 package objpool_test
 
 import (
+	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +39,34 @@ func TestResetStats(t *testing.T) {
 		require.EqualValues(t, 1, s.Puts)
 		require.Equal(t, 5, s.HighWater)
 	})
+}
+
+func TestStatsAreReadable(t *testing.T) {
+	p := newPool(t, objpool.Config[*thing]{Name: "things", Max: 50})
+	for range 3 {
+		p.Put(p.Get())
+	}
+	p.Put(nil)
+	p.Prewarm(4)
+	v := p.Get()
+	require.Equal(t, "things: 4 gets, 75% hits, 4 of 50 retained (at most 5), 1 out, 1 discarded", p.Stats().String())
+	p.Put(v)
+	sized := objpool.Must(objpool.New(objpool.Config[*thing]{
+		New: func() *thing { return new(thing) }, Size: func(*thing) int { return 20_000 }, MaxBytes: 1e6,
+	}))
+	sized.Put(new(thing))
+	require.Contains(t, sized.Stats().String(), "0 gets, 0% hits, 1 of 1024 retained (at most 1), 20.0k of 1.00M bytes, 0 out")
+
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("pool", "objpool", p.Stats())
+	require.Contains(t, log.String(), "objpool.name=things objpool.gets=4 objpool.hits=3 objpool.misses=1")
+	require.NotContains(t, log.String(), "objpool.validating", "zeros are left out")
+}
+
+func TestErrorsNameThePool(t *testing.T) {
+	p := newPool(t, objpool.Config[*thing]{Name: "things"})
+	require.NoError(t, p.Close())
+	require.EqualError(t, p.Resize(5), `objpool: closed: Resize of pool "things"`)
 }
 
 func TestCheckFindsBooksThatDoNotBalance(t *testing.T) {

@@ -155,7 +155,7 @@ func TestOnlyManagementStopsTheWorld(t *testing.T) {
 		portable := first != nil
 		for _, bound := range []int{1, 7, 64, 1000} {
 			p := newPool(t, objpool.Config[*thing]{
-				New: func() *thing { return new(thing) }, Max: bound, IdleTTL: time.Millisecond,
+				New: func() *thing { return new(thing) }, Max: bound, IdleTimeout: time.Millisecond,
 			})
 			objpool.Eager(p)
 			var wg sync.WaitGroup

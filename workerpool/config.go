@@ -41,7 +41,8 @@ const (
 
 // Config says how a pool behaves. The zero value is ready to use.
 type Config struct {
-	// Name appears in the pool's errors and reports. It may be empty.
+	// Name appears in Stats, in stall reports, in a PanicError and a ShutdownError,
+	// and in profiles: as the pprof label "poundlock" of the workers. It may be empty.
 	Name string
 
 	// MinWorkers are started by New and kept while idle; at least 0 (the

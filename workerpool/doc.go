@@ -19,9 +19,11 @@
 // [New] makes a pool from a [Config], whose zero value works. [Pool.Submit] hands
 // over a func(); what happens when the queue is full is Config.Overflow's choice.
 // [Pool.Do], [Go] and [Pool.Group] give tasks a ctx, a deadline, a priority, a
-// result or error, and contain their panics. [Map] streams. [FuncPool] runs one
+// result or error, and contain their panics; [TryGo] and [Group.TryGo] do not wait.
+// [Map] streams. [FuncPool] runs one
 // function on many arguments. [Pool.Limit] cuts off a part of the pool for one
-// kind of work. [Pool.Close] and [Pool.Shutdown] drain.
+// kind of work. [Pool.Close] and [Pool.Shutdown] drain; what they or the Overflow
+// policy drop comes back, through Config.OnDrop and ShutdownError.
 //
 // # Design
 //
@@ -35,9 +37,30 @@
 // more work than they take wake the next. An idle pool has no goroutine beside its
 // sleeping workers and uses no CPU.
 //
-// A task that waits for its own pool (a nested Submit to a full queue, Do,
-// Future.Wait, Group.Wait) is recognised, and another worker takes its place
-// meanwhile, so nesting cannot deadlock, not even with MaxWorkers 1.
+// # Nesting
+//
+// A task may wait for its own pool: by Do, Future.Wait, Group.Go and Group.Wait, a
+// View's Close, a submission to a full queue, and whatever it does in Blocking. The
+// pool recognises the task by its goroutine; one more worker runs while it waits, and
+// one more task of the View whose place it holds. Such waits cannot deadlock, not
+// even with MaxWorkers 1 or a view of one: each ends when what it waits for ends, or
+// returns ErrNested at once where Config.MaxNested tasks wait already.
+//
+// Not recognised, and for the program to avoid, are: a wait through another goroutine
+// (a task starts one that waits for the pool, and waits for that one by itself; use
+// Blocking for the wait); two pools whose tasks wait for each other; a wait for a
+// channel or lock that only another task of the same full pool would release, outside
+// of Blocking; tasks of a Group with a Limit that wait for further tasks of that
+// group. Pause waits for the tasks that run, so while it lasts a running task that
+// waits for one in the queue waits for Resume, and Pause for it: give Pause a ctx
+// that ends.
+//
+// # Fairness
+//
+// Tasks of one priority start in the order in which they were accepted, but for a Do
+// from inside, which runs at once. Config.QueueSize and Config.Priorities say after
+// how many tasks a submitter that waits for room is let in, and how often each
+// priority has its turn.
 //
 // # Memory model
 //

@@ -108,8 +108,9 @@ var places = []struct {
 		"CallerRuns in a task", func(cfg *workerpool.Config, _ func()) { cfg.Overflow = workerpool.CallerRuns },
 		func(t *testing.T, p *workerpool.Pool, end func() error) {
 			gate, open := newGate(t)
-			require.NoError(t, p.Submit(func() { <-gate; _ = p.Submit(func() { _ = end() }) }))
-			until(t, "it runs", func() bool { return p.Stats().Active == 1 })
+			in := make(chan struct{})
+			require.NoError(t, p.Submit(func() { close(in); <-gate; _ = p.Submit(func() { _ = end() }) }))
+			<-in
 			for p.TrySubmit(func() {}) == nil {
 			}
 			open()

@@ -185,3 +185,54 @@ func Example_crawler() {
 	fmt.Println(len(<-seen), "links,", st.Completed, "fetched,", st.Failed, "failed")
 	// Output: 4 links, 5 fetched, 0 failed
 }
+
+// Work that was leased elsewhere goes back when the pool drops it: by the overflow
+// policy, or by a Shutdown that runs out of time.
+func ExampleConfig_onDrop() {
+	giveBack := func(d workerpool.DroppedTask) { fmt.Printf("give back message %v: %v\n", d.Arg, d.Err) }
+	stuck, release := make(chan struct{}), make(chan struct{})
+	pool, err := workerpool.NewFunc(workerpool.Config{MaxWorkers: 1, OnDrop: giveBack}, func(message int) {
+		close(stuck)
+		<-release
+	})
+	if err != nil {
+		panic(err)
+	}
+	for message := range 3 {
+		if err := pool.Invoke(message); err != nil {
+			giveBack(workerpool.DroppedTask{Arg: message, Err: err}) // not accepted
+		}
+	}
+	<-stuck
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	fmt.Println(pool.Shutdown(ctx) != nil)
+	close(release)
+	<-pool.Done()
+	// Output:
+	// give back message 1: workerpool: pool is closed
+	// give back message 2: workerpool: pool is closed
+	// true
+}
+
+// A server that would rather refuse than queue.
+func ExampleTryGo() {
+	pool, err := workerpool.New(workerpool.Config{MaxWorkers: 1, QueueSize: workerpool.NoQueue})
+	if err != nil {
+		panic(err)
+	}
+	defer pool.Close()
+	ctx := context.Background()
+	goOn := make(chan struct{})
+	first, err := workerpool.TryGo(ctx, pool, func(context.Context) (string, error) { <-goOn; return "done", nil })
+	if err != nil {
+		panic(err)
+	}
+	_, err = workerpool.TryGo(ctx, pool, func(context.Context) (string, error) { return "never", nil })
+	fmt.Println(err)
+	close(goOn)
+	fmt.Println(first.Wait(ctx))
+	// Output:
+	// workerpool: queue is full
+	// done <nil>
+}

@@ -53,7 +53,7 @@ func NewFunc[T any](cfg Config, f func(T)) (*FuncPool[T], error) {
 				a.gate.pass()
 			}
 		},
-		report: func(a call[T]) DroppedTask { return DroppedTask{Label: describe(f), Arg: a.arg} },
+		report: func(a call[T]) DroppedTask { return DroppedTask{Label: taskName(f), Arg: a.arg} },
 		over:   func(call[T]) (ending, bool) { return 0, false },
 		bury:   func(call[T]) {},
 	})

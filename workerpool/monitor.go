@@ -203,7 +203,7 @@ func (c *core[T]) stalled(after time.Duration) (tasks []StalledTask) {
 	for _, r := range rs {
 		r.mu.Lock()
 		if d := time.Duration(now - r.since); r.task != nil && d >= after {
-			tasks = append(tasks, StalledTask{Label: describe(r.task), Running: d, New: !r.told})
+			tasks = append(tasks, StalledTask{Label: taskName(r.task), Running: d, New: !r.told})
 			r.told = true
 		}
 		r.mu.Unlock()
@@ -212,8 +212,8 @@ func (c *core[T]) stalled(after time.Duration) (tasks []StalledTask) {
 	return tasks
 }
 
-// describe names a task for a person.
-func describe(task any) string {
+// taskName names a task for a person.
+func taskName(task any) string {
 	switch t := task.(type) {
 	case *taskCore:
 		if t.label != "" {
@@ -221,7 +221,7 @@ func describe(task any) string {
 		}
 		return "task with ctx"
 	case *viewJob:
-		return describe(t.j)
+		return taskName(t.j)
 	}
 	if v := reflect.ValueOf(task); v.Kind() == reflect.Func {
 		return runtime.FuncForPC(v.Pointer()).Name()

@@ -149,3 +149,25 @@ func TestMonitorReportsStalls(t *testing.T) {
 		})
 	}
 }
+
+// The longest running task comes first, also where the difference does not fit into
+// 32 bits.
+func TestStallsAreSorted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got workerpool.StallReport
+		p := newPool(t, workerpool.Config{MaxWorkers: 3, Monitor: &workerpool.Monitor{
+			StallAfter: time.Second, OnStall: func(r workerpool.StallReport) { got = r },
+		}})
+		gate, open := newGate(t)
+		for _, label := range []string{"first", "second", "third"} {
+			workerpool.Go(bg, p, func(context.Context) (int, error) { <-gate; return 0, nil }, workerpool.WithLabel(label))
+			time.Sleep(3 * time.Second) // between 2³¹ and 2³² ns
+		}
+		open()
+		closeAndCheck(t, p)
+		require.Len(t, got.Tasks, 3)
+		for i, label := range []string{"first", "second", "third"} {
+			require.Equal(t, label, got.Tasks[i].Label)
+		}
+	})
+}

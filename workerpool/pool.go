@@ -15,7 +15,11 @@ import (
 // happens before the task runs; what a task does happens before the Wait or Close
 // that waited for it returns. Tasks of one priority start in the order in which
 // they were accepted; submitters that wait for room are served in order, though
-// others that find room may pass them.
+// others that find room may pass them for a while, see Config.QueueSize.
+//
+// In a testing/synctest bubble use a Pool made inside it: one made outside has
+// goroutines and channels that do not belong to the bubble, and a call from inside
+// fails it.
 //
 // A nil ctx panics, here and in every method and function that takes one.
 type Pool struct {
@@ -38,7 +42,7 @@ type plain func()
 
 func (f plain) run(*worker[job])    { f() }
 func (plain) drop(error)            {}
-func (f plain) report() DroppedTask { return DroppedTask{Label: describe(f), Func: f} }
+func (f plain) report() DroppedTask { return DroppedTask{Label: taskName(f), Func: f} }
 func (plain) over() (ending, bool)  { return 0, false }
 func (plain) bury()                 {}
 
@@ -63,9 +67,10 @@ func New(cfg Config) (*Pool, error) {
 }
 
 // Submit hands f to the pool. When it returns nil, f was accepted and will run
-// exactly once, unless it is dropped by DropOldest or by a Shutdown whose ctx
-// ends. When the queue is full, Config.Overflow decides: Submit waits for room,
-// returns ErrFull, runs f itself, or drops the oldest task.
+// exactly once, unless it is dropped by DropNewest, DropOldest or a Shutdown whose
+// ctx ends. When the queue is full and no worker idle, Config.Overflow decides:
+// Submit waits for room, returns ErrFull, runs f itself, or drops a task. Where
+// Config.MaxWaiters wait already, it returns ErrFull instead of waiting.
 //
 // After Close it returns ErrClosed, also to submitters that wait; for a nil f
 // ErrNilTask. A task may Submit to its own pool: while it waits for room, another
@@ -109,9 +114,10 @@ func (p *Pool) SubmitContext(ctx context.Context, f func()) error {
 // Blocking runs f. If the caller is one of the pool's own tasks, the pool may run
 // one more worker above MaxWorkers meanwhile, so that a task that waits in f for
 // other tasks cannot starve them. The pool's own waits (Submit, Do, Future.Wait,
-// Group.Wait and so on) do this by themselves. f runs even if ctx has ended or
-// the pool is closed; the error is ctx.Err() from before f, in which case f did
-// not run.
+// Group.Wait and so on) do this by themselves. f runs in the calling goroutine, also
+// when the pool is closed. It does not run if Blocking returns an error: that f is
+// nil, that ctx has ended before, or ErrNested. A ctx that ends while f runs changes
+// nothing: that is f's to see.
 func (p *Pool) Blocking(ctx context.Context, f func()) error {
 	if f == nil {
 		return ErrNilTask
@@ -185,8 +191,10 @@ func (p *Pool) Close() error {
 
 // Shutdown is Close that waits until ctx ends at most. Then it drops the tasks
 // still queued (those of Do, Go and Group end with ErrClosed), cancels the ctx of
-// those that run, and returns a *ShutdownError that says how many of each there
-// were, those in the own queues of Views among them. Workers end when their tasks do.
+// those that run, and returns a *ShutdownError with the tasks that it dropped, those
+// in the own queues of Views among them, the number of those that run, and whether a
+// function of Config.Monitor does. Workers end when their tasks do; Done and a further
+// Close tell when.
 func (p *Pool) Shutdown(ctx context.Context) error {
 	if p == nil || p.c == nil {
 		return nil
@@ -194,8 +202,8 @@ func (p *Pool) Shutdown(ctx context.Context) error {
 	return p.c.shutdown(ctx)
 }
 
-// Done returns a channel that is closed when the pool has been closed and its last
-// goroutine has no task left to run.
+// Done returns a channel that is closed when the pool has been closed, all its tasks
+// have ended, and its workers with them.
 func (p *Pool) Done() <-chan struct{} {
 	if p == nil || p.c == nil {
 		return closedChan()

@@ -33,7 +33,7 @@ func (s *search) look(start, last, now int64) bool {
 	if now-last < lostCore {
 		return now-start < s.spin
 	}
-	if now-s.until.Load() < s.pause { // soon after the last pause: it goes on
+	if start-s.until.Load() < s.pause { // soon after the last pause: it goes on
 		s.pause = min(2*s.pause, maxPause)
 	} else {
 		s.pause = firstPause

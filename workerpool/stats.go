@@ -9,7 +9,7 @@ import (
 )
 
 // Latency summarises measured durations; see [Timing] for which tasks are
-// measured. Quantiles and the mean are within 3.2 % of the true values.
+// measured, each standing for those that are not. Quantiles and the mean are within 3.2 % of the true values.
 type Latency = stats.Latency
 
 // Stats is what a pool has done and is doing. The counters are exact whenever no

@@ -232,7 +232,7 @@ func (t *taskCore) howOver() ending {
 func (t *taskCore) bury() { t.expire() }
 
 // report implements job.
-func (t *taskCore) report() DroppedTask { return DroppedTask{Label: describe(t)} }
+func (t *taskCore) report() DroppedTask { return DroppedTask{Label: taskName(t)} }
 
 // run implements job.
 func (t *taskCore) run(w *worker[job]) {

@@ -200,10 +200,10 @@ func (w *worker[T]) unwrap(woken bool) (v T, at int64, ok bool) {
 
 func (c *core[T]) runTimed(w *worker[T], v T, at int64) {
 	start := c.clock.now()
-	c.books.wait.Record(time.Duration(start - at))
+	c.books.wait.RecordN(time.Duration(start-at), c.clock.mask+1)
 	defer func() { // runs after a panic too
 		end := c.clock.now()
-		c.books.run.Record(time.Duration(end - start))
+		c.books.run.RecordN(time.Duration(end-start), c.clock.mask+1)
 		c.books.last.Store(end)
 	}()
 	c.kind.run(w, v)

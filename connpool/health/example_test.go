@@ -15,7 +15,7 @@ func ExampleMonitor() {
 	m := health.NewMonitor(health.Config{})
 	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	m.Observe(connpool.Stats{Acquires: 5000, Hits: 5000, MaxOpen: 10}, start)
-	r := m.Observe(connpool.Stats{Acquires: 5700, Hits: 5700, Waited: 900, Timeouts: 300, MaxOpen: 10}, start.Add(10*time.Second))
+	r := m.Observe(connpool.Stats{Acquires: 5700, Hits: 5700, Waits: 900, Timeouts: 300, MaxOpen: 10}, start.Add(10*time.Second))
 	fmt.Println(r.Score < 100, r.Acquires, r.PerSecond)
 	for _, f := range r.Findings {
 		if f.Severity == health.Critical {

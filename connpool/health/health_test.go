@@ -62,11 +62,11 @@ func TestSlownessOfThePastIsNotHeldAgainstThePresent(t *testing.T) {
 	m := NewMonitor(Config{})
 	s := connpool.Stats{Acquires: 1000, MaxOpen: 10}
 	m.Observe(s, t0)
-	s.Acquires, s.Waited, s.Dials = 2000, 900, 10
+	s.Acquires, s.Waits, s.Dials = 2000, 900, 10
 	s.WaitTime = connpool.Latency{Count: 100, Mean: time.Second, P99: 9 * time.Second}
 	s.DialTime = connpool.Latency{Count: 10, Mean: 3 * time.Second}
 	require.Equal(t, []string{"slow-waits", "slow-dials"}, codes(m.Observe(s, t0.Add(time.Second))))
-	s.Acquires, s.Waited, s.Dials = 3000, 1800, 20
+	s.Acquires, s.Waits, s.Dials = 3000, 1800, 20
 	s.WaitTime = connpool.Latency{Count: 200, Mean: time.Second / 2, P99: 8 * time.Second} // no time at all in this window
 	s.DialTime = connpool.Latency{Count: 20, Mean: 1600 * time.Millisecond}                // 0.2 s each
 	require.Empty(t, codes(m.Observe(s, t0.Add(2*time.Second))))
@@ -80,9 +80,9 @@ func TestEachFinding(t *testing.T) {
 		"slow-dials":      func(s *connpool.Stats) { s.Dials, s.DialTime = 10, connpool.Latency{Count: 10, Mean: 2 * time.Second} },
 		"failed-acquires": func(s *connpool.Stats) { s.Rejected = 1 },
 		"slow-waits": func(s *connpool.Stats) {
-			s.Waited, s.WaitTime = 500, connpool.Latency{Count: 64, Mean: 20 * time.Millisecond, P99: time.Second}
+			s.Waits, s.WaitTime = 500, connpool.Latency{Count: 64, Mean: 20 * time.Millisecond, P99: time.Second}
 		},
-		"exhausted":      func(s *connpool.Stats) { s.InUse, s.Usage, s.Waiting = 10, 1, 3 },
+		"exhausted":      func(s *connpool.Stats) { s.InUse, s.Utilization, s.Waiting = 10, 1, 3 },
 		"check-failures": func(s *connpool.Stats) { s.CheckFailures = 2 },
 		"leaks":          func(s *connpool.Stats) { s.Leaked = 1 },
 		"churn":          func(s *connpool.Stats) { s.Closed = 800 },
@@ -129,10 +129,10 @@ func TestScoreIsBoundedAndFinite(t *testing.T) {
 		for range 5 {
 			u := func(name string) uint64 { return rapid.Uint64().Draw(t, name) }
 			s := connpool.Stats{
-				Acquires: u("acquires"), Misses: u("misses"), Waited: u("waited"), Timeouts: u("timeouts"),
+				Acquires: u("acquires"), Misses: u("misses"), Waits: u("waited"), Timeouts: u("timeouts"),
 				Rejected: u("rejected"), Dials: u("dials"), DialErrors: u("dialErrors"), Closed: u("closed"),
 				CheckFailures: u("checks"), Leaked: u("leaked"), Panics: u("panics"),
-				Usage: rapid.Float64().Draw(t, "usage"), Waiting: rapid.Int().Draw(t, "waiting"),
+				Utilization: rapid.Float64().Draw(t, "usage"), Waiting: rapid.Int().Draw(t, "waiting"),
 			}
 			at = at.Add(time.Duration(rapid.Int64Range(-5, 5).Draw(t, "step")) * time.Second)
 			r := m.Observe(s, at)

@@ -20,8 +20,8 @@ type Config struct {
 	SlowWait time.Duration
 	// SlowDial is the mean time of a window's dials that is too long. Default: 1 s.
 	SlowDial time.Duration
-	// BusyUsage is the part of MaxOpen in use that is nearly all. Default: 0.9.
-	BusyUsage float64
+	// BusyUtilization is the part of MaxOpen in use that is nearly all. Default: 0.9.
+	BusyUtilization float64
 	// Churn is how many closes, or dials, per loan are too many. Closes for another
 	// key's sake count five times. Default: 0.2.
 	Churn float64
@@ -98,8 +98,8 @@ func NewMonitor(cfg Config) *Monitor {
 	if cfg.SlowDial <= 0 {
 		cfg.SlowDial = time.Second
 	}
-	if cfg.BusyUsage <= 0 {
-		cfg.BusyUsage = 0.9
+	if cfg.BusyUtilization <= 0 {
+		cfg.BusyUtilization = 0.9
 	}
 	if cfg.Churn <= 0 {
 		cfg.Churn = 0.2
@@ -114,7 +114,7 @@ func (m *Monitor) Observe(s connpool.Stats, at time.Time) Report {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var d delta
-	if m.seen && s.Acquires >= m.last.Acquires && s.Dials >= m.last.Dials && s.Waited >= m.last.Waited {
+	if m.seen && s.Acquires >= m.last.Acquires && s.Dials >= m.last.Dials && s.Waits >= m.last.Waits {
 		d = since(m.last, s)
 		d.window = max(at.Sub(m.at), 0)
 	}
@@ -137,7 +137,7 @@ func since(a, b connpool.Stats) delta {
 	sub := func(x, y uint64) uint64 { return x - min(x, y) }
 	return delta{
 		acquires: sub(b.Acquires, a.Acquires), misses: sub(b.Misses, a.Misses),
-		waited: sub(b.Waited, a.Waited), timeouts: sub(b.Timeouts, a.Timeouts),
+		waited: sub(b.Waits, a.Waits), timeouts: sub(b.Timeouts, a.Timeouts),
 		rejected: sub(b.Rejected, a.Rejected), dials: sub(b.Dials, a.Dials),
 		dialErrors: sub(b.DialErrors, a.DialErrors), checkFailures: sub(b.CheckFailures, a.CheckFailures),
 		closed: sub(b.Closed, a.Closed), leak: sub(b.Leaked, a.Leaked),

@@ -43,7 +43,7 @@ func slowDials(c Config, d delta, _ Report) (Finding, bool) {
 	return Finding{
 		"slow-dials", Notice, 10,
 		fmt.Sprintf("a dial takes %v on average", d.dialMean.Round(time.Microsecond)),
-		"keep connections open (MinIdle, a longer MaxIdleTime), so that callers need not wait for dials",
+		"keep connections open (MinIdle, a longer IdleTimeout), so that callers need not wait for dials",
 	}, d.dials > 0 && d.dialMean > c.SlowDial
 }
 
@@ -74,14 +74,14 @@ func exhausted(c Config, d delta, _ Report) (Finding, bool) {
 		"exhausted", Notice, 10,
 		fmt.Sprintf("%d of %d connections are on loan and %d calls wait", d.now.InUse, d.now.MaxOpen, d.now.Waiting),
 		"a burst that lasts calls for a larger MaxOpen; look for loans that last long in Conns()",
-	}, d.now.MaxOpen > 0 && d.now.Usage >= c.BusyUsage && d.now.Waiting > 0
+	}, d.now.MaxOpen > 0 && d.now.Utilization >= c.BusyUtilization && d.now.Waiting > 0
 }
 
 func checks(_ Config, d delta, _ Report) (Finding, bool) {
 	return Finding{
 		"check-failures", Warning, scaled(5, 25, stats.Ratio(d.checkFailures, max(d.acquires, 1))),
 		fmt.Sprintf("%d checks or resets failed", d.checkFailures),
-		"connections die while idle: set MaxIdleTime or KeepAlive below the server's or firewall's idle limit",
+		"connections die while idle: set IdleTimeout or KeepAlive below the server's or firewall's idle limit",
 	}, d.checkFailures > 0
 }
 
@@ -98,7 +98,7 @@ func churn(c Config, d delta, _ Report) (Finding, bool) {
 	stolen := stats.Ratio(d.keyLimit, d.acquires)
 	what := fmt.Sprintf("%d connections were dialed and %d closed in %d loans (%.2f dials per loan)",
 		d.dials, d.closed, d.acquires, stats.Ratio(d.dials, d.acquires))
-	advice := "raise MaxIdle, MaxIdleTime, MaxLifetime or MaxUses, whichever closes most (Stats.ClosedBy)"
+	advice := "raise MaxIdle, IdleTimeout, MaxLifetime or MaxUses, whichever closes most (Stats.ClosedBy)"
 	if d.keyLimit > 0 && 2*d.keyLimit >= d.closed {
 		what += fmt.Sprintf(", %d of them because another key needed the slot", d.keyLimit)
 		advice = "raise MaxTotal, or lower each key's MaxOpen: the keys in use need more slots than there are, and take them from each other"

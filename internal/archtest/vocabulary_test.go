@@ -18,11 +18,11 @@ import (
 // speaking are the packages that are held to one vocabulary.
 var speaking = map[string]bool{
 	"batchchan":  false,
-	"connpool":   false,
-	"lockfree":   false,
-	"locks":      false,
-	"objpool":    false,
-	"workerpool": false,
+	"connpool":   true,
+	"lockfree":   true,
+	"locks":      true,
+	"objpool":    true,
+	"workerpool": true,
 }
 
 // banned are words that another word has replaced in exported names. An entry

@@ -49,8 +49,8 @@ type group [subBuckets]atomic.Uint64
 // Record adds one duration. Negative durations count as zero.
 func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
 
-// RecordN adds the duration d n times. Who times only one event in n records it
-// with that weight, and all counts and sums stand for all events.
+// RecordN adds the duration d n times. A type that times only one event in n records
+// it with that weight; then all counts and sums stand for all events.
 func (h *Histogram) RecordN(d time.Duration, n uint64) {
 	t := h.t.Load()
 	if t == nil {

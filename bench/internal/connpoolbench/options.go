@@ -82,8 +82,8 @@ func options() []runner.Case {
 			c.LeakAfter, c.Tick = time.Minute, time.Second
 		}),
 		option("poundlock-off", "no limit of time", nil),
-		option("poundlock-limits", "LeakAfter, MaxIdleTime, MaxLifetime, Check after 1 s, MaxUses", func(c *connpool.Config[*Conn]) {
-			c.LeakAfter, c.MaxIdleTime, c.MaxLifetime, c.MaxUses = time.Minute, time.Minute, time.Hour, 1<<50
+		option("poundlock-limits", "LeakAfter, IdleTimeout, MaxLifetime, Check after 1 s, MaxUses", func(c *connpool.Config[*Conn]) {
+			c.LeakAfter, c.IdleTimeout, c.MaxLifetime, c.MaxUses = time.Minute, time.Minute, time.Hour, 1<<50
 			c.Check = func(context.Context, *Conn) error { return nil }
 		}),
 		option("poundlock-lifo", "Order LIFO", func(c *connpool.Config[*Conn]) { c.Order = connpool.LIFO }),

@@ -1,0 +1,180 @@
+package connpool
+
+import (
+	"context"
+	"time"
+)
+
+// waiter is an Acquire in the queue. Guarded by Pool.mu while it is queued; from
+// the grant on it belongs to the waiting goroutine, which finds the outcome in
+// conn and err after it received from ch.
+type waiter[C any] struct {
+	// What a hand-over touches: one cache line.
+	ch        chan struct{} // capacity 1, so that a grant never blocks
+	done      <-chan struct{}
+	state     waitState
+	claims    bool       // it relies on a check or reset under way: counted in waiters.claims
+	returning bool       // one that began for nobody: counted in waiters.returningClaims
+	impatient bool       // what it relied on took too long
+	next      *waiter[C] // in the queue; then the next granted in the same section under mu
+	conn      Conn[C]
+	err       error
+
+	prev  *waiter[C]
+	dial  *dialJob[C] // the dial under way for it, or nil
+	turn  uint64      // counts the waits that used this value, so that a late check cannot take one for another
+	timer *time.Timer // ends its claim
+	ctx   context.Context
+	_     [16]byte // to 128 on 64 bits, or few of them would begin where a line does
+}
+
+type waitState uint8
+
+const (
+	waitQueued  waitState = iota
+	waitGranted           // conn or err is set and a wake-up is under way
+	waitGone              // left, or passed over because its ctx had ended
+)
+
+// waiters is the part of a pool that knows the waiting Acquires, their order, and what
+// each relies on: a dial of its own, or a check or reset under way. It is guarded by
+// Pool.mu. It has a list of its own instead of internal/list, because every hand-over
+// removes the first waiter, and that must not write to another waiter's cache line.
+type waiters[C any] struct {
+	// What a hand-over writes: one cache line.
+	head, tail      *waiter[C] // oldest first
+	n               int
+	wake, wakeLast  *waiter[C] // granted in this section under mu; unlock wakes them
+	waits, handoffs uint64     // counters, as in Stats
+
+	claims int // waiters that rely on a check or reset under way
+	// Checks and resets that began for nobody, and the waiters that rely on them:
+	// returningClaims <= returning.
+	returning, returningClaims int
+}
+
+// push queues w.
+func (q *waiters[C]) push(w *waiter[C]) {
+	w.turn++
+	w.state, w.impatient = waitQueued, false
+	w.next, w.prev = nil, q.tail
+	if q.tail == nil {
+		q.head = w
+	} else {
+		q.tail.next = w
+	}
+	q.tail = w
+	q.n++
+}
+
+// drop takes w out of the queue, in the given state. It returns the dial on which w
+// relied, or nil.
+func (q *waiters[C]) drop(w *waiter[C], s waitState) *dialJob[C] {
+	w.state = s
+	q.remove(w)
+	q.unclaim(w)
+	j := w.dial
+	if j != nil {
+		j.waiter, w.dial = nil, nil
+	}
+	return j
+}
+
+// remove takes w out. It does not touch the one behind when w is the first, as
+// mostly: its prev, which nobody reads of a first one, may point anywhere.
+func (q *waiters[C]) remove(w *waiter[C]) {
+	first := w == q.head
+	if first {
+		q.head = w.next
+	} else {
+		w.prev.next = w.next
+	}
+	switch {
+	case w.next == nil && first:
+		q.tail = nil
+	case w.next == nil:
+		q.tail = w.prev
+	case !first:
+		w.next.prev = w.prev
+	}
+	w.next, w.prev = nil, nil
+	q.n--
+}
+
+// all yields the waiters, oldest first.
+func (q *waiters[C]) all(yield func(*waiter[C]) bool) {
+	for w := q.head; w != nil && yield(w); w = w.next {
+	}
+}
+
+// unserved returns how many waiters rely on nothing, with the given number of dials
+// to rely on; below zero: how many dials nobody needs.
+func (q *waiters[C]) unserved(dials int) int { return q.n - q.claims - dials }
+
+// first returns the oldest waiter for whom nothing is under way that it could rely
+// on, or nil.
+func (q *waiters[C]) first() *waiter[C] {
+	for w := range q.all { // at most MaxOpen are passed over
+		if !w.claims && (w.dial == nil || w.dial.late) {
+			return w
+		}
+	}
+	return nil
+}
+
+// granted notes that w, which was dropped, is to be woken.
+func (q *waiters[C]) granted(w *waiter[C]) {
+	if q.wake == nil {
+		q.wake, q.wakeLast = w, w
+		return
+	}
+	q.wakeLast.next = w
+	q.wakeLast = w
+}
+
+// takeGranted returns a list of those to be woken, linked by next, and forgets them.
+func (q *waiters[C]) takeGranted() *waiter[C] {
+	w := q.wake
+	if w != nil {
+		q.wake, q.wakeLast = nil, nil
+	}
+	return w
+}
+
+// mayClaim reports whether a check or reset that began for nobody has no waiter yet.
+func (q *waiters[C]) mayClaim() bool { return q.returningClaims < q.returning }
+
+// claim lets w rely on a check or reset until the timer ends that. returning says that
+// it began for nobody.
+func (q *waiters[C]) claim(w *waiter[C], returning bool, timer *time.Timer) {
+	w.claims, w.returning, w.timer = true, returning, timer
+	q.claims++
+	if returning {
+		q.returningClaims++
+	}
+}
+
+// unclaim ends w's claim, if it has one.
+func (q *waiters[C]) unclaim(w *waiter[C]) {
+	if !w.claims {
+		return
+	}
+	w.claims = false
+	q.claims--
+	if w.returning {
+		q.returningClaims--
+	}
+	w.timer.Stop()
+	w.timer = nil
+}
+
+// returned counts the end of a check or reset that began for nobody. A waiter that
+// relied on it, and on no other, relies on nothing now: the caller provides.
+func (q *waiters[C]) returned() {
+	q.returning--
+	for w := q.head; q.returningClaims > q.returning; w = w.next {
+		if w.claims && w.returning {
+			q.unclaim(w)
+		}
+	}
+}
