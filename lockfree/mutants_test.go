@@ -152,7 +152,7 @@ var mutants = []mutant{
 	},
 	{
 		"published though passed over", "ring.go",
-		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w+full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", true,
+		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w+full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", false,
 	},
 	{
 		"published without compare", "list.go",
