@@ -37,10 +37,14 @@ func (l *list[T]) ticket() (*ring[T], uint64) {
 	for {
 		r := l.tail.Load()
 		at := r.tail.Load()
-		if at&flags != 0 {
-			panic("the ring is sealed")
+		if at&noMore == noMore {
+			panic("the queue is closed")
 		}
-		if r.ready(at, 1) == 0 {
+		if at&sealed != 0 {
+			if n := l.grow(r, at&^flags, 1); n != nil {
+				l.link(r, n)
+			}
+		} else if r.ready(at, 1) == 0 {
 			l.unblock(r, at)
 		} else if r.tail.CompareAndSwap(at, at+one) {
 			return r, at

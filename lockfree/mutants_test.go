@@ -46,7 +46,7 @@ var mutants = []mutant{
 	},
 	{
 		"lost race reported as empty (list)", "mslist.go",
-		"q.deqGov.lost(h.seq * one)\n\t\t\tcontinue\n\t\t}\n\t\tstep(msTook)\n\t\tv =", "return v, false\n\t\t}\n\t\tstep(msTook)\n\t\tv =", false,
+		"q.deqGov.lostRun(h.seq*one, 1, lost)\n\t\t\tlost++\n\t\t\tcontinue\n\t\t}\n\t\tstep(msTook)\n\t\tv =", "_ = lost\n\t\t\treturn v, false\n\t\t}\n\t\tstep(msTook)\n\t\tv =", false,
 	},
 	{
 		"enqueue after Close (list)", "mslist.go",
@@ -55,7 +55,7 @@ var mutants = []mutant{
 
 	{
 		"lost race reported as empty (ring)", "list.go",
-		"l.deqGov.lost(h)\n\t\t\tcontinue", "return v, false", true,
+		"l.deqGov.lostRun(h, 1, lost)\n\t\t\tlost++\n\t\t\tcontinue", "_ = lost\n\t\t\treturn v, false", true,
 	},
 	{
 		"empty without looking at tail", "list.go",
@@ -75,7 +75,7 @@ var mutants = []mutant{
 	},
 	{
 		"dead slot used again at once", "ring.go",
-		"stamp[T](t)<<32|held|held<<1)", "stamp[T](t)<<32)", false,
+		"stamp[T](t)<<32|held|held<<1)", "stamp[T](t)<<32|held&0)", false,
 	},
 	{
 		"group renewed before head has passed it", "ring.go",
@@ -111,7 +111,7 @@ var mutants = []mutant{
 	},
 	{
 		"tail left on a retired ring", "list.go",
-		"l.tail.CompareAndSwap(r, next) // tail must not be behind head", "", false,
+		"l.tail.CompareAndSwap(r, next)\n\tstep(deqHelped)", "step(deqHelped)", false,
 	},
 	{
 		"retired ring not cut", "list.go",
@@ -152,7 +152,7 @@ var mutants = []mutant{
 	},
 	{
 		"published though passed over", "ring.go",
-		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w+full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", true,
+		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w+full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", false,
 	},
 	{
 		"published without compare", "list.go",
@@ -269,7 +269,7 @@ var mutants = []mutant{
 	},
 	{
 		"signal of a cancelled waiter lost", "waiters.go",
-		"w.wake(1) // the signal was for somebody who still waits", "", false,
+		"step(waitWoken)\n\t\tif err := ctxerr.From(ctx); err != nil {\n\t\t\tw.wake(1)", "step(waitWoken)\n\t\tif err := ctxerr.From(ctx); err != nil {", false,
 	},
 	{
 		"one signal for a batch", "waiters.go",

@@ -59,6 +59,17 @@ func mutate(src, old, new string) (string, error) {
 	return src[:in[at].begin] + new + src[in[at+len(what)-1].end:], nil
 }
 
+// TestMutantsApply finds the code of each mutant: cheap, so that a change of the
+// source shows at once which mutants must follow it.
+func TestMutantsApply(t *testing.T) {
+	for _, m := range append(mutants, control) {
+		src, err := os.ReadFile(m.file)
+		require.NoError(t, err, m.name)
+		_, err = mutate(string(src), m.old, m.new)
+		require.NoError(t, err, m.name)
+	}
+}
+
 func TestMutateIgnoresLayout(t *testing.T) {
 	const src = "package p\n\nfunc f() {\n\tg(1, // why\n\t\t2)\n\th()\n}\n"
 	got, err := mutate(src, "g(1, 2); h()", "i()")
