@@ -18,6 +18,15 @@ func (c *core[T]) asideLocked(b *batch[T], now time.Duration, e *effects[T]) {
 
 // takeRetryLocked returns a batch that was aside and whose time has come, or nil.
 func (c *core[T]) takeRetryLocked(now time.Duration, e *effects[T]) *batch[T] {
+	at, ok := c.later.next()
+	if !ok {
+		return nil
+	}
+	if at > now {
+		// now is of before the lock; the timer may have fired since and found
+		// this taker on its way.
+		now = c.now()
+	}
 	b, ok := c.later.take(now)
 	if !ok {
 		return nil

@@ -147,3 +147,30 @@ func TestKeyedAsideKeepsAKeysOrder(t *testing.T) {
 		k.k.validate(t, 0)
 	})
 }
+
+// A batch whose time comes while every worker is busy waits for one without keeping
+// the timer busy.
+func TestKeyedAsideDueWhileWorkersAreBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var at []time.Duration
+		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{
+			MaxBatch: 1, Retry: Retry{MaxAttempts: 2, Backoff: time.Second, NoJitter: true, MaxAside: 2},
+		}}, func(i int) int { return i }, func(_ context.Context, key int, _ []int) error {
+			switch at = append(at, time.Since(start)); {
+			case key == 3:
+				time.Sleep(time.Hour)
+			case len(at) < 3:
+				return errors.New("again")
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		_, err = k.SendMany(bg, []int{1, 2, 3})
+		require.NoError(t, err)
+		time.Sleep(time.Minute) // returns only if nothing spins at the first second
+		require.Equal(t, 2, k.Stats().Aside)
+		require.NoError(t, k.Close())
+		require.Equal(t, []time.Duration{0, 0, 0, time.Hour, time.Hour}, at)
+	})
+}

@@ -61,7 +61,8 @@ func (a *aside) reserve() bool {
 func (a *aside) release() { a.n.Add(-1) }
 
 // later holds what waits for a time of its own, earliest first: batches that are
-// aside. What has the same time comes out as it went in.
+// aside. What has the same time comes out as it went in. (container/heap would box
+// each item; keyHeap is for what knows its own place.)
 type later[E any] struct {
 	heap []laterItem[E]
 	n    uint64 // added

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// callerRunsLocked processes the oldest waiting batch in the sender. It is
+// callerRunsLocked processes the oldest waiting batch in the sender of an item of
+// that size. It is
 // entered and left with mu held, unless it returns an error. ctx and the deadline,
 // if it is not 0, are looked at when the batch has been processed.
-func (c *core[T]) callerRunsLocked(ctx context.Context, deadline time.Duration, e *effects[T]) error {
+func (c *core[T]) callerRunsLocked(ctx context.Context, size int, deadline time.Duration, e *effects[T]) error {
 	if c.helper != nil {
-		return c.helperRunsLocked(ctx, deadline, e)
+		return c.helperRunsLocked(ctx, size, deadline, e)
 	}
 	now := c.now()
 	b := c.takeLocked(now, e)
@@ -62,7 +63,7 @@ func (c *core[T]) processed(b *batch[T], e *effects[T]) {
 // for ever (a Pipe's results may find no room): a goroutine does both in the
 // sender's place, one at a time, and the sender waits for no more than the
 // processor, nor beyond its ctx and deadline.
-func (c *core[T]) helperRunsLocked(ctx context.Context, deadline time.Duration, e *effects[T]) error {
+func (c *core[T]) helperRunsLocked(ctx context.Context, size int, deadline time.Duration, e *effects[T]) error {
 	c.unlock(e)
 	var timeout <-chan time.Time
 	if deadline > 0 {
@@ -75,7 +76,7 @@ func (c *core[T]) helperRunsLocked(ctx context.Context, deadline time.Duration, 
 	if err != nil {
 		return c.rejectLocked(err, e)
 	}
-	if c.closing || c.waiters.head == nil && c.fitsLocked(1, 0) {
+	if c.closing || c.waiters.head == nil && c.fitsLocked(1, size) {
 		if !c.finished { // else the token may be another's
 			<-c.helper
 		}

@@ -60,7 +60,7 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 		c.retireLocked(b, batches, &e)
 	}
 	undelivered = c.appendStaying(undelivered, c.buf)
-	c.gone, c.goneBytes = 0, 0
+	c.gone, c.goneBytes, c.takenTo = 0, 0, c.added
 	c.n.cut += uint64(len(c.buf))
 	c.n.undelivered += uint64(len(undelivered))
 	clear(c.buf)

@@ -92,6 +92,136 @@ func ExampleBatcher_databaseInserts() {
 	// Output: 1000 rows inserted
 }
 
+// One statement inserts many rows; when the database refuses it because of some of
+// them, the others are inserted all the same, and each bad row goes to a dead-letter
+// table with its own error.
+func ExampleItemErrors() {
+	type row struct {
+		id  int
+		qty int
+	}
+	errCheck := errors.New("violates check constraint qty_positive")
+	// With PostgreSQL this is one INSERT ... SELECT * FROM unnest($1::int[], $2::int[])
+	// for all rows and, where that returns an error of class 23, the rows one by one
+	// under savepoints.
+	insert := func(rows ...row) error {
+		for _, r := range rows {
+			if r.qty <= 0 {
+				return errCheck
+			}
+		}
+		return nil
+	}
+	inserts, _ := batchchan.New(batchchan.Config[row]{
+		MaxBatch: 100,
+		Retry:    batchchan.Retry{MaxAttempts: 3},
+		OnError: func(_ context.Context, err error, rows []row) {
+			fmt.Println("dead letter:", rows, err)
+		},
+	}, func(ctx context.Context, rows []row) error {
+		if err := insert(rows...); !errors.Is(err, errCheck) {
+			return err // nil, or nobody's fault: try all again
+		}
+		var failed batchchan.ItemErrors
+		for i, r := range rows {
+			failed.Fail(i, insert(r))
+		}
+		return failed.Err()
+	})
+	for i := range 300 {
+		_ = inserts.Send(context.Background(), row{id: i, qty: (i + 72) % 75})
+	}
+	fmt.Println(inserts.Close())
+	fmt.Println(inserts.Stats().Succeeded, "inserted")
+	// Output:
+	// dead letter: [{3 0}] violates check constraint qty_positive
+	// dead letter: [{78 0}] violates check constraint qty_positive
+	// dead letter: [{153 0}] violates check constraint qty_positive
+	// dead letter: [{228 0}] violates check constraint qty_positive
+	// batchchan: 4 items failed, the first: violates check constraint qty_positive
+	// 296 inserted
+}
+
+// The backend only says that a batch is bad: Split finds out which items are.
+func ExampleRetry_split() {
+	b, _ := batchchan.New(batchchan.Config[int]{
+		Linger: -1,
+		Retry:  batchchan.Retry{Split: true},
+		OnError: func(_ context.Context, err error, items []int) {
+			fmt.Println(items, err)
+		},
+	}, func(_ context.Context, items []int) error {
+		for _, v := range items {
+			if v == 13 {
+				return errors.New("bad request")
+			}
+		}
+		return nil
+	})
+	for i := range 64 {
+		_ = b.Send(context.Background(), i)
+	}
+	fmt.Println(b.Close())
+	fmt.Println(b.Stats().Succeeded, "succeeded with", b.Stats().Retried+1, "calls")
+	// Output:
+	// [13] bad request
+	// batchchan: 1 items failed, the first: bad request
+	// 63 succeeded with 13 calls
+}
+
+// perSecond is a Limiter as simple as can be. In its place use a *rate.Limiter of
+// golang.org/x/time/rate:
+//
+//	RateLimit: rate.NewLimiter(10, 1) // ten batches a second
+type perSecond struct{ next time.Time }
+
+func (l *perSecond) Wait(ctx context.Context) error {
+	select {
+	case <-time.After(time.Until(l.next)):
+		l.next = time.Now().Add(10 * time.Millisecond)
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A backend that throttles gets no more calls than it allows; the batches become
+// larger meanwhile.
+func ExampleLimiter() {
+	b, _ := batchchan.New(batchchan.Config[int]{RateLimit: &perSecond{}}, func(_ context.Context, items []int) error {
+		return nil
+	})
+	for i := range 1000 {
+		_ = b.Send(context.Background(), i)
+	}
+	fmt.Println(b.Close(), b.Stats().Succeeded)
+	// Output: <nil> 1000
+}
+
+// Handlers that ask for the same user at the same time share one row of the query.
+func ExampleNewMergingCaller() {
+	users, _ := batchchan.NewMergingCaller(
+		batchchan.CallerConfig[int]{CacheFor: time.Second}, // without it only requests that meet are merged
+		func(id int) int { return id },
+		func(_ context.Context, ids []int, users []batchchan.Result[string]) error {
+			fmt.Println("SELECT ... WHERE id IN", ids)
+			for i, id := range ids {
+				users[i].Value = fmt.Sprint("user ", id)
+			}
+			return nil
+		})
+	for range 20 {
+		_, _ = users.Do(context.Background(), 7)
+	}
+	users.Forget(7) // it was changed
+	fmt.Println(users.Do(context.Background(), 7))
+	_ = users.Close()
+	// Output:
+	// SELECT ... WHERE id IN [7]
+	// SELECT ... WHERE id IN [7]
+	// user 7 <nil>
+}
+
 // Each goroutine that sends much takes a lane of its own.
 func ExampleProducer() {
 	sum := 0

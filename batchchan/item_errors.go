@@ -1,6 +1,7 @@
 package batchchan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -106,7 +107,7 @@ func (e *ItemErrors) sort() []itemError {
 		return nil
 	}
 	if !e.sorted {
-		slices.SortStableFunc(e.entries, func(a, b itemError) int { return a.index - b.index })
+		slices.SortStableFunc(e.entries, func(a, b itemError) int { return cmp.Compare(a.index, b.index) })
 		kept := e.entries[:0]
 		for i, x := range e.entries {
 			if i+1 == len(e.entries) || e.entries[i+1].index != x.index {

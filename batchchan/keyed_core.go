@@ -179,7 +179,7 @@ func (k *keyed[K, T]) placeLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]
 	switch {
 	case s.running || s.list == inReady:
 	case s.segs.len() == 0:
-		k.idleLocked(s)
+		k.idleLocked(s, e)
 	default:
 		now := s.segs.front().at
 		if k.cfg.Linger > 0 && s.heapAt == 0 {
@@ -189,7 +189,7 @@ func (k *keyed[K, T]) placeLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]
 			k.readyLocked(s, e)
 		} else if s.heapAt == 0 {
 			k.waits.push(s)
-			k.armLocked()
+			k.armLocked(e)
 		}
 	}
 }
@@ -225,7 +225,7 @@ func (k *keyed[K, T]) pressLocked(e *effects[keyedItem[K, T]]) {
 }
 
 // idleLocked follows the end of a key's last batch.
-func (k *keyed[K, T]) idleLocked(s *keyState[K, T]) {
+func (k *keyed[K, T]) idleLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
 	k.rankLocked(s)
 	if s.stopped {
 		return
@@ -237,7 +237,7 @@ func (k *keyed[K, T]) idleLocked(s *keyState[K, T]) {
 	s.idleAt = k.now()
 	k.idleKeys.push(s, inIdle)
 	k.trimIdleLocked()
-	k.armLocked()
+	k.armLocked(e)
 }
 
 // trimIdleLocked forgets the longest idle key where more are kept than may be: one
@@ -269,7 +269,7 @@ func (k *keyed[K, T]) forgetLocked(s *keyState[K, T]) {
 
 // armLocked sees to it that the timer runs for no later than the earliest of all
 // that has a time.
-func (k *keyed[K, T]) armLocked() {
+func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 	if k.finished {
 		return
 	}
@@ -281,7 +281,11 @@ func (k *keyed[K, T]) armLocked() {
 		at = min(at, after(s.idleAt, k.idleTime))
 	}
 	if retry, ok := k.later.next(); ok {
-		at = min(at, retry)
+		if retry > k.now() {
+			at = min(at, retry)
+		} else { // a worker that is free takes it, or else the next that looks
+			k.wakeLocked(e)
+		}
 	}
 	if at == math.MaxInt64 || k.armed && k.armedAt <= at {
 		return
@@ -319,14 +323,11 @@ func (k *keyed[K, T]) onTimer() {
 			k.forgetLocked(s)
 			more = more || s == k.idleKeys.head
 		}
-		if at, ok := k.later.next(); ok && at <= now {
-			k.wakeLocked(&e)
-		}
 		if s := k.idleKeys.head; s != nil && now-s.idleAt >= k.idleTime {
 			more = true
 		}
 		if !more {
-			k.armLocked()
+			k.armLocked(&e)
 		}
 		k.unlock(&e)
 	}

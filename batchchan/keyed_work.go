@@ -73,12 +73,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 		k.completeLocked(w, &e)
 	}
 	for {
-		if r, ok := k.later.take(now); ok {
-			k.aside.release()
-			if at, ok := k.later.next(); ok && at <= now {
-				k.wakeLocked(&e)
-			}
-			k.armLocked()
+		if r := k.takeRetryLocked(now, &e); r != nil {
 			k.unlock(&e)
 			return r
 		}
@@ -136,7 +131,25 @@ func (k *keyed[K, T]) asideLocked(w *keyWork[K, T], now time.Duration, e *effect
 		at = now
 	}
 	k.later.add(at, w)
-	k.armLocked()
+	k.armLocked(e)
+}
+
+// takeRetryLocked returns a batch that was aside and whose time has come, or nil;
+// see core.takeRetryLocked.
+func (k *keyed[K, T]) takeRetryLocked(now time.Duration, e *effects[keyedItem[K, T]]) *keyWork[K, T] {
+	at, ok := k.later.next()
+	if !ok {
+		return nil
+	}
+	if at > now {
+		now = k.now()
+	}
+	w, ok := k.later.take(now)
+	if ok {
+		k.aside.release()
+		k.armLocked(e)
+	}
+	return w
 }
 
 // completeLocked books w's batch, which was processed, and makes w free.

@@ -77,13 +77,13 @@ type shared[K comparable, Req, Res any] struct {
 	sending        bool         // the first to wait is yet to send it
 }
 
-// sharer is one Do that waits for a shared request. It leads if it must send it.
+// sharer is one Do that waits for a shared request.
 type sharer[Res any] struct {
 	signal
 	res        Result[Res]
 	next, prev *sharer[Res]
 	queued     bool
-	lead       bool
+	lead       bool // it was woken to send the request, not with an answer
 }
 
 func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err error) {
@@ -105,21 +105,19 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 	w := m.free.Get().(*sharer[Res])
 	w.arm()
 	f := m.flights[key]
-	if f == nil {
+	lead := f == nil
+	if lead {
 		f = &shared[K, Req, Res]{m: m, key: key, sending: true}
 		f.req, f.flight = req, f
 		m.flights[key] = f
-		w.lead = true
 	} else {
 		m.merged++
 	}
 	f.push(w)
 	m.mu.unlock()
 	for {
-		if w.lead {
-			if !m.sendAs(ctx, f, w) {
-				return zero, ctx.Err()
-			}
+		if lead && !m.sendAs(ctx, f, w) {
+			return zero, ctx.Err()
 		}
 		if !w.waitOr(ctx.Done(), callerYields) && m.leave(f, w) {
 			return zero, ctx.Err()
@@ -130,6 +128,7 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 			m.free.Put(w)
 			return res.Value, res.Err
 		}
+		lead, w.lead = true, false
 		w.arm()
 	}
 }
@@ -137,7 +136,6 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 // sendAs sends f, with the ctx of w, who leads. It reports false if ctx ended that;
 // the next in line then leads. Any other error is the answer for all.
 func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res], w *sharer[Res]) bool {
-	w.lead = false
 	err := m.k.c.send(ctx, &f.call, forever)
 	if err != nil && ctx.Err() != nil {
 		m.mu.lock()

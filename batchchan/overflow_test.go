@@ -2,6 +2,7 @@ package batchchan
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"testing"
@@ -232,4 +233,97 @@ func TestSendManyWaitsForRoomAndSaysHowMuch(t *testing.T) {
 		require.Zero(t, n)
 		checkQuiet(t, b.Stats())
 	})
+}
+
+// A function that sends with its own ctx, and finds no room, does not become its own
+// worker.
+func TestCallerRunsDoesNotRecurse(t *testing.T) {
+	var b *Batcher[int]
+	depth, full := 0, 0
+	b = must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 2, Overflow: CallerRuns}, func(ctx context.Context, items []int) error {
+		depth++
+		require.Equal(t, 1, depth)
+		defer func() { depth-- }()
+		for range 3 {
+			if items[0] < 50 && errors.Is(b.Send(ctx, items[0]+1), ErrFull) {
+				full++
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, b.Send(bg, 1))
+	for b.Stats().Pending+b.Stats().InFlight > 0 {
+		require.NoError(t, b.Flush(bg))
+	}
+	require.NoError(t, b.Close())
+	require.Positive(t, full)
+	b.c.validate(t, 0)
+}
+
+func TestCallerRunsLooksAtItsTimeBetweenBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: CallerRuns}, func(context.Context, []int) error {
+			time.Sleep(time.Hour)
+			return nil
+		}))
+		require.NoError(t, b.Send(bg, 1))
+		synctest.Wait()
+		require.NoError(t, b.Send(bg, 2))
+		start := time.Now()
+		require.ErrorIs(t, b.SendTimeout(3, time.Second), ErrTimeout)
+		require.Equal(t, time.Hour, time.Since(start))
+		require.NoError(t, b.Close())
+		require.EqualValues(t, 2, b.Stats().Succeeded)
+		b.c.validate(t, 0)
+	})
+}
+
+// A Pipe's results have no room while nobody receives: a send leaves when its ctx or
+// its time ends, and what it has set going is not lost.
+func TestPipeCallerRunsKeepsToItsContext(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := NewPipe(PipeConfig[int]{
+				Config: Config[int]{MaxBatch: 1, MaxPending: 2, Overflow: CallerRuns}, MaxResults: 1, Ordered: ordered,
+			}, func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), nil })
+			require.NoError(t, err)
+			var accepted []int
+			start := time.Now()
+			for i := range 20 {
+				ctx, cancel := context.WithTimeout(bg, time.Second)
+				err := p.Send(ctx, i)
+				if i%2 == 1 {
+					err = p.SendTimeout(i, time.Second)
+				}
+				cancel()
+				if err == nil {
+					accepted = append(accepted, i)
+				} else {
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+				}
+				synctest.Wait()
+			}
+			require.LessOrEqual(t, time.Since(start), 40*time.Second)
+			require.Less(t, len(accepted), 12)
+			var got []int
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for v, err := range p.Results(bg) {
+					require.NoError(t, err)
+					got = append(got, v)
+				}
+			}()
+			require.NoError(t, p.Send(bg, 100))
+			require.NoError(t, p.Close())
+			<-done
+			require.EqualValues(t, len(got), p.Stats().Accepted)
+			for _, v := range accepted {
+				require.Contains(t, got, v)
+			}
+			require.Contains(t, got, 100)
+			p.c.validate(t, 0)
+			require.Empty(t, p.c.helper)
+		})
+	}
 }

@@ -112,6 +112,7 @@ func TestFlushHurriesABackOff(t *testing.T) {
 			ctx, cancel := context.WithTimeout(bg, time.Minute)
 			defer cancel()
 			require.ErrorIs(t, b.Flush(ctx), context.DeadlineExceeded)
+			synctest.Wait()
 			require.Equal(t, 2, calls, "the wait that was under way, not the next one")
 			require.NoError(t, b.Flush(bg))
 			require.Equal(t, 3, calls)

@@ -98,7 +98,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 			if d >= 0 && deadline == 0 {
 				deadline = c.now() + d
 			}
-			if err := c.callerRunsLocked(ctx, deadline, e); err != nil {
+			if err := c.callerRunsLocked(ctx, size, deadline, e); err != nil {
 				return err
 			}
 			continue

@@ -38,12 +38,13 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 // then has one dialed (or checked) in the background if there is room and none is
 // under way, so that a later call may succeed; the ctx of that dial carries no
 // values. It does not overtake waiters. In a Keyed at MaxTotal, the slot comes from a
-// connection that was idle for a second; who cannot wait takes nothing younger.
+// connection of another key that has been idle for a second: a call that does not
+// wait takes no younger one.
 // Returns [ErrPaused] while the pool is paused and [ErrClosed] after Close.
 //
 // ErrNotReady means that at some moment of the call no connection was ready, or
-// somebody waited. A connection that goes to a waiter whose ctx ends at that moment
-// is not ready until it was taken back.
+// another call waited. A connection that was granted to a waiter whose ctx ended at
+// that moment is not ready until the pool has taken it back.
 func (p *Pool[C]) TryAcquire() (Conn[C], error) {
 	c, err := p.tryAcquire()
 	if err == nil {
@@ -80,12 +81,12 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	return Conn[C]{}, ErrNotReady
 }
 
-// grabSurelyLocked is grab, but its failure means that there was a moment at which
-// no connection was ready. One look at each in turn does not tell that: each may
-// have been idle but when it was looked at. Two looks do if both find all of them
-// busy and nothing was lent between (what is double-collected is a snapshot: Afek
-// et al., Atomic Snapshots of Shared Memory, 1993). While mu is held, a connection
-// that goes idle can only leave that state by a loan.
+// grabSurelyLocked is grab, but when it fails, there was a moment at which no
+// connection was ready. One look at each connection in turn does not prove that:
+// each may have been idle at every moment but the one at which it was looked at. Two
+// looks prove it if both find all connections busy and no loan began between them (a
+// double collect is a snapshot: Afek et al., Atomic Snapshots of Shared Memory, 1993).
+// While mu is held, a connection leaves the idle state only by a loan.
 func (p *Pool[C]) grabSurelyLocked() (Conn[C], bool) {
 	before, all := uint64(0), false // loans at the look before, if that found all busy
 	for {
@@ -218,8 +219,8 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	}
 	p.pushLocked(w)
 	if p.waiters.n == 1 && !p.paused {
-		// The gate is up; who returned a connection before may not have seen it.
-		// If it was up already, somebody looked then.
+		// The gate is up now. A release just before may not have seen it, so look
+		// once more. If others wait already, the first of them has looked.
 		if c, ok := p.grab(); ok {
 			p.dropLocked(w, waitGone)
 			p.unlock()
@@ -282,8 +283,8 @@ const (
 	timeOneIn = 8
 )
 
-// abandon ends the wait of w, whose ctx has ended, and gives back what may have
-// been granted meanwhile.
+// abandon ends the wait of w, whose ctx has ended. If w was granted a connection
+// meanwhile, abandon gives that back.
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	p.lock()
 	if w.state == waitQueued {

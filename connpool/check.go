@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// claimTime is how long a waiter relies on a check or reset that is under way.
-// After that a dial is begun for it, if there is room: what takes so long may hang.
+// claimTime is how long a waiter relies on a check or reset that is under way. After
+// that the pool starts a dial for the waiter, if there is room: the check may hang.
 const claimTime = 100 * time.Millisecond
 
 // claimLocked lets w rely on a check or reset, so that no dial is begun for it.
@@ -24,8 +24,8 @@ func (p *Pool[C]) claimLocked(w *waiter[C], returning bool) {
 	}))
 }
 
-// claimReturningLocked lets waiters rely on the checks and resets that began for
-// nobody, while there are enough of these, and on no more.
+// claimReturningLocked assigns checks and resets that began for nobody to waiters
+// that have nothing to rely on, one to each.
 func (p *Pool[C]) claimReturningLocked() {
 	for p.waiters.mayClaim() && p.waiters.unserved(p.dialer.supply()) > 0 {
 		w := p.waiters.first()
@@ -38,8 +38,8 @@ func (p *Pool[C]) claimReturningLocked() {
 
 // checkOneLocked starts the check of an idle connection that needs one, on behalf
 // of the first waiter for whom nothing is under way. Like a dial, the check is
-// detached from its waiter: this connection alone hangs in it. Once the waiter is
-// served by another, or has lost patience, nobody relies on the check.
+// detached from its waiter: if it hangs, it holds up this connection alone. When the
+// waiter gets another connection, or loses patience, nobody relies on the check.
 func (p *Pool[C]) checkOneLocked() bool {
 	if p.marked == 0 {
 		return false
@@ -62,7 +62,7 @@ func (p *Pool[C]) checkOneLocked() bool {
 
 // checkJob is a check under way.
 type checkJob[C any] struct {
-	waiter *waiter[C] // who asked; nil for keep-alive and TryAcquire
+	waiter *waiter[C] // the one that asked; nil for keep-alive and TryAcquire
 	turn   uint64     // waiter.turn then
 	keep   bool       // keep-alive: counted in Pool.keeping
 }
@@ -121,7 +121,7 @@ func (p *Pool[C]) resetLocked(e *entry[C]) {
 		}()
 		p.run("Reset", &err, p.cfg.Reset, e)
 	})
-	p.provideLocked() // who waits already may rely on it
+	p.provideLocked() // a waiter may rely on the reset now
 }
 
 // heldDoneLocked returns e from a check or reset, or closes it, and reports

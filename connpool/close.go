@@ -13,8 +13,8 @@ import (
 // Close still ends the pool. Pause of a pool that is paused does nothing.
 func (p *Pool[C]) Pause() { p.setPaused(true) }
 
-// Resume ends a [Pool.Pause] and serves those who waited, in their order. Of a pool
-// that is not paused it does nothing.
+// Resume ends a [Pool.Pause] and serves the waiters, in their order. On a pool that is
+// not paused it does nothing.
 func (p *Pool[C]) Resume() { p.setPaused(false) }
 
 func (p *Pool[C]) setPaused(on bool) {

@@ -25,14 +25,18 @@ type Config[C any] struct {
 	// Dial opens a connection. It runs in a goroutine of its own with a ctx that
 	// carries the values of the ctx of the Acquire that asked for it, but ends
 	// only after DialTimeout or when the pool closes: a caller that gives up does
-	// not waste the dial. Dial must return when its ctx ends.
+	// not waste the dial. Dial must return when its ctx ends. If a dial takes much
+	// longer than dials mostly do, or its caller has given up, the pool no longer
+	// counts on it and begins another for the next caller, as far as MaxOpen and
+	// MaxDialing allow.
 	Dial func(context.Context) (C, error)
 	// Close closes a connection, in a goroutine of its own. The connection's slot
 	// counts against MaxOpen until Close has returned.
 	Close func(C) error
 	// Check says whether an idle connection still works. Nil: none is checked.
 	// It must return when its ctx ends, after CheckTimeout or at the pool's Close.
-	// Who waits for a Check or Reset for 100 ms gets a dial, if there is room.
+	// An Acquire that has waited for a Check or Reset for 100 ms gets a dial, if there
+	// is room.
 	Check func(context.Context, C) error
 	// Reset prepares a returned connection for its next borrower; an error closes
 	// it. It runs in a goroutine of its own, so that Release does not wait. Nil:
@@ -59,7 +63,8 @@ type Config[C any] struct {
 	// dial, a check, nor a slot that is free (until a back-off ends, say) or closing
 	// to wait for; one more gets ErrFull. Default: no bound. Negative: none may wait.
 	MaxWaiters int
-	// MaxDialing bounds the dials under way at once. Default: MaxOpen.
+	// MaxDialing bounds the dials under way at once, those that hang included.
+	// Default: MaxOpen.
 	MaxDialing int
 	// MaxClosing bounds the closes at once when many connections reach a limit of
 	// time together; the others follow at the next ticks. Default: the larger of 4 and an
@@ -89,8 +94,9 @@ type Config[C any] struct {
 	// A connection that was found broken (by Destroy, Bad or a Check) makes the
 	// others suspect: those dialed before are checked before their next loan. So are
 	// all idle ones after the process was frozen (stopped, or its machine asleep): the
-	// next tick notices that it is late. Who borrows in the moment between gets what
-	// was fresh before; only a negative CheckAfterIdle leaves no such moment.
+	// next tick notices that it is late. An Acquire between the thaw and that tick may
+	// still get an unchecked connection (none or one of ten was measured); with a
+	// negative CheckAfterIdle it cannot.
 	CheckAfterIdle time.Duration
 	// KeepAlive checks a connection that was idle, and not checked, for so long;
 	// at most a quarter of the connections at once, and none while anybody waits.

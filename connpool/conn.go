@@ -32,13 +32,13 @@ type Conn[C any] struct {
 //
 // uses grows by one with every loan. It is at once the exact count of acquires,
 // the generation that tells a stale Conn, and the janitor's clock: a word that
-// did not change between two ticks belongs to a connection that was idle, or out,
-// all that time.
+// did not change between two ticks belongs to a connection that was idle, or on
+// loan, all that time.
 //
-// mark makes the fast path's compare-and-swap fail, so that the slow path looks:
-// on an idle connection it asks for a check before the next loan, on a lent one
-// for a look at entry.reason at its return. ended tells that the holder himself
-// ended this connection, so that a deferred Release may follow.
+// The mark makes the fast path's compare-and-swap fail, so that the slow path runs. On
+// an idle connection it means: check it before the next loan. On a lent one it
+// means: at its return, look at entry.reason and entry.suspect. ended means that the
+// holder called Destroy or Hijack, so that a deferred Release may follow.
 const (
 	stateIdle = 0 // waits for a borrower
 	stateLent = 1 // belongs to a borrower

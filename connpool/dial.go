@@ -115,7 +115,7 @@ type dialJob[C any] struct {
 	shared bool // begun for nobody: MinIdle, Warm, TryAcquire
 
 	// Guarded by Pool.mu.
-	waiter *waiter[C]  // who relies on it (its dial is this); nil: nobody, or not any more
+	waiter *waiter[C]  // the one that relies on this dial; nil: none, or not any more
 	late   bool        // counted in dialer.late
 	timer  *time.Timer // ends the patience with it
 }

@@ -316,3 +316,26 @@ func TestNoWaitersStillMeansADialForEachSlot(t *testing.T) {
 		}
 	})
 }
+
+// A Warm fails with its own dials, not with one that another caller gave up.
+func TestWarmIsNotEndedByAnotherCallersDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.onDial = func(ctx context.Context, n int) error {
+			if n == 1 {
+				time.Sleep(10 * ms)
+				return errDown
+			}
+			time.Sleep(time.Second)
+			return nil
+		}
+		p := s.pool(func(c *Config[*fake]) { c.DialTimeout = 2 * time.Second })
+		ctx, cancel := context.WithTimeout(t.Context(), ms)
+		defer cancel()
+		_, err := p.Acquire(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, p.Warm(t.Context(), 1))
+		s.end(p)
+		require.EqualValues(t, 1, p.Stats().DialErrors)
+	})
+}

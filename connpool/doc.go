@@ -23,24 +23,24 @@
 // compare-and-swap on the connection that this processor had last, else a scan;
 // Release is one compare-and-swap between two loads of the pool's gate. Because
 // uses grows with every loan, the word is also the exact count of acquires, the
-// generation that tells a stale [Conn], and the janitor's clock: a word that did
-// not change for some ticks is an idle connection or a suspected leak. So idle
+// generation by which a stale [Conn] is detected, and the janitor's clock: if it did
+// not change for some ticks, the connection is idle or suspected to be leaked. So idle
 // limits, lifetimes and leak detection cost borrowers nothing, not even a look at
 // the clock.
 //
 // The gate is not zero while somebody waits, or the pool is closed or paused. An
 // acquirer that finds nothing queues, raises the gate and looks once more; a
 // releaser makes its connection idle, then looks at the gate (Dekker's pattern), so
-// no wake-up is lost. Dials and checks run in goroutines of their own, detached
-// from who asked: whatever is ready first, a returned connection or a new one, goes
-// to the head of the queue. A slot is free only when the connection's Close has
-// returned. Nothing of the user's runs under the pool's lock.
+// no wake-up is lost. Dials and checks run in goroutines of their own, detached from
+// the call that asked for them: whatever is ready first, a returned connection or a
+// new one, goes to the head of the queue. A slot is free only when the connection's
+// Close has returned. No function of the user runs under the pool's lock.
 //
 // # Memory model
 //
 // What a holder did to a connection, up to its Release, happens before the return
-// of the Acquire that lends it next. What Dial did happens before the first.
-// Close returns after everything the pool's functions did.
+// of the Acquire that lends it next. What Dial did happens before the first loan.
+// What the functions of Config did happens before the return of Close.
 //
 // # Cost
 //

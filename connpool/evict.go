@@ -98,7 +98,7 @@ func (l *limiter[C]) leastUsed() *Pool[C] {
 }
 
 // stealOld makes a free slot of a connection that has been idle for long, for a
-// later call of somebody who does not wait.
+// later call that does not wait.
 func (l *limiter[C]) stealOld() {
 	l.mu.Lock()
 	enough := l.used < l.max || l.promised > 0

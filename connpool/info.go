@@ -125,7 +125,7 @@ func (p *Pool[C]) note(c Conn[C]) {
 	}
 }
 
-// noteRelease tells the hook that the loan c ends.
+// noteRelease calls the hook for the loan c, which ends.
 func (p *Pool[C]) noteRelease(c Conn[C]) {
 	info := c.Info()
 	p.hook("OnReleased", func() { p.cfg.OnReleased(c.e.value, info) })

@@ -122,7 +122,7 @@ func TestKeyedDoesNotChurn(t *testing.T) {
 	}
 }
 
-// Who does not wait takes nothing that was used a moment ago.
+// A TryAcquire, which does not wait, takes no connection that another key has just used.
 func TestKeyedStealsOnlyOldConnsForWhoDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
@@ -163,8 +163,7 @@ func TestKeyedMinIdleTakesNothingFromOthers(t *testing.T) {
 	})
 }
 
-// What was not wanted any more must leave nothing behind that costs others a
-// connection.
+// A call that has given up must not cost another key a connection later.
 func TestKeyedWhoLeftTheLineCostsNothing(t *testing.T) {
 	leave := map[string]func(t *testing.T, k *Keyed[string, *fake]){
 		"an Acquire that gave up": func(t *testing.T, k *Keyed[string, *fake]) {

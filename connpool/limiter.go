@@ -13,7 +13,7 @@ import (
 // A pool for which somebody waits and that finds no slot free stands in line: the
 // one with the fewest slots first, of equals the one that has stood longest. A free
 // slot is for the first in line alone, so that slots spread evenly over the keys
-// that wait. Who lacks a slot gets it from a connection that another key does not
+// that wait. A pool that lacks a slot gets it from a connection that another key does not
 // need, and only if there is none from one that it does need:
 //
 //   - at once from one that has been idle for minIdleAge;
@@ -200,7 +200,7 @@ func (l *limiter[C]) armLocked(at time.Duration) {
 	l.timer = time.AfterFunc(at-l.now(), l.tick)
 }
 
-// tick finds out who has become urgent, and when the next will. One reading of the
+// tick finds the pools that have become urgent, and when the next will. One reading of the
 // clock decides both.
 func (l *limiter[C]) tick() {
 	l.mu.Lock()

@@ -47,10 +47,11 @@ type Pool[C any] struct {
 	share     share                // of the limiter's
 	_         [stats.Line + 8]byte // mu begins a line on 64 bits
 
-	// Held for short, never while a user's function runs; guards all below. It has a
-	// line of its own, or those who wait for it would slow who has it. The line after
-	// is what a hand-over writes; what it only reads follows, and so stays in the
-	// caches of all (connpool/contended/goroutines=64/conns=4/hold=yield).
+	// mu is held for short, never while a user's function runs, and guards all below.
+	// It has a cache line of its own, or goroutines that wait for it would slow the one
+	// that has it. The next line holds what a hand-over writes. What a hand-over only
+	// reads follows, and so stays in the caches of all processors
+	// (connpool/contended/goroutines=64/conns=4/hold=yield).
 	mu      sync.Mutex
 	_       [stats.Line - 8]byte
 	waiters waiters[C]
@@ -77,7 +78,7 @@ type Pool[C any] struct {
 	leaving  []*entry[C] // those whose Close has not returned
 	warmers  []*warmer
 	retry    *time.Timer // provides again when the back-off ends
-	telling  bool        // a goroutine tells OnBreaker
+	telling  bool        // a goroutine calls OnBreaker
 	nextID   uint64
 	tasks    int           // goroutines of the pool
 	drained  chan struct{} // closed when the closed pool has nothing left
@@ -239,7 +240,7 @@ func wakeAll[C any](wake *waiter[C]) {
 // unlockShared is unlock in a pool that shares its slots.
 func (p *Pool[C]) unlockShared(wake *waiter[C]) {
 	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && len(p.warmers) == 0 {
-		p.lackLocked(false) // who lacked it has left, or was served
+		p.lackLocked(false) // the waiter that lacked it has left, or was served
 	}
 	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld
 	p.freed, p.kept, p.unsettled, p.wantsOld = 0, 0, false, false

@@ -17,7 +17,7 @@ func (p *Pool[C]) runJanitor() {
 }
 
 // tick looks at every connection once. Borrowers read no clock: a word that is the
-// same as at an earlier look tells that nobody borrowed or returned the connection
+// same as at an earlier look means that nobody borrowed or returned the connection
 // since then, so that its idle or loan time is at least the time between.
 func (p *Pool[C]) tick() {
 	var leaks []leak[C]

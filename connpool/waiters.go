@@ -36,10 +36,10 @@ const (
 	waitGone              // left, or passed over because its ctx had ended
 )
 
-// waiters is the part of a pool that says who waits, in which order, and what each
-// relies on: a dial of its own, or a check or reset under way. It is guarded by Pool.mu.
-// An intrusive list of its own instead of internal/list: remove of the first, which
-// every hand-over does, writes to no other waiter's cache line.
+// waiters is the part of a pool that knows the waiting Acquires, their order, and what
+// each relies on: a dial of its own, or a check or reset under way. It is guarded by
+// Pool.mu. It has a list of its own instead of internal/list, because every hand-over
+// removes the first waiter, and that must not write to another waiter's cache line.
 type waiters[C any] struct {
 	// What a hand-over writes: one cache line.
 	head, tail      *waiter[C] // oldest first

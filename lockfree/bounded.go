@@ -132,8 +132,8 @@ func (q *Bounded[T]) EnqueueBatch(ctx context.Context, vs []T) (int, error) {
 // long as it is new, like the last lines of a log.
 //
 // dropped is how many values this call made leave: 0 or 1, or more when it did so
-// for other calls at work too. [Stats] has the sum of all as Dropped. The values are gone; who must have them uses TryEnqueue, and on
-// ErrFull TryDequeue.
+// for other calls at work too. [Stats] has the sum of all as Dropped. A caller that needs the
+// values back uses TryEnqueue, and TryDequeue on ErrFull.
 func (q *Bounded[T]) EnqueueDropOldest(v T) (dropped int, err error) {
 	return q.made().enqueueDropOldest(v)
 }

@@ -1,18 +1,7 @@
 package lockfree
 
-import (
-	"context"
-	"encoding/json"
-	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"testing"
-	"time"
-)
-
-// mutant is one wrong line that the tests must catch.
+// mutant is one wrong line that the tests must catch. The code old is found by its
+// tokens: it may be laid out in another way, and have comments.
 type mutant struct {
 	name, file, old, new string
 	quick                bool // applied in the usual run too
@@ -302,88 +291,4 @@ var mutants = []mutant{
 		"cancelled waiter stays counted", "waiters.go",
 		"case <-done:\n\t\t\tw.settle()", "case <-done:", false,
 	},
-}
-
-// control changes nothing: what it is caught by says nothing about the others.
-var control = mutant{"control", "ring.go", "package lockfree", "package lockfree", false}
-
-// TestMutants applies each mutant to a copy of its file and expects the tests to
-// fail. The usual run tries those that are quick to see; POUNDLOCK_LONG=1 all.
-func TestMutants(t *testing.T) {
-	if os.Getenv("POUNDLOCK_MUTANT") != "" {
-		t.Skip("this is a mutant")
-	}
-	if testing.Short() || raceEnabled || chaotic {
-		t.Skip("builds the package again and again: once, in the usual build, is enough")
-	}
-	gobin, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("needs the go command")
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range append(mutants, control) {
-		t.Run(m.name, func(t *testing.T) {
-			path := filepath.Join(dir, m.file)
-			src, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(src), m.old); n != 1 {
-				t.Fatalf("the line to change is there %d times", n)
-			}
-			if !m.quick && !long() {
-				t.Skip("POUNDLOCK_LONG=1 applies it")
-			}
-			tmp := t.TempDir()
-			mutated := filepath.Join(tmp, m.file)
-			if err := os.WriteFile(mutated, []byte(strings.Replace(string(src), m.old, m.new, 1)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			overlay, _ := json.Marshal(map[string]any{"Replace": map[string]string{path: mutated}})
-			config := filepath.Join(tmp, "overlay.json")
-			if err := os.WriteFile(config, overlay, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			bin := filepath.Join(tmp, "mutant.test")
-			build := exec.Command(gobin, "test", "-c", "-vet=off", "-tags=chaos", "-overlay="+config, "-o", bin, ".")
-			if out, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("does not build: %v\n%s", err, out)
-			}
-			// One red run of a few is enough: these are races.
-			for _, how := range []string{"-test.short", "-test.short", "-test.short=false"} {
-				ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-				cmd := exec.CommandContext(ctx, bin, how, "-test.failfast", "-test.timeout=25s")
-				cmd.Env = append(os.Environ(), "POUNDLOCK_MUTANT=1", "POUNDLOCK_LONG=")
-				cmd.Dir = dir
-				out, err := cmd.CombinedOutput()
-				cancel()
-				var exit *exec.ExitError
-				if errors.As(err, &exit) {
-					if m == control {
-						t.Fatalf("the tests fail without a mutation:\n%s", out)
-					}
-					t.Logf("caught: %s", firstFailure(string(out)))
-					return
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			if m != control {
-				t.Error("survived")
-			}
-		})
-	}
-}
-
-func firstFailure(out string) string {
-	for line := range strings.SplitSeq(out, "\n") {
-		if strings.Contains(line, "--- FAIL") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
-			return line
-		}
-	}
-	return "failed"
 }

@@ -56,9 +56,9 @@ func (l *list[T]) shed(end uint64) (dropped int) {
 	}
 }
 
-// refuse returns ErrClosed, once the values that were being enqueued when the queue
-// was closed, at ticket end, are in it: they come before Close, and so does what
-// leaves for them.
+// refuse returns ErrClosed for a queue that was closed at ticket end. Values that
+// EnqueueDropOldest had put there by then come before Close: first the oldest leave
+// for them.
 func (l *list[T]) refuse(end uint64) error {
 	if l.capacity != 0 {
 		l.shed(end)

@@ -8,10 +8,10 @@ import "sync/atomic"
 // only reads too, does not clear the place then, but leaves that to the peekers.
 //
 // A peeker joins before it reads head, so whoever takes that value afterwards sees
-// it. Of those that take values while others peek each puts the place on a list
-// (keep); the last peeker that leaves frees what is on it. It takes the list before
-// it leaves: if it was the last, no peeker that may read one of these places was in
-// at that moment, and those that come later read none that head has passed.
+// the peeker. A taker that sees one puts the place on a list (keep), and the last
+// peeker that leaves frees the places on it. A peeker takes the list before it leaves:
+// if it was the last, nobody was reading any of these places at that moment, and later
+// peekers read no place that head has passed.
 type peekers[P any] struct {
 	in   atomic.Int64 // those that may read
 	kept atomic.Pointer[keptPlace[P]]

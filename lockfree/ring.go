@@ -41,9 +41,9 @@ const (
 // between taking it and leaving) owns the slot's value. An owner may stall. Others
 // then go on without it:
 //
-//	empty --(consumer)--> dead           the producer is passed over
-//	full  --(renew)-----> dead           the consumer is: the ticket of the next lap
-//	dead  --(renew)-----> dead           and of those after it are spent with it
+//	empty --(consumer)--> dead    the producer has stalled: its ticket is passed over
+//	full  --(renew)-----> dead    the consumer has: the next lap's ticket is passed over
+//	dead  --(renew)-----> dead    the owner is still away: one more lap's ticket is
 //
 // The value of a dead slot still belongs to the owner that stalled, so nobody uses
 // the slot until that owner comes back and makes it free (leave). A slot that is
@@ -51,8 +51,8 @@ const (
 type groupWord struct {
 	atomic.Uint64
 
-	// Words of their own lines: a consumer at one group does not slow down a
-	// producer at the next. With 16 values of 8 bytes a group takes three lines.
+	// The word fills a cache line, so that a consumer at one group does not slow down
+	// a producer at the next. A group of 16 values of 8 bytes takes three lines.
 	_ [wordBytes - 8]byte
 }
 

@@ -49,16 +49,17 @@ func init() {
 	misuse("RWMutex.RUnlock found by SetOptions", func() { striped(1, 2).SetOptions(RWOptions{NoBias: true}) })
 	misuse("RWMutex.RUnlock found by a writer that sleeps", func() {
 		m := striped(1, 0)
+		done := make(chan struct{})
 		go func() {
 			for m.Stats().Waiting == 0 {
 			}
 			m.RUnlock()
 			m.RUnlock()
+			close(done)
 		}()
-		m.RLock()
-		m.RUnlock()
 		m.Lock()
 		m.Unlock()
+		<-done
 		m.Lock()
 	})
 	misuse("RWMutex.Upgrade", func() { new(RWMutex).Upgrade(context.Background()) })

@@ -26,14 +26,9 @@ type rwExt struct {
 	waits atomic.Pointer[waits]
 	opts  atomic.Pointer[RWOptions]
 
-	base   atomic.Int64  // see stripe
-	rounds atomic.Int32  // see sleepsEarly; less someRounds
-	hops   atomic.Int32  // see considerBias
-	last   atomic.Int32  // thread of the last fold
-	cool   atomic.Int32  // folds to let pass before bias is tried again
-	backIn atomic.Int32  // the next value of cool
-	lastIn uint64        // guarded by wLock: Σ in when the last writer was inside
-	avg    uint64        // guarded by wLock: reads per write, times 8
+	base   atomic.Int64 // see stripe
+	policy biasPolicy
+	pace   pace
 	tick   uint64        // guarded by wLock: writes since sampling began
 	since  time.Time     // guarded by wLock or sampled: when the sampled hold began
 	parks  atomic.Uint64 // sleeps seen by site sampling

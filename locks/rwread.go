@@ -89,7 +89,7 @@ func (rw *RWMutex) rLockWait(l *limit, contended bool) bool {
 	if contended {
 		x.readContended.Add(1)
 		if round > 0 {
-			x.learn(round)
+			x.pace.learn(round)
 		}
 	}
 	return true

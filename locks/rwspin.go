@@ -1,6 +1,10 @@
 package locks
 
-import "github.com/poundlock/poundlock/internal/rt"
+import (
+	"sync/atomic"
+
+	"github.com/poundlock/poundlock/internal/rt"
+)
 
 // spinner says how a waiter waits awake before it sleeps: it looks again up to
 // rounds times, so many PAUSEs apart.
@@ -43,23 +47,30 @@ const (
 	retryEvery = 16  // contended reads
 )
 
-// short says whether sections are as short as that.
-func (x *rwExt) short(withBias bool) bool {
+// pace is what the readers of a lock have learned of the length of its sections.
+// The zero value knows nothing.
+type pace struct {
+	rounds atomic.Int32 // the average, less someRounds
+}
+
+// short reports whether sections are as short as that.
+func (p *pace) short(withBias bool) bool {
 	few := int32(fewRounds)
 	if withBias {
 		few = fewBiased
 	}
-	return x.rounds.Load()+someRounds < few
+	return p.rounds.Load()+someRounds < few
+}
+
+// learn adds the rounds that a reader needed to the average. Of two at once one may
+// be lost.
+func (p *pace) learn(rounds int) {
+	r := p.rounds.Load() + someRounds
+	p.rounds.Store(r + (int32(128*min(rounds, mostRounds))-r)/8 - someRounds)
 }
 
 // sleepsEarly says whether a reader should not spin. Parallel readers, with bias,
 // always do.
 func (x *rwExt) sleepsEarly(s uint64) bool {
-	return s&biased == 0 && x.short(false) && x.readContended.Load()%retryEvery != 0
-}
-
-// learn adds the rounds that a reader needed to the average.
-func (x *rwExt) learn(rounds int) {
-	r := x.rounds.Load() + someRounds
-	x.rounds.Store(r + (int32(128*min(rounds, mostRounds))-r)/8 - someRounds)
+	return s&biased == 0 && x.pace.short(false) && x.readContended.Load()%retryEvery != 0
 }

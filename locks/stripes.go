@@ -99,48 +99,15 @@ func (rw *RWMutex) inside(x *rwExt) (n, active int64, in uint64) {
 	return active + base + int64(in-out), active, in
 }
 
-// The mode is chosen from the reads per write. A revocation costs the writer a
-// look at every stripe and the readers a pause. Short sections gain less from
-// running side by side (see sleepsEarly) and must be read more often for it.
-const (
-	enableRatio  = 64
-	disableRatio = 24
-	shortFactor  = 8
-	minReads     = 4096
-)
-
-// ratio returns r for this lock's sections, as they look with or without bias.
-func (x *rwExt) ratio(r uint64, withBias bool) uint64 {
-	if x.short(withBias) {
-		return r * shortFactor
-	}
-	return r
-}
-
-// considerBias enables bias if of the last reads, in which there were writes,
-// some came from different threads and few enough were writes.
+// considerBias enables bias if that looks worth it after the last reads, in which
+// there were writes.
 //
 //go:norace
 func (rw *RWMutex) considerBias(reads, writes uint64) {
 	x := rw.extend()
-	if reads < minReads || reads < x.ratio(enableRatio, false)*writes {
-		return
+	if x.policy.worth(reads, writes, x.pace.short(false)) && x.policy.shared(int32(rt.NumberThread())) {
+		rw.bias(x)
 	}
-	id := int32(rt.NumberThread())
-	if x.last.Swap(id) == id {
-		x.hops.Store(max(x.hops.Load()-1, 0))
-		return
-	}
-	// A goroutine that has moved once looks like two readers; one that is alone
-	// does not keep moving.
-	if x.hops.Add(1) < 2 {
-		return
-	}
-	if x.cool.Load() > 0 {
-		x.cool.Add(-1)
-		return
-	}
-	rw.bias(x)
 }
 
 // bias enables bias, unless the lock is closed, and reports whether it did.
@@ -183,18 +150,10 @@ func (rw *RWMutex) settle(x *rwExt, active int64, in uint64) {
 		rw.add(-uint64(active) << activeShift)
 		x.base.Add(active)
 	}
-	d := min(in-x.lastIn, 1<<32)
-	x.lastIn = in
-	if x.avg == 0 {
-		x.avg = 4 * x.ratio(enableRatio, true) * 8
+	if !x.policy.pays(in, x.pace.short(true)) {
+		rw.unbias(x)
+		x.policy.coolDown()
 	}
-	x.avg += d - x.avg/8
-	if x.avg >= x.ratio(disableRatio, true)*8 {
-		return
-	}
-	rw.unbias(x)
-	x.cool.Store(x.backIn.Load())
-	x.backIn.Store(min(2*x.backIn.Load()+1, 63))
 }
 
 // unbias gives bias up. The caller owns wLock and has settled.
@@ -202,6 +161,5 @@ func (rw *RWMutex) settle(x *rwExt, active int64, in uint64) {
 //go:norace
 func (rw *RWMutex) unbias(x *rwExt) {
 	rw.and(^biased)
-	x.avg = 0
-	x.hops.Store(0)
+	x.policy.ended()
 }

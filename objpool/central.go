@@ -13,7 +13,8 @@ import "slices"
 // room here.
 type central[T any] struct {
 	items []T     // newest last
-	sizes []int64 // the bytes of each item; nil without Config.Size
+	sized bool    // objects have sizes: there is a Config.Size
+	sizes []int64 // the bytes of each item
 	bytes int64   // their sum
 
 	max      int
@@ -98,10 +99,10 @@ func (c *central[T]) space(n int) {
 }
 
 // push adds an object that came by Put or Prewarm and holds n bytes. There is room.
-func (c *central[T]) push(v T, n int64, sized bool) {
+func (c *central[T]) push(v T, n int64) {
 	c.grow(1)
 	c.items = append(c.items, v)
-	if sized {
+	if c.sized {
 		c.sizes = append(c.sizes, n)
 		c.bytes += n
 	}

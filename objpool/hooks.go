@@ -7,6 +7,12 @@ import (
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
+// hooks are the functions that the user gave, and Debug.
+type hooks[T any] struct {
+	cfg Config[T]
+	dbg *debugger[T] // nil without Debug
+}
+
 // getSlow is Get where the fast path found nothing.
 func (p *Pool[T]) getSlow() T {
 	if pinnedBuild && p.mags.stripes == nil && !p.onGet { // Get looked into the magazine
@@ -158,11 +164,11 @@ func (p *Pool[T]) reset(in T) (out T, n int64, ok bool) {
 }
 
 // sizeOf returns what Size says, and panics if that is negative.
-func (p *Pool[T]) sizeOf(v T) int64 {
-	if p.cfg.Size == nil {
+func (h *hooks[T]) sizeOf(v T) int64 {
+	if h.cfg.Size == nil {
 		return 0
 	}
-	n := p.cfg.Size(v)
+	n := h.cfg.Size(v)
 	if n < 0 {
 		panic(fmt.Sprintf("objpool: Size returned %d", n))
 	}
@@ -183,33 +189,33 @@ func (p *Pool[T]) reject(v T, r Reason) {
 }
 
 // refuse discards an object that Put could not place.
-func (p *Pool[T]) refuse(v T, r Reason) {
-	if p.dbg != nil {
-		p.dbg.forget(v)
+func (h *hooks[T]) refuse(v T, r Reason) {
+	if h.dbg != nil {
+		h.dbg.forget(v)
 	}
-	p.discarded(v, r)
+	h.discarded(v, r)
 }
 
-func (p *Pool[T]) discarded(v T, r Reason) {
-	if p.cfg.OnDiscard != nil {
-		p.cfg.OnDiscard(v, r)
+func (h *hooks[T]) discarded(v T, r Reason) {
+	if h.cfg.OnDiscard != nil {
+		h.cfg.OnDiscard(v, r)
 	}
 }
 
 // discardAll discards objects that were retained and are counted as r already. All
 // are discarded, even if OnDiscard panics or ends the goroutine: the rest is then
 // done while the stack unwinds.
-func (p *Pool[T]) discardAll(vs []T, r Reason) {
+func (h *hooks[T]) discardAll(vs []T, r Reason) {
 	i := 0
 	defer func() {
 		if i < len(vs) {
-			p.discardAll(vs[i:], r)
+			h.discardAll(vs[i:], r)
 		}
 	}()
 	for i < len(vs) {
 		v := vs[i]
 		i++
-		p.refuse(v, r)
+		h.refuse(v, r)
 	}
 }
 

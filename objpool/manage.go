@@ -63,7 +63,7 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 	fits := !p.closed && p.central.room() > 0 &&
 		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.central.bytes)
 	if fits {
-		p.central.push(v, size, p.cfg.Size != nil)
+		p.central.push(v, size)
 		p.armIdle()
 	} else { // Resize or Close was faster, or the bytes are used up
 		p.books.discards[ReasonTrimmed]++
@@ -155,6 +155,7 @@ func (p *Pool[T]) Close() error {
 		return err
 	}
 	p.closed = true
+	p.magCap = 0 // nothing is lent any more
 	p.stopIdle()
 	p.gather()
 	out := p.drop(maxMax, ReasonCleared)

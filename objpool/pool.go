@@ -1,13 +1,11 @@
 package objpool
 
 import (
-	"sync"
 	"time"
 	"unsafe"
 
 	"github.com/poundlock/poundlock/internal/nocopy"
 	"github.com/poundlock/poundlock/internal/rt"
-	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // Pool keeps objects for reuse: at most Max of them, for as long as it takes, with
@@ -20,31 +18,16 @@ import (
 type Pool[T any] struct {
 	_ nocopy.NoCopy
 
-	// Read by every Get and Put, written almost never.
+	// Written by New alone, and so on other cache lines than what visits write.
 
-	mags    magazines[T]
+	hooks[T]
 	nilable bool // T has a nil, and it is the first word
-	onGet   bool // Validate or Debug looks at what Get takes out
-	onPut   bool // Reset, Size or Debug looks at what Put brings
 
-	cfg Config[T]
-	dbg *debugger[T] // nil without Debug
+	stock[T] // with mu, which guards all below it
 
-	_ stats.Pad
-
-	// mu guards the central stack and all that follows. No user function runs and
-	// nobody waits under it, save for the world to stop in Clear, Resize, Trim and
-	// Close.
-	mu sync.Mutex
-
-	central    central[T]
-	closed     bool
-	books      books
-	magCap     int    // most capacity of a magazine, 0 if there are to be none
-	minVisits  uint32 // visits before a P is lent any capacity
-	lastRecall uint64 // central.visits at the last recall
-
-	idle idleTrim
+	closed bool
+	books  books
+	idle   idleTrim
 }
 
 // New returns an empty pool, or an error that names the field of cfg that is wrong.
@@ -53,12 +36,11 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 		return nil, err
 	}
 	p := &Pool[T]{
-		cfg:     cfg,
+		hooks:   hooks[T]{cfg: cfg, dbg: newDebugger(&cfg)},
 		nilable: isNilable[T](),
-		dbg:     newDebugger(&cfg),
-
-		minVisits: minVisits,
 	}
+	p.minVisits = minVisits
+	p.central.sized = cfg.Size != nil
 	p.onGet = cfg.Validate != nil || p.dbg != nil
 	p.onPut = cfg.Reset != nil || cfg.Size != nil || p.dbg != nil
 	p.mags.init()

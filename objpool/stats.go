@@ -143,8 +143,6 @@ type books struct {
 	passed, failed uint64 // answers of Validate not counted in a magazine
 	prewarmed      uint64
 	discards       [numReasons]uint64
-	gathers        uint64
-	recalls        uint64
 	panics         uint64
 
 	lastReset time.Time
@@ -232,8 +230,8 @@ func (p *Pool[T]) snapshot() Stats {
 		Validating:    int(pops - passed - failed),
 		Max:           c.max,
 		MaxBytes:      toInt(p.cfg.MaxBytes),
-		Gathers:       b.gathers,
-		Recalls:       b.recalls,
+		Gathers:       p.gathers,
+		Recalls:       p.recalls,
 		Panics:        b.panics,
 	}
 	s.Puts = s.Accepted + s.Discards.AtPut()

@@ -118,6 +118,10 @@ func TestLeakWatchOfMemory(t *testing.T) {
 	var leaks []observe.Leak
 	for i := range 12 {
 		held = append(held, make([]byte, 2<<20))
+		if i == 11 { // the runtime's profile is that of two collections ago
+			runtime.GC()
+			runtime.GC()
+		}
 		s.HeapLiveBytes += 8 << 20
 		s.MappedBytes += 20 << 20
 		s.GCCycles++

@@ -27,7 +27,7 @@ var batchchanPeers = []batchchanbench.Peer{
 	{Name: "lo", Config: "BufferWithTimeout in a loop; its time counts from the call, not from an item", New: newLo},
 	{Name: "ro", Config: "BufferWithTimeOrCount on FromChannel with the same room; its time is a ticker's", New: newRo},
 	{Name: "otel-bsp", Config: "BatchSpanProcessor, WithBlocking, one span per item", New: newBSP},
-	{Name: "dataloader", Config: "no cache, capacity 64, wait 1 ms", NewCaller: newDataloader},
+	{Name: "dataloader", Config: "no cache, capacity 64, wait 1 ms", NewCaller: newDataloader, NewMerger: newMergingLoader},
 }
 
 // benchRoom is the room that every batcher of these cases has.
@@ -181,6 +181,16 @@ func newBSP(size int, linger time.Duration, process func([]int)) batchchanbench.
 }
 
 func newDataloader(answer func(reqs, res []int)) batchchanbench.Caller {
+	return newLoader(answer, &dataloader.NoCache[int, int]{})
+}
+
+// newMergingLoader merges equal requests with dataloader's own means: its cache,
+// which here is never cleared, as no request comes back.
+func newMergingLoader(answer func(reqs, res []int)) batchchanbench.Caller {
+	return newLoader(answer, dataloader.NewCache[int, int]())
+}
+
+func newLoader(answer func(reqs, res []int), cache dataloader.Cache[int, int]) batchchanbench.Caller {
 	load := dataloader.NewBatchedLoader(func(_ context.Context, reqs []int) []*dataloader.Result[int] {
 		res := make([]int, len(reqs))
 		answer(reqs, res)
@@ -192,7 +202,7 @@ func newDataloader(answer func(reqs, res []int)) batchchanbench.Caller {
 	},
 		dataloader.WithBatchCapacity[int, int](64),
 		dataloader.WithWait[int, int](time.Millisecond),
-		dataloader.WithCache[int, int](&dataloader.NoCache[int, int]{}))
+		dataloader.WithCache[int, int](cache))
 	ctx := context.Background()
 	return batchchanbench.Caller{Do: func(req int) int {
 		v, err := load.Load(ctx, req)()

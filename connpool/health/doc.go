@@ -1,4 +1,4 @@
-// Package health tells how well a connection pool does, from its statistics.
+// Package health judges how well a connection pool does, from its statistics.
 //
 // A [Monitor] looks at the difference between two readings of connpool.Stats, so
 // that what happened long ago does not colour the present: it gives a score from 0

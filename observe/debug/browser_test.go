@@ -17,16 +17,23 @@ func TestInABrowser(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds: not with -short")
 	}
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("needs chromium")
+	browser := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"} {
+		if path, err := exec.LookPath(name); err == nil {
+			browser = path
+			break
+		}
+	}
+	if browser == "" {
+		t.Skip("needs a browser: chromium or google-chrome")
 	}
 	r := registry(t)
-	_, err = observe.AddFunc(r, "poundlock_odd", "<b>bold</b>", func() (s struct {
+	_, err := observe.AddFunc(r, "poundlock_odd", "<b>bold</b>", func() (s struct {
 		Queued   int    `json:"queued"`
 		QueueCap int    `json:"queue_cap"`
 		Done     uint64 `json:"done" help:"What was done."`
-	}) {
+	},
+	) {
 		s.Queued, s.QueueCap = 9, 9
 		return s
 	})

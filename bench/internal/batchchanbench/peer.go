@@ -20,6 +20,9 @@ type Peer struct {
 
 	// NewCaller starts a batcher of calls: answer sets res[i] for reqs[i].
 	NewCaller func(answer func(reqs, res []int)) Caller
+
+	// NewMerger is NewCaller where equal requests that meet are sent as one.
+	NewMerger func(answer func(reqs, res []int)) Caller
 }
 
 // Batcher is what the cases need of a batcher.
@@ -61,6 +64,8 @@ func Cases(peers ...Peer) []runner.Case {
 		latencies(peers),
 		pairs(),
 		calls(peers),
+		merges(peers),
+		partials(),
 	)
 }
 

@@ -30,15 +30,33 @@ func poundlock() Peer {
 					return nil
 				})
 			check(err)
-			return Caller{
-				Do: func(req int) int {
-					res, err := c.Do(bg, req)
-					check(err)
-					return res
-				},
-				Close: func() { check(c.Close()) },
-			}
+			return asCaller(c)
 		},
+		NewMerger: func(answer func(reqs, res []int)) Caller {
+			var scratch []int
+			c, err := batchchan.NewMergingCaller(batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxBatch: 100}}, func(req int) int { return req },
+				func(_ context.Context, reqs []int, results []batchchan.Result[int]) error {
+					scratch = append(scratch[:0], reqs...)
+					answer(reqs, scratch)
+					for i, v := range scratch {
+						results[i].Value = v
+					}
+					return nil
+				})
+			check(err)
+			return asCaller(c)
+		},
+	}
+}
+
+func asCaller(c *batchchan.Caller[int, int]) Caller {
+	return Caller{
+		Do: func(req int) int {
+			res, err := c.Do(bg, req)
+			check(err)
+			return res
+		},
+		Close: func() { check(c.Close()) },
 	}
 }
 
