@@ -42,8 +42,7 @@ type core[T any] struct {
 	logged   panicLog
 
 	mu         sync.Mutex
-	idlers     []*worker[T] // guarded by mu; sleeping workers, last in first out
-	low        int          // guarded by mu; fewest idlers since the shrink timer was armed
+	idlers     idlers[T] // guarded by mu
 	timer      *time.Timer
 	armed      bool                  // guarded by mu; timer is running
 	all        *worker[T]            // guarded by mu; list of all live workers
@@ -200,7 +199,7 @@ func (c *core[T]) notify() {
 		case s.idle() > 0:
 			if c.ctl.cas(s, (s - idleOne).withToken(next)) {
 				c.mu.Lock()
-				w := c.popIdle()
+				w := c.idlers.pop()
 				c.mu.Unlock()
 				c.books.wakes.Add(1)
 				w.wake <- true

@@ -20,7 +20,7 @@ func (c *core[T]) submitDirect(l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if l.waiters.len > 0 || c.reserve() == noWorker {
+	if l.waiters.len() > 0 || c.reserve() == noWorker {
 		c.mu.Unlock()
 		return ErrFull
 	}
@@ -61,7 +61,7 @@ func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
 		go c.start(w)
 		return
 	}
-	w := c.popIdle()
+	w := c.idlers.pop()
 	c.mu.Unlock()
 	w.reserved, w.arriving, w.gift, w.given = true, !given, gift, given
 	c.books.wakes.Add(1)
@@ -74,8 +74,8 @@ func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
 func (c *core[T]) handOver(l *level[T], v T) error {
 	l.spill.push(item[T]{v, c.clock.sample(c.books.handed.Add(1))})
 	var w *worker[T]
-	if len(c.idlers) > 0 {
-		w = c.popIdle()
+	if c.idlers.len() > 0 {
+		w = c.idlers.pop()
 	}
 	c.mu.Unlock()
 	if w != nil {
@@ -115,13 +115,13 @@ func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
 // caller holds mu.
 func (c *core[T]) directWaiting() bool {
 	s := c.ctl.load()
-	return c.levels[0].waiters.len > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
+	return c.levels[0].waiters.len() > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
 }
 
 // nextDirect removes the value that waits for a worker next and returns the
 // submitter to be told, if it has one. The caller holds mu.
 func (c *core[T]) nextDirect(l *level[T]) (v T, s *waiter[T]) {
-	s = l.waiters.head
+	s = l.waiters.oldest()
 	v = s.val
 	accepted := s.accepted
 	c.unwait(l, s)
@@ -137,7 +137,7 @@ func (c *core[T]) matchBlocked() {
 	l := &c.levels[0]
 	for {
 		c.mu.Lock()
-		if l.waiters.len == 0 || c.reserve() == noWorker {
+		if l.waiters.len() == 0 || c.reserve() == noWorker {
 			c.mu.Unlock()
 			return
 		}

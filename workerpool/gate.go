@@ -166,7 +166,7 @@ func (g *gate[T]) wait(ctx context.Context, v T) error {
 		}
 	}
 	g.mu.Lock()
-	if s.queued {
+	if s.queued() {
 		g.waiters.remove(s)
 		g.mu.Unlock()
 		return err
@@ -231,7 +231,7 @@ func (g *gate[T]) change(f func()) {
 // admit lets the submitter that has waited longest into the queue. The caller holds
 // mu and tells the submitter afterwards.
 func (g *gate[T]) admit() *waiter[T] {
-	s := g.waiters.head
+	s := g.waiters.oldest()
 	if s == nil || g.closed || g.c.alert.Load()&alertClosed != 0 {
 		return nil
 	}
@@ -342,7 +342,7 @@ func (g *gate[T]) stats() ViewStats {
 	defer g.mu.Unlock()
 	s := ViewStats{
 		Limit: g.limit, Running: g.running, Queued: g.pending.len,
-		Waiters: g.waiters.len, Ended: g.ended, Dropped: g.dropped,
+		Waiters: g.waiters.len(), Ended: g.ended, Dropped: g.dropped,
 	}
 	if g.c != nil {
 		s.Name = g.c.cfg.Name

@@ -72,31 +72,19 @@ func (c *core[T]) sleepDirect(w *worker[T]) bool {
 // pushIdle puts w on the idle stack and sees that the shrink timer runs. The
 // caller holds mu and counts w idle afterwards.
 func (c *core[T]) pushIdle(w *worker[T]) {
-	c.idlers = append(c.idlers, w)
+	c.idlers.push(w)
 	c.armIfSurplus()
-}
-
-// popIdle takes the worker that has slept the shortest: its stack is the warmest,
-// and those that are not needed stay at the bottom. The caller holds mu and has
-// reserved an idle worker in ctl.
-func (c *core[T]) popIdle() *worker[T] {
-	n := len(c.idlers) - 1
-	w := c.idlers[n]
-	c.idlers[n] = nil
-	c.idlers = c.idlers[:n]
-	c.low = min(c.low, n)
-	return w
 }
 
 // armIfSurplus starts a period of IdleTimeout, if there are idle workers to spare,
 // at whose end those that were idle throughout end. Otherwise there is no timer.
 // The caller holds mu.
 func (c *core[T]) armIfSurplus() {
-	if c.armed || c.closed || c.cfg.IdleTimeout <= 0 || len(c.idlers) == 0 || c.ctl.load().workers() <= c.keep {
+	if c.armed || c.closed || c.cfg.IdleTimeout <= 0 || c.idlers.len() == 0 || c.ctl.load().workers() <= c.keep {
 		return
 	}
 	c.armed = true
-	c.low = len(c.idlers)
+	c.idlers.mark()
 	if c.timer == nil {
 		c.timer = time.AfterFunc(c.cfg.IdleTimeout, c.shrink)
 	} else {
@@ -111,7 +99,7 @@ func (c *core[T]) shrink() {
 	if c.closed {
 		return
 	}
-	c.endIdle(func(s ctlState) int { return min(c.low, s.workers()-c.keep) })
+	c.endIdle(func(s ctlState) int { return min(c.idlers.low, s.workers()-c.keep) })
 	c.armIfSurplus()
 }
 
@@ -127,13 +115,7 @@ func (c *core[T]) endIdle(want func(ctlState) int) {
 		if !c.ctl.cas(s, s-ctlState(k)*(idleOne+workerOne)) {
 			continue
 		}
-		for i, w := range c.idlers[:k] {
-			w.wake <- false // never blocks: capacity 1, and w was not woken
-			c.idlers[i] = nil
-		}
-		c.idlers = append(c.idlers[:0], c.idlers[k:]...)
-		clear(c.idlers[len(c.idlers):cap(c.idlers)])
-		c.low = min(c.low, len(c.idlers))
+		c.idlers.end(k)
 	}
 }
 

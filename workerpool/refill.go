@@ -58,13 +58,13 @@ func (c *core[T]) fill(l *level[T], told []*waiter[T]) (n int, moved bool) {
 		c.setOutside(-1)
 		moved = true
 	}
-	if taken, _ := l.ring.counts(); l.waiters.len > 0 && taken >= l.due.Load() && !l.ring.barred() {
+	if taken, _ := l.ring.counts(); l.waiters.len() > 0 && taken >= l.due.Load() && !l.ring.barred() {
 		l.ring.bar()
-		l.grants = min(l.waiters.len, int(l.ring.n))
+		l.grants = min(l.waiters.len(), int(l.ring.n))
 		l.due.Store(0) // each take looks now
 	}
-	for l.waiters.len > 0 && n < len(told) {
-		s := l.waiters.head
+	for l.waiters.len() > 0 && n < len(told) {
+		s := l.waiters.oldest()
 		at := int64(0)
 		if s.accepted {
 			at = measured(s.at)
@@ -98,7 +98,7 @@ func measured(at int64) int64 {
 // setDue gives others as many places of the ring as it has before they are barred.
 // The pool's mutex is held.
 func (l *level[T]) setDue() {
-	if l.waiters.len == 0 {
+	if l.waiters.len() == 0 {
 		l.due.Store(notDue)
 		return
 	}
@@ -121,7 +121,7 @@ func (c *core[T]) awaitAccepted(l *level[T], it item[T]) {
 
 func (c *core[T]) joined(l *level[T]) {
 	c.setOutside(1)
-	if l.waiters.len == 1 && !l.ring.barred() {
+	if l.waiters.len() == 1 && !l.ring.barred() {
 		l.setDue()
 	}
 }
@@ -130,7 +130,7 @@ func (c *core[T]) joined(l *level[T]) {
 func (c *core[T]) unwait(l *level[T], s *waiter[T]) {
 	l.waiters.remove(s)
 	c.setOutside(-1)
-	if l.waiters.len == 0 {
+	if l.waiters.len() == 0 {
 		l.ring.unbar()
 		l.setDue()
 	}

@@ -32,10 +32,10 @@ func (c *core[T]) tryRoom(l *level[T], v T) error {
 	case c.closed:
 		c.mu.Unlock()
 		return ErrClosed
-	case l.waiters.len > l.waiters.accepted: // submitters wait: it is their turn
+	case l.waiters.len() > l.waiters.accepted: // submitters wait: it is their turn
 		c.mu.Unlock()
 		return ErrFull
-	case l.waiters.len == 0 && l.ring.put(v, 0, &c.clock, true) == putOK:
+	case l.waiters.len() == 0 && l.ring.put(v, 0, &c.clock, true) == putOK:
 		c.mu.Unlock()
 		c.published()
 		return nil
@@ -46,10 +46,10 @@ func (c *core[T]) tryRoom(l *level[T], v T) error {
 	}
 	// The worker gets the oldest task, v the place of the last.
 	gift, given := l.ring.evict()
-	if l.waiters.len > 0 {
+	if l.waiters.len() > 0 {
 		_, _ = c.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
 	}
-	accepted := l.waiters.len == 0 && l.ring.put(v, 0, &c.clock, true) == putOK
+	accepted := l.waiters.len() == 0 && l.ring.put(v, 0, &c.clock, true) == putOK
 	if !accepted {
 		c.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.outside))})
 	}
@@ -91,7 +91,7 @@ func (c *core[T]) owe(l *level[T], v T) error {
 // ring.
 func (c *core[T]) awaitFirst(l *level[T], it item[T]) {
 	l.ring.bar()
-	l.grants = l.waiters.len + 1
+	l.grants = l.waiters.len() + 1
 	l.due.Store(0)
 	c.awaitAccepted(l, it)
 }

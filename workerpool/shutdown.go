@@ -21,7 +21,7 @@ func (c *core[T]) refuse() {
 		l.ring.close()
 		subs := l.waiters.takeSubmitters()
 		c.setOutside(-len(subs))
-		if l.waiters.len == 0 {
+		if l.waiters.len() == 0 {
 			l.ring.unbar()
 			l.setDue()
 		}
@@ -191,8 +191,8 @@ func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 // accepted: the others were refused.
 func (c *core[T]) evictOutside(l *level[T]) (v T, ok bool) {
 	switch {
-	case l.waiters.len > 0:
-		s := l.waiters.head
+	case l.waiters.len() > 0:
+		s := l.waiters.oldest()
 		v = s.val
 		c.unwait(l, s)
 	case !c.direct && l.spill.len > 0: // without a queue its values have workers

@@ -236,7 +236,7 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if c.direct && l.waiters.len == 0 && c.reserve() != noWorker {
+	if c.direct && l.waiters.len() == 0 && c.reserve() != noWorker {
 		return c.handOver(l, v)
 	}
 	s := c.await(l, v)
@@ -252,7 +252,7 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 		c.mu.Lock()
 	case <-ctx.Done():
 		c.mu.Lock()
-		if s.queued {
+		if s.queued() {
 			c.unwait(l, s)
 			err = ctxerr.From(ctx)
 		} else { // accepted or refused at the same moment: that stands

@@ -1,5 +1,7 @@
 package workerpool
 
+import "github.com/poundlock/poundlock/internal/list"
+
 // waiters is the FIFO of values that wait for room in a queue: those of blocked
 // submitters, and accepted ones for which there is no room (the next task of a view
 // at a full pool, a task for a worker on its way). In turn they are put into the
@@ -7,24 +9,31 @@ package workerpool
 // intrusive list, so that a submitter whose ctx ends leaves from the middle. Its
 // owner's mutex guards it.
 type waiters[T any] struct {
-	head, tail *waiter[T]
-	len        int
-	accepted   int        // of len, those without a submitter
-	free       *waiter[T] // for reuse, linked by next
-	frees      int
+	list     list.List[*waiter[T]]
+	accepted int        // of them, those without a submitter
+	free     *waiter[T] // for reuse, linked by next
+	frees    int
 }
 
 // waiter is one of them.
 type waiter[T any] struct {
-	next, prev *waiter[T]
-	val        T
-	at         int64      // submission time of an accepted one, 0 where that is not measured
-	accepted   bool       // nobody waits at done
-	queued     bool       // still in the list
-	done       chan error // capacity 1: nil once accepted, ErrClosed
+	place    list.Node[*waiter[T]]
+	next     *waiter[T] // in free
+	val      T
+	at       int64      // submission time of an accepted one, 0 where that is not measured
+	accepted bool       // nobody waits at done
+	done     chan error // capacity 1: nil once accepted, ErrClosed
 }
 
+// queued reports whether s still waits.
+func (s *waiter[T]) queued() bool { return s.place.Linked() }
+
 const maxFreeWaiters = 64
+
+func (b *waiters[T]) len() int { return b.list.Len() }
+
+// oldest returns the one that has waited longest, nil if none does.
+func (b *waiters[T]) oldest() *waiter[T] { return b.list.Front() }
 
 func (b *waiters[T]) push(v T) *waiter[T] {
 	s := b.free
@@ -33,15 +42,10 @@ func (b *waiters[T]) push(v T) *waiter[T] {
 		b.frees--
 	} else {
 		s = &waiter[T]{done: make(chan error, 1)}
+		s.place.Value = s
 	}
-	s.val, s.queued = v, true
-	if s.prev = b.tail; b.tail == nil {
-		b.head = s
-	} else {
-		b.tail.next = s
-	}
-	b.tail = s
-	b.len++
+	s.val = v
+	b.list.PushBack(&s.place)
 	return s
 }
 
@@ -53,19 +57,9 @@ func (b *waiters[T]) pushAccepted(it item[T]) {
 }
 
 func (b *waiters[T]) remove(s *waiter[T]) {
-	if s.prev == nil {
-		b.head = s.next
-	} else {
-		s.prev.next = s.next
-	}
-	if s.next == nil {
-		b.tail = s.prev
-	} else {
-		s.next.prev = s.prev
-	}
+	b.list.Remove(&s.place)
 	var zero T
-	s.next, s.prev, s.val, s.queued = nil, nil, zero, false
-	b.len--
+	s.val = zero
 	if s.accepted {
 		s.at, s.accepted = 0, false
 		b.accepted--
@@ -84,13 +78,11 @@ func (b *waiters[T]) recycle(s *waiter[T]) {
 
 // takeSubmitters removes those that are not accepted and returns them.
 func (b *waiters[T]) takeSubmitters() (out []*waiter[T]) {
-	for s := b.head; s != nil; {
-		next := s.next
+	for s := range b.list.All() {
 		if !s.accepted {
 			b.remove(s)
 			out = append(out, s)
 		}
-		s = next
 	}
 	return out
 }
