@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // CallerConfig configures a merging [Caller].
@@ -87,8 +89,8 @@ type sharer[Res any] struct {
 }
 
 func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err error) {
-	if err := ctx.Err(); err != nil {
-		return zero, err
+	if ctx.Err() != nil {
+		return zero, ctxerr.From(ctx)
 	}
 	key := m.key(req)
 	if !m.checker.ok(key) {
@@ -117,10 +119,10 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 	m.mu.unlock()
 	for {
 		if lead && !m.sendAs(ctx, f, w) {
-			return zero, ctx.Err()
+			return zero, ctxerr.From(ctx)
 		}
 		if !w.waitOr(ctx.Done(), callerYields) && m.leave(f, w) {
-			return zero, ctx.Err()
+			return zero, ctxerr.From(ctx)
 		}
 		if !w.lead {
 			res := w.res
