@@ -49,10 +49,11 @@ func (p *Producer[T]) Flush() {
 }
 
 // Close hands the lane's items over; Sends after it return ErrClosed. It does
-// not close the Batcher.
-func (p *Producer[T]) Close() {
+// not wait and does not close the Batcher. It returns nil.
+func (p *Producer[T]) Close() error {
 	p.c.mu.lock()
 	p.l.closed = true
 	p.c.mu.unlock()
 	p.Flush()
+	return nil
 }
