@@ -63,7 +63,7 @@ type merging[K comparable, Req, Res any] struct {
 	checker keyChecker[K]
 	free    sync.Pool // *sharer; per instance
 
-	mu      spinLock // taken before core.mu
+	mu      spinLock // never held while core.mu is taken
 	flights map[K]*shared[K, Req, Res]
 	cached  cache[K, Res]
 	merged  uint64
