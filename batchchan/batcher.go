@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
@@ -24,14 +26,8 @@ import (
 type Batcher[T any] struct {
 	c      *core[T]
 	shards []*lane[T] // a power of two; nil: one place
-	_      noCopy
+	_      nocopy.NoCopy
 }
-
-// noCopy makes go vet report copies of what holds it.
-type noCopy struct{}
-
-func (*noCopy) Lock()   {}
-func (*noCopy) Unlock() {}
 
 // New returns a Batcher that processes batches with fn. It returns an error that
 // names the first bad field of cfg. No goroutine runs before the first item is
@@ -71,8 +67,9 @@ func newBatcher[T any](c *core[T]) *Batcher[T] {
 // Close or Shutdown has begun, or begins while it waits, it returns ErrClosed. With
 // CallerRuns, ctx is looked at between the batches that Send processes.
 func (b *Batcher[T]) Send(ctx context.Context, item T) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	c := b.c
 	if b.shards != nil {

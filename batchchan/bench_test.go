@@ -99,7 +99,7 @@ func BenchmarkSend(b *testing.B) {
 						b.Fatal(sum, b.N)
 					}
 					s := x.Stats()
-					b.ReportMetric(float64(s.Blocked)/float64(b.N)*1000, "blocked/1000")
+					b.ReportMetric(float64(s.Waits)/float64(b.N)*1000, "blocked/1000")
 				})
 			}
 		}

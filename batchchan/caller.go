@@ -6,6 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // CallFunc answers a batch of requests: it sets results[i] for reqs[i], all of
@@ -35,7 +38,7 @@ type Caller[Req, Res any] struct {
 	merge   merger[Req, Res] // nil: every request goes alone
 	calls   sync.Pool        // *call; per instance
 	scratch sync.Pool        // *callBatch; per instance
-	_       noCopy
+	_       nocopy.NoCopy
 }
 
 // call is one request, which a Do waits for.
@@ -141,6 +144,7 @@ func (c *call[Req, Res]) answer(r Result[Res]) {
 // back as a *PanicError. Called with the CallFunc's own ctx it would wait for
 // itself: it returns ErrInside.
 func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
+	ctxerr.NotNil(ctx, "batchchan")
 	if k.c.inside(ctx) {
 		var zero Res
 		return zero, ErrInside
@@ -159,7 +163,7 @@ func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	if !c.waitOr(ctx.Done(), callerYields) {
 		k.leave(c) // c is left to the batch that holds it
 		var zero Res
-		return zero, ctx.Err()
+		return zero, ctxerr.From(ctx)
 	}
 	res := c.res
 	k.recycle(c)
@@ -275,6 +279,7 @@ func (k *Caller[Req, Res]) Done() <-chan struct{} { return k.c.done }
 // sent as such; those of a merging Caller that needed no request of their own are
 // counted beside them.
 type CallerStats struct {
+	Name string `json:"name,omitempty"` // Config.Name
 	Stats
 	Merged    uint64 `json:"merged"`     // calls of Do that joined an equal request
 	CacheHits uint64 `json:"cache_hits"` // calls of Do that were answered from the cache
@@ -282,7 +287,7 @@ type CallerStats struct {
 
 // Stats returns a consistent snapshot.
 func (k *Caller[Req, Res]) Stats() CallerStats {
-	s := CallerStats{Stats: k.c.stats()}
+	s := CallerStats{Name: k.c.cfg.Name, Stats: k.c.stats()}
 	if k.merge != nil {
 		s.Merged, s.CacheHits = k.merge.stats()
 	}
@@ -293,9 +298,5 @@ func (k *Caller[Req, Res]) Stats() CallerStats {
 func (k *Caller[Req, Res]) DoTimeout(req Req, d time.Duration) (Res, error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), d, ErrTimeout)
 	defer cancel()
-	res, err := k.Do(ctx, req)
-	if err == context.DeadlineExceeded && ctx.Err() != nil { //nolint:errorlint // identity: only ctx's own
-		err = ErrTimeout
-	}
-	return res, err
+	return k.Do(ctx, req)
 }

@@ -3,6 +3,8 @@ package batchchan
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // callerRunsLocked processes the oldest waiting batch in the sender of an item of
@@ -35,8 +37,8 @@ func (c *core[T]) callerRunsLocked(ctx context.Context, size int, deadline time.
 
 // ranOut returns why a sender must not go on, if ctx or its time has ended.
 func (c *core[T]) ranOut(ctx context.Context, deadline time.Duration) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if deadline > 0 && c.now() >= deadline {
 		return ErrTimeout
@@ -106,7 +108,7 @@ func (c *core[T]) waitHelper(ctx context.Context, timeout <-chan time.Time, toke
 	case token <- struct{}{}:
 	case <-end:
 	case <-ctx.Done():
-		return ctx.Err()
+		return ctxerr.From(ctx)
 	case <-timeout:
 		return ErrTimeout
 	}

@@ -2,8 +2,12 @@ package batchchan
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Chan is a buffered channel that can be closed under its senders' feet, waits
@@ -21,7 +25,7 @@ import (
 type Chan[T any] struct {
 	ring[T]
 	side chanSide[T]
-	_    noCopy
+	_    nocopy.NoCopy
 }
 
 // NewChan returns a Chan that holds up to capacity items. It panics if capacity
@@ -40,8 +44,9 @@ func NewChan[T any](capacity int) *Chan[T] {
 // waits, it returns ctx.Err(); when c is closed, ErrClosed. In either case item
 // was not sent.
 func (c *Chan[T]) Send(ctx context.Context, item T) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if c.ring.send(item) == done {
 		if c.side.receivers.wanted.Load() {
@@ -56,8 +61,9 @@ func (c *Chan[T]) Send(ctx context.Context, item T) error {
 // waits, it returns ctx.Err() and removes nothing. When c is closed and empty, it
 // returns ErrClosed, every time.
 func (c *Chan[T]) Recv(ctx context.Context) (item T, err error) {
-	if err = ctx.Err(); err != nil {
-		return item, err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return item, ctxerr.From(ctx)
 	}
 	if c.side.back.Load() == 0 && c.ring.recv(&item) == done {
 		if c.side.senders.wanted.Load() {
@@ -103,8 +109,9 @@ func (c *Chan[T]) RecvTimeout(d time.Duration) (item T, err error) {
 // room as needed. Items of other senders may come between them. It returns how
 // many were sent, the first n, and Send's error if that is not all.
 func (c *Chan[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return 0, ctxerr.From(ctx)
 	}
 	for {
 		k, r := c.ring.sendMany(items[n:])
@@ -128,8 +135,9 @@ func (c *Chan[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
 // holds, in order. It returns how many, at least 1 unless there is an error or
 // dst is empty.
 func (c *Chan[T]) RecvMany(ctx context.Context, dst []T) (n int, err error) {
-	if err := ctx.Err(); err != nil || len(dst) == 0 {
-		return 0, err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil || len(dst) == 0 {
+		return 0, ctxerr.From(ctx)
 	}
 	if c.side.back.Load() == 0 {
 		n = c.ring.recvMany(dst)
@@ -149,12 +157,14 @@ func (c *Chan[T]) RecvMany(ctx context.Context, dst []T) (n int, err error) {
 	return n, nil
 }
 
-// All returns an iterator that receives until c is closed and empty.
-func (c *Chan[T]) All() iter.Seq[T] {
-	return func(yield func(T) bool) {
+// All returns an iterator over the items, each with a nil error. It ends when c is
+// closed and empty; if ctx is done first, it yields a zero item and the error of Recv
+// and ends.
+func (c *Chan[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		for {
-			item, err := c.Recv(context.Background())
-			if err != nil || !yield(item) {
+			item, err := c.Recv(ctx)
+			if errors.Is(err, ErrClosed) || !yield(item, err) || err != nil {
 				return
 			}
 		}
@@ -162,13 +172,13 @@ func (c *Chan[T]) All() iter.Seq[T] {
 }
 
 // Close refuses sends from now on, those that wait included; they return
-// ErrClosed. What was sent is still received. It may be called at any time, by
-// anyone, and again: it returns true the first time and false then.
-func (c *Chan[T]) Close() bool {
-	first := c.ring.close()
+// ErrClosed. It does not wait: what was sent is still received. It may be called at
+// any time, by anyone, and again. It returns nil.
+func (c *Chan[T]) Close() error {
+	c.ring.close()
 	c.side.senders.wakeAll()
 	c.side.receivers.wakeAll()
-	return first
+	return nil
 }
 
 // Closed reports whether Close was called. Items may still be there.

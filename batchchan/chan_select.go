@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"slices"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // C returns a Go channel with c's items, for use in a select. It is closed when c
@@ -17,6 +19,7 @@ import (
 // and receivers of a closed Chan wait for what becomes of it. So end ctx as soon as
 // nobody receives from the channel any more; the goroutine ends then, too.
 func (c *Chan[T]) C(ctx context.Context) <-chan T {
+	ctxerr.NotNil(ctx, "batchchan")
 	out := make(chan T)
 	go c.pump(ctx, out)
 	return out

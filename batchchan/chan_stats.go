@@ -9,6 +9,8 @@ import (
 // ChanStats is a snapshot of what passed through a [Chan]. Sent and Received
 // cost nothing to count: they are the ring's own positions.
 type ChanStats struct {
+	Name string `json:"name,omitempty"` // a Chan has none: always ""
+
 	Sent     uint64 `json:"sent"`     // items
 	Received uint64 `json:"received"` // items
 	Len      int    `json:"len"`      // sent and not received, held by a C included
@@ -18,12 +20,12 @@ type ChanStats struct {
 	HighWater int  `json:"high_water"`
 	Closed    bool `json:"closed"` // Close was called
 
-	SendsBlocked     uint64        `json:"sends_blocked"`        // sends that had to park for room
-	RecvsBlocked     uint64        `json:"recvs_blocked"`        // receives that had to park for an item
-	SendBlockedTime  time.Duration `json:"send_blocked_time_ns"` // how long they were parked, all together
-	RecvBlockedTime  time.Duration `json:"recv_blocked_time_ns"` // how long they were parked, all together
-	SendersWaiting   int           `json:"senders_waiting"`      // parked now
-	ReceiversWaiting int           `json:"receivers_waiting"`    // parked now
+	SendWaits        uint64        `json:"send_waits"`        // sends that had to park for room
+	RecvWaits        uint64        `json:"recv_waits"`        // receives that had to park for an item
+	SendWaitTime     time.Duration `json:"send_wait_time_ns"` // how long they were parked, all together
+	RecvWaitTime     time.Duration `json:"recv_wait_time_ns"` // how long they were parked, all together
+	SendersWaiting   int           `json:"senders_waiting"`   // parked now
+	ReceiversWaiting int           `json:"receivers_waiting"` // parked now
 
 	// Wait is how long items were in the Chan, for about one in 64 of them.
 	Wait Latency `json:"wait"`
@@ -42,8 +44,8 @@ func (c *Chan[T]) Stats() ChanStats {
 	s.Sent, s.Received, s.Closed = c.ring.count(tail), received, tail >= closedBit
 	s.Len = int(min(s.Sent-s.Received, uint64(s.Cap)))
 	s.HighWater = max(s.HighWater, s.Len)
-	s.SendsBlocked, s.SendBlockedTime, s.SendersWaiting = c.side.senders.stats()
-	s.RecvsBlocked, s.RecvBlockedTime, s.ReceiversWaiting = c.side.receivers.stats()
+	s.SendWaits, s.SendWaitTime, s.SendersWaiting = c.side.senders.stats()
+	s.RecvWaits, s.RecvWaitTime, s.ReceiversWaiting = c.side.receivers.stats()
 	s.Wait = c.ring.wait.Latency()
 	return s
 }

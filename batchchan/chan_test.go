@@ -69,8 +69,8 @@ func TestChanCloseIsIdempotentAndDrains(t *testing.T) {
 	require.NoError(t, c.Send(bg, 1))
 	require.NoError(t, c.Send(bg, 2))
 	require.False(t, c.Closed())
-	require.True(t, c.Close())
-	require.False(t, c.Close())
+	require.NoError(t, c.Close())
+	require.NoError(t, c.Close())
 	require.True(t, c.Closed())
 	require.ErrorIs(t, c.Send(bg, 3), ErrClosed)
 	require.ErrorIs(t, c.TrySend(3), ErrClosed)
@@ -81,7 +81,8 @@ func TestChanCloseIsIdempotentAndDrains(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	var got []int
-	for v := range c.All() {
+	for v, err := range c.All(bg) {
+		require.NoError(t, err)
 		got = append(got, v)
 	}
 	require.Equal(t, []int{1, 2}, got)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/ctxerr"
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
@@ -207,7 +208,7 @@ func (p *parking) waitFor(ctx context.Context, d time.Duration, base time.Time, 
 			case <-w.ch:
 				p.arrived()
 			case <-ctx.Done():
-				err = ctx.Err()
+				err = ctxerr.From(ctx)
 			case <-timeout:
 				err = ErrTimeout
 			}

@@ -1,6 +1,10 @@
 package batchchan
 
-import "context"
+import (
+	"context"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+)
 
 // beginClose refuses what comes from now on and makes everything that waits
 // due.
@@ -28,6 +32,7 @@ func (c *core[T]) beginClose() {
 // shutdown closes c, waits until everything is processed or ctx is done, and in
 // that case cancels the processor's context and takes back what waits.
 func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
+	ctxerr.NotNil(ctx, "batchchan")
 	if c.inside(ctx) {
 		return nil, ErrInside
 	}

@@ -1,9 +1,10 @@
 package batchchan
 
 import (
-	"context"
 	"errors"
-	"fmt"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/panics"
 )
 
 // Errors that operations return, to be matched with [errors.Is].
@@ -22,7 +23,7 @@ var (
 
 	// ErrTimeout is returned when the time given to a Timeout operation passed. It
 	// matches context.DeadlineExceeded.
-	ErrTimeout error = timeoutError{}
+	ErrTimeout = ctxerr.Timeout("batchchan: timeout")
 
 	// ErrTooLarge is returned for an item whose size alone exceeds MaxBytes or
 	// MaxPendingBytes: it could never be delivered within the caps.
@@ -54,32 +55,16 @@ var (
 	errNoProcessor = errors.New("batchchan: the processor function is nil")
 )
 
-// timeoutError is the type of ErrTimeout.
-type timeoutError struct{}
-
-func (timeoutError) Error() string { return "batchchan: timeout" }
-
-// Is makes it match context.DeadlineExceeded.
-func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded } //nolint:errorlint // identity
-
-// Timeout says, as net.Error does, that it is a timeout.
-func (timeoutError) Timeout() bool { return true }
-
 // PanicError is the error of a batch whose processor panicked. It goes where
 // the batch's error goes: to OnError, and to every caller of [Caller.Do] that
-// was in the batch.
-type PanicError struct {
-	Value any    // what was passed to panic
-	Stack []byte // the stack of the panicking goroutine
-}
+// was in the batch. Its text is one line; %+v adds the stack.
+type PanicError = panics.Error
 
-// Error returns the panic's value and stack.
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("batchchan: processor panicked: %v\n\n%s", e.Value, e.Stack)
-}
-
-// Unwrap returns the panic's value if it is an error, and nil otherwise.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
+// Must returns v, and panics if err is not nil: for instances whose configuration is
+// known to be right.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

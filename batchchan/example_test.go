@@ -246,7 +246,7 @@ func ExampleQueue() {
 		_ = q.Send(context.Background(), s)
 	}
 	_ = q.Close()
-	for batch, err := range q.Batches(context.Background()) {
+	for batch, err := range q.All(context.Background()) {
 		if err != nil {
 			break
 		}
@@ -273,7 +273,7 @@ func ExamplePipe() {
 		}
 		p.CloseSend()
 	}()
-	for square, err := range p.Results(context.Background()) {
+	for square, err := range p.All(context.Background()) {
 		fmt.Println(square, err)
 	}
 	// Output:
@@ -341,7 +341,10 @@ func ExampleChan() {
 			}
 		}
 	}()
-	for v := range c.All() {
+	for v, err := range c.All(context.Background()) {
+		if err != nil {
+			break
+		}
 		fmt.Println(v)
 	}
 	fmt.Println(c.Send(context.Background(), 3))

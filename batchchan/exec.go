@@ -78,7 +78,7 @@ func (x *executor[T]) attempt(b *batch[T], items []T, fn processFunc[T]) (err er
 		}
 		if r := recover(); r != nil {
 			b.panics++
-			err = &PanicError{Value: r, Stack: debug.Stack()}
+			err = &PanicError{Package: "batchchan", Name: x.cfg.Name, Func: "processor", Value: r, Stack: debug.Stack()}
 			return
 		}
 		// The goroutine is ending. With items fails all that is not settled.

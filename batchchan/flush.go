@@ -1,6 +1,10 @@
 package batchchan
 
-import "context"
+import (
+	"context"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+)
 
 // flushWait is a barrier: the batches numbered up to target that are not
 // completed. Callers of Flush between two cuts share one.
@@ -15,8 +19,9 @@ type flushWait struct {
 // flush makes what is open due and waits until everything accepted before is
 // completed.
 func (c *core[T]) flush(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if c.inside(ctx) {
 		return ErrInside
@@ -60,7 +65,7 @@ func (c *core[T]) flush(ctx context.Context) error {
 		}
 		return c.failures.take()
 	case <-ctx.Done():
-		return ctx.Err()
+		return ctxerr.From(ctx)
 	}
 }
 

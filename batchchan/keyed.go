@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // KeyedFunc processes one batch of one key's items, in the order in which they
@@ -23,11 +25,11 @@ type KeyedConfig[T any] struct {
 	// but MaxPending.
 	MaxKeys int
 
-	// IdleTimeout is how long an idle key's buffer is kept for it. 0 means not
+	// KeyIdleTimeout is how long an idle key's buffer is kept for it. 0 means not
 	// at all: it goes to the next key that needs one. MaxKeys, or MaxPending
 	// where that is 0, bounds those too; the key that has been idle for longest
 	// makes room.
-	IdleTimeout time.Duration
+	KeyIdleTimeout time.Duration
 
 	// StopOnError stops a key when an item of its fails for good: what waits of
 	// that key is handed to OnError, which must be set, in one call with an error
@@ -46,7 +48,7 @@ type KeyedConfig[T any] struct {
 // All methods are safe for concurrent use.
 type Keyed[K comparable, T any] struct {
 	k keyed[K, T]
-	_ noCopy
+	_ nocopy.NoCopy
 }
 
 // NewKeyed returns a Keyed that processes batches with fn; key tells an item's
@@ -66,8 +68,8 @@ func NewKeyed[K comparable, T any](cfg KeyedConfig[T], key func(T) K, fn KeyedFu
 		return nil, fmt.Errorf("batchchan: a Keyed does not support Overflow %v", cfg.Overflow)
 	case cfg.MaxKeys < 0:
 		return nil, fmt.Errorf("batchchan: MaxKeys %d is negative", cfg.MaxKeys)
-	case cfg.IdleTimeout < 0:
-		return nil, fmt.Errorf("batchchan: IdleTimeout %v is negative", cfg.IdleTimeout)
+	case cfg.KeyIdleTimeout < 0:
+		return nil, fmt.Errorf("batchchan: KeyIdleTimeout %v is negative", cfg.KeyIdleTimeout)
 	case cfg.StopOnError && cfg.OnError == nil:
 		return nil, errors.New("batchchan: StopOnError needs OnError, which gets what waits of a stopped key")
 	}
@@ -132,6 +134,7 @@ func (k *Keyed[K, T]) Done() <-chan struct{} { return k.k.done }
 
 // KeyedStats is a snapshot of a [Keyed].
 type KeyedStats struct {
+	Name string `json:"name,omitempty"` // Config.Name
 	Stats
 	Keys        int `json:"keys"`         // with items waiting or in the processor
 	IdleKeys    int `json:"idle_keys"`    // whose buffers are kept

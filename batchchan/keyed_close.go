@@ -1,10 +1,15 @@
 package batchchan
 
-import "context"
+import (
+	"context"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+)
 
 func (k *keyed[K, T]) flush(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if k.inside(ctx) {
 		return ErrInside
@@ -28,7 +33,7 @@ func (k *keyed[K, T]) flush(ctx context.Context) error {
 		}
 		return k.failures.take()
 	case <-ctx.Done():
-		return ctx.Err()
+		return ctxerr.From(ctx)
 	}
 }
 
@@ -110,6 +115,7 @@ func (k *keyed[K, T]) refuseLocked(e *effects[keyedItem[K, T]]) bool {
 }
 
 func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error) {
+	ctxerr.NotNil(ctx, "batchchan")
 	if k.inside(ctx) {
 		return nil, ErrInside
 	}

@@ -78,7 +78,7 @@ const step = 32
 func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]) {
 	k.executor.init(cfg.Config)
 	k.key, k.fn, k.checker = key, fn, newKeyChecker[K]()
-	k.maxKeys, k.idleTime, k.stop = cfg.MaxKeys, cfg.IdleTimeout, cfg.StopOnError
+	k.maxKeys, k.idleTime, k.stop = cfg.MaxKeys, cfg.KeyIdleTimeout, cfg.StopOnError
 	k.base = time.Now()
 	k.done = make(chan struct{})
 	k.freeWait.New = func() any { return &waiter[keyedItem[K, T]]{signal: newSignal()} }

@@ -17,7 +17,7 @@ import (
 
 // No item is later than its Linger plus what the workers, or its own key's batch,
 // were busy, whatever other times the timer has to keep; and no idle key is kept for
-// longer than IdleTimeout.
+// longer than KeyIdleTimeout.
 func TestKeyedLingerModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		linger := time.Duration(rapid.IntRange(1, 50).Draw(rt, "linger")) * time.Millisecond
@@ -37,8 +37,8 @@ func TestKeyedLingerModel(t *testing.T) {
 			freeAt := map[int]time.Duration{} // when the key's last batch ended
 			rng := rand.New(rand.NewPCG(seed, 1))
 			cfg := KeyedConfig[item]{
-				Config:      Config[item]{MaxBatch: 4, Linger: linger, Workers: keys}, // as many workers as keys: none is ever missing
-				IdleTimeout: idle,
+				Config:         Config[item]{MaxBatch: 4, Linger: linger, Workers: keys}, // as many workers as keys: none is ever missing
+				KeyIdleTimeout: idle,
 			}
 			if retries {
 				cfg.Retry = Retry{MaxAttempts: 2, Backoff: 7 * time.Millisecond, MaxAside: keys}
@@ -88,7 +88,7 @@ func TestKeyedTimerIsForTheEarliest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var at []string
-		k, err := NewKeyed(KeyedConfig[string]{Config: Config[string]{Linger: time.Minute, MaxBatch: 2}, IdleTimeout: time.Second},
+		k, err := NewKeyed(KeyedConfig[string]{Config: Config[string]{Linger: time.Minute, MaxBatch: 2}, KeyIdleTimeout: time.Second},
 			func(s string) string { return s }, func(_ context.Context, key string, items []string) error {
 				at = append(at, fmt.Sprint(key, " ", time.Since(start)))
 				return nil
@@ -101,7 +101,7 @@ func TestKeyedTimerIsForTheEarliest(t *testing.T) {
 		require.Equal(t, 1, k.Stats().IdleKeys)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.Zero(t, k.Stats().IdleKeys, "IdleTimeout is earlier than Linger")
+		require.Zero(t, k.Stats().IdleKeys, "KeyIdleTimeout is earlier than Linger")
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, []string{"b 0s", "a 1m0s"}, at)

@@ -129,7 +129,7 @@ func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
 	for _, idle := range []time.Duration{0, time.Hour} {
 		n := 50_000
 		gate := make(chan struct{})
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxPending: 2 * n, Linger: -1}, IdleTimeout: idle},
+		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxPending: 2 * n, Linger: -1}, KeyIdleTimeout: idle},
 			func(v int) int { return v }, func(context.Context, int, []int) error { <-gate; return nil })
 		require.NoError(t, err)
 		heap := func() int {

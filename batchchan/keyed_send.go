@@ -3,6 +3,8 @@ package batchchan
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // Senders that find no room wait with their key: a key has a FIFO of them, and is
@@ -12,8 +14,9 @@ import (
 // first sender that can go on without looking at those that cannot.
 
 func (k *keyed[K, T]) send(ctx context.Context, item T, d time.Duration) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	key, size, err := k.look(item)
 	if err != nil {
@@ -92,8 +95,9 @@ func (k *keyed[K, T]) trySendLocked(key K, item T, size int, e *effects[keyedIte
 
 // sendMany accepts items in order, as many as it can, and returns how many.
 func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return 0, ctxerr.From(ctx)
 	}
 	type looked struct {
 		key  K

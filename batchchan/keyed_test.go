@@ -81,7 +81,7 @@ func TestKeyedLingerIsPerKeyAndExact(t *testing.T) {
 func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, err := NewKeyed(KeyedConfig[int]{
-			Config: Config[int]{MaxBatch: 10, Workers: 2}, MaxKeys: 2, IdleTimeout: time.Minute,
+			Config: Config[int]{MaxBatch: 10, Workers: 2}, MaxKeys: 2, KeyIdleTimeout: time.Minute,
 		}, func(i int) int { return i }, func(context.Context, int, []int) error {
 			time.Sleep(10 * time.Second)
 			return nil
@@ -167,7 +167,7 @@ func TestKeyedConfigErrors(t *testing.T) {
 	fn := func(context.Context, int, []int) error { return nil }
 	for want, cfg := range map[string]KeyedConfig[int]{
 		"MaxKeys -1":          {MaxKeys: -1},
-		"IdleTimeout -1ns":    {IdleTimeout: -1},
+		"KeyIdleTimeout -1ns": {KeyIdleTimeout: -1},
 		"Shards 2":            {Config: Config[int]{Shards: 2}},
 		"Overflow DropOldest": {Config: Config[int]{Overflow: DropOldest}},
 		"MaxBatch -1":         {Config: Config[int]{MaxBatch: -1}},

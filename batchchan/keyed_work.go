@@ -225,7 +225,7 @@ func (k *keyed[K, T]) endLocked(e *effects[keyedItem[K, T]]) {
 func (k *keyed[K, T]) stats() KeyedStats {
 	k.mu.lock()
 	n := k.n
-	s := KeyedStats{Keys: k.busyKeys, IdleKeys: k.idleKeys.n, StoppedKeys: k.stoppedKeys}
+	s := KeyedStats{Name: k.cfg.Name, Keys: k.busyKeys, IdleKeys: k.idleKeys.n, StoppedKeys: k.stoppedKeys}
 	s.Pending, s.PendingBytes = k.pending, k.pendingSize
 	s.InFlight, s.InFlightBatches, s.Aside = k.inFlight, k.inFlightB, len(k.later.heap)
 	s.Waiting = k.waiting

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // CallerConfig configures a merging [Caller].
@@ -61,7 +63,7 @@ type merging[K comparable, Req, Res any] struct {
 	checker keyChecker[K]
 	free    sync.Pool // *sharer; per instance
 
-	mu      spinLock // taken before core.mu
+	mu      spinLock // never held while core.mu is taken
 	flights map[K]*shared[K, Req, Res]
 	cached  cache[K, Res]
 	merged  uint64
@@ -87,8 +89,8 @@ type sharer[Res any] struct {
 }
 
 func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err error) {
-	if err := ctx.Err(); err != nil {
-		return zero, err
+	if ctx.Err() != nil {
+		return zero, ctxerr.From(ctx)
 	}
 	key := m.key(req)
 	if !m.checker.ok(key) {
@@ -117,10 +119,10 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 	m.mu.unlock()
 	for {
 		if lead && !m.sendAs(ctx, f, w) {
-			return zero, ctx.Err()
+			return zero, ctxerr.From(ctx)
 		}
 		if !w.waitOr(ctx.Done(), callerYields) && m.leave(f, w) {
-			return zero, ctx.Err()
+			return zero, ctxerr.From(ctx)
 		}
 		if !w.lead {
 			res := w.res

@@ -81,7 +81,7 @@ func TestModelKeyed(t *testing.T) {
 		base.PreciseLinger = false
 		cfg := KeyedConfig[tag]{Config: base, MaxKeys: rapid.IntRange(0, 4).Draw(t, "MaxKeys")}
 		if rapid.Bool().Draw(t, "keep") {
-			cfg.IdleTimeout = 50 * time.Microsecond
+			cfg.KeyIdleTimeout = 50 * time.Microsecond
 		}
 		l := newLedger(t)
 		l.ordered = true // per sender, and each sender has its keys to itself: see from

@@ -188,8 +188,8 @@ func TestModelPartialFailuresKeyed(t *testing.T) {
 		base.Retry = drawRetry(t)
 		cfg := KeyedConfig[tag]{
 			Config: base, MaxKeys: rapid.IntRange(0, 5).Draw(t, "MaxKeys"),
-			IdleTimeout: rapid.SampledFrom([]time.Duration{0, 50 * time.Microsecond, time.Hour}).Draw(t, "IdleTimeout"),
-			StopOnError: rapid.IntRange(0, 3).Draw(t, "stop") == 0,
+			KeyIdleTimeout: rapid.SampledFrom([]time.Duration{0, 50 * time.Microsecond, time.Hour}).Draw(t, "KeyIdleTimeout"),
+			StopOnError:    rapid.IntRange(0, 3).Draw(t, "stop") == 0,
 		}
 		l := newLedger(t)
 		f := drawFlaw(t, l)
@@ -257,7 +257,7 @@ func TestModelPartialFailuresPipe(t *testing.T) {
 		}
 		var receiver sync.WaitGroup
 		receiver.Go(func() {
-			for it, err := range p.Results(bg) {
+			for it, err := range p.All(bg) {
 				if err == nil {
 					l.come("processed", it)
 				}

@@ -178,13 +178,13 @@ func TestBlockedSendersAreServedInOrder(t *testing.T) {
 		}
 		s := b.Stats()
 		require.Equal(t, 10, s.Waiting)
-		require.EqualValues(t, 10, s.Blocked)
+		require.EqualValues(t, 10, s.Waits)
 		time.Sleep(time.Second)
 		close(h.gate)
 		wg.Wait()
 		require.NoError(t, b.Close())
 		require.Equal(t, upTo(15), h.items())
-		require.Equal(t, 10*time.Second, b.Stats().BlockedTime)
+		require.Equal(t, 10*time.Second, b.Stats().WaitTime)
 		checkQuiet(t, b.Stats())
 	})
 }
@@ -309,7 +309,7 @@ func TestPipeCallerRunsKeepsToItsContext(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				for v, err := range p.Results(bg) {
+				for v, err := range p.All(bg) {
 					require.NoError(t, err)
 					got = append(got, v)
 				}

@@ -97,7 +97,7 @@ func TestOwnershipOfSlices(t *testing.T) {
 			_, err = q.SendMany(bg, many)
 			require.NoError(t, err)
 			require.NoError(t, q.Close())
-			for b, err := range q.Batches(bg) {
+			for b, err := range q.All(bg) {
 				require.NoError(t, err)
 				k.keep(b.Items)
 			}

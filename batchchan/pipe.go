@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // PipeFunc processes one batch and appends its results, any number of them, to
@@ -36,7 +39,7 @@ type Pipe[In, Out any] struct {
 	c   *core[In]
 	out outQueue[Out]
 	fn  PipeFunc[In, Out]
-	_   noCopy
+	_   nocopy.NoCopy
 }
 
 // NewPipe returns a Pipe that processes batches with fn. Shards is ignored. It
@@ -128,16 +131,17 @@ func (p *Pipe[In, Out]) Recv(ctx context.Context) (Out, error) {
 // RecvMany waits for a result and stores it and those that are there with it in
 // dst. It returns how many, at least 1 unless there is an error or dst is empty.
 func (p *Pipe[In, Out]) RecvMany(ctx context.Context, dst []Out) (n int, err error) {
+	ctxerr.NotNil(ctx, "batchchan")
 	if len(dst) == 0 {
-		return 0, ctx.Err()
+		return 0, ctxerr.From(ctx)
 	}
 	return p.out.recv(ctx, p.c.done, dst)
 }
 
-// Results returns an iterator over the results, each with a nil error. It ends
+// All returns an iterator over the results, each with a nil error. It ends
 // when the Pipe is closed and every result was received; if ctx is done first, it
 // yields a zero result and ctx.Err() and ends.
-func (p *Pipe[In, Out]) Results(ctx context.Context) iter.Seq2[Out, error] {
+func (p *Pipe[In, Out]) All(ctx context.Context) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
 		for {
 			r, err := p.Recv(ctx)
@@ -171,6 +175,7 @@ func (p *Pipe[In, Out]) Close() error {
 
 // Shutdown is Close until ctx is done, and then as [Batcher.Shutdown].
 func (p *Pipe[In, Out]) Shutdown(ctx context.Context) (undelivered []In, err error) {
+	ctxerr.NotNil(ctx, "batchchan")
 	if !p.c.inside(ctx) {
 		p.CloseSend()
 	}

@@ -1,6 +1,10 @@
 package batchchan
 
-import "context"
+import (
+	"context"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+)
 
 // outQueue holds a Pipe's results, in batches, between workers and receivers.
 type outQueue[Out any] struct {
@@ -118,8 +122,9 @@ func (q *outQueue[Out]) unbound() {
 // recv moves results to dst, at least one, waiting for it until ctx is done or
 // end is closed and nothing is left.
 func (q *outQueue[Out]) recv(ctx context.Context, end <-chan struct{}, dst []Out) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return 0, ctxerr.From(ctx)
 	}
 	ended := false
 	for {
@@ -141,7 +146,7 @@ func (q *outQueue[Out]) recv(ctx context.Context, end <-chan struct{}, dst []Out
 		case <-end:
 			ended = true
 		case <-ctx.Done():
-			err = ctx.Err()
+			err = ctxerr.From(ctx)
 		}
 		q.mu.lock()
 		told := true // someone counts on this receiver, if it is not on the list

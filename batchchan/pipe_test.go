@@ -41,7 +41,7 @@ func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
 				requireFailed(t, 9, p.Close())
 			}()
 			var got, want []string
-			for r, err := range p.Results(bg) {
+			for r, err := range p.All(bg) {
 				require.NoError(t, err)
 				got = append(got, r)
 			}
@@ -117,7 +117,7 @@ func TestPipeShutdownAndCancelledReceiver(t *testing.T) {
 		defer cancel()
 		_, err = p.Recv(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		for _, err := range p.Results(ctx) {
+		for _, err := range p.All(ctx) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		_, err = p.SendMany(bg, upTo(3))

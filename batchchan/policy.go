@@ -29,6 +29,9 @@ func (o Overflow) String() string {
 	return name(uint8(o), "Block", "Reject", "DropNewest", "DropOldest", "CallerRuns")
 }
 
+// MarshalText returns the name of the policy.
+func (o Overflow) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
 // DropReason says why an item was dropped.
 type DropReason uint8
 

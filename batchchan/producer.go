@@ -1,6 +1,11 @@
 package batchchan
 
-import "context"
+import (
+	"context"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
+)
 
 // Producer is one goroutine's fast lane into a [Batcher] or a [Queue]: it
 // collects up to 64 items before it takes the shared lock (with a negative Linger,
@@ -14,7 +19,7 @@ import "context"
 type Producer[T any] struct {
 	c *core[T]
 	l *lane[T]
-	_ noCopy
+	_ nocopy.NoCopy
 }
 
 // Producer returns a new fast lane. It needs no Close to be freed.
@@ -22,8 +27,9 @@ func (b *Batcher[T]) Producer() *Producer[T] { return &Producer[T]{c: b.c, l: b.
 
 // Send is Batcher.Send through the lane. After Close it returns ErrClosed.
 func (p *Producer[T]) Send(ctx context.Context, item T) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if p.l.put(item) {
 		return nil
@@ -43,10 +49,11 @@ func (p *Producer[T]) Flush() {
 }
 
 // Close hands the lane's items over; Sends after it return ErrClosed. It does
-// not close the Batcher.
-func (p *Producer[T]) Close() {
+// not wait and does not close the Batcher. It returns nil.
+func (p *Producer[T]) Close() error {
 	p.c.mu.lock()
 	p.l.closed = true
 	p.c.mu.unlock()
 	p.Flush()
+	return nil
 }

@@ -6,6 +6,9 @@ import (
 	"iter"
 	"sync"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
 )
 
 // Queue is the pull side of batching: senders put items in one by one, receivers
@@ -16,7 +19,7 @@ import (
 type Queue[T any] struct {
 	c    *core[T]
 	free sync.Pool // *taker; per instance
-	_    noCopy
+	_    nocopy.NoCopy
 }
 
 // Batch is one batch out of a [Queue]. It belongs to the receiver until Release.
@@ -78,8 +81,9 @@ func (q *Queue[T]) Recv(ctx context.Context) (*Batch[T], error) { return q.recv(
 func (q *Queue[T]) TryRecv() (*Batch[T], error) { return q.recv(context.Background(), false) }
 
 func (q *Queue[T]) recv(ctx context.Context, wait bool) (*Batch[T], error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return nil, ctxerr.From(ctx)
 	}
 	c := q.c
 	var e effects[T]
@@ -114,17 +118,17 @@ func (q *Queue[T]) recv(ctx context.Context, wait bool) (*Batch[T], error) {
 		at, woken := c.parkLocked(ctx, t, &e)
 		if !woken {
 			c.unlock(&e)
-			return nil, ctx.Err()
+			return nil, ctxerr.From(ctx)
 		}
 		now = at
 	}
 }
 
-// Batches returns an iterator over the batches, each with a nil error. It
+// All returns an iterator over the batches, each with a nil error. It
 // releases each batch when the loop's body is left. It ends when the Queue is
 // closed and empty; if ctx is done first, it yields a nil batch and ctx.Err() and
 // ends.
-func (q *Queue[T]) Batches(ctx context.Context) iter.Seq2[*Batch[T], error] {
+func (q *Queue[T]) All(ctx context.Context) iter.Seq2[*Batch[T], error] {
 	return func(yield func(*Batch[T], error) bool) {
 		for {
 			b, err := q.Recv(ctx)

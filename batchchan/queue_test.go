@@ -55,7 +55,7 @@ func TestQueueRecvWaitsForWhatIsDue(t *testing.T) {
 		require.Equal(t, 2, n)
 		require.NoError(t, q.Close())
 		var got []int
-		for b, err := range q.Batches(bg) {
+		for b, err := range q.All(bg) {
 			require.NoError(t, err)
 			got = append(got, b.Items...)
 		}
@@ -75,7 +75,7 @@ func TestQueueBatchesEndsWithContextAndBreak(t *testing.T) {
 	_, err = q.SendMany(bg, upTo(3))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(bg)
-	for b, err := range q.Batches(ctx) {
+	for b, err := range q.All(ctx) {
 		if err != nil {
 			require.ErrorIs(t, err, context.Canceled)
 			require.Nil(t, b)
@@ -84,7 +84,7 @@ func TestQueueBatchesEndsWithContextAndBreak(t *testing.T) {
 		b.Release() // by hand is allowed
 		cancel()
 	}
-	for range q.Batches(bg) {
+	for range q.All(bg) {
 		break
 	}
 	require.EqualValues(t, 2, q.Stats().Succeeded)

@@ -3,6 +3,8 @@ package batchchan
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // noWait and forever are the special timeouts of a send.
@@ -13,8 +15,9 @@ const (
 
 // send is the way of one item into the core.
 func (c *core[T]) send(ctx context.Context, item T, d time.Duration) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	size := 0
 	if c.cfg.SizeOf != nil {
@@ -163,8 +166,9 @@ func (c *core[T]) dropOldestLocked(e *effects[T]) T {
 
 // sendMany accepts items in order, as many as it can, and returns how many.
 func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
+	ctxerr.NotNil(ctx, "batchchan")
+	if ctx.Err() != nil {
+		return 0, ctxerr.From(ctx)
 	}
 	if c.cfg.SizeOf != nil {
 		return c.sendEach(ctx, items, d)

@@ -34,8 +34,8 @@ type Stats struct {
 	Retried uint64 `json:"retried"` // calls of the processor after the first of a batch
 	Panics  uint64 `json:"panics"`  // in the processor and in hooks
 
-	Blocked     uint64        `json:"blocked"`         // sends that had to wait for room
-	BlockedTime time.Duration `json:"blocked_time_ns"` // that they waited, in all
+	Waits    uint64        `json:"waits"`        // sends that had to wait for room
+	WaitTime time.Duration `json:"wait_time_ns"` // that they waited, in all
 
 	// Batches by what cut them. They may exceed Batches by those that wait.
 	FlushedSize   uint64 `json:"flushed_size"`
@@ -108,7 +108,7 @@ func (s *Stats) fill(n *counts, name string, hookPanics uint64, maxBatch int) {
 	s.DroppedNewest, s.DroppedOldest = n.droppedNew, n.droppedOld
 	s.Undelivered, s.Cancelled, s.Rejected = n.undelivered, n.cancelled, n.rejected
 	s.Batches, s.Retried, s.Panics = n.batches, n.retried, n.panics+hookPanics
-	s.Blocked, s.BlockedTime = n.blocked, n.blockedTime
+	s.Waits, s.WaitTime = n.blocked, n.blockedTime
 	s.FlushedSize, s.FlushedLinger, s.FlushedBytes = n.reasons[BySize], n.reasons[ByLinger], n.reasons[ByBytes]
 	s.FlushedManual, s.FlushedIdle, s.FlushedClose = n.reasons[ByManual], n.reasons[ByIdle], n.reasons[ByClose]
 	s.HighWater = max(n.highWater, s.Pending)

@@ -3,6 +3,8 @@ package batchchan
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // waiter is a blocked sender. Whoever makes room moves its items into the
@@ -86,7 +88,7 @@ func (w *waiter[T]) wait(ctx context.Context, d time.Duration) error {
 	case <-w.ch:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return ctxerr.From(ctx)
 	case <-timeout:
 		return ErrTimeout
 	}

@@ -17,7 +17,7 @@ import (
 
 // speaking are the packages that are held to one vocabulary.
 var speaking = map[string]bool{
-	"batchchan":  false,
+	"batchchan":  true,
 	"connpool":   true,
 	"lockfree":   true,
 	"locks":      true,
