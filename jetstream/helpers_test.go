@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
@@ -87,4 +88,63 @@ func (r *rig) publisher(cfg jetstream.PublisherConfig) *jetstream.Publisher {
 func adds(t *testing.T, s jetstream.PublisherStats) {
 	t.Helper()
 	require.Equal(t, s.Submitted, s.Acked+s.Failed+s.Cancelled+s.Returned+s.Rejected+uint64(s.Pending), "%+v", s)
+}
+
+// consumer makes a consumer and returns a Config for it.
+func (r *rig) consumer(stream string, cfg njs.ConsumerConfig) jetstream.Config {
+	r.t.Helper()
+	if cfg.Durable == "" {
+		cfg.Durable = "c"
+	}
+	cfg.MaxDeliver = -1
+	_, err := r.js.CreateOrUpdateConsumer(within(r.t), stream, cfg)
+	require.NoError(r.t, err)
+	return jetstream.Config{Conn: r.nc, Stream: stream, Consumer: cfg.Durable, Backoff: func(int) time.Duration { return 5 * time.Millisecond }}
+}
+
+// queue makes a work queue S of s.> with n messages "0", "1", …
+func (r *rig) queue(n int, keys int, wait time.Duration) jetstream.Config {
+	r.t.Helper()
+	r.stream("S", njs.WorkQueuePolicy, "s.>")
+	cfg := r.consumer("S", njs.ConsumerConfig{AckPolicy: njs.AckExplicitPolicy, AckWait: wait})
+	p := r.publisher(jetstream.PublisherConfig{})
+	for i := range n {
+		m := jetstream.Message{Data: []byte(strconv.Itoa(i))}
+		if keys > 0 {
+			m.Key = strconv.Itoa(i % keys)
+		}
+		require.NoError(r.t, p.Send(within(r.t), "s.x", m))
+	}
+	require.NoError(r.t, p.Close())
+	return cfg
+}
+
+func (r *rig) worker(cfg jetstream.Config) *jetstream.Worker {
+	r.t.Helper()
+	w, err := jetstream.Start(within(r.t), cfg)
+	require.NoError(r.t, err)
+	r.t.Cleanup(func() {
+		_ = w.Shutdown(within(r.t))
+		<-w.Done()
+		balanced(r.t, w.Stats())
+	})
+	return w
+}
+
+// drained waits until a consumer has nothing left to deliver or to be told of.
+func (r *rig) drained(stream, consumer string) {
+	r.t.Helper()
+	c, err := r.js.Consumer(within(r.t), stream, consumer)
+	require.NoError(r.t, err)
+	require.Eventually(r.t, func() bool {
+		i, err := c.Info(within(r.t))
+		return err == nil && i.NumPending == 0 && i.NumAckPending == 0
+	}, patience, 5*time.Millisecond)
+}
+
+// balanced asserts that every message of w is accounted for once.
+func balanced(t *testing.T, s jetstream.Stats) {
+	t.Helper()
+	require.Equal(t, s.Fetched, s.Acked+s.Failed+s.Terminated+s.DeadLettered+s.Returned+s.Lost+s.Unconfirmed+s.Abandoned+
+		uint64(s.Waiting+s.Running+s.Acking), "%+v", s)
 }

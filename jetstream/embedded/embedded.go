@@ -73,18 +73,19 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: %w", err)
 	}
-	go s.Start()
-	for !s.ReadyForConnections(50 * time.Millisecond) {
-		if err := ctxerr.From(ctx); err != nil {
-			s.Shutdown()
-			s.WaitForShutdown()
-			return nil, fmt.Errorf("embedded: the server did not come up: %w", err)
-		}
-	}
-	if !s.JetStreamEnabled() {
+	fail := func(format string, args ...any) (*Server, error) {
 		s.Shutdown()
 		s.WaitForShutdown()
-		return nil, fmt.Errorf("embedded: JetStream did not start with StoreDir %q", cfg.StoreDir)
+		return nil, fmt.Errorf("embedded: "+format, args...)
+	}
+	s.Start() // returns when it listens, or has given up
+	if !s.JetStreamEnabled() {
+		return fail("JetStream did not start with StoreDir %q", cfg.StoreDir)
+	}
+	for !s.ReadyForConnections(50 * time.Millisecond) {
+		if err := ctxerr.From(ctx); err != nil {
+			return fail("the server did not come up: %w", err)
+		}
 	}
 	return &Server{s}, nil
 }
