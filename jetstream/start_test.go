@@ -68,7 +68,7 @@ func TestStartNamesWhatIsWrong(t *testing.T) {
 		`stream "X": `:                                      with(func(c *jetstream.Config) { c.Stream = "X" }),
 		`consumer "X" of stream "S": `:                      consumer("X"),
 		`consumer "push" of stream "S": `:                   consumer("push"),
-		"its AckPolicy is none, not explicit":               consumer("noack"),
+		"its AckPolicy is AckNone, not explicit":            consumer("noack"),
 		"it is not durable":                                 consumer("mortal"),
 		"AckWait, or shortest BackOff, 50ms is below 100ms": with(func(c *jetstream.Config) { c.Consumer = "hasty" }),
 		"AckWait, or shortest BackOff, 10ms is below 100ms": consumer("backoff"),

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -40,7 +41,11 @@ type Config struct {
 // Server is a running NATS server. All methods are safe for concurrent use.
 type Server struct{ s *server.Server }
 
-// Start starts a server and waits until it accepts connections or ctx ends. It
+// longestStart is how long a server that has started may take to accept connections.
+const longestStart = 30 * time.Second
+
+// Start starts a server and waits until it accepts connections, for at
+// most 30 s or until ctx ends. It
 // returns an error that names the field that is wrong, or says that the server did
 // not come up; nothing runs then.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
@@ -50,6 +55,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.MaxStore < 0 {
 		return nil, fmt.Errorf("embedded: MaxStore %d is negative", cfg.MaxStore)
+	}
+	if err := os.MkdirAll(cfg.StoreDir, 0o750); err != nil {
+		return nil, fmt.Errorf("embedded: StoreDir: %w", err)
 	}
 	opts := &server.Options{
 		JetStream: true, StoreDir: cfg.StoreDir, SyncAlways: cfg.SyncAlways, JetStreamMaxStore: cfg.MaxStore,
@@ -82,9 +90,12 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if !s.JetStreamEnabled() {
 		return fail("JetStream did not start with StoreDir %q", cfg.StoreDir)
 	}
-	for !s.ReadyForConnections(50 * time.Millisecond) {
+	for began := time.Now(); !s.ReadyForConnections(50 * time.Millisecond); {
 		if err := ctxerr.From(ctx); err != nil {
 			return fail("the server did not come up: %w", err)
+		}
+		if time.Since(began) > longestStart { // it gave up, as with an Addr that is in use, and says so nowhere
+			return fail("the server did not come up within %v", longestStart)
 		}
 	}
 	return &Server{s}, nil
