@@ -29,9 +29,10 @@ type Publisher struct {
 	js    njs.JetStream
 	keyed *batchchan.Keyed[lane, *letter]
 	box   outbox
-	turn  atomic.Uint32 // spreads letters without a key over the free lanes
-	free  sync.Once     // of what js keeps on the connection
-	freed chan struct{} // closed after that
+	turn  atomic.Uint32             // spreads letters without a key over the free lanes
+	first atomic.Pointer[time.Time] // when js was first used
+	free  sync.Once                 // of what js keeps on the connection
+	freed chan struct{}             // closed after that
 }
 
 // lane is what letters pass through one batch at a time: a key's, in order, or
@@ -44,6 +45,11 @@ type lane struct {
 // freeLanes are enough for one batch to be filled while another is under way, and
 // few enough for batches to be large.
 const freeLanes = 2
+
+// settleIn is how old the first use of js must be when it is cleaned up: the client
+// starts a goroutine then, which blocks for ever if the clean-up comes before it has
+// read a field (nats.go v1.55, resetPendingAcksOnReconnect).
+const settleIn = 250 * time.Millisecond
 
 // NewPublisher returns a Publisher. It returns an error that names the first bad
 // field of cfg. The connection need not be up yet.
@@ -163,6 +169,9 @@ func (p *Publisher) Done() <-chan struct{} { return p.freed }
 
 func (p *Publisher) release() {
 	<-p.keyed.Done()
+	if first := p.first.Load(); first != nil {
+		time.Sleep(settleIn - time.Since(*first))
+	}
 	p.js.CleanupPublisher()
 	close(p.freed)
 }

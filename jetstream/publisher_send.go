@@ -73,6 +73,10 @@ func (p *Publisher) start(l *letter) (njs.PubAckFuture, error) {
 		}
 		return nil, nats.ErrDisconnected
 	}
+	if p.first.Load() == nil {
+		now := time.Now()
+		p.first.CompareAndSwap(nil, &now)
+	}
 	return p.js.PublishMsgAsync(l.m.wire(), njs.WithRetryAttempts(0))
 }
 
