@@ -1,0 +1,149 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/poundlock/poundlock/batchchan"
+)
+
+var (
+	errDown        = errors.New("jetstream: the connection is down")
+	errUnconfirmed = errors.New("jetstream: the server did not confirm the acknowledgement")
+)
+
+// acker tells the server of handled messages: those that come while it does go
+// together, so that they share a round trip. A message is held until the server
+// knows.
+type acker struct {
+	nc     *nats.Conn
+	double bool
+	wait   time.Duration
+	ledger *ledger
+	batch  *batchchan.Batcher[*held]
+}
+
+func newAcker(cfg *Config, l *ledger) (*acker, error) {
+	a := &acker{nc: cfg.Conn, double: cfg.DoubleAck, wait: l.wait, ledger: l}
+	var err error
+	a.batch, err = batchchan.New(batchchan.Config[*held]{
+		Name: cfg.Name, MaxBatch: 256, MaxPending: max(cfg.held(), 256), Workers: 2,
+		// About one and a half AckWait: longer is no use.
+		Retry: batchchan.Retry{MaxAttempts: 20, Backoff: min(20*time.Millisecond, l.wait/10), MaxBackoff: l.wait / 10},
+		OnError: func(_ context.Context, _ error, hs []*held) {
+			for _, h := range hs {
+				l.confirm(h, endUnconfirmed)
+			}
+		},
+	}, a.tell)
+	if err != nil {
+		return nil, fmt.Errorf("jetstream: %w", err)
+	}
+	return a, nil
+}
+
+// send has h acknowledged. There is room for all that is held.
+func (a *acker) send(h *held) {
+	if a.batch.Send(context.Background(), h) != nil {
+		a.ledger.confirm(h, endUnconfirmed) // a handler that outlived Shutdown
+	}
+}
+
+func (a *acker) flush(ctx context.Context) error { return a.batch.Flush(ctx) }
+
+func (a *acker) close() { _ = a.batch.Close() }
+
+// tell acknowledges a batch, but for those that others may have by now. A message's
+// own Ack would refuse a second attempt, so the protocol's words are said here.
+func (a *acker) tell(ctx context.Context, hs []*held) error {
+	var failed batchchan.ItemErrors
+	now := time.Now()
+	mine := make([]int, 0, len(hs))
+	for i, h := range hs {
+		if a.ledger.acking(h, now) {
+			mine = append(mine, i)
+		}
+	}
+	if len(mine) == 0 {
+		return nil
+	}
+	say := a.sayAndFlush
+	if a.double {
+		say = a.sayAndHear
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.wait/4)
+	defer cancel()
+	for i, err := range say(ctx, hs, mine) {
+		if err == nil {
+			a.ledger.confirm(hs[mine[i]], endAcked)
+		} else {
+			failed.Retry(mine[i], err)
+		}
+	}
+	return failed.Err()
+}
+
+var ack = []byte("+ACK")
+
+// sayAndFlush acknowledges hs[i] for each i in mine and returns an error, or nil,
+// for each: the server that it is connected to has read all.
+func (a *acker) sayAndFlush(ctx context.Context, hs []*held, mine []int) []error {
+	errs := make([]error, len(mine))
+	if !a.nc.IsConnected() { // the client would keep the words, and say them when others have the messages
+		return fill(errs, errDown)
+	}
+	for j, i := range mine {
+		errs[j] = a.nc.Publish(hs[i].msg.Reply(), ack)
+	}
+	if err := a.nc.FlushWithContext(ctx); err != nil {
+		return fill(errs, err)
+	}
+	return errs
+}
+
+// sayAndHear is sayAndFlush that has an answer for each from the consumer's leader.
+func (a *acker) sayAndHear(ctx context.Context, hs []*held, mine []int) []error {
+	errs := fill(make([]error, len(mine)), errUnconfirmed)
+	if !a.nc.IsConnected() {
+		return fill(errs, errDown)
+	}
+	inbox := a.nc.NewInbox() + "."
+	answers := make(chan *nats.Msg, len(mine))
+	sub, err := a.nc.ChanSubscribe(inbox+"*", answers)
+	if err != nil {
+		return fill(errs, err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	left := 0
+	for j, i := range mine {
+		if err := a.nc.PublishRequest(hs[i].msg.Reply(), inbox+strconv.Itoa(j), ack); err != nil {
+			errs[j] = err
+		} else {
+			left++
+		}
+	}
+	for ; left > 0; left-- {
+		select {
+		case m := <-answers:
+			j, err := strconv.Atoi(m.Subject[len(inbox):])
+			if err == nil && j >= 0 && j < len(errs) && m.Header.Get("Status") == "" { // else nobody listens
+				errs[j] = nil
+			}
+		case <-ctx.Done():
+			return errs
+		}
+	}
+	return errs
+}
+
+func fill(errs []error, err error) []error {
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}

@@ -1,0 +1,120 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/poundlock/poundlock/batchchan"
+)
+
+// batches runs messages in batches on a batchchan.
+type batches struct {
+	w     *Worker
+	batch batcher
+	turn  uint32 // of the free lanes; the fetcher's own
+	begun atomic.Uint64
+}
+
+// batcher is a batchchan.Batcher, or with keys a batchchan.Keyed.
+type batcher interface {
+	Send(ctx context.Context, h *held) error
+	Flush(ctx context.Context) error
+	Close() error
+}
+
+func newBatches(w *Worker) (*batches, error) {
+	e := &batches{w: w}
+	cfg := batchchan.Config[*held]{
+		Name: w.cfg.Name, MaxBatch: w.cfg.MaxBatch, Linger: w.cfg.Linger, MaxPending: w.cfg.held(), Workers: w.cfg.Workers,
+	}
+	var err error
+	if w.cfg.Key == nil {
+		e.batch, err = batchchan.New(cfg, e.run)
+	} else {
+		e.batch, err = batchchan.NewKeyed(batchchan.KeyedConfig[*held]{Config: cfg}, e.laneOf,
+			func(ctx context.Context, _ lane, hs []*held) error { return e.run(ctx, hs) })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("jetstream: %w", err)
+	}
+	return e, nil
+}
+
+// laneOf is called by the fetcher alone.
+func (e *batches) laneOf(h *held) lane {
+	if h.key != "" {
+		return lane{key: h.key}
+	}
+	e.turn++
+	return lane{free: 1 + e.turn%uint32(e.w.cfg.Workers)}
+}
+
+func (e *batches) submit(h *held) { _ = e.batch.Send(context.Background(), h) } // there is room
+
+func (e *batches) wait(ctx context.Context) error {
+	err := e.batch.Flush(ctx)
+	if errors.Is(err, batchchan.ErrInside) {
+		return ErrInside
+	}
+	return err
+}
+
+func (e *batches) close()        { _ = e.batch.Close() }
+func (e *batches) calls() uint64 { return e.begun.Load() }
+
+// run handles a batch. All its messages are settled in here, each once, so
+// batchchan is told of no failure.
+func (e *batches) run(ctx context.Context, hs []*held) error {
+	ctx, cancel := e.w.handlerContext(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(e.w.ctx, func() { cancel(context.Cause(e.w.ctx)) })()
+	var live []*held
+	var ds []*Delivery
+	for _, h := range hs {
+		if !e.w.ledger.start(h, cancel, time.Now()) {
+			continue
+		}
+		if err := e.w.worn(h); err != nil {
+			e.w.fail(ctx, h, err)
+			continue
+		}
+		live = append(live, h)
+		ds = append(ds, h.d)
+	}
+	if len(live) == 0 {
+		return nil
+	}
+	err := ErrGoexit
+	defer func() { e.conclude(ctx, live, err) }()
+	e.begun.Add(1)
+	err = e.call(ctx, ds)
+	return nil
+}
+
+func (e *batches) call(ctx context.Context, ds []*Delivery) (err error) {
+	defer e.w.recovered(&err, "")
+	return e.w.cfg.HandleBatch(ctx, ds)
+}
+
+// conclude does what a handler's result asks for.
+func (e *batches) conclude(ctx context.Context, hs []*held, err error) {
+	each := make([]error, len(hs))
+	var parts *batchchan.ItemErrors
+	if errors.As(err, &parts) {
+		for i, partErr := range parts.All() {
+			if i < 0 || i >= len(hs) {
+				each = fill(each, fmt.Errorf("jetstream: HandleBatch named message %d of a batch of %d: %w", i, len(hs), err))
+				break
+			}
+			each[i] = partErr
+		}
+	} else {
+		each = fill(each, err)
+	}
+	for i, h := range hs {
+		e.w.conclude(ctx, h, each[i])
+	}
+}

@@ -1,0 +1,111 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	njs "github.com/nats-io/nats.go/jetstream"
+)
+
+// longestReason bounds what a dead letter and a termination say, in bytes.
+const longestReason = 1024
+
+// worn returns an error if h was delivered too often already: those who had it
+// died with it, or could not store its dead letter.
+func (w *Worker) worn(h *held) error {
+	if w.cfg.MaxDeliver == 0 || h.d.Delivered <= w.cfg.MaxDeliver {
+		return nil
+	}
+	return fmt.Errorf("jetstream: delivered %d times, and %d is the most: those who had it did not settle it", h.d.Delivered, w.cfg.MaxDeliver)
+}
+
+// conclude does what a handler's result asks for.
+func (w *Worker) conclude(ctx context.Context, h *held, err error) {
+	if err != nil {
+		w.fail(ctx, h, err)
+		return
+	}
+	if w.ledger.succeed(h, time.Now()) {
+		w.acks.send(h)
+	}
+}
+
+// fail gives h up, or has it delivered again.
+func (w *Worker) fail(ctx context.Context, h *held, err error) {
+	defer w.tell(ctx, h.d, err)
+	ending := w.ctx.Err() != nil // cancelled by Shutdown: it is not the message's fault
+	switch {
+	case errors.Is(err, ErrTerminal), w.cfg.MaxDeliver > 0 && h.d.Delivered >= w.cfg.MaxDeliver && !ending:
+		w.giveUp(ctx, h, err)
+	case w.ledger.finish(h, endFailed, time.Now()):
+		after := time.Duration(0)
+		if !ending {
+			after = w.backoff(h.d.Delivered)
+		}
+		w.nak(h, after)
+	}
+}
+
+func (w *Worker) backoff(delivered int) (d time.Duration) {
+	d = time.Second // if Backoff panics
+	defer w.contain()
+	return max(w.cfg.Backoff(delivered), 0)
+}
+
+// giveUp stores h's dead letter and terminates h. If the letter cannot be stored h
+// is handed back: the next delivery tries again, without calling the handler.
+func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
+	e := endTerminated
+	if w.cfg.DeadLetter != "" {
+		e = endDeadLettered
+		if !w.ledger.running(h, time.Now()) {
+			return
+		}
+		if err := w.storeDeadLetter(h, reason); err != nil {
+			if w.ledger.finish(h, endFailed, time.Now()) {
+				w.nak(h, w.backoff(h.d.Delivered))
+			}
+			w.tell(ctx, h.d, fmt.Errorf("jetstream: dead letter to %q: %w", w.cfg.DeadLetter, err))
+			return
+		}
+	}
+	if w.ledger.finish(h, e, time.Now()) && w.cfg.Conn.IsConnected() {
+		_ = h.msg.TermWithReason(oneLine(reason))
+	}
+}
+
+// storeDeadLetter stores a copy of h. Its ID makes it one letter if that is done
+// again.
+func (w *Worker) storeDeadLetter(h *held, reason error) error {
+	header := make(nats.Header, len(h.d.Header)+8)
+	maps.Copy(header, h.d.Header)
+	maps.DeleteFunc(header, func(k string, _ []string) bool { return strings.HasPrefix(k, "Nats-") }) // what they asked of the first stream
+	seq := strconv.FormatUint(h.d.Sequence, 10)
+	for k, v := range map[string]string{
+		HeaderReason: oneLine(reason), HeaderSubject: h.d.Subject, HeaderStream: h.d.Stream,
+		HeaderConsumer: w.cfg.Consumer, HeaderSequence: seq, HeaderDelivered: strconv.Itoa(h.d.Delivered),
+		nats.MsgIdHdr: "dead." + h.d.Stream + "." + w.cfg.Consumer + "." + seq,
+	} {
+		header.Set(k, v)
+	}
+	// Not bound to the handlers' ctx: that a Shutdown gives up is no reason to lose it.
+	ctx, cancel := context.WithTimeout(context.Background(), min(w.src.wait, 5*time.Second))
+	defer cancel()
+	_, err := w.src.js.PublishMsg(ctx, &nats.Msg{Subject: w.cfg.DeadLetter, Header: header, Data: h.msg.Data()}, njs.WithRetryAttempts(0))
+	return err
+}
+
+// oneLine returns an error's text as a header may have it.
+func oneLine(err error) string {
+	s := err.Error()
+	if len(s) > longestReason {
+		s = strings.ToValidUTF8(s[:longestReason], "")
+	}
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\r' || r == '\n' || r == 0 }), " ")
+}

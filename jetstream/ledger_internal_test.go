@@ -1,0 +1,115 @@
+package jetstream
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A message of which the server has not heard for AckWait is started, acknowledged
+// and handed back by nobody here, at whatever point the process was frozen.
+func TestWhatOthersMayHaveIsLeftAlone(t *testing.T) {
+	const wait = time.Second
+	base := time.Now()
+	for name, frozen := range map[string]func(l *ledger, h *held, late time.Time) (told bool){
+		"before it is started": func(l *ledger, h *held, late time.Time) bool { return l.start(h, nil, late) },
+		"while it runs, and succeeds": func(l *ledger, h *held, late time.Time) bool {
+			require.True(t, l.start(h, nil, base))
+			return l.succeed(h, late)
+		},
+		"while it runs, and fails": func(l *ledger, h *held, late time.Time) bool {
+			require.True(t, l.start(h, nil, base))
+			return l.finish(h, endFailed, late)
+		},
+		"before it is acknowledged": func(l *ledger, h *held, late time.Time) bool {
+			require.True(t, l.start(h, nil, base))
+			require.True(t, l.succeed(h, base))
+			return l.acking(h, late)
+		},
+		"before Shutdown":    func(l *ledger, _ *held, late time.Time) bool { return len(l.close(late)) > 0 },
+		"before a heartbeat": func(l *ledger, _ *held, late time.Time) bool { return len(l.beat(late)) > 0 },
+	} {
+		for _, late := range []bool{false, true} {
+			l := newLedger(1, wait, 0)
+			l.slots <- struct{}{}
+			h := &held{d: &Delivery{Delivered: 1}}
+			require.True(t, l.add(h, base, base))
+			at := base.Add(wait - 1)
+			if late {
+				at = base.Add(wait)
+			}
+			require.Equal(t, !late, frozen(l, h, at), "%s, late %v", name, late)
+			lost := uint64(0)
+			if late {
+				lost = 1
+			}
+			require.Equal(t, lost, l.stats().Lost, name)
+			if late {
+				require.Empty(t, l.slots, name)
+				require.Zero(t, l.abandonAll(), name)
+			}
+		}
+	}
+}
+
+func (l *ledger) abandonAll() int {
+	running, unacked := l.abandon()
+	return running + unacked
+}
+
+// A handler that has a lost message is told, and keeps its place until it returns.
+func TestALostHandlerIsCancelled(t *testing.T) {
+	base := time.Now()
+	l := newLedger(1, time.Second, 0)
+	l.slots <- struct{}{}
+	h := &held{d: &Delivery{Delivered: 2}}
+	require.True(t, l.add(h, base, base))
+	var cause error
+	require.True(t, l.start(h, func(err error) { cause = err }, base))
+	l.beaten(l.beat(base.Add(900*time.Millisecond)), base.Add(900*time.Millisecond))
+	require.Len(t, l.beat(base.Add(1800*time.Millisecond)), 1, "the heartbeat counts")
+	require.NoError(t, cause)
+	require.Empty(t, l.beat(base.Add(1900*time.Millisecond)))
+	require.ErrorIs(t, cause, ErrLost)
+	require.Len(t, l.slots, 1)
+	require.False(t, l.finish(h, endFailed, base.Add(1900*time.Millisecond)))
+	require.False(t, l.finish(h, endFailed, base.Add(1900*time.Millisecond)), "settled once")
+	require.Empty(t, l.slots)
+	s := l.stats()
+	require.Equal(t, []uint64{1, 1, 1, 0}, []uint64{s.Fetched, s.Redelivered, s.Lost, s.Failed})
+}
+
+// A handler that hangs past its TaskTimeout no longer keeps its message.
+func TestNoHeartbeatsAfterTheTaskTimeout(t *testing.T) {
+	base := time.Now()
+	l := newLedger(1, time.Minute, time.Second)
+	l.slots <- struct{}{}
+	h := &held{d: &Delivery{Delivered: 1}}
+	require.True(t, l.add(h, base, base))
+	require.Len(t, l.beat(base.Add(2*time.Second)), 1, "it waits")
+	require.True(t, l.start(h, func(error) {}, base.Add(2*time.Second)))
+	require.Len(t, l.beat(base.Add(2900*time.Millisecond)), 1)
+	require.Empty(t, l.beat(base.Add(3*time.Second)))
+}
+
+func TestSubjectsThatAFilterMatches(t *testing.T) {
+	for _, c := range []struct {
+		filter, subject string
+		want            bool
+	}{
+		{"a.b", "a.b", true},
+		{"a.b", "a.c", false},
+		{"a.b", "a", false},
+		{"a", "a.b", false},
+		{"a.*", "a.b", true},
+		{"a.*", "a", false},
+		{"a.*", "a.b.c", false},
+		{"a.>", "a.b.c", true},
+		{"a.>", "a", false},
+		{">", "a", true},
+		{"*.b", "a.b", true},
+	} {
+		require.Equal(t, c.want, matches(c.filter, c.subject), "%s %s", c.filter, c.subject)
+	}
+}

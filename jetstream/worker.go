@@ -1,0 +1,202 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/nocopy"
+)
+
+// Worker runs a handler for the messages of a consumer, which it shares with the
+// Workers of other processes. Make one with [Start].
+//
+// A message that is held by a Worker is kept from others by heartbeats. If the
+// server has heard nothing of it for the consumer's AckWait, as when the process was
+// frozen or the connection was down, it may be with others: its handler is not
+// called any more, or its ctx is cancelled with ErrLost, and the Worker tells the
+// server nothing about it. (A process that freezes between that look at the clock
+// and the write to the network still does; so handlers are idempotent.)
+//
+// All methods are safe for concurrent use. A nil ctx panics.
+type Worker struct {
+	_      nocopy.NoCopy
+	cfg    Config
+	src    *source
+	ledger *ledger
+	exec   executor
+	acks   *acker
+
+	ctx    context.Context // of handlers
+	cancel context.CancelCauseFunc
+
+	begin     sync.Once
+	stopFetch chan struct{}
+	fetching  chan struct{} // closed when nothing is fetched any more
+	stopBeat  chan struct{}
+	beating   sync.WaitGroup
+	done      chan struct{}
+
+	panics, heartbeats, fetchErrors atomic.Uint64
+}
+
+// executor runs held messages. It has room for all that may be held.
+type executor interface {
+	submit(h *held)
+	// wait waits until nothing runs, or returns ErrInside if it would wait for itself.
+	wait(ctx context.Context) error
+	// close waits until everything submitted has ended.
+	close()
+	// calls is how many calls of the handler have begun.
+	calls() uint64
+}
+
+// graceAfterEnd is what Shutdown gives cancelled handlers to return, and what they
+// said to reach the server.
+const graceAfterEnd = time.Second
+
+// Start starts a Worker. It returns an error that names the first bad field of cfg,
+// or says what is wrong with the server, the stream, the consumer or the dead
+// letter's subject; ctx bounds the asking only.
+func Start(ctx context.Context, cfg Config) (*Worker, error) {
+	ctxerr.NotNil(ctx, "jetstream")
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	src, err := open(ctx, &cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Name == "" {
+		cfg.Name = cfg.Consumer
+	}
+	w := &Worker{
+		cfg: cfg, src: src, ledger: newLedger(cfg.held(), src.wait, cfg.TaskTimeout),
+		stopFetch: make(chan struct{}), fetching: make(chan struct{}), stopBeat: make(chan struct{}), done: make(chan struct{}),
+	}
+	w.ctx, w.cancel = context.WithCancelCause(context.Background())
+	if w.exec, err = w.newExecutor(); err != nil {
+		return nil, err
+	}
+	if w.acks, err = newAcker(&w.cfg, w.ledger); err != nil {
+		w.exec.close()
+		return nil, err
+	}
+	go w.fetch()
+	if !cfg.NoHeartbeats {
+		w.beating.Go(w.beat)
+	}
+	return w, nil
+}
+
+// Close stops fetching, hands back at once what has not been started, waits for the
+// handlers that run and for their acknowledgements, and releases everything. It may
+// be called again. It returns ErrInside when a handler calls it.
+func (w *Worker) Close() error { return w.Shutdown(context.Background()) }
+
+// Shutdown is Close until ctx ends. Then it cancels the handlers' ctx and gives them
+// and the last acknowledgements up to a second. What failed then is handed back; a
+// message whose handler still runs, or whose acknowledgement has not arrived, is left
+// to AckWait, which gives it to others. It returns a *ShutdownError then.
+//
+// Stopping takes up to a second also when nothing runs: a request for messages that
+// is under way is not cancelled, since what the server sends into one would be lost
+// until AckWait.
+func (w *Worker) Shutdown(ctx context.Context) error {
+	ctxerr.NotNil(ctx, "jetstream")
+	w.begin.Do(w.end)
+	if err := w.exec.wait(ctx); errors.Is(err, ErrInside) {
+		return ErrInside
+	}
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+	}
+	cause := ctxerr.From(ctx)
+	w.cancel(cause)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceAfterEnd)
+	defer cancel()
+	_ = w.exec.wait(grace)
+	_ = w.acks.flush(grace)
+	running, unacked := w.ledger.abandon()
+	_ = w.cfg.Conn.FlushWithContext(grace)
+	return &ShutdownError{Name: w.cfg.Name, Running: running, Unacked: unacked, Cause: cause}
+}
+
+// Done returns a channel that is closed when the Worker was closed, the last handler
+// has returned and everything is released.
+func (w *Worker) Done() <-chan struct{} { return w.done }
+
+// end begins the end: it does what Shutdown promises at once and leaves the rest,
+// which waits, to a goroutine.
+func (w *Worker) end() {
+	close(w.stopFetch)
+	for _, h := range w.ledger.close(time.Now()) {
+		w.nak(h, 0)
+	}
+	go func() {
+		<-w.fetching
+		w.exec.close()
+		w.acks.close()
+		close(w.stopBeat)
+		w.beating.Wait()
+		_ = w.cfg.Conn.FlushTimeout(graceAfterEnd) // what was handed back
+		w.cancel(ErrClosed)
+		close(w.done)
+	}()
+}
+
+// nak hands h back, which the ledger has ended. While the connection is down it
+// does not: the client would keep the word, and say it when others have h.
+func (w *Worker) nak(h *held, after time.Duration) {
+	if w.cfg.Conn.IsConnected() {
+		_ = h.msg.NakWithDelay(after)
+	}
+}
+
+// beat keeps what is held from others: three times per AckWait it tells the server
+// that it is being worked on.
+func (w *Worker) beat() {
+	every := time.NewTicker(w.src.wait / 3)
+	defer every.Stop()
+	for {
+		select {
+		case <-w.stopBeat:
+			return
+		case <-every.C:
+		}
+		at := time.Now()
+		live := w.ledger.beat(at)
+		if len(live) == 0 || !w.cfg.Conn.IsConnected() {
+			continue
+		}
+		for _, h := range live {
+			if w.cfg.Conn.Publish(h.msg.Reply(), []byte("+WPI")) == nil {
+				w.heartbeats.Add(1)
+			}
+		}
+		if w.cfg.Conn.FlushTimeout(w.src.wait/4) == nil { // the server has read them
+			w.ledger.beaten(live, at)
+		}
+	}
+}
+
+// tell calls OnError.
+func (w *Worker) tell(ctx context.Context, d *Delivery, err error) {
+	if w.cfg.OnError == nil {
+		return
+	}
+	defer w.contain()
+	w.cfg.OnError(ctx, d, err)
+}
+
+// contain is deferred around functions of Config that are no handlers.
+func (w *Worker) contain() {
+	if r := recover(); r != nil {
+		w.panics.Add(1)
+	}
+}
