@@ -152,7 +152,7 @@ func TestMergingCallerCache(t *testing.T) {
 		time.Sleep(time.Second - 1)
 		do(1)
 		require.EqualValues(t, 1, k.Stats().CacheHits)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		do(1)
 		require.Equal(t, []int{1, 1}, d.seen)
 		k.Forget(1)

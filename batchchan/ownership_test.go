@@ -13,7 +13,6 @@ import (
 // keeper keeps slices that functions were given, with copies of what was in them.
 type keeper struct {
 	kept, was [][]int
-	errs      int
 }
 
 func (k *keeper) keep(s []int) {

@@ -25,7 +25,7 @@ var ends = []struct {
 	{"error", func() error { return errBoom }, false, false},
 	{"panic", func() error { panic(errBoom) }, true, false},
 	{"nil panic", func() error { panic(nil) }, true, false}, //nolint:govet // the subject
-	{"runtime error", func() error { var m map[int]int; m[1] = 1; return nil }, true, false},
+	{"runtime error", func() error { var none []error; return none[time.Now().Nanosecond()] }, true, false},
 	{"panic in a panic", func() error { defer func() { panic("second") }(); panic("first") }, true, false},
 	{"Goexit", func() error { runtime.Goexit(); return nil }, false, true},
 	{"panic in a Goexit", func() error { defer func() { panic("cleanup") }(); runtime.Goexit(); return nil }, true, true},

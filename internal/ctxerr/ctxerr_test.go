@@ -41,7 +41,8 @@ func TestFrom(t *testing.T) {
 
 func TestNotNil(t *testing.T) {
 	NotNil(t.Context(), "locks")
-	require.PanicsWithValue(t, "locks: nil Context", func() { NotNil(nil, "locks") }) //nolint:staticcheck // nil is the subject
+	var none context.Context
+	require.PanicsWithValue(t, "locks: nil Context", func() { NotNil(none, "locks") })
 }
 
 func TestTimeout(t *testing.T) {
