@@ -9,7 +9,7 @@ type effects[T any] struct {
 	waiters *waiter[T]
 	flushes *flushWait
 	spawn   int
-	since   time.Duration // when the batch's first item came, if its sender will be back
+	since   time.Duration // when the first item of a taken batch came; 0 unless its sender waits for the answer
 	end     bool          // nothing is left: close done
 }
 

@@ -47,7 +47,7 @@ type Stats struct {
 
 	Pending         int `json:"pending"`           // accepted and not delivered
 	PendingBytes    int `json:"pending_bytes"`     // their sizes, where SizeOf is used
-	HighWater       int `json:"high_water"`        // most that were pending when a batch, or a run of small ones, was taken, a sender found no room or Stats was called
+	HighWater       int `json:"high_water"`        // most pending, seen when a batch is taken, a sender finds no room, or Stats is called
 	InFlight        int `json:"in_flight"`         // items in the processor or not yet released
 	InFlightBatches int `json:"in_flight_batches"` // their batches
 	Aside           int `json:"aside"`             // those of them that wait for their next attempt without a worker

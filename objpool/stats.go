@@ -153,13 +153,20 @@ type books struct {
 // the pool's lock for as long as it takes to read a word per P.
 //
 // Why the words of several Ps make one consistent cut, though they are read one
-// after the other: before reading, look takes all magazines out of mags. A fast path
-// that starts later finds none there and comes to the lock; one that found its
-// magazine may take effect before its word is read, and is in, or after, and is out.
-// What is out cannot have happened before something that is in, since whoever knows
-// of it (an object that went from one goroutine to another, say) starts after all
-// magazines were taken out, and hence waits for the lock. This is Chandy and Lamport's
-// distributed snapshot (TOCS 1985), with markers that are ahead of every message.
+// after the other:
+//
+//	lock held:    take all out of reach   read P0   read P1
+//	P0   ----a---------|---------b----------r---------------->
+//	P1   ------c-------|------------------------d------r----->
+//	P1 later                               e comes to the lock and waits
+//
+// A fast path that starts after "take out" finds no magazine and comes to the lock
+// (e). One that had found its magazine before may still take effect, before its word
+// is read (b: it is in the snapshot) or after (a d behind r would be out). What is
+// out cannot have happened before something that is in: whoever knows of it, because
+// an object went from one goroutine to another, starts after all magazines were taken
+// out, and so waits for the lock. This is the distributed snapshot of Chandy and
+// Lamport (TOCS 1985), with markers that are ahead of every message.
 func (p *Pool[T]) Stats() Stats {
 	s := p.balance()
 	s.Outstanding = max(s.Outstanding, 0)

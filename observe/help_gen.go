@@ -40,7 +40,7 @@ var helpTexts = map[string]string{
 	"batchchan.Stats.FlushedLinger":               "Batches by what cut them",
 	"batchchan.Stats.FlushedManual":               "Batches by what cut them",
 	"batchchan.Stats.FlushedSize":                 "Batches by what cut them",
-	"batchchan.Stats.HighWater":                   "Most that were pending when a batch, or a run of small ones, was taken, a sender found no room or Stats was called",
+	"batchchan.Stats.HighWater":                   "Most pending, seen when a batch is taken, a sender finds no room, or Stats is called",
 	"batchchan.Stats.InFlight":                    "Items in the processor or not yet released",
 	"batchchan.Stats.InFlightBatches":             "Their batches",
 	"batchchan.Stats.MeanFill":                    "Items per delivered batch as a fraction of MaxBatch, 0..1",
