@@ -134,6 +134,7 @@ func steady(t *testing.T, pat pattern, procs int) {
 		d = 2 * time.Second
 	}
 	before := stops()
+	p.Prewarm(pat.working) // a short warm-up need not see all in use at once
 	pat.use(p, 2*d)
 	p.ResetStats()
 	pat.use(p, 2*d)
