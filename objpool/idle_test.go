@@ -88,12 +88,12 @@ func TestAMissFindsWhatAnIdlePKept(t *testing.T) {
 	})
 }
 
-var shared = objpool.Must(objpool.New(objpool.Config[*thing]{
-	New: func() *thing { return new(thing) }, IdleTimeout: 20 * time.Millisecond,
-}))
-
-// A package-level pool whose first user is in a bubble must go on to work outside.
+// A pool made outside, as package-level ones are, whose first user is in a bubble must
+// go on to work outside.
 func TestAPoolThatABubbleUsedFirst(t *testing.T) {
+	shared := objpool.Must(objpool.New(objpool.Config[*thing]{
+		New: func() *thing { return new(thing) }, IdleTimeout: 20 * time.Millisecond,
+	}))
 	synctest.Test(t, func(t *testing.T) {
 		shared.Put(new(thing))
 		require.False(t, objpool.IdleArmed(shared), "the timer would belong to the bubble")

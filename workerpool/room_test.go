@@ -13,8 +13,8 @@ import (
 )
 
 // Idle workers, and those that may still be started, are room beside the queue, for
-// every policy: none of as many tasks is refused, dropped, run by the caller or kept
-// waiting.
+// every policy: none of as many tasks is refused, dropped, run by the caller or, where
+// the policy is not to wait, kept waiting.
 func TestIdleWorkersAreRoom(t *testing.T) {
 	watch(t)
 	for _, policy := range []workerpool.Overflow{workerpool.Block, workerpool.Reject, workerpool.DropNewest, workerpool.DropOldest, workerpool.CallerRuns} {
@@ -31,7 +31,10 @@ func TestIdleWorkersAreRoom(t *testing.T) {
 					open()
 					st := closeAndCheck(t, p)
 					require.EqualValues(t, 8, ran.Load(), "policy %v, queue %d, %d idle: %+v", policy, size, idle, st)
-					require.Zero(t, st.Rejected+st.Dropped+st.CallerRan+st.Waits, "policy %v, queue %d, %d idle: %+v", policy, size, idle, st)
+					require.Zero(t, st.Rejected+st.Dropped+st.CallerRan, "policy %v, queue %d, %d idle: %+v", policy, size, idle, st)
+					if policy != workerpool.Block { // which may wait for a worker that is on its way
+						require.Zero(t, st.Waits, "policy %v, queue %d, %d idle: %+v", policy, size, idle, st)
+					}
 					require.LessOrEqual(t, st.HighWater, 8)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
 	"github.com/poundlock/poundlock/bench/internal/locksbench"
 	"github.com/poundlock/poundlock/bench/internal/objpoolbench"
+	"github.com/poundlock/poundlock/bench/internal/observebench"
 	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
 )
@@ -25,6 +26,7 @@ var groups = []runner.Group{
 	{Name: "lockfree", Cases: func() []runner.Case { return lockfreebench.Cases(lockfreePeers...) }},
 	{Name: "locks", Cases: func() []runner.Case { return locksbench.Cases(lockPeers...) }},
 	{Name: "objpool", Cases: func() []runner.Case { return objpoolbench.Cases(objpoolPeers...) }},
+	{Name: "observe", Cases: func() []runner.Case { return observebench.Cases() }},
 	{Name: "floor", Cases: floorbench.Cases},
 }
 
