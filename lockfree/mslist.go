@@ -30,11 +30,9 @@ type msCore[T any] struct {
 	head atomic.Pointer[msNode[T]]
 	_    stats.Pad
 
-	name    string
 	origin  uint64 // seq of the first dummy
 	end     msNode[T]
 	stashes msStashes[T]
-	peekers peekers[*msNode[T]]
 
 	notEmpty waiters
 	_        stats.Pad
@@ -80,10 +78,6 @@ func (q *msCore[T]) enqueue(v T) error {
 
 // link appends the chain from first to last of n nodes; their seq are set here.
 func (q *msCore[T]) link(first, last *msNode[T], n int) error {
-	lost := 0
-	if n == 1 {
-		lost = 1 // enqueue may have
-	}
 	for {
 		t := q.tail.Load()
 		if t == nil {
@@ -102,8 +96,7 @@ func (q *msCore[T]) link(first, last *msNode[T], n int) error {
 			}
 			step(msLooked)
 			if !t.next.CompareAndSwap(nil, first) {
-				q.enqGov.lostRun(seq*one, n, lost)
-				lost++
+				q.enqGov.lost(seq * one)
 				continue
 			}
 			step(msLinked)
@@ -132,7 +125,6 @@ func (q *msCore[T]) enqueued(seq uint64, n int) {
 
 // take removes up to len(buf) values from the front with one compare-and-swap.
 func (q *msCore[T]) take(buf []T) int {
-	lost := 0
 	for {
 		h := q.head.Load()
 		if h == nil {
@@ -155,8 +147,7 @@ func (q *msCore[T]) take(buf []T) int {
 		}
 		step(msFound)
 		if !q.head.CompareAndSwap(h, last) {
-			q.deqGov.lostRun(h.seq*one, n, lost)
-			lost++
+			q.deqGov.lost(h.seq * one)
 			continue
 		}
 		step(msTook)
@@ -165,11 +156,8 @@ func (q *msCore[T]) take(buf []T) int {
 		for i := range n {
 			next := x.next.Load()
 			buf[i] = next.val
-			if i == 0 && q.peekers.in.Load() != 0 { // they read the one that was the oldest
-				q.peekers.keep(next, (*msNode[T]).clear)
-			} else {
-				next.clear()
-			}
+			var zero T
+			next.val = zero
 			step(msRead)
 			x.cut(next)
 			x = next
@@ -180,7 +168,6 @@ func (q *msCore[T]) take(buf []T) int {
 
 // dequeue removes the oldest value: take for one.
 func (q *msCore[T]) dequeue() (v T, ok bool) {
-	lost := 0
 	for {
 		h := q.head.Load()
 		if h == nil {
@@ -195,17 +182,13 @@ func (q *msCore[T]) dequeue() (v T, ok bool) {
 		}
 		step(msFound)
 		if !q.head.CompareAndSwap(h, next) {
-			q.deqGov.lostRun(h.seq*one, 1, lost)
-			lost++
+			q.deqGov.lost(h.seq * one)
 			continue
 		}
 		step(msTook)
 		v = next.val
-		if q.peekers.in.Load() != 0 {
-			q.peekers.keep(next, (*msNode[T]).clear)
-		} else {
-			next.clear()
-		}
+		var zero T
+		next.val = zero
 		step(msRead)
 		h.cut(next)
 		return v, true

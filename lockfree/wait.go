@@ -3,15 +3,14 @@ package lockfree
 import (
 	"context"
 	"iter"
-
-	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// ended returns why ctx has ended, nil while it has not. It panics with the
-// package's name if ctx is nil.
+// ended returns ctx's error. It panics with the package's name if ctx is nil.
 func ended(ctx context.Context) error {
-	ctxerr.NotNil(ctx, "lockfree")
-	return ctxerr.From(ctx)
+	if ctx == nil {
+		panic("lockfree: nil context")
+	}
+	return ctx.Err()
 }
 
 func (l *list[T]) dequeueWait(ctx context.Context) (v T, err error) {
@@ -68,12 +67,14 @@ func drain[T any](try func() (T, bool)) iter.Seq[T] {
 	}
 }
 
-func all[T any](ctx context.Context, next func(context.Context) (T, error)) iter.Seq2[T, error] {
-	ctxerr.NotNil(ctx, "lockfree")
-	return func(yield func(T, error) bool) {
+func consume[T any](ctx context.Context, next func(context.Context) (T, error)) iter.Seq[T] {
+	if ctx == nil {
+		panic("lockfree: nil context")
+	}
+	return func(yield func(T) bool) {
 		for {
 			v, err := next(ctx)
-			if err == ErrClosed || !yield(v, err) || err != nil {
+			if err != nil || !yield(v) {
 				return
 			}
 		}

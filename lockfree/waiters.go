@@ -4,8 +4,6 @@ import (
 	"context"
 	"runtime"
 	"sync/atomic"
-
-	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // waiters is an eventcount: goroutines wait in it for a condition that others
@@ -76,9 +74,7 @@ func (w *waiters) wakeAll() { w.wake(1 << 30) }
 // many, and it takes that one back.
 //
 // The caller is one of those on the right of the invariant, so one of the two can
-// be had at every moment. Both fail only if others move between the two looks, so it
-// does not spin: a goroutine alone on its P looks once more for each time that it was
-// preempted there.
+// be had at every moment; both fail only if others settle or receive in between.
 func (w *waiters) settle() {
 	for {
 		n := w.unclaimed.Load()
@@ -99,7 +95,7 @@ func (w *waiters) settle() {
 
 // await calls try until it succeeds, and parks in between. It returns ErrClosed
 // when over reports, after a failed try, that no try can succeed any more, and
-// why ctx ended when it has. more reports whether one more try might succeed.
+// ctx's error when ctx has ended. more reports whether one more try might succeed.
 func (w *waiters) await(ctx context.Context, try, over, more func() bool) error {
 	for range yields {
 		runtime.Gosched()
@@ -110,7 +106,7 @@ func (w *waiters) await(ctx context.Context, try, over, more func() bool) error 
 	c := w.channel()
 	done := ctx.Done() // may be the caller's code: not between joining and leaving
 	for {
-		if err := ctxerr.From(ctx); err != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 		w.unclaimed.Add(1)
@@ -129,10 +125,10 @@ func (w *waiters) await(ctx context.Context, try, over, more func() bool) error 
 			w.wakeups.Add(1)
 		case <-done:
 			w.settle()
-			return ctxerr.From(ctx)
+			return ctx.Err()
 		}
 		step(waitWoken)
-		if err := ctxerr.From(ctx); err != nil {
+		if err := ctx.Err(); err != nil {
 			w.wake(1) // the signal was for somebody who still waits
 			return err
 		}
