@@ -2,35 +2,25 @@ package connpool_test
 
 import (
 	"context"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/connpool"
+	"github.com/poundlock/poundlock/internal/heaptest"
 )
 
 // What statistics cost is bounded by what they have seen: a pool whose
 // one connection was dialed and lent.
 func TestOneThatWasUsedOnceIsSmall(t *testing.T) {
 	const n = 200
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	var kept [n]interface{ Close() error }
-	before := heap()
-	for i := range kept {
-		kept[i] = usedOnce(t)
-	}
-	per := (heap() - before) / n
+	per := heaptest.Growth(n, func(i int) { kept[i] = usedOnce(t) })
 	t.Logf("%d bytes", per)
 	for _, k := range kept {
 		require.NoError(t, k.Close())
 	}
-	require.LessOrEqual(t, per, uint64(6<<10))
+	require.LessOrEqual(t, per, int64(6<<10))
 }
 
 func usedOnce(t *testing.T) interface{ Close() error } {

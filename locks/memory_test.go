@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/internal/heaptest"
 )
 
 // sleepOnce makes one goroutine sleep for a lock.
@@ -28,18 +30,8 @@ func TestALockThatSleptOnceIsSmall(t *testing.T) {
 	if long {
 		n = 100_000
 	}
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	measure := func(what string, limit uint64, use func(i int), keep any) {
-		before := heap()
-		for i := range n {
-			use(i)
-		}
-		per := (heap() - before) / uint64(n)
+	measure := func(what string, limit int64, use func(i int), keep any) {
+		per := heaptest.Growth(n, use)
 		t.Logf("%s: %d bytes beyond its own", what, per)
 		require.LessOrEqual(t, per, limit, what)
 		runtime.KeepAlive(keep)

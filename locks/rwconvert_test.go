@@ -101,8 +101,8 @@ func TestUpgradeThatGivesUpIsAReaderAgain(t *testing.T) {
 		require.ErrorIs(t, err, why)
 		require.ErrorIs(t, err, context.Canceled)
 		require.ErrorIs(t, rw.Upgrade(ctx), why, "a done ctx wins")
-		waitFor(t, "the writer's turn", func() bool { return rw.Stats().Locked })
-		require.EqualValues(t, 2, rw.Stats().ActiveReaders)
+		// A reader that came before the writer is let in when the upgrader gives up.
+		waitFor(t, "the writer's turn", func() bool { st := rw.Stats(); return st.Locked && st.ActiveReaders == 2 })
 		rw.RUnlock()
 		rw.RUnlock()
 		within(t, time.Minute, wg.Wait)

@@ -6,18 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/poundlock/poundlock/internal/heaptest"
 	"github.com/poundlock/poundlock/objpool"
 )
-
-// heap returns the bytes of living objects.
-func heap() int64 {
-	var m runtime.MemStats
-	for range 3 {
-		runtime.GC()
-	}
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
 
 type value1K [1 << 10]byte
 
@@ -49,16 +40,16 @@ func TestSpaceOfABurstGoesBack(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			objpool.EachEngine(t, func(t *testing.T) {
-				before := heap()
+				before := heaptest.Live()
 				p := objpool.Must(objpool.New(objpool.Config[value1K]{
 					New: func() value1K { return value1K{} }, Max: n,
 				}))
 				for range n {
 					p.Put(value1K{})
 				}
-				require.Greater(t, heap()-before, int64(n<<10), "the test must see the burst")
+				require.Greater(t, heaptest.Live()-before, int64(n<<10), "the test must see the burst")
 				c.end(p)
-				require.Less(t, heap()-before, int64(128<<10))
+				require.Less(t, heaptest.Live()-before, int64(128<<10))
 				runtime.KeepAlive(p)
 			})
 		})
@@ -71,14 +62,14 @@ type value256K [256 << 10]byte
 func TestOneLargeValueCostsItsOwnSpace(t *testing.T) {
 	for _, bound := range []int{1, 1000} {
 		objpool.EachEngine(t, func(t *testing.T) {
-			before := heap()
+			before := heaptest.Live()
 			p := objpool.Must(objpool.New(objpool.Config[value256K]{
 				New: func() value256K { return value256K{} }, Max: bound,
 			}))
 			for range 1000 {
 				p.Put(p.Get())
 			}
-			require.Less(t, heap()-before, int64(3*256<<10), "Max %d", bound)
+			require.Less(t, heaptest.Live()-before, int64(3*256<<10), "Max %d", bound)
 			runtime.KeepAlive(p)
 		})
 	}
@@ -87,7 +78,7 @@ func TestOneLargeValueCostsItsOwnSpace(t *testing.T) {
 // Magazines keep no space either once nothing is in them.
 func TestMagazinesGiveTheirSpaceBack(t *testing.T) {
 	objpool.EachEngine(t, func(t *testing.T) {
-		before := heap()
+		before := heaptest.Live()
 		var all []*objpool.Pool[[32]uint64]
 		for range 200 {
 			p := objpool.Must(objpool.New(objpool.Config[[32]uint64]{New: func() (v [32]uint64) { return }}))
@@ -98,7 +89,7 @@ func TestMagazinesGiveTheirSpaceBack(t *testing.T) {
 			p.Clear()
 			all = append(all, p)
 		}
-		perPool := (heap() - before) / int64(len(all))
+		perPool := (heaptest.Live() - before) / int64(len(all))
 		require.Less(t, perPool, int64(12<<10))
 		runtime.KeepAlive(all)
 	})

@@ -2,12 +2,12 @@ package workerpool_test
 
 import (
 	"context"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/poundlock/poundlock/internal/heaptest"
 	"github.com/poundlock/poundlock/workerpool"
 )
 
@@ -15,23 +15,13 @@ import (
 // queue of 16 that ran one measured task.
 func TestOneThatWasUsedOnceIsSmall(t *testing.T) {
 	const n = 200
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
 	var kept [n]interface{ Close() error }
-	before := heap()
-	for i := range kept {
-		kept[i] = usedOnce(t)
-	}
-	per := (heap() - before) / n
+	per := heaptest.Growth(n, func(i int) { kept[i] = usedOnce(t) })
 	t.Logf("%d bytes", per)
 	for _, k := range kept {
 		require.NoError(t, k.Close())
 	}
-	require.LessOrEqual(t, per, uint64(6<<10))
+	require.LessOrEqual(t, per, int64(6<<10))
 }
 
 func usedOnce(t *testing.T) interface{ Close() error } {
