@@ -58,6 +58,7 @@ func (l *list[T]) appendBatch(r *ring[T], t uint64, vs []T) int {
 // returns how many values it published: 0 if it lost the ticket or cleared an
 // obstacle instead.
 func (l *list[T]) putBatch(r *ring[T], t uint64, vs []T, lost *int) int {
+	step(enqSaw)
 	n := r.ready(t, min(len(vs), len(r.vals)))
 	if n == 0 {
 		l.unblock(r, t)
@@ -86,6 +87,7 @@ func (l *list[T]) dequeueBatch(buf []T) (total int) {
 			break
 		}
 		h := r.head.Load()
+		step(deqSaw)
 		n := r.inhabited(h, min(len(buf)-total, len(r.vals)))
 		if n == 0 {
 			if l.blocked(r, h) {

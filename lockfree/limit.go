@@ -30,6 +30,7 @@ func (l *list[T]) roomSlow(t uint64) int64 {
 	for {
 		r, h := l.front()
 		until := h + l.capacity
+		step(limitSaw)
 		l.limit.until.Store(until) // an older one does no harm
 		if n := int64(until - t); n > 0 {
 			return n / one
@@ -81,6 +82,7 @@ func (l *list[T]) count(r *ring[T], h, t uint64) (live uint64, ok bool) {
 		r = next
 	}
 	if live == t-h {
+		step(limitCounted)
 		l.limit.counted.Store(t)
 	}
 	return live, true

@@ -79,6 +79,7 @@ func (l *list[T]) init() {
 func (l *list[T]) enqueue(v T) error {
 	if r := l.tail.Load(); r != nil {
 		t := r.tail.Load()
+		step(enqSaw)
 		shift := groupShift(unsafe.Sizeof(v))
 		g, p := r.groups.of(t, shift), placeOf(t, shift)
 		w := g.Load()
@@ -133,6 +134,7 @@ func (l *list[T]) enqueueSlow(v T, limited bool) (uint64, error) {
 			}
 			continue
 		}
+		step(enqSaw)
 		if r.ready(t, 1) == 0 {
 			l.unblock(r, t)
 			continue
@@ -219,6 +221,7 @@ func (l *list[T]) link(r, next *ring[T]) bool {
 func (l *list[T]) dequeue() (v T, ok bool) {
 	if r := l.head.Load(); r != nil {
 		h := r.head.Load()
+		step(deqSaw)
 		shift := groupShift(unsafe.Sizeof(v))
 		g, p := r.groups.of(h, shift), placeOf(h, shift)
 		w := g.Load()
@@ -257,6 +260,7 @@ func (l *list[T]) dequeueSlow() (v T, ok bool) {
 			return v, false
 		}
 		h := r.head.Load()
+		step(deqSaw)
 		if r.inhabited(h, 1) == 0 {
 			if l.blocked(r, h) {
 				return v, false
@@ -278,6 +282,7 @@ func (l *list[T]) dequeueSlow() (v T, ok bool) {
 // blocked makes one step towards a value, when the slot of ticket h, the next to be
 // taken from r, holds none. It reports true if the queue is empty.
 func (l *list[T]) blocked(r *ring[T], h uint64) (empty bool) {
+	step(deqMissed)
 	t := r.tail.Load()
 	if t&^flags == h {
 		if t&flags == sealed {

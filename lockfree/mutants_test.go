@@ -78,6 +78,10 @@ var mutants = []mutant{
 		"stamp[T](t)<<32|held|held<<1)", "stamp[T](t)<<32|held&0)", false,
 	},
 	{
+		"group taken back to an earlier lap", "ring.go",
+		"if now>>32 != w>>32 {", "if now>>32 == stamp[T](t) {", false,
+	},
+	{
 		"group renewed before head has passed it", "ring.go",
 		"if int64(r.head.Load()-last) < 0 {", "if int64(r.head.Load()-last) < -one {", false,
 	},

@@ -6,17 +6,23 @@ package lockfree
 type point uint8
 
 const (
-	enqLooked     point = iota // saw a ready slot, before taking its ticket
+	enqSaw        point = iota // saw the next ticket, before looking at its slot
+	enqLooked                  // saw a ready slot, before taking its ticket
 	enqTook                    // owns a ticket, value not written
 	enqWrote                   // value written, not published
 	enqBarred                  // was passed over, has not left the slot
 	enqPublished               // done but for waking a waiter
+	enqRenewing                // waits for consumers of an earlier lap to leave
 	enqBlocked                 // before marking a slot that an earlier lap holds
 	enqSkipping                // before moving tail past a dead ticket
 	enqSealed                  // ring sealed, nothing appended
 	enqGrown                   // new ring made, not appended
 	enqAppended                // new ring appended, tail not moved
+	limitSaw                   // saw head, before the limit says so
+	limitCounted               // all tickets have values, before the limit says so
 	enqFull                    // before counting the values of a full queue
+	deqSaw                     // saw head's ticket, before looking at its slot
+	deqMissed                  // its slot is not full, before looking at tail
 	deqLooked                  // saw a full slot, before taking its ticket
 	deqTook                    // owns a ticket, value not read
 	deqRead                    // value read, slot not left

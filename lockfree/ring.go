@@ -291,10 +291,12 @@ func (r *ring[T]) renew(t, w uint64) bool {
 	g := r.word(t)
 	for i := 0; w&odd&^(w>>1) != 0 && i < patience; i++ {
 		rt.ProcYield(1)
-		w = g.Load()
-		if w>>32 == stamp[T](t) {
-			return true
+		step(enqRenewing)
+		now := g.Load()
+		if now>>32 != w>>32 {
+			return true // renewed by another; it may be laps ahead by now
 		}
+		w = now
 	}
 	step(enqBlocked)
 	held := w & odd // full or dead
