@@ -255,6 +255,10 @@ var mutants = []mutant{
 		"case slotBarred:\n\t\t\t\tl.barred.Add(1)", "case slotBarred:\n\t\t\t\tlive += one", false,
 	},
 	{
+		"counted again and again", "limit.go",
+		"l.limit.counted.Store(t)", "_ = t", false,
+	},
+	{
 		"counted though some were dead", "limit.go",
 		"if live == t-h {", "if true {", false,
 	},

@@ -45,6 +45,11 @@ const (
 //	full  --(renew)-----> dead    the consumer has: the next lap's ticket is passed over
 //	dead  --(renew)-----> dead    the owner is still away: one more lap's ticket is
 //
+// Within a lap a state only goes on along these arrows, and the number of a group only
+// grows. So a compare-and-swap of a word that was read when its number was the right
+// one changes what was meant, however late it comes. Who reads a word again must look
+// at its number again: meanwhile others may have brought it on by any number of laps.
+//
 // The value of a dead slot still belongs to the owner that stalled, so nobody uses
 // the slot until that owner comes back and makes it free (leave). A slot that is
 // free or dead in the lap of ticket t says that t is spent.
