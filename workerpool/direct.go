@@ -1,8 +1,8 @@
 package workerpool
 
 // Without a queue, a submission reserves a worker and hands it the task; workers
-// are counted active from the reservation on. All of it happens under mu: there
-// is nothing to win here by a finer scheme, as each task costs a wake-up anyway.
+// are counted active from the reservation on. All of it happens under mu: a finer
+// scheme would gain nothing, because each task costs a wake-up anyway.
 
 // reservation is where a reserved worker comes from.
 type reservation uint8

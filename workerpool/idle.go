@@ -31,8 +31,8 @@ func (c *core[T]) idle(w *worker[T]) bool {
 	c.pushIdle(w)
 	c.mu.Unlock()
 	c.ctl.rest(searching)
-	// From here on w can be woken. Whoever published a task, or asked workers to
-	// end, before it could see w idle has not done so: look once more.
+	// From here on w can be woken. A call that published a task, or asked workers
+	// to end, before it could see w idle has not woken or ended w: look once more.
 	if c.q.ready() {
 		c.notify()
 	}

@@ -56,7 +56,7 @@ func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
 	c.quiets = append(c.quiets, w)
 	c.alert.Or(alertQuiet)
 	c.mu.Unlock()
-	c.checkQuiet() // a worker that became idle before it could see alertQuiet did not
+	c.checkQuiet() // a worker that became idle before it could see alertQuiet has not checked
 	select {
 	case <-w.done:
 		return nil

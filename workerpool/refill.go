@@ -16,7 +16,7 @@ func (c *core[T]) refillAll() bool {
 }
 
 // refill moves values from l's spill and from its waiters into the ring until it is
-// full, and tells those who wait for that.
+// full, and tells the submitters that waited.
 func (c *core[T]) refill(l *level[T]) bool {
 	var told [16]*waiter[T] // told outside the lock
 	moved := false

@@ -176,7 +176,7 @@ func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 	}
 }
 
-// list keeps v in mind for Close and Shutdown; it returns false after those began.
+// list makes Close and Shutdown see to the tasks of v. It returns false after they began.
 func (c *core[T]) list(v *gate[T]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,6 +190,7 @@ func (c *core[T]) list(v *gate[T]) bool {
 	return true
 }
 
+// unlist ends that.
 func (c *core[T]) unlist(v *gate[T]) {
 	c.mu.Lock()
 	delete(c.views, v)

@@ -92,9 +92,9 @@ func (b *books) end(how ending) {
 	}
 }
 
-// stats reads in an order that makes every part at most its whole: what was taken
-// before who is active (a task that left the queue before the first read is seen
-// as active or has ended), and both before how tasks ended.
+// stats reads in an order that makes every part at most its whole: first how many tasks
+// were taken, then how many workers are active (a task that left the queue before the
+// first read is active or has ended), and last how tasks ended.
 func (c *core[T]) stats() Stats {
 	b := &c.books
 	b.mu.Lock()

@@ -20,7 +20,7 @@ type worker[T any] struct {
 	// Written by whoever reserved the worker, before it wakes or starts.
 	reserved bool    // it is counted active already
 	arriving bool    // it is counted in core.arriving; own once it runs
-	gift     item[T] // what to run before anything else, if given
+	gift     item[T] // the task to run first, if given is set
 	given    bool
 
 	// Own.
