@@ -87,12 +87,12 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 		Name: cfg.Name, MaxBatch: cfg.MaxBatch, MaxBytes: cfg.MaxBytes,
 		Linger: cfg.Linger, PreciseLinger: cfg.PreciseLinger,
 		MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
-		Overflow: cfg.Overflow, Workers: cfg.Workers, Timeout: cfg.Timeout, RateLimit: cfg.RateLimit, Retry: cfg.Retry,
+		Overflow: cfg.Overflow, MaxWaiters: cfg.MaxWaiters, Workers: cfg.Workers, Timeout: cfg.Timeout, RateLimit: cfg.RateLimit, Retry: cfg.Retry,
 		OnDrop: func(c *call[Req, Res], why DropReason) {
 			req := c.req
 			c.answer(Result[Res]{Err: ErrDropped})
 			if cfg.OnDrop != nil {
-				cfg.OnDrop(req, why)
+				k.c.apart(func() { cfg.OnDrop(req, why) }) // the Do that dropped it has a request of its own under way
 			}
 		},
 		OnError: func(ctx context.Context, err error, calls []*call[Req, Res]) {

@@ -78,7 +78,7 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	running := c.inFlightN
 	c.endLocked(&e)
 	c.unlock(&e)
-	err = c.failures.or(cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
+	err = c.failures.or(c.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
 	c.cancel()
 	c.mu.lock()
 	c.hurryRetriesLocked(&e) // to fail
@@ -93,9 +93,11 @@ func (c *core[T]) close() error {
 	return c.failures.take()
 }
 
-func cutShort(ctx context.Context, undelivered, running int) error {
+// cutShort returns the error of a Shutdown whose ctx ended with that many items left,
+// or nil if none are.
+func (x *executor[T]) cutShort(ctx context.Context, undelivered, running int) error {
 	if undelivered == 0 && running == 0 {
 		return nil
 	}
-	return &ShutdownError{Undelivered: undelivered, Running: running, Cause: context.Cause(ctx)}
+	return &ShutdownError{Name: x.cfg.Name, Undelivered: undelivered, Running: running, Cause: context.Cause(ctx)}
 }

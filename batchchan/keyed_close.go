@@ -150,7 +150,7 @@ func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error)
 	running := k.inFlight
 	k.drainedLocked(&e)
 	k.unlock(&e)
-	err = k.failures.or(cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
+	err = k.failures.or(k.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
 	k.cancel()
 	k.mu.lock()
 	k.hurryRetriesLocked(&e) // to fail

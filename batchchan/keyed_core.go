@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/duration"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -275,10 +276,10 @@ func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 	}
 	at := time.Duration(math.MaxInt64)
 	if s := k.waits.top(); s != nil && k.cfg.Linger > 0 {
-		at = min(at, after(s.segs.front().at, k.cfg.Linger))
+		at = min(at, duration.Add(s.segs.front().at, k.cfg.Linger))
 	}
 	if s := k.idleKeys.head; s != nil {
-		at = min(at, after(s.idleAt, k.idleTime))
+		at = min(at, duration.Add(s.idleAt, k.idleTime))
 	}
 	if retry, ok := k.later.next(); ok {
 		if retry > k.now() {
@@ -296,14 +297,6 @@ func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 	} else {
 		k.timer.Reset(d)
 	}
-}
-
-// after returns at+d, or the last moment there is.
-func after(at, d time.Duration) time.Duration {
-	if d > math.MaxInt64-at {
-		return math.MaxInt64
-	}
-	return at + d
 }
 
 // onTimer does what is due, a step at a time.

@@ -65,7 +65,7 @@ func (k *keyed[K, T]) sendLocked(ctx context.Context, key K, item T, size int, d
 		k.unlock(e)
 		k.drop(item, DroppedNewest)
 		return nil
-	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx):
+	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx) || !k.mayWait(k.waiting):
 		k.n.rejected++
 		k.unlock(e)
 		return ErrFull

@@ -28,7 +28,7 @@ func (k *keyed[K, T]) stopKey(w *keyWork[K, T]) {
 	k.admitLocked(&e)
 	k.unlock(&e)
 	if len(w.rest) > 0 {
-		err := &KeyError[K]{s.key, fmt.Errorf("%w: %w", ErrStopped, w.cause)}
+		err := &KeyError[K]{k.cfg.Name, s.key, fmt.Errorf("%w: %w", ErrStopped, w.cause)}
 		k.failures.add(len(w.rest), err)
 		k.report(err, w.rest)
 	}

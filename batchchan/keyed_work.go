@@ -3,6 +3,8 @@ package batchchan
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
 )
 
 // keyWork is a batch that a worker is at, or that is aside.
@@ -49,7 +51,7 @@ func (k *keyed[K, T]) newWork() *keyWork[K, T] {
 	w.call = func(ctx context.Context, items []T) error { return k.fn(ctx, w.s.key, items) }
 	w.wrap = func(err error) error {
 		w.cause = err
-		return &KeyError[K]{w.s.key, err}
+		return &KeyError[K]{k.cfg.Name, w.s.key, err}
 	}
 	return w
 }
@@ -126,7 +128,7 @@ func (k *keyed[K, T]) takeLocked(w *keyWork[K, T], now time.Duration) {
 
 // asideLocked puts w aside, for which the executor has reserved a place.
 func (k *keyed[K, T]) asideLocked(w *keyWork[K, T], now time.Duration, e *effects[keyedItem[K, T]]) {
-	at := now + w.again.wait
+	at := duration.Add(now, w.again.wait)
 	if k.ctx.Err() != nil {
 		at = now
 	}

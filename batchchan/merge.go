@@ -136,22 +136,19 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 }
 
 // sendAs sends f, with the ctx of w, who leads. It reports false if ctx ended that;
-// the next in line then leads. Any other error is the answer for all.
+// the next in line then leads, and so it does if SizeOf panics. Any other error is the
+// answer for all.
 func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res], w *sharer[Res]) bool {
+	returned := false
+	defer func() {
+		if !returned {
+			m.passLead(f, w)
+		}
+	}()
 	err := m.k.c.send(ctx, &f.call, forever)
+	returned = true
 	if err != nil && ctx.Err() != nil {
-		m.mu.lock()
-		f.remove(w)
-		next := f.head
-		if next == nil {
-			m.removeLocked(f)
-		} else {
-			next.lead = true
-		}
-		m.mu.unlock()
-		if next != nil {
-			next.send()
-		}
+		m.passLead(f, w)
 		return false
 	}
 	m.mu.lock()
@@ -161,6 +158,22 @@ func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res
 		f.answer(Result[Res]{Err: err})
 	}
 	return true
+}
+
+// passLead takes out w, who leads and has not sent f, and wakes the next to do it.
+func (m *merging[K, Req, Res]) passLead(f *shared[K, Req, Res], w *sharer[Res]) {
+	m.mu.lock()
+	f.remove(w)
+	next := f.head
+	if next == nil {
+		m.removeLocked(f)
+	} else {
+		next.lead = true
+	}
+	m.mu.unlock()
+	if next != nil {
+		next.send()
+	}
 }
 
 // leave takes out w, whose ctx ended, and reports false if its answer, or its turn

@@ -82,17 +82,14 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 			c.drop(item, DroppedNewest)
 			return nil
 		case DropOldest:
-			old := c.dropOldestLocked(e)
-			var more []T // only where bytes are the bound
-			for !c.fitsLocked(1, size) {
-				more = append(more, c.dropOldestLocked(e))
+			one := [1]T{c.dropOldestLocked(e)}
+			old := one[:]
+			for !c.fitsLocked(1, size) { // only where bytes are the bound
+				old = append(old, c.dropOldestLocked(e))
 			}
 			c.addLocked(item, size, c.stampLocked(), e)
 			c.unlock(e)
-			c.drop(old, DroppedOldest)
-			for _, old := range more {
-				c.drop(old, DroppedOldest)
-			}
+			c.dropEach(old, DroppedOldest)
 			return nil
 		case CallerRuns:
 			if d == noWait || c.inside(ctx) {
@@ -108,7 +105,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		case Reject:
 			return c.rejectLocked(ErrFull, e)
 		default:
-			if d == noWait || c.inside(ctx) {
+			if d == noWait || c.inside(ctx) || !c.mayWait(c.waiters.n) {
 				return c.rejectLocked(ErrFull, e)
 			}
 			_, err := c.blockLocked(ctx, c.newWaiter(item, size), d, e)
@@ -200,7 +197,7 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 		c.unlock(&e)
 		return n, nil
 	}
-	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) {
+	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) && c.mayWait(c.waiters.n) {
 		left, err := c.blockLocked(ctx, c.newWaiterMany(items[n:]), d, &e)
 		return len(items) - left, err
 	}
