@@ -40,8 +40,8 @@ func (c *core[T]) takeRetryLocked(now time.Duration, e *effects[T]) *batch[T] {
 	return b
 }
 
-// expectRetryLocked sees to it that somebody looks when the time of the next batch
-// that is aside has come.
+// expectRetryLocked sets the timer for the next batch that is aside, or wakes a worker
+// if the time of that batch has come.
 func (c *core[T]) expectRetryLocked(now time.Duration, e *effects[T]) {
 	at, ok := c.later.next()
 	switch {

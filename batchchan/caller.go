@@ -92,7 +92,8 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 			req := c.req
 			c.answer(Result[Res]{Err: ErrDropped})
 			if cfg.OnDrop != nil {
-				k.c.apart(func() { cfg.OnDrop(req, why) }) // the Do that dropped it has a request of its own under way
+				// Apart: the Do that meets the full buffer must go on with its own request.
+				k.c.apart(func() { cfg.OnDrop(req, why) })
 			}
 		},
 		OnError: func(ctx context.Context, err error, calls []*call[Req, Res]) {

@@ -15,10 +15,10 @@ func (c *core[T]) beginClose() {
 		c.closing = true
 		c.room = 0
 		c.collectLocked(&e)
-		for c.waiters.head != nil {
-			c.waiters.settle(c.waiters.head, ErrClosed, &e)
+		for c.waiters.any() {
+			e.settle(&c.waiters, c.waiters.first(), ErrClosed)
 		}
-		for len(c.idle) > 0 {
+		for c.idle.any() {
 			c.wakeLocked(&e)
 		}
 		if c.pendingLocked() > 0 {
@@ -73,7 +73,7 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	c.bound, c.marks = 0, c.marks[:0]
 	c.readyItems, c.readyBytes = 0, 0
 	if len(undelivered) > 0 {
-		c.failFlushesLocked(&e)
+		e.barriers = c.barriers.fail(ErrClosed, e.barriers)
 	}
 	running := c.inFlightN
 	c.endLocked(&e)

@@ -69,12 +69,12 @@ type Config[T any] struct {
 
 	// Workers is how many batches may be in the processor at the same time.
 	// Default 1, which also makes processing first in, first out. A Queue
-	// ignores it: whoever calls Recv gets a batch.
+	// ignores it: each Recv gets a batch.
 	Workers int
 
 	// Shards above 1 lets Send collect items in that many places, so that
 	// senders on many cores do not meet on one lock. Order is then lost, and a
-	// shard's items count towards the size trigger only in lots of up to 64.
+	// shard's items count towards the size trigger only in groups of up to 64.
 	// 0 and 1 mean one place, in order. Without effect where SizeOf is used.
 	Shards int
 
@@ -91,8 +91,8 @@ type Config[T any] struct {
 	Timeout time.Duration
 
 	// RateLimit, if not nil, is asked before each call of the processor, further
-	// attempts included. The wait is that of a batch which has been taken: it no
-	// longer fills up, but the next ones do. Timeout does not include it.
+	// attempts included. The batch that waits for it has been taken already and no
+	// longer fills up; the next ones do. Timeout does not include that wait.
 	RateLimit Limiter
 
 	// Retry says how failed batches are tried again.

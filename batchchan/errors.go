@@ -8,7 +8,7 @@ import (
 )
 
 // Errors that operations return, to be matched with [errors.Is]. They do not name the
-// instance: who called it knows.
+// instance: the caller knows it.
 var (
 	// ErrClosed is returned for what is sent after Close or Shutdown began (and
 	// to a sender that waited for room then), and by receivers once everything

@@ -21,9 +21,9 @@ func (k *keyed[K, T]) stopKey(w *keyWork[K, T]) {
 	k.pending -= len(w.rest)
 	k.n.undelivered += uint64(len(w.rest))
 	k.unrankLocked(s)
-	for s.waiters.head != nil {
+	for s.waiters.any() {
 		k.waiting--
-		s.waiters.settle(s.waiters.head, ErrStopped, &e)
+		e.settle(&s.waiters, s.waiters.first(), ErrStopped)
 	}
 	k.admitLocked(&e)
 	k.unlock(&e)

@@ -53,7 +53,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		if c.closing {
 			return c.rejectLocked(ErrClosed, e)
 		}
-		if c.waiters.head == nil {
+		if !c.waiters.any() {
 			if c.fitsLocked(1, size) {
 				c.addLocked(item, size, c.stampLocked(), e)
 				e.since = c.bufAt
@@ -105,10 +105,10 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		case Reject:
 			return c.rejectLocked(ErrFull, e)
 		default:
-			if d == noWait || c.inside(ctx) || !c.mayWait(c.waiters.n) {
+			if d == noWait || c.inside(ctx) || !c.mayWait(c.waiters.len()) {
 				return c.rejectLocked(ErrFull, e)
 			}
-			_, err := c.blockLocked(ctx, c.newWaiter(item, size), d, e)
+			_, err := c.blockLocked(ctx, c.waiterFor(item, size), d, e)
 			return err
 		}
 	}
@@ -181,7 +181,7 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 		return 0, ErrClosed
 	}
 	n := 0
-	if c.waiters.head == nil {
+	if !c.waiters.any() {
 		if !c.fitsLocked(len(items), 0) {
 			c.collectLocked(&e)
 			c.settleLocked(&e)
@@ -197,8 +197,8 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 		c.unlock(&e)
 		return n, nil
 	}
-	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) && c.mayWait(c.waiters.n) {
-		left, err := c.blockLocked(ctx, c.newWaiterMany(items[n:]), d, &e)
+	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) && c.mayWait(c.waiters.len()) {
+		left, err := c.blockLocked(ctx, c.waiterForMany(items[n:]), d, &e)
 		return len(items) - left, err
 	}
 	c.unlock(&e)
