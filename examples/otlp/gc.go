@@ -32,8 +32,6 @@ func tryGC(c claim, rounds, rate int, window time.Duration) []*row {
 	return rows
 }
 
-var keptRest []byte
-
 // steadily calls do so many times a second until stop is closed.
 func steadily(rate int, stop <-chan struct{}, do func()) {
 	tick := time.NewTicker(time.Millisecond)
