@@ -1,0 +1,100 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/poundlock/poundlock/examples/shop/internal/goods"
+)
+
+// process is a twin that serves.
+type process struct {
+	cmd        *exec.Cmd
+	url, debug string
+}
+
+// start starts a twin and waits until it listens.
+func start(ctx context.Context, exe string, args []string) (*process, error) {
+	cmd := exec.CommandContext(ctx, exe, append([]string{"-addr", "127.0.0.1:0", "-debug", "127.0.0.1:0"}, args...)...)
+	cmd.Stderr = os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 15 * time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err == nil {
+		_, err = fmt.Sscanf(line, "listening %s debug %s", &p.url, &p.debug)
+	}
+	if err != nil {
+		_ = p.stop()
+		return nil, fmt.Errorf("it does not serve: %w", err)
+	}
+	return p, nil
+}
+
+// stop ends the process by the signal on which it finishes its work.
+func (p *process) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	return p.cmd.Wait()
+}
+
+func (p *process) figures() (f goods.Figures, err error) {
+	resp, err := http.Get(p.debug + "/figures")
+	if err != nil {
+		return f, err
+	}
+	defer resp.Body.Close()
+	return f, json.NewDecoder(resp.Body).Decode(&f)
+}
+
+// payments is the payment service of all twins, in this process so that it costs
+// theirs nothing.
+type payments struct {
+	*http.Server
+	URL string
+}
+
+func servePayments() (*payments, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &payments{&http.Server{Handler: new(goods.Payments), ReadHeaderTimeout: time.Second}, "http://" + l.Addr().String()}
+	go func() { _ = p.Serve(l) }()
+	return p, nil
+}
+
+// empty removes the shop's products from Redis. Stand-ins begin empty.
+func empty(ctx context.Context, addrs []string, products int64) error {
+	for _, a := range addrs {
+		c := redis.NewClient(&redis.Options{Addr: a})
+		defer c.Close()
+		var keys []string
+		for id := int64(1); id <= products; id++ {
+			keys = append(keys, goods.CacheKey(id))
+			if len(keys) == 1000 || id == products {
+				if err := c.Unlink(ctx, keys...).Err(); err != nil {
+					return err
+				}
+				keys = keys[:0]
+			}
+		}
+	}
+	return nil
+}
