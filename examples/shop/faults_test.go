@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -114,28 +115,26 @@ func TestTheProcessIsFrozen(t *testing.T) {
 func TestTheProcessIsTerminated(t *testing.T) {
 	underLoad(t, func(r *rig) {
 		r.end()
-		r.mu.Lock()
-		lost := len(r.unknown)
-		r.mu.Unlock()
-		t.Logf("%d customers without an answer", lost)
 		r.start()
 		r.mu.Lock()
-		again := make(map[string]string, len(r.unknown))
-		for key := range r.unknown {
-			again[key] = r.bodies[key]
-		}
+		again := maps.Clone(r.unknown)
 		r.mu.Unlock()
-		for _, body := range again {
-			resp, err := r.client.Post(r.url+"/orders", "application/json", strings.NewReader(body))
-			require.NoError(t, err)
-			_ = resp.Body.Close()
-			require.Contains(t, []int{http.StatusOK, http.StatusCreated}, resp.StatusCode)
+		t.Logf("%d customers without an answer", len(again))
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				for {
+					key, ok := r.nextUnknown(again)
+					if !ok {
+						return
+					}
+					if status := r.repeat(key); status != http.StatusOK && status != http.StatusCreated {
+						t.Errorf("%s, asked again: %d", key, status)
+					}
+				}
+			})
 		}
-		r.mu.Lock()
-		for key := range again {
-			r.taken[key] = true
-		}
-		r.mu.Unlock()
+		wg.Wait()
 	})
 }
 

@@ -32,6 +32,7 @@ type options struct {
 	mix      string
 	rates    string
 	duration time.Duration
+	rounds   int
 	plot     string
 }
 
@@ -56,13 +57,17 @@ func parse(args []string) (o options, err error) {
 	f.BoolVar(&o.load, "load", false, "compare both under load, each in a process of its own")
 	f.StringVar(&o.mix, "mix", "hot,cold,orders", "-load: which `mixes` of requests")
 	f.StringVar(&o.rates, "rates", "500,1000,2000,4000", "-load: requests per second, rising")
-	f.DurationVar(&o.duration, "duration", 4*time.Second, "-load: of each rate")
+	f.DurationVar(&o.duration, "duration", 4*time.Second, "-load: of each round")
+	f.IntVar(&o.rounds, "rounds", 2, "-load: of each twin at each rate")
 	f.StringVar(&o.plot, "plot", "", "-load: `file` for a page with plots")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unknown argument %q", f.Arg(0))
+	}
+	if o.rounds < 1 || o.duration <= 0 {
+		return o, errors.New("rounds and duration: above 0")
 	}
 	return o, nil
 }
@@ -109,6 +114,6 @@ func compare(ctx context.Context, o options, out io.Writer) error {
 			"-products", fmt.Sprint(o.products), "-stock", fmt.Sprint(o.stock), "-write", string(o.write),
 		},
 		Real: o.postgres != "" && o.redis != "", Redis: o.redisAddrs(), Products: int64(o.products),
-		Mixes: strings.Split(o.mix, ","), Rates: o.rates, Duration: o.duration, Plot: o.plot,
+		Mixes: strings.Split(o.mix, ","), Rates: o.rates, Duration: o.duration, Rounds: o.rounds, Plot: o.plot,
 	}, out)
 }

@@ -8,10 +8,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -35,7 +37,9 @@ func inProcess(args ...string) (url, debug string, stop func() error) {
 	r, w := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0", "-debug", "127.0.0.1:0"}, args...), w)
+		err := run(ctx, append([]string{
+			"-addr", "127.0.0.1:0", "-debug", "127.0.0.1:0", "-postgres", "", "-redis", "", // stand-ins
+		}, args...), w)
 		_ = w.CloseWithError(err)
 		ended <- err
 	}()
@@ -69,8 +73,6 @@ func Example() {
 func TestBothTwinsAnswerAlike(t *testing.T) {
 	answers := map[string][]string{}
 	for name, args := range map[string][]string{"shop": nil, "plain": {"-plain"}, "memory": {"-plain", "-memory"}} {
-		t.Setenv("POUNDLOCK_POSTGRES", "") // stand-ins
-		t.Setenv("POUNDLOCK_REDIS", "")
 		url, debug, stop := inProcess(append(args, "-products", "40", "-stock", "10")...)
 		for _, c := range [][3]string{
 			{"GET", "/healthz", ""},
@@ -124,6 +126,33 @@ func answer(t *testing.T, url string, c [3]string) string {
 }
 
 var versions = regexp.MustCompile(`"version":[0-9]+`) // times
+
+// The comparison itself, too short to tell anything, on stand-ins.
+func TestLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	t.Setenv("POUNDLOCK_POSTGRES", "")
+	t.Setenv("POUNDLOCK_REDIS", "")
+	t.Setenv(child, "1")
+	page := filepath.Join(t.TempDir(), "plots.html")
+	var out strings.Builder
+	err := run(context.Background(), []string{
+		"-load", "-mix", "orders", "-rates", "40", "-duration", "500ms", "-rounds", "1",
+		"-products", "200", "-plot", page,
+	}, &out)
+	http.DefaultClient.CloseIdleConnections()
+	require.NoError(t, err)
+	for line := range strings.Lines(out.String()) {
+		require.LessOrEqual(t, utf8.RuneCountInString(line), 81, line)
+	}
+	for _, want := range []string{"stand-ins", "orders: 50 %", "plain+memory", "P99.9", "CPU per request"} {
+		require.Contains(t, out.String(), want)
+	}
+	html, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(html), "<svg"))
+}
 
 func TestFlags(t *testing.T) {
 	for _, args := range [][]string{{"-write", "sideways"}, {"x"}, {"-nonsense"}, {"-load", "-rates", "0", "-postgres", "", "-redis", ""}} {

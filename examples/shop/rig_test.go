@@ -195,7 +195,17 @@ func (r *rig) figures() (f goods.Figures) {
 
 // post sends an order and keeps the books of what its customer knows.
 func (r *rig) post(key, customer string, quantity int) (status int) {
-	body := fmt.Sprintf(`{"key":%q,"customer":%q,"product":%d,"quantity":%d}`, key, customer, r.product, quantity)
+	r.mu.Lock()
+	r.bodies[key] = fmt.Sprintf(`{"key":%q,"customer":%q,"product":%d,"quantity":%d}`, key, customer, r.product, quantity)
+	r.mu.Unlock()
+	return r.repeat(key)
+}
+
+// repeat sends an order as it was sent before.
+func (r *rig) repeat(key string) (status int) {
+	r.mu.Lock()
+	body := r.bodies[key]
+	r.mu.Unlock()
 	resp, err := r.client.Post(r.url+"/orders", "application/json", strings.NewReader(body))
 	if err == nil {
 		status = resp.StatusCode
@@ -204,7 +214,6 @@ func (r *rig) post(key, customer string, quantity int) (status int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.bodies[key] = body
 	switch {
 	case status == http.StatusCreated, status == http.StatusOK:
 		r.taken[key] = true
@@ -215,6 +224,17 @@ func (r *rig) post(key, customer string, quantity int) (status int) {
 		r.row.Store(0)
 	}
 	return status
+}
+
+// nextUnknown takes a key out of a set.
+func (r *rig) nextUnknown(keys map[string]bool) (key string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key = range keys {
+		delete(keys, key)
+		return key, true
+	}
+	return "", false
 }
 
 // customers order, each one after the other, until stop. Every tenth asks again, at

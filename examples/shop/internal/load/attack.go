@@ -29,16 +29,14 @@ var mixes = map[string]mix{
 // result is what an attack measured.
 type result = vegeta.Metrics
 
-// attack sends requests at a rate and measures.
-func attack(ctx context.Context, p *process, m mix, products int64, rate int, d time.Duration) (result, error) {
+// attack sends requests at a rate and adds what happens to r.
+func attack(ctx context.Context, p *process, m mix, products int64, rate int, d time.Duration, r *result) error {
 	a := vegeta.NewAttacker(vegeta.Timeout(5*time.Second), vegeta.Connections(1000), vegeta.MaxBody(0))
 	defer context.AfterFunc(ctx, func() { a.Stop() })()
-	var r result
 	for one := range a.Attack(requests(p.url, m, products), vegeta.Rate{Freq: rate, Per: time.Second}, d, "") {
 		r.Add(one)
 	}
-	r.Close()
-	return r, ctx.Err()
+	return ctx.Err()
 }
 
 // requests returns a source of random requests. The same seed makes all twins get the

@@ -80,19 +80,28 @@ func servePayments() (*payments, error) {
 	return p, nil
 }
 
-// empty removes the shop's products from Redis. Stand-ins begin empty.
-func empty(ctx context.Context, addrs []string, products int64) error {
+// prepare makes Redis hold all of the shop's products, or none. Stand-ins begin empty.
+func prepare(ctx context.Context, addrs []string, products int64, full bool) error {
 	for _, a := range addrs {
 		c := redis.NewClient(&redis.Options{Addr: a})
 		defer c.Close()
-		var keys []string
-		for id := int64(1); id <= products; id++ {
-			keys = append(keys, goods.CacheKey(id))
-			if len(keys) == 1000 || id == products {
-				if err := c.Unlink(ctx, keys...).Err(); err != nil {
+		for first := int64(1); first <= products; first += 1000 {
+			pipe := c.Pipeline()
+			for id := first; id < min(first+1000, products+1); id++ {
+				if !full {
+					pipe.Unlink(ctx, goods.CacheKey(id))
+					continue
+				}
+				p := goods.Sample(id)
+				p.Cents = 0
+				text, err := json.Marshal(p)
+				if err != nil {
 					return err
 				}
-				keys = keys[:0]
+				pipe.Set(ctx, goods.CacheKey(id), text, time.Minute)
+			}
+			if _, err := pipe.Exec(ctx); err != nil {
+				return err
 			}
 		}
 	}

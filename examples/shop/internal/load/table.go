@@ -15,16 +15,16 @@ func write(out io.Writer, cfg Config, cells []Cell) {
 	for _, name := range cfg.Mixes {
 		of := slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Mix != name })
 		fmt.Fprintf(out, "\n%s\n", mixes[name].what)
-		fmt.Fprintln(out, "  req/s              ok %    P50    P99  P99.9  CPU/r query redis  KB/r  al/r  GC/s")
+		fmt.Fprintln(out, "  req/s        ok %    P50    P99  P99.9  CPU/r query redis  KB/r  al/r GC/s")
 		rate := 0
 		for _, c := range of {
 			if c.Rate != rate {
 				fmt.Fprintf(out, "%7d\n", c.Rate)
 				rate = c.Rate
 			}
-			fmt.Fprintf(out, "%20s %6.1f %6s %6s %6s %6s %5.2f %5.2f %5.1f %5.0f %5.1f\n",
-				c.Twin, 100*c.OK, short(c.P50), short(c.P99), short(c.P3), short(c.CPU),
-				c.Queries, c.Redi, c.Bytes/1024, c.Allocs, c.GC)
+			fmt.Fprintf(out, "%13s %5.1f %6s %6s %6s %6s %5.2f %5.2f %5.1f %5.0f %4.1f\n",
+				c.Twin, 100*c.OK, short(c.P50), short(c.P99), short(c.P999), short(c.CPU),
+				c.Queries, c.Redis, c.Bytes/1024, c.Allocs, c.GC)
 		}
 		summary(out, of)
 	}

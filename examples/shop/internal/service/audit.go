@@ -57,7 +57,7 @@ func (a *audit) write(w io.Writer) (first error) {
 }
 
 // close writes what is left. It returns the first error of all writes.
-func (a *audit) close() error {
+func (a *audit) close(context.Context) error {
 	_ = a.queue.Close()
 	a.wg.Wait()
 	return a.err

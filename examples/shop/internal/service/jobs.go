@@ -61,17 +61,16 @@ func (q *poolQueue) Put(ctx context.Context, j Job) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	opts := []workerpool.TaskOption{workerpool.WithTimeout(j.Within), workerpool.WithLabel(j.Kind)}
-	switch j.Kind {
-	case "settle":
-		opts = append(opts, workerpool.WithPriority(now), workerpool.WithView(q.settle))
-	case "mail":
-		opts = append(opts, workerpool.WithPriority(soon))
-	case "thumbnail": // may be left out
+	if j.Kind == "thumbnail" { // may be left out
 		_, err := workerpool.TryGo(ctx, q.pool, work, opts...)
 		if errors.Is(err, workerpool.ErrFull) {
 			return ErrQueueFull
 		}
 		return err
+	}
+	opts = append(opts, workerpool.WithPriority(soon))
+	if j.Kind == "settle" {
+		opts = append(opts, workerpool.WithPriority(now), workerpool.WithView(q.settle))
 	}
 	return refused(workerpool.Go(ctx, q.pool, work, opts...))
 }

@@ -148,5 +148,3 @@ func (d *desk) writeMany(ctx context.Context, orders []goods.Order, results []ba
 	}
 	return nil
 }
-
-func (d *desk) shutdown(ctx context.Context) error { return d.write.Shutdown(ctx) }

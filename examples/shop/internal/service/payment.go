@@ -43,8 +43,12 @@ func newPayment(url string, see *sight) (*payment, error) {
 	}
 	p := &payment{url, &http.Client{Transport: stats, Timeout: payTimeout}, &breaker{failures: 5, openFor: time.Second}}
 	add(see, "payment", p.breaker)
-	see.atEnd(func() { p.client.CloseIdleConnections() })
 	return p, nil
+}
+
+func (p *payment) close(context.Context) error {
+	p.client.CloseIdleConnections()
+	return nil
 }
 
 // charge charges an order. errDeclined means that it was not charged, and errOpen

@@ -162,5 +162,3 @@ func (r *ring) forget(ctx context.Context, id int64) error {
 		return c.lines(1)
 	})
 }
-
-func (r *ring) close(ctx context.Context) error { return r.pools.Shutdown(ctx) }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -22,7 +23,6 @@ type sight struct {
 	watcher  *observe.Watcher
 	slow     *health.Recorder
 	bodies   bodies
-	ends     []func()
 }
 
 // add shows a source under a name. An error is kept for New.
@@ -68,11 +68,6 @@ func newSight(cfg Config) (see *sight, err error) {
 	return see, err
 }
 
-// atEnd has f called when everything else has ended.
-func (see *sight) atEnd(f func()) { see.ends = append(see.ends, f) }
-
-func (see *sight) watch(ctx context.Context) { _ = see.watcher.Run(ctx) }
-
 // debug serves the page, the metrics for Prometheus, the slow statements and what the
 // process has used.
 func (see *sight) debug(trips *goods.Trips) http.Handler {
@@ -88,19 +83,10 @@ func (see *sight) debug(trips *goods.Trips) http.Handler {
 	return mux
 }
 
-func (see *sight) close() (err error) {
-	if see.page != nil {
-		err = see.page.Close()
-	}
+func (see *sight) close(context.Context) error {
+	var err error
 	if see.captures != nil {
-		_ = see.captures.Close()
+		err = see.captures.Close()
 	}
-	if see.http != nil {
-		_ = see.http.Close()
-	}
-	for _, f := range see.ends {
-		f()
-	}
-	_ = see.bodies.Close()
-	return err
+	return errors.Join(err, see.page.Close(), see.http.Close(), see.bodies.Close())
 }

@@ -1,12 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,85 +46,91 @@ type Shop struct {
 	audit     *audit
 	handler   http.Handler
 
-	cancel context.CancelFunc // ends the sweeper and the watcher
-	wg     sync.WaitGroup
+	ends []func(context.Context) error // of what was made, in that order; run the other way
 }
 
-// New opens the shop: it connects to the database and reads the prices. Close or
-// Shutdown ends it. It returns the first error, and leaves nothing behind then.
-func New(ctx context.Context, cfg Config) (s *Shop, err error) {
+// New opens the shop: it connects to the database and reads the prices. Shutdown ends
+// it. It returns the first error, and leaves nothing behind then.
+func New(ctx context.Context, cfg Config) (*Shop, error) {
 	cfg.setDefaults()
-	s = &Shop{cfg: cfg, store: cfg.Store, prices: &prices{}}
-	run, cancel := context.WithCancel(context.Background())
-	s.cancel = cancel
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Shutdown(context.WithoutCancel(ctx)))
-			s = nil
-		}
-	}()
-	if s.see, err = newSight(cfg); err != nil {
-		return s, err
+	s := &Shop{cfg: cfg, store: cfg.Store, prices: &prices{}}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Shutdown(context.WithoutCancel(ctx)))
 	}
-	if cfg.Postgres != "" {
-		if s.store, err = openPostgres(ctx, cfg.Postgres, s.see, cfg.Trips); err != nil {
-			return s, err
-		}
-	}
-	if s.ring, err = newRing(cfg.Redis, cfg.RedisTTL, s.see, cfg.Trips); err != nil {
-		return s, err
-	}
-	if s.catalogue, err = newCatalogue(cfg, s.ring, s.store, s.see); err != nil {
-		return s, err
-	}
-	if err = s.prices.load(ctx, s.store, s.see); err != nil {
-		return s, err
-	}
-	s.audit = newAudit(cfg.Audit, s.see)
-	pay, err := newPayment(cfg.Payment, s.see)
-	if err != nil {
-		return s, err
-	}
-	if s.orders, err = newDesk(s.store, pay, s.prices, s.see); err != nil {
-		return s, err
-	}
-	if s.jobs, err = newJobs(s.orders, cfg.Log, s.see); err != nil {
-		return s, err
-	}
-	s.orders.jobs = s.jobs
-	if s.handler, err = s.routes(); err != nil {
-		return s, err
-	}
-	if err = s.see.err; err != nil {
-		return s, fmt.Errorf("shop: %w", err)
-	}
-	s.wg.Go(func() { s.sweep(run) })
-	s.wg.Go(func() { s.see.watch(run) })
 	return s, nil
 }
 
+// open makes the parts, each before those that use it. So the parts end after those
+// that use them.
+func (s *Shop) open(ctx context.Context) (err error) {
+	cfg := s.cfg
+	if s.see, err = newSight(cfg); err != nil {
+		return err
+	}
+	s.atEnd(s.see.close)
+	if cfg.Postgres != "" {
+		if s.store, err = openPostgres(ctx, cfg.Postgres, s.see, cfg.Trips); err != nil {
+			return err
+		}
+	}
+	s.atEnd(func(context.Context) error { return s.store.Close() })
+	if s.ring, err = newRing(cfg.Redis, cfg.RedisTTL, s.see, cfg.Trips); err != nil {
+		return err
+	}
+	s.atEnd(s.ring.pools.Shutdown)
+	if s.catalogue, err = newCatalogue(cfg, s.ring, s.store, s.see); err != nil {
+		return err
+	}
+	s.atEnd(s.catalogue.shutdown) // writes what waits to be written
+	if err = s.prices.load(ctx, s.store, s.see); err != nil {
+		return err
+	}
+	s.audit = newAudit(cfg.Audit, s.see)
+	s.atEnd(s.audit.close)
+	pay, err := newPayment(cfg.Payment, s.see)
+	if err != nil {
+		return err
+	}
+	s.atEnd(pay.close)
+	if s.orders, err = newDesk(s.store, pay, s.prices, s.see); err != nil {
+		return err
+	}
+	s.atEnd(s.orders.write.Shutdown)
+	if s.jobs, err = newJobs(s.orders, cfg.Log, s.see); err != nil {
+		return err
+	}
+	s.orders.jobs = s.jobs
+	s.atEnd(s.jobs.Shutdown) // settles orders
+	if s.handler, err = s.routes(); err != nil {
+		return err
+	}
+	s.background()
+	return s.see.err
+}
+
+func (s *Shop) atEnd(f func(context.Context) error) { s.ends = append(s.ends, f) }
+
+// background starts what runs beside the requests.
+func (s *Shop) background() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.sweep(ctx) })
+	wg.Go(func() { _ = s.see.watcher.Run(ctx) })
+	s.atEnd(func(context.Context) error {
+		cancel()
+		wg.Wait()
+		return nil
+	})
+}
+
 func (cfg *Config) setDefaults() {
-	if cfg.Trips == nil {
-		cfg.Trips = new(goods.Trips)
-	}
-	if cfg.MemorySize == 0 {
-		cfg.MemorySize = 10_000
-	}
-	if cfg.MemoryTTL == 0 {
-		cfg.MemoryTTL = 5 * time.Second
-	}
-	if cfg.RedisTTL == 0 {
-		cfg.RedisTTL = time.Minute
-	}
-	if cfg.Hold == 0 {
-		cfg.Hold = 30 * time.Second
-	}
-	if cfg.Audit == nil {
-		cfg.Audit = io.Discard
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.Default()
-	}
+	cfg.Trips = cmp.Or(cfg.Trips, new(goods.Trips))
+	cfg.MemorySize = cmp.Or(cfg.MemorySize, 10_000)
+	cfg.MemoryTTL = cmp.Or(cfg.MemoryTTL, 5*time.Second)
+	cfg.RedisTTL = cmp.Or(cfg.RedisTTL, time.Minute)
+	cfg.Hold = cmp.Or(cfg.Hold, 30*time.Second)
+	cfg.Audit = cmp.Or(cfg.Audit, io.Discard)
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 }
 
 // ServeHTTP serves customers.
@@ -150,33 +157,13 @@ func (s *Shop) sweep(ctx context.Context) {
 	}
 }
 
-// Shutdown finishes what was accepted and ends everything, in the reverse order of
-// what feeds what. The HTTP server must have been shut down before. When ctx ends
-// first, the error says what was left undone. It may be called again.
+// Shutdown finishes what was accepted and ends everything. The HTTP server must have
+// been shut down before. When ctx ends first, the error says what was left undone. It
+// may be called again.
 func (s *Shop) Shutdown(ctx context.Context) error {
 	var errs []error
-	s.cancel()
-	s.wg.Wait()
-	if s.jobs != nil { // settle orders, so before the desk's database
-		errs = append(errs, s.jobs.Shutdown(ctx))
-	}
-	if s.orders != nil {
-		errs = append(errs, s.orders.shutdown(ctx))
-	}
-	if s.catalogue != nil { // writes what waits to be written
-		errs = append(errs, s.catalogue.shutdown(ctx))
-	}
-	if s.audit != nil {
-		errs = append(errs, s.audit.close())
-	}
-	if s.ring != nil {
-		errs = append(errs, s.ring.close(ctx))
-	}
-	if s.store != nil {
-		errs = append(errs, s.store.Close())
-	}
-	if s.see != nil {
-		errs = append(errs, s.see.close())
+	for _, end := range slices.Backward(s.ends) {
+		errs = append(errs, end(ctx))
 	}
 	return errors.Join(errs...)
 }
