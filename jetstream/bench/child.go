@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ type job struct {
 	Messages int
 	Task     time.Duration
 	Workers  int
+	Profile  string
 }
 
 // child is the worker process. It says "ready", begins at the first line of its input,
@@ -55,6 +57,17 @@ func (j *job) work(s *system) error {
 	fmt.Println("ready")
 	if _, err := in.ReadString('\n'); err != nil {
 		return err
+	}
+	if j.Profile != "" {
+		f, err := os.Create(j.Profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	end, err := begin(func(id int) {
 		if j.Task > 0 {
@@ -97,7 +110,7 @@ func (o *options) one(ctx context.Context, s *system, at *addresses) (float64, e
 	if err := s.store(ctx, at, n); err != nil {
 		return 0, err
 	}
-	j, err := json.Marshal(job{System: s.name, At: *at, Messages: n, Task: o.task, Workers: o.workers})
+	j, err := json.Marshal(job{System: s.name, At: *at, Messages: n, Task: o.task, Workers: o.workers, Profile: o.profile})
 	if err != nil {
 		return 0, err
 	}

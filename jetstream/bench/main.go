@@ -40,6 +40,7 @@ func main() {
 	flag.IntVar(&o.workers, "workers", 0, "handlers that run at a time in a process; 0 means 16 for -task 0, else 500")
 	flag.BoolVar(&o.sync, "sync", false, "every server syncs to the disk what it acknowledges; else it survives kill -9, but no power loss")
 	flag.StringVar(&o.only, "only", "", "the systems to run, separated by commas; \"\" means all")
+	flag.StringVar(&o.profile, "profile", "", "the file for a CPU profile of the last worker process")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -54,7 +55,7 @@ type options struct {
 	rounds, messages, processes, workers int
 	task                                 time.Duration
 	sync                                 bool
-	only                                 string
+	only, profile                        string
 }
 
 // held is how many messages a process of whatever system may have at a time.
