@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The full comparison is go run ./bench -run batchchan; these are the package's
+// The full comparison is go run -C bench . -run batchchan; these are the package's
 // own costs and the channel that they are ratios of.
 
 func produce(b *testing.B, p int, f func(n int)) {

@@ -10,7 +10,7 @@ import (
 	"github.com/poundlock/poundlock/objpool"
 )
 
-// The comparison is go run ./bench -run ^objpool/; these are for profiles and for
+// The comparison is go run -C bench . -run ^objpool/; these are for profiles and for
 // working on the package.
 
 func benchPool(b *testing.B, cfg objpool.Config[*thing]) *objpool.Pool[*thing] {

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // request is what one child process is asked to measure.
 type request struct {
-	c         *Case
-	impl      *Impl
+	c         *compare.Case
+	impl      *compare.Impl
 	cpus      int
 	benchTime string
 	ops       int // how many ops take benchTime; 0: not known yet
