@@ -19,8 +19,7 @@ import (
 // is returned. Close makes all waiting calls return [ErrClosed]. A full queue gives
 // [ErrFull], an open circuit breaker [ErrBreakerOpen]. A nil ctx panics.
 func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
-	ctxerr.NotNil(ctx, "connpool")
-	if p.gate.Load()&gateAcquire != 0 || ctx.Err() != nil {
+	if p.gate.Load()&gateAcquire != 0 || ctx == nil || ctx.Err() != nil {
 		return p.acquireSlow(ctx)
 	}
 	i := rt.Pin() // rt.Stripe is a call more (connpool/uncontended)
@@ -137,6 +136,7 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 }
 
 func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
+	ctxerr.NotNil(ctx, "connpool")
 	if ctx.Err() != nil {
 		p.mu.Lock()
 		e := p.waitErrorLocked(ctxerr.From(ctx), 0)

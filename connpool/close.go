@@ -47,7 +47,7 @@ func (p *Pool[C]) Close() error {
 // returns [ErrInside] and does nothing. A nil ctx panics.
 func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "connpool")
-	if ctx.Value(insideKey{}) == any(p) {
+	if inside(ctx, p) {
 		return ErrInside
 	}
 	done := ctx.Done()
@@ -85,20 +85,25 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 // nothing left: what Close waits for.
 func (p *Pool[C]) Done() <-chan struct{} { return p.drained }
 
-// insideCtx is a ctx that a pool gives to a function: it says whose it is.
+// insideCtx is a ctx that a pool gives to a function: it says whose it is. A function of
+// one pool may run inside one of another, and then is inside both.
 type insideCtx struct {
 	context.Context
 	pool any
 }
 
-type insideKey struct{}
+// insideKey asks whether a ctx is one of the given pool.
+type insideKey struct{ pool any }
 
 func (c insideCtx) Value(key any) any {
-	if _, ok := key.(insideKey); ok {
-		return c.pool
+	if k, ok := key.(insideKey); ok && k.pool == c.pool {
+		return true
 	}
 	return c.Context.Value(key)
 }
+
+// inside reports whether ctx is one that the given pool gave to a function.
+func inside(ctx context.Context, pool any) bool { return ctx.Value(insideKey{pool}) != nil }
 
 func (p *Pool[C]) startClose() {
 	p.mu.Lock()

@@ -37,8 +37,9 @@ type Conn[C any] struct {
 //
 // The mark makes the fast path's compare-and-swap fail, so that the slow path runs. On
 // an idle connection it means: check it before the next loan. On a lent one it
-// means: at its return, look at entry.reason and entry.suspect. ended means that the
-// holder called Destroy or Hijack, so that a deferred Release may follow.
+// means: at its return, look at entry.reason and entry.suspect, and whether the loan is
+// timed. ended means that the holder called Destroy or Hijack, so that a deferred Release
+// may follow.
 const (
 	stateIdle = 0 // waits for a borrower
 	stateLent = 1 // belongs to a borrower
@@ -115,11 +116,9 @@ func (c Conn[C]) Value() C {
 func (c Conn[C]) Release() {
 	if c.e == nil {
 		c.stale("Release")
+		return // never reached, but without it the fast path spills what it has in registers
 	}
 	p := c.e.pool
-	if c.word&timedMask == timedLoan {
-		c.timeUse()
-	}
 	if p.gate.Load()&gateRelease == 0 && c.word < p.lastWord &&
 		c.e.word.CompareAndSwap(c.word, c.word&^stateMask) {
 		// Dekker's pattern with Pool.wait: a releaser goes idle, then reads the

@@ -160,7 +160,7 @@ type dialCtx struct {
 	values context.Context
 }
 
-// Value says which pool the ctx is of before anything else: values may be of another.
+// Value asks the pool's ctx first, then that of the Acquire.
 func (c dialCtx) Value(key any) any {
 	if v := c.Context.Value(key); v != nil || c.values == nil {
 		return v

@@ -27,9 +27,10 @@ var (
 	ErrBadConn = errors.New("connpool: bad connection")
 
 	// ErrInside is returned by Shutdown when its ctx is one that the same pool gave to
-	// a function: to Dial, Check or Reset, or to the function given to Do. It would
-	// wait for that function, which waits for it. Close has no ctx and cannot tell: it
-	// hangs if one of these functions calls it.
+	// a function, or is derived from one: to Dial, Check or Reset, or to the function
+	// given to Do. It would wait for that function, which waits for it. What has no such
+	// ctx cannot be recognised and hangs: Close in one of these functions, and Close or
+	// Shutdown in a hook, in Config.Close, or while the caller holds a connection.
 	ErrInside = errors.New("connpool: called from inside a function of the same pool")
 
 	errGoexit = errors.New("connpool: the function ended its goroutine (runtime.Goexit)")

@@ -103,6 +103,7 @@ func (s *loanStack) String() string {
 func (p *Pool[C]) note(c Conn[C]) {
 	if c.word&timedMask == timedLoan {
 		c.e.lentAt.Store(int64(p.now()))
+		c.e.setMark(stateLent) // its Release takes the slow path, which times it, so that others spare the look (connpool/uncontended)
 	}
 	if p.gate.Load()&gateNote == 0 {
 		return

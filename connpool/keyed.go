@@ -208,7 +208,7 @@ func (k *Keyed[K, C]) Close() error { return k.Shutdown(context.Background()) }
 func (k *Keyed[K, C]) Shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "connpool")
 	for _, kp := range k.list() {
-		if ctx.Value(insideKey{}) == any(kp.pool) {
+		if inside(ctx, kp.pool) {
 			return ErrInside
 		}
 	}

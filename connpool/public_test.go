@@ -160,8 +160,45 @@ func TestShutdownFromInside(t *testing.T) {
 	k := connpool.Must(connpool.NewKeyed(keyedConfig()))
 	require.NoError(t, p.Do(t.Context(), func(ctx context.Context, _ int) error { return q.Shutdown(ctx) }))
 	require.ErrorIs(t, k.Do(t.Context(), "a", func(ctx context.Context, _ int) error { return k.Shutdown(ctx) }), connpool.ErrInside)
+	r := connpool.Must(connpool.New(config()))
+	require.ErrorIs(t, p.Do(t.Context(), func(ctx context.Context, _ int) error {
+		return r.Do(ctx, func(ctx context.Context, _ int) error { return p.Shutdown(ctx) })
+	}), connpool.ErrInside, "inside two pools")
+	cfg := config()
+	cfg.Dial = func(ctx context.Context) (int, error) { return 1, p.Shutdown(ctx) }
+	dialing := connpool.Must(connpool.New(cfg))
+	require.ErrorIs(t, p.Do(t.Context(), func(ctx context.Context, _ int) error {
+		_, err := dialing.Acquire(ctx)
+		return err
+	}), connpool.ErrInside, "in a Dial that was begun from inside")
+	require.NoError(t, dialing.Close())
+	require.NoError(t, r.Close())
 	require.NoError(t, k.Do(t.Context(), "a", func(ctx context.Context, _ int) error { return p.Shutdown(ctx) }))
 	require.NoError(t, k.Shutdown(t.Context()))
+}
+
+// A key that cannot be hashed panics in every method, with nothing locked behind it.
+func TestKeysThatCannotBeHashed(t *testing.T) {
+	k := connpool.Must(connpool.NewKeyed(connpool.KeyedConfig[any, int]{
+		Dial: func(context.Context, any) (int, error) { return 1, nil },
+		Pool: connpool.Config[int]{Close: func(int) error { return nil }},
+	}))
+	bad := []int{1}
+	for name, f := range map[string]func(){
+		"Acquire":    func() { _, _ = k.Acquire(t.Context(), bad) },
+		"TryAcquire": func() { _, _ = k.TryAcquire(bad) },
+		"Do":         func() { _ = k.Do(t.Context(), bad, func(context.Context, int) error { return nil }) },
+		"Warm":       func() { _ = k.Warm(t.Context(), bad, 1) },
+		"Reset":      func() { k.Reset(bad) },
+	} {
+		require.Panics(t, f, name)
+	}
+	c, err := k.Acquire(t.Context(), "good") // takes every lock that they could have kept
+	require.NoError(t, err)
+	c.Release()
+	require.Equal(t, []any{"good"}, k.Keys())
+	require.Zero(t, k.Evict(func(any, connpool.Info) bool { return false }))
+	require.NoError(t, k.Close())
 }
 
 func TestThePoolsNameIsInErrorsAndLabels(t *testing.T) {

@@ -8,6 +8,7 @@ func (p *Pool[C]) releaseSlow(c Conn[C]) {
 		}
 		c.stale("Release")
 	}
+	c.timeUse()
 	if p.cfg.OnReleased != nil {
 		defer p.giveBack(c) // also if the hook ends this goroutine
 		p.noteRelease(c)

@@ -2,6 +2,8 @@ package jetstream_test
 
 import (
 	"context"
+	"flag"
+	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -15,7 +17,24 @@ import (
 	"github.com/poundlock/poundlock/jetstream/embedded"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // they wait most of the time
+		panic(err)
+	}
+	if err := flag.Set("rapid.checks", checks()); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// checks is how many random scripts each model test runs.
+func checks() string {
+	if os.Getenv("POUNDLOCK_LONG") != "" {
+		return "200"
+	}
+	return "8"
+}
 
 const patience = 20 * time.Second // on a loaded machine
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	njs "github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/poundlock/poundlock/batchchan"
@@ -26,13 +25,12 @@ import (
 type Publisher struct {
 	_     nocopy.NoCopy
 	cfg   PublisherConfig
-	js    njs.JetStream
 	keyed *batchchan.Keyed[lane, *letter]
 	box   outbox
-	turn  atomic.Uint32             // spreads letters without a key over the free lanes
-	first atomic.Pointer[time.Time] // when js was first used
-	free  sync.Once                 // of what js keeps on the connection
-	freed chan struct{}             // closed after that
+	hear  *replies
+	turn  atomic.Uint32 // spreads letters without a key over the free lanes
+	free  sync.Once     // of hear
+	freed chan struct{} // closed after that
 }
 
 // lane is what letters pass through one batch at a time: a key's, in order, or
@@ -46,24 +44,13 @@ type lane struct {
 // few enough for batches to be large.
 const freeLanes = 2
 
-// settleIn is how old the first use of js must be when it is cleaned up: the client
-// starts a goroutine then, which blocks for ever if the clean-up comes before it has
-// read a field (nats.go v1.55, resetPendingAcksOnReconnect).
-const settleIn = 250 * time.Millisecond
-
 // NewPublisher returns a Publisher. It returns an error that names the first bad
-// field of cfg. The connection need not be up yet.
+// field of cfg, or that Conn is closed. The connection need not be up yet.
 func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	js, err := njs.New(cfg.Conn,
-		njs.WithPublishAsyncTimeout(cfg.Timeout),
-		njs.WithPublishAsyncMaxPending(freeLanes*cfg.MaxBatch+cfg.Keys+1)) // never reached: it would stall
-	if err != nil {
-		return nil, fmt.Errorf("jetstream: %w", err)
-	}
-	p := &Publisher{cfg: cfg, js: js, freed: make(chan struct{})}
+	p := &Publisher{cfg: cfg, freed: make(chan struct{})}
 	kc := batchchan.KeyedConfig[*letter]{Config: batchchan.Config[*letter]{
 		Name: cfg.Name, MaxBatch: cfg.MaxBatch, MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
 		Workers: freeLanes + cfg.Keys,
@@ -75,8 +62,13 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 	if cfg.MaxPendingBytes > 0 {
 		kc.SizeOf = func(l *letter) int { return len(l.m.Data) }
 	}
+	var err error
+	if p.hear, err = newReplies(cfg.Conn, freeLanes*cfg.MaxBatch+cfg.Keys); err != nil {
+		return nil, fmt.Errorf("jetstream: Conn: %w", err)
+	}
 	p.keyed, err = batchchan.NewKeyed(kc, func(l *letter) lane { return l.lane }, p.sendBatch)
 	if err != nil {
+		p.hear.close()
 		return nil, fmt.Errorf("jetstream: %w", err)
 	}
 	return p, nil
@@ -169,10 +161,7 @@ func (p *Publisher) Done() <-chan struct{} { return p.freed }
 
 func (p *Publisher) release() {
 	<-p.keyed.Done()
-	if first := p.first.Load(); first != nil {
-		time.Sleep(settleIn - time.Since(*first))
-	}
-	p.js.CleanupPublisher()
+	p.hear.close()
 	close(p.freed)
 }
 

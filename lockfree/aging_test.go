@@ -27,13 +27,13 @@ func age(t *testing.T, q Interface[int], rounds int) {
 				mine, cancel := context.WithCancel(ctx)
 				switch k := rng.IntN(8); {
 				case k == 0:
-					_, _ = q.EnqueueBatch([]int{1, 2, 3})
+					_, _ = q.TryEnqueueBatch([]int{1, 2, 3})
 				case k == 1 && bounded:
 					go cancel()
 					_ = b.Enqueue(mine, 1)
 				case k == 2 && bounded:
 					go cancel()
-					_, _ = b.EnqueueBatchWait(mine, []int{1, 2, 3, 4, 5})
+					_, _ = b.EnqueueBatch(mine, []int{1, 2, 3, 4, 5})
 				default:
 					_ = q.TryEnqueue(1)
 				}
@@ -51,7 +51,7 @@ func age(t *testing.T, q Interface[int], rounds int) {
 					go cancel()
 				}
 				if rng.IntN(4) == 0 {
-					_, _ = q.DequeueBatchWait(mine, make([]int, 2))
+					_, _ = q.DequeueBatch(mine, make([]int, 2))
 				} else {
 					_, _ = q.Dequeue(mine)
 				}

@@ -112,7 +112,7 @@ func observe(t *testing.T, q Interface[int32], g, n int) (lives []life, empties 
 						buf[j] = int32(next + j)
 					}
 					call := now()
-					k, _ = q.EnqueueBatch(buf[:k])
+					k, _ = q.TryEnqueueBatch(buf[:k])
 					ret := now()
 					for j := range k {
 						lives[next+j].enqCall, lives[next+j].enqRet = call, ret
@@ -120,7 +120,7 @@ func observe(t *testing.T, q Interface[int32], g, n int) (lives []life, empties 
 					next += k
 				case x%16 == 8:
 					call := now()
-					k := q.DequeueBatch(buf)
+					k := q.TryDequeueBatch(buf)
 					ret := now()
 					for _, v := range buf[:k] {
 						dequeued(v, call, ret)

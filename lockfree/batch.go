@@ -1,9 +1,10 @@
 package lockfree
 
 // enqueueBatch adds vs in order and returns how many it added; all of them if the
-// error is nil. A run of ready slots is taken with one compare-and-swap, so a
-// batch costs little more than half of what its values would cost one by one.
+// error is nil. A run of ready slots is taken with one compare-and-swap, and
+// each group's part of it published with another.
 func (l *list[T]) enqueueBatch(vs []T) (total int, err error) {
+	lost := 0
 	for len(vs) > 0 {
 		r := l.tail.Load()
 		if r == nil {
@@ -12,7 +13,7 @@ func (l *list[T]) enqueueBatch(vs []T) (total int, err error) {
 		}
 		t := r.tail.Load()
 		if t&noMore == noMore {
-			return total, ErrClosed
+			return total, l.refuse(t &^ flags)
 		}
 		want := len(vs)
 		if l.capacity != 0 {
@@ -26,7 +27,7 @@ func (l *list[T]) enqueueBatch(vs []T) (total int, err error) {
 		if t&sealed != 0 {
 			n = l.appendBatch(r, t&^flags, vs[:want])
 		} else {
-			n = l.putBatch(r, t, vs[:want])
+			n = l.putBatch(r, t, vs[:want], &lost)
 		}
 		if n > 0 {
 			step(enqPublished)
@@ -45,92 +46,62 @@ func (l *list[T]) appendBatch(r *ring[T], t uint64, vs []T) int {
 	if next == nil {
 		return 0
 	}
-	n := min(len(vs), len(next.slots))
-	next.fill(vs[:n]...)
+	vs = vs[:min(len(vs), next.fresh())]
+	next.fill(vs)
 	if !l.link(r, next) {
 		return 0
 	}
-	return n
+	return len(vs)
 }
 
 // putBatch takes tickets from t on for as many of vs as have ready slots, and
 // returns how many values it published: 0 if it lost the ticket or cleared an
 // obstacle instead.
-func (l *list[T]) putBatch(r *ring[T], t uint64, vs []T) int {
-	n := r.ready(t, min(len(vs), len(r.slots)), 0)
+func (l *list[T]) putBatch(r *ring[T], t uint64, vs []T, lost *int) int {
+	step(enqSaw)
+	n := r.ready(t, min(len(vs), len(r.vals)))
 	if n == 0 {
-		s := r.at(t)
-		if w := s.seq.Load(); w != t {
-			l.unblock(r, s, t, w)
-		}
+		l.unblock(r, t)
 		return 0
 	}
 	step(enqLooked)
 	end := t + uint64(n)*one
 	if !r.tail.CompareAndSwap(t, end) {
-		l.enqGov.lost(t)
+		l.enqGov.lostRun(t, n, *lost)
+		*lost++
 		return 0
 	}
-	for i := range n {
-		x := t + uint64(i)*one
-		if !r.put(r.at(x), x, vs[i]) {
-			// Values must not overtake one another: the rest goes with this one.
-			l.withdraw(r, x+one, end)
-			return i
-		}
+	put := r.putRun(t, vs[:n])
+	if put < n {
+		l.barred.Add(r.withdraw(t+uint64(put+1)*one, end))
 	}
-	return n
-}
-
-// withdraw gives up the tickets from t to end, which the caller took and has not
-// used.
-func (l *list[T]) withdraw(r *ring[T], t, end uint64) {
-	for ; t != end; t += one {
-		s := r.at(t)
-		if s.seq.CompareAndSwap(t, t+r.lap) {
-			l.barred.Add(1)
-		} else {
-			r.leave(s)
-		}
-	}
-}
-
-// ready returns how many of the n slots from ticket t on have the given state of
-// their tickets, up to the first that has not.
-func (r *ring[T]) ready(t uint64, n int, state uint64) int {
-	for i := range n {
-		x := t + uint64(i)*one
-		if r.at(x).seq.Load() != x|state {
-			return i
-		}
-	}
-	return n
+	return put
 }
 
 // dequeueBatch moves values into buf until it is full or the queue is empty.
 func (l *list[T]) dequeueBatch(buf []T) (total int) {
+	lost := 0
 	for total < len(buf) {
 		r := l.head.Load()
 		if r == nil {
 			break
 		}
 		h := r.head.Load()
-		n := r.ready(h, min(len(buf)-total, len(r.slots)), full)
+		step(deqSaw)
+		n := r.inhabited(h, min(len(buf)-total, len(r.vals)))
 		if n == 0 {
-			if l.blocked(r, r.at(h), h) {
+			if l.blocked(r, h) {
 				break
 			}
 			continue
 		}
 		step(deqLooked)
 		if !r.head.CompareAndSwap(h, h+uint64(n)*one) {
-			l.deqGov.lost(h)
+			l.deqGov.lostRun(h, n, lost)
+			lost++
 			continue
 		}
-		for i := range n {
-			x := h + uint64(i)*one
-			buf[total+i] = r.take(r.at(x), x)
-		}
+		r.takeRun(h, buf[total:total+n])
 		total += n
 		l.notFull.wake(n)
 	}

@@ -162,7 +162,7 @@ func BenchmarkPingPong(b *testing.B) {
 	b.Run("poundlock", func(b *testing.B) {
 		x, y := New[int](), New[int]()
 		go func() {
-			for v := range x.Consume(ctx) {
+			for v := range x.All(ctx) {
 				_ = y.Enqueue(v)
 			}
 		}()

@@ -25,11 +25,14 @@ const maxCapacity = math.MaxInt64 / one / 2
 // NewBounded returns an empty queue for at most capacity values. The error says
 // which capacities there are if capacity is none: 1 to 1<<60 - 1, or as many as an
 // int can count where that is less.
-func NewBounded[T any](capacity int) (*Bounded[T], error) {
+func NewBounded[T any](capacity int, opts ...Option) (*Bounded[T], error) {
 	if capacity < 1 || int64(capacity) > maxCapacity {
 		return nil, fmt.Errorf("lockfree: Bounded: capacity %d is not in 1 to %d", capacity, min(int64(maxCapacity), math.MaxInt))
 	}
+	var o options
+	o.apply(opts)
 	q := new(Bounded[T])
+	q.l.set(o)
 	q.l.setCapacity(capacity)
 	q.l.init()
 	return q, nil
@@ -64,8 +67,9 @@ func (q *Bounded[T]) made() *list[T] {
 func (q *Bounded[T]) TryEnqueue(v T) error { return q.made().enqueue(v) }
 
 // Enqueue adds v at the end, and waits for room if there is none. If ctx has
-// ended, before or while waiting, it returns ctx.Err() and v is not in the queue.
-// It returns ErrClosed after Close, also if it waits. It panics if ctx is nil.
+// ended, before or while waiting, v is not in the queue and the error is that of
+// [Queue.Dequeue]. It returns ErrClosed after Close, also if it waits. It panics if
+// ctx is nil.
 //
 // Waiting goroutines are woken in the order in which they began to wait, but a
 // goroutine that comes at the right moment may enqueue before them.
@@ -92,17 +96,17 @@ func (l *list[T]) hasRoom() bool {
 	return l.room(t) > 0
 }
 
-// EnqueueBatch adds as many of vs as there is room for at the end, in order and
+// TryEnqueueBatch adds as many of vs as there is room for at the end, in order and
 // without waiting, and returns how many. Values of others may come in between. The
 // error is nil if all were added, else ErrFull, or ErrClosed after Close. vs is not
 // kept.
-func (q *Bounded[T]) EnqueueBatch(vs []T) (int, error) { return q.made().enqueueBatch(vs) }
+func (q *Bounded[T]) TryEnqueueBatch(vs []T) (int, error) { return q.made().enqueueBatch(vs) }
 
-// EnqueueBatchWait adds vs at the end, in order, and waits for room as often as
-// there is none. It returns how many it added: all, or fewer with ctx.Err() or
-// ErrClosed; the values counted are in the queue and the others are not. It panics
-// if ctx is nil.
-func (q *Bounded[T]) EnqueueBatchWait(ctx context.Context, vs []T) (int, error) {
+// EnqueueBatch adds vs at the end, in order, and waits for room as often as
+// there is none. It returns how many it added: all, or fewer with the error of an
+// ended ctx or ErrClosed; the values counted are in the queue and the others are not.
+// It panics if ctx is nil.
+func (q *Bounded[T]) EnqueueBatch(ctx context.Context, vs []T) (int, error) {
 	l := q.made()
 	if err := ended(ctx); err != nil {
 		return 0, err
@@ -122,6 +126,21 @@ func (q *Bounded[T]) EnqueueBatchWait(ctx context.Context, vs []T) (int, error) 
 	return n, err
 }
 
+// EnqueueDropOldest adds v at the end, and makes the oldest value leave if Cap values
+// are in the queue: both at one moment, so that a queue that was full stays full. It
+// never waits, and returns ErrClosed after Close. It is for what matters only as
+// long as it is new, like the last lines of a log.
+//
+// dropped is how many values this call made leave: 0 or 1, or more when it did so
+// for other calls at work too. [Stats] has the sum of all as Dropped. A caller that needs the
+// values back uses TryEnqueue, and TryDequeue on ErrFull.
+func (q *Bounded[T]) EnqueueDropOldest(v T) (dropped int, err error) {
+	return q.made().enqueueDropOldest(v)
+}
+
+// Peek returns the oldest value and leaves it in the queue; see [Queue.Peek].
+func (q *Bounded[T]) Peek() (T, bool) { return q.made().peek() }
+
 // TryDequeue takes the oldest value. It returns the zero value and false if the
 // queue was empty at some moment of the call, and never waits.
 func (q *Bounded[T]) TryDequeue() (T, bool) { return q.made().dequeue() }
@@ -130,13 +149,13 @@ func (q *Bounded[T]) TryDequeue() (T, bool) { return q.made().dequeue() }
 // [Queue.Dequeue], which does the same about ctx and Close.
 func (q *Bounded[T]) Dequeue(ctx context.Context) (T, error) { return q.made().dequeueWait(ctx) }
 
-// DequeueBatch moves the oldest values into buf until buf is full or the queue was
+// TryDequeueBatch moves the oldest values into buf until buf is full or the queue was
 // empty, and returns how many. It never waits, and returns 0 for an empty buf.
-func (q *Bounded[T]) DequeueBatch(buf []T) int { return q.made().dequeueBatch(buf) }
+func (q *Bounded[T]) TryDequeueBatch(buf []T) int { return q.made().dequeueBatch(buf) }
 
-// DequeueBatchWait is like DequeueBatch but waits until there is at least one
-// value; see [Queue.DequeueBatchWait].
-func (q *Bounded[T]) DequeueBatchWait(ctx context.Context, buf []T) (int, error) {
+// DequeueBatch is like TryDequeueBatch but waits until there is at least one
+// value; see [Queue.DequeueBatch].
+func (q *Bounded[T]) DequeueBatch(ctx context.Context, buf []T) (int, error) {
 	return q.made().dequeueBatchWait(ctx, buf)
 }
 
@@ -144,9 +163,9 @@ func (q *Bounded[T]) DequeueBatchWait(ctx context.Context, buf []T) (int, error)
 // see [Queue.Drain].
 func (q *Bounded[T]) Drain() iter.Seq[T] { return drain(q.TryDequeue) }
 
-// Consume returns an iterator that takes and yields values, waiting for them; see
-// [Queue.Consume].
-func (q *Bounded[T]) Consume(ctx context.Context) iter.Seq[T] { return consume(ctx, q.Dequeue) }
+// All returns an iterator that takes and yields values, waiting for them; see
+// [Queue.All].
+func (q *Bounded[T]) All(ctx context.Context) iter.Seq2[T, error] { return all(ctx, q.Dequeue) }
 
 // Len returns the number of values in the queue, between 0 and Cap. With
 // operations in progress it is a good estimate; without, it is exact.
@@ -155,7 +174,8 @@ func (q *Bounded[T]) Len() int { return q.made().sample() }
 // Cap returns how many values the queue can hold.
 func (q *Bounded[T]) Cap() int { return int(q.made().capacity / one) }
 
-// Close makes further enqueues return ErrClosed, and those that wait for room.
+// Close does not wait: it makes further enqueues return ErrClosed, and those that
+// wait for room.
 // Values in the queue stay to be dequeued; see [Queue.Close].
 func (q *Bounded[T]) Close() error {
 	q.made().close()

@@ -7,6 +7,7 @@ const (
 	firstRing   = 32
 	largestRing = 4096
 	ringBytes   = 64 << 10
+	groupBits   = 4 // slots of a group, as a power of two: see groupWord
 )
 
 // patience is how often a slot is looked at again before its owner is taken for

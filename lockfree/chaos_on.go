@@ -8,12 +8,13 @@ import (
 	"sync/atomic"
 )
 
-// In a chaos build the rings are tiny, so that laps, seals and appends happen all
+// In a chaos build rings and groups are tiny, so that laps, seals and appends happen all
 // the time, and stalled slots are passed over at once.
 const (
 	firstRing   = 2
 	largestRing = 8
 	ringBytes   = 64 << 10
+	groupBits   = 1
 	patience    = 1
 )
 

@@ -13,6 +13,7 @@ func (l *list[T]) close() {
 		switch {
 		case t&noMore == noMore:
 			// Closed; make sure that the waiters know.
+			_ = l.refuse(t &^ flags)
 		case t&sealed != 0:
 			// The next ring, appended by somebody or by us, is the one to close.
 			if n := l.grow(r, t&^flags, 0); n != nil {
@@ -20,11 +21,15 @@ func (l *list[T]) close() {
 				if !l.link(r, n) {
 					continue
 				}
+				_ = l.refuse(n.base)
 				break
 			}
 			continue
 		case !r.tail.CompareAndSwap(t, t|noMore):
 			continue
+		default:
+			step(closedTail)
+			_ = l.refuse(t)
 		}
 		step(closed)
 		l.notEmpty.wakeAll()
@@ -41,7 +46,11 @@ func (l *list[T]) isClosed() bool {
 			return false
 		}
 		if t := r.tail.Load(); t&sealed == 0 || t&noMore == noMore {
-			return t&noMore == noMore
+			if t&noMore == noMore {
+				_ = l.refuse(t &^ flags)
+				return true
+			}
+			return false
 		}
 		next := r.next.Load()
 		if next == nil {

@@ -50,7 +50,7 @@ func TestDefectTailOnACutNode(t *testing.T) {
 			q.TryDequeue()
 		}
 		stuck := q.q.tail.Load()
-		_, err := q.EnqueueBatch(make([]int, 3*cutEvery))
+		_, err := q.TryEnqueueBatch(make([]int, 3*cutEvery))
 		require.NoError(t, err)
 		q.q.tail.Store(stuck) // as if its enqueuer had not come to move it
 		for range 3 * cutEvery {
@@ -103,16 +103,14 @@ func TestDefectStalledProducerBlocksTheRing(t *testing.T) {
 		case *Bounded[int]:
 			l = &q.l
 		}
-		r := l.tail.Load()
-		at := r.tail.Load()
-		require.True(t, r.tail.CompareAndSwap(at, at+one)) // a producer stalls
+		r, at := l.ticket() // a producer stalls
 		for i := range 20_000 {
 			require.NoError(t, q.TryEnqueue(i), i)
 			v, ok := q.TryDequeue()
 			require.True(t, ok)
 			require.Equal(t, i, v)
 		}
-		require.False(t, r.put(r.at(at), at, 1), "it comes back too late")
+		require.False(t, r.put(at, 1), "it comes back too late")
 		require.NoError(t, q.TryEnqueue(5))
 		v, _ := q.TryDequeue()
 		require.Equal(t, 5, v)
@@ -143,7 +141,7 @@ func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, i, v)
 		}
-		require.Equal(t, 42, r.take(r.at(h), h), "its value is untouched")
+		require.Equal(t, 42, r.take(h), "its value is untouched")
 		require.EqualValues(t, 1, q.Stats().Rings)
 		require.Zero(t, q.Len())
 	}
@@ -153,12 +151,10 @@ func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
 // passed over, and then the queue was never full.
 func TestDefectFullWhileEmpty(t *testing.T) {
 	q := Must(NewBounded[int](1))
-	r := q.l.tail.Load()
-	at := r.tail.Load()
-	require.True(t, r.tail.CompareAndSwap(at, at+one)) // a producer stalls
+	r, at := q.l.ticket() // a producer stalls
 	require.NoError(t, q.TryEnqueue(1))
 	require.Equal(t, ErrFull, q.TryEnqueue(2))
-	require.False(t, r.put(r.at(at), at, 3))
+	require.False(t, r.put(at, 3))
 	require.Equal(t, 1, q.Len())
 }
 

@@ -5,7 +5,9 @@
 //   - [Bounded] holds at most Cap values; enqueues can wait for room.
 //   - [MSQueue] is the textbook queue of Michael and Scott, one node per value,
 //     with a linearizable Len and batches that are one step.
-//   - [Interface] is what they share.
+//
+// What can wait takes a ctx, and has a form that cannot: Dequeue and TryDequeue. An
+// enqueue of a Queue or an MSQueue never waits, so it takes no ctx.
 //
 // # When to use it
 //
@@ -19,21 +21,26 @@
 //
 // To select over several sources, use channels: a queue cannot be part of a select.
 // To hand over one value now and then, a channel is simpler and as fast. If all
-// use is by one goroutine at a time, a slice is faster. An unbounded queue whose
-// producers are faster than its consumers grows until memory ends: use Bounded.
+// use is by one goroutine at a time, a slice is faster. If few goroutines pass
+// values in large batches, or short operations rarely meet, a mutex and a slice are
+// as fast and simpler. An unbounded queue whose producers are faster than its
+// consumers grows until memory ends: use Bounded, or have the oldest values leave
+// ([Bounded.EnqueueDropOldest]).
 //
 // # Design
 //
 // A ticket numbers each value. Producers take tickets from a ring's tail with
-// compare-and-swap, consumers from its head, and each slot's word says for which
-// ticket it is empty, full or dead. A consumer that finds the producer of its
-// ticket stalled bars the slot and goes on; a producer that finds a slot still held
-// by a stalled consumer does the same; the slot comes back into use when its owner
-// does. A full ring is sealed and followed by one twice as large (32 to 4096 slots,
-// at most 64 KiB), so what is allocated for a steady load is nothing. After a lost
-// compare-and-swap a governor keeps the loser away for as long as the fight is hot.
-// Waiting is an eventcount: a waiter registers, looks again, and parks on a channel
-// of the queue; an enqueue only looks at one word to see that nobody waits.
+// compare-and-swap, consumers from its head, and two bits for each slot say whether
+// it is empty, full, free or dead. Sixteen slots share a word, so that a batch takes
+// its tickets with one compare-and-swap and publishes sixteen values with another. A
+// consumer that finds the producer of its ticket stalled marks the slot dead and
+// goes on; a producer that finds a slot still held by a stalled consumer does the
+// same; the slot comes back into use when its owner does. A full ring is sealed and
+// followed by one twice as large (32 to 4096 slots, at most 64 KiB), so what is
+// allocated for a steady load is nothing. After a lost compare-and-swap a governor
+// keeps the loser away for as long as the fight is hot. Waiting is an eventcount: a
+// waiter registers, looks again, and parks on a channel of the queue; an enqueue
+// only looks at one word to see that nobody waits.
 //
 // # Guarantees
 //
@@ -51,8 +58,13 @@
 //
 // # Cost
 //
-// An enqueue or dequeue is two locked instructions and no allocation; per value of
-// a batch it is one, and one more for the batch. MSQueue needs two to enqueue and
-// one to dequeue, and a node of 16 bytes plus the value. An idle queue takes under
-// 2 KiB. Statistics come from the tickets and cost nothing.
+// An enqueue or dequeue is two locked instructions and no allocation; for a batch it
+// is one, and one or two more for every sixteen values. MSQueue needs two to enqueue
+// and one to dequeue, and a node of 16 bytes plus the value. A new queue takes under
+// 2 KiB. One that has held many values at once keeps the largest ring that it came
+// to use, up to 64 KiB, empty. Statistics come from the tickets and cost nothing.
+//
+// A goroutine that loses a race pauses for up to some microseconds, while the winner
+// goes on alone: that is fast in the sum, and the slowest operation in a thousand
+// takes that long.
 package lockfree

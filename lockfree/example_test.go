@@ -17,7 +17,7 @@ func Example() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for v := range q.Consume(context.Background()) {
+		for v := range q.All(context.Background()) {
 			sum += v
 		}
 	}()
@@ -55,12 +55,12 @@ func ExampleQueue_Dequeue() {
 	// lockfree: queue closed
 }
 
-func ExampleQueue_DequeueBatchWait() {
+func ExampleQueue_DequeueBatch() {
 	q := lockfree.New[int]()
 	_, _ = q.EnqueueBatch([]int{1, 2, 3, 4, 5})
 	buf := make([]int, 3)
 	for range 2 {
-		n, err := q.DequeueBatchWait(context.Background(), buf)
+		n, err := q.DequeueBatch(context.Background(), buf)
 		fmt.Println(buf[:n], err)
 	}
 	// Output:
@@ -113,4 +113,28 @@ func ExampleMSQueue() {
 	// Output:
 	// 4
 	// l o c k
+}
+
+// The last lines of a log: a full queue drops the oldest.
+func ExampleBounded_EnqueueDropOldest() {
+	lines := lockfree.Must(lockfree.NewBounded[string](2))
+	for _, line := range []string{"starting", "ready", "stopping"} {
+		_, _ = lines.EnqueueDropOldest(line)
+	}
+	for line := range lines.Drain() {
+		fmt.Println(line)
+	}
+	fmt.Println(lines.Stats().Dropped, "dropped")
+	// Output:
+	// ready
+	// stopping
+	// 1 dropped
+}
+
+func ExampleQueue_Peek() {
+	q := lockfree.New[string]()
+	_ = q.Enqueue("a")
+	v, ok := q.Peek()
+	fmt.Println(v, ok, q.Len())
+	// Output: a true 1
 }

@@ -1,9 +1,56 @@
 package lockfree
 
-import "testing"
+import (
+	"context"
+	"iter"
+	"testing"
+)
+
+// Interface is what the queues share in the tests.
+type Interface[T any] interface {
+	TryEnqueue(v T) error
+	TryEnqueueBatch(vs []T) (int, error)
+	TryDequeue() (T, bool)
+	Peek() (T, bool)
+	Dequeue(ctx context.Context) (T, error)
+	TryDequeueBatch(buf []T) int
+	DequeueBatch(ctx context.Context, buf []T) (int, error)
+	Drain() iter.Seq[T]
+	All(ctx context.Context) iter.Seq2[T, error]
+	Len() int
+	Close() error
+	Stats() Stats
+}
+
+// Enqueues of a Queue and an MSQueue never wait; a Bounded's that do not are called
+// Try. Here they have one name.
+func (q *Queue[T]) TryEnqueue(v T) error                  { return q.Enqueue(v) }
+func (q *Queue[T]) TryEnqueueBatch(vs []T) (int, error)   { return q.EnqueueBatch(vs) }
+func (q *MSQueue[T]) TryEnqueue(v T) error                { return q.Enqueue(v) }
+func (q *MSQueue[T]) TryEnqueueBatch(vs []T) (int, error) { return q.EnqueueBatch(vs) }
 
 // tinyRings makes a list use rings of 2 to 8 slots, as in a chaos build.
 func (l *list[T]) tinyRings() { l.first, l.largest = 2, 8 }
+
+// ticket takes the next ticket, as a producer that stalls before it publishes.
+func (l *list[T]) ticket() (*ring[T], uint64) {
+	for {
+		r := l.tail.Load()
+		at := r.tail.Load()
+		if at&noMore == noMore {
+			panic("the queue is closed")
+		}
+		if at&sealed != 0 {
+			if n := l.grow(r, at&^flags, 1); n != nil {
+				l.link(r, n)
+			}
+		} else if r.ready(at, 1) == 0 {
+			l.unblock(r, at)
+		} else if r.tail.CompareAndSwap(at, at+one) {
+			return r, at
+		}
+	}
+}
 
 // kind is one of the package's queues, made small so that its corners come often.
 type kind[T any] struct {

@@ -90,20 +90,32 @@ var scenarios = []scenario{
 				rng := rand.New(rand.NewPCG(uint64(g), 3))
 				buf := make([]int, 3)
 				for range 150 {
-					switch rng.IntN(6) {
+					switch rng.IntN(9) {
+					case 6:
+						if b, ok := q.(*Bounded[int]); ok {
+							n, err := b.EnqueueDropOldest(1)
+							deq.Add(int64(n))
+							if err == nil {
+								enq.Add(1)
+							}
+						}
+					case 7, 8:
+						if v, ok := q.Peek(); ok && v != 1 && v != 0 {
+							t.Errorf("peeked %d", v)
+						}
 					case 0, 1:
 						if q.TryEnqueue(1) == nil {
 							enq.Add(1)
 						}
 					case 2:
-						n, _ := q.EnqueueBatch(buf)
+						n, _ := q.TryEnqueueBatch(buf)
 						enq.Add(int64(n))
 					case 3, 4:
 						if _, ok := q.TryDequeue(); ok {
 							deq.Add(1)
 						}
 					case 5:
-						deq.Add(int64(q.DequeueBatch(buf)))
+						deq.Add(int64(q.TryDequeueBatch(buf)))
 						q.Stats()
 					}
 				}
@@ -128,7 +140,7 @@ var scenarios = []scenario{
 							enq.Add(1)
 						}
 					} else if i%2 == 0 {
-						n, _ := q.EnqueueBatch([]int{i, i, i})
+						n, _ := q.TryEnqueueBatch([]int{i, i, i})
 						enq.Add(int64(n))
 					} else if q.TryEnqueue(i) == nil {
 						enq.Add(1)
@@ -141,7 +153,7 @@ var scenarios = []scenario{
 			consuming.Add(1)
 			rest.Go(func() {
 				defer consuming.Add(-1)
-				for range q.Consume(ctx) {
+				for range q.All(ctx) {
 					deq.Add(1)
 				}
 			})
@@ -211,7 +223,7 @@ func TestFrozenWaiterLeavesTheBatchToOthers(t *testing.T) {
 		}
 		synctest.Wait()
 		f := freezeAt(waitWoken, 0)
-		_, err := q.EnqueueBatch([]int{1, 1})
+		_, err := q.TryEnqueueBatch([]int{1, 1})
 		require.NoError(t, err)
 		synctest.Wait()
 		<-f.frozen
@@ -251,7 +263,7 @@ func TestFrozenGoroutineStopsNobody(t *testing.T) {
 						if enq.Load() != deq.Load() {
 							t.Fatalf("%d values enqueued, %d dequeued", enq.Load(), deq.Load())
 						}
-						if s := q.Stats(); s.Len != 0 || s.Enqueued != uint64(enq.Load()) || s.Dequeued != s.Enqueued {
+						if s := q.Stats(); s.Len != 0 || s.Enqueued != uint64(enq.Load()) || s.Dequeued+s.Dropped != s.Enqueued {
 							t.Fatalf("%d values: %+v", enq.Load(), s)
 						}
 					}

@@ -4,12 +4,14 @@ import "sync/atomic"
 
 // limit keeps a bounded queue's length at or below its capacity.
 //
-// Enqueues compare the ticket they are about to take with until, which a consumer
-// only ever makes an understatement. Past it they look at the true head, and when
-// that says full too, they count: a ticket whose producer stalls before it
-// publishes may yet be passed over, and a queue that holds less than its capacity
-// must not be reported full. Counting passes over those producers itself, and
-// remembers in counted how far it came, so that it looks at each ticket once.
+// An enqueue compares the ticket that it is about to take with until: an earlier
+// head plus the capacity, so at most as much as there is room for. A ticket that is
+// not below until may fit all the same. The enqueue then looks at the true head. If
+// even that leaves no room, it counts the values: a ticket whose producer has stalled
+// before it published may yet be passed over, and a queue that holds fewer values
+// than its capacity must not be reported full. Counting passes over such producers
+// itself. It remembers in counted how far every ticket has a value, so that it looks
+// at each ticket once.
 type limit struct {
 	until   atomic.Uint64 // tickets before it fit: some earlier head + capacity
 	counted atomic.Uint64 // tickets from head to here all have values
@@ -28,6 +30,7 @@ func (l *list[T]) roomSlow(t uint64) int64 {
 	for {
 		r, h := l.front()
 		until := h + l.capacity
+		step(limitSaw)
 		l.limit.until.Store(until) // an older one does no harm
 		if n := int64(until - t); n > 0 {
 			return n / one
@@ -37,6 +40,9 @@ func (l *list[T]) roomSlow(t uint64) int64 {
 		// was the next ticket then, and dequeued after. So if it finds capacity
 		// values, the queue was full at that moment.
 		if live, ok := l.count(r, h, t); ok {
+			if live >= l.capacity {
+				l.noteLength(int(l.capacity / one))
+			}
 			return int64(l.capacity-live) / one
 		}
 	}
@@ -59,7 +65,7 @@ func (l *list[T]) count(r *ring[T], h, t uint64) (live uint64, ok bool) {
 			end = t
 		}
 		for ; int64(end-x) > 0; x += one {
-			switch r.settle(r.at(x), x) {
+			switch r.settle(x) {
 			case slotFull:
 				live += one
 			case slotBarred:
@@ -76,6 +82,7 @@ func (l *list[T]) count(r *ring[T], h, t uint64) (live uint64, ok bool) {
 		r = next
 	}
 	if live == t-h {
+		step(limitCounted)
 		l.limit.counted.Store(t)
 	}
 	return live, true

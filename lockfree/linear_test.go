@@ -69,6 +69,20 @@ func linModel(capacity int) porcupine.Model {
 			}
 			s.vs = s.vs[len(got):]
 			return true, s
+		case "drop oldest":
+			if out.err != nil || s.closed {
+				return out.err == ErrClosed && s.closed, s
+			}
+			if len(s.vs) == capacity {
+				s.vs = s.vs[1:]
+			}
+			s.vs += string(rune(in.vs[0]))
+			return true, s
+		case "peek":
+			if out.err == errEmpty {
+				return s.vs == "", s
+			}
+			return s.vs != "" && s.vs[:1] == string(rune(out.vs[0])), s
 		case "len":
 			return out.n == len(s.vs), s
 		case "close":
@@ -94,6 +108,7 @@ var errEmpty = fmt.Errorf("empty")
 func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Operation {
 	const goroutines, each = 4, 6
 	_, ms := q.(*MSQueue[int])
+	b, bounded := q.(*Bounded[int])
 	var clock, values atomic.Int64
 	var ops [goroutines + 1][]porcupine.Operation
 	ctx, cancel := context.WithCancel(context.Background())
@@ -116,7 +131,21 @@ func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Opera
 			rng := rand.New(rand.NewPCG(seeds[g], 1))
 			<-start
 			for range each {
-				switch k := rng.IntN(22); {
+				switch k := rng.IntN(25); {
+				case k >= 22:
+					record(g, linIn{op: "peek"}, func() linOut {
+						v, ok := q.Peek()
+						if !ok {
+							return linOut{err: errEmpty}
+						}
+						return linOut{vs: []int{v}}
+					})
+				case k < 5 && bounded:
+					v := int(values.Add(1))
+					record(g, linIn{"drop oldest", []int{v}}, func() linOut {
+						_, err := b.EnqueueDropOldest(v)
+						return linOut{err: err}
+					})
 				case k < 8:
 					v := int(values.Add(1))
 					record(g, linIn{"enqueue", []int{v}}, func() linOut { return linOut{err: q.TryEnqueue(v)} })
@@ -132,13 +161,13 @@ func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Opera
 					n := int(values.Add(3))
 					vs := []int{n - 2, n - 1, n}
 					record(g, linIn{"batch", vs}, func() linOut {
-						n, err := q.EnqueueBatch(vs)
+						n, err := q.TryEnqueueBatch(vs)
 						return linOut{n: n, err: err}
 					})
 				case k < 18 && ms:
 					record(g, linIn{op: "dequeue"}, func() linOut {
 						buf := make([]int, 2)
-						n := q.DequeueBatch(buf)
+						n := q.TryDequeueBatch(buf)
 						if n == 0 {
 							return linOut{err: errEmpty}
 						}
@@ -235,13 +264,23 @@ func TestModelRejects(t *testing.T) {
 		return op(0, call, call+1, linIn{"enqueue", []int{v}}, linOut{})
 	}
 	bad := map[string][]porcupine.Operation{
-		"order":  {enq(1, 0), enq(2, 2), op(1, 4, 5, linIn{op: "dequeue"}, linOut{vs: []int{2}})},
-		"repeat": {enq(1, 0), op(1, 4, 5, linIn{op: "dequeue"}, linOut{vs: []int{1}}), op(1, 6, 7, linIn{op: "dequeue"}, linOut{vs: []int{1}})},
-		"empty":  {enq(1, 0), op(1, 4, 5, linIn{op: "dequeue"}, linOut{err: errEmpty})},
-		"full":   {enq(1, 0), op(0, 4, 5, linIn{"enqueue", []int{2}}, linOut{err: ErrFull})},
-		"over":   {enq(1, 0), enq(2, 2), enq(3, 4)},
-		"closed": {op(1, 0, 1, linIn{op: "close"}, linOut{}), enq(1, 2)},
-		"len":    {enq(1, 0), op(1, 4, 5, linIn{op: "len"}, linOut{n: 2})},
+		"order":        {enq(1, 0), enq(2, 2), op(1, 4, 5, linIn{op: "dequeue"}, linOut{vs: []int{2}})},
+		"repeat":       {enq(1, 0), op(1, 4, 5, linIn{op: "dequeue"}, linOut{vs: []int{1}}), op(1, 6, 7, linIn{op: "dequeue"}, linOut{vs: []int{1}})},
+		"empty":        {enq(1, 0), op(1, 4, 5, linIn{op: "dequeue"}, linOut{err: errEmpty})},
+		"full":         {enq(1, 0), op(0, 4, 5, linIn{"enqueue", []int{2}}, linOut{err: ErrFull})},
+		"over":         {enq(1, 0), enq(2, 2), enq(3, 4)},
+		"closed":       {op(1, 0, 1, linIn{op: "close"}, linOut{}), enq(1, 2)},
+		"peek":         {enq(1, 0), enq(2, 2), op(1, 4, 5, linIn{op: "peek"}, linOut{vs: []int{2}})},
+		"peeked empty": {enq(1, 0), op(1, 4, 5, linIn{op: "peek"}, linOut{err: errEmpty})},
+		"not dropped": {
+			enq(1, 0), enq(2, 2), op(1, 4, 5, linIn{"drop oldest", []int{3}}, linOut{}),
+			op(1, 6, 7, linIn{op: "dequeue"}, linOut{vs: []int{1}}),
+		},
+		"dropped without need": {
+			enq(1, 0), op(1, 4, 5, linIn{"drop oldest", []int{3}}, linOut{}),
+			op(1, 6, 7, linIn{op: "dequeue"}, linOut{vs: []int{3}}),
+		},
+		"len": {enq(1, 0), op(1, 4, 5, linIn{op: "len"}, linOut{n: 2})},
 	}
 	for name, ops := range bad {
 		if porcupine.CheckOperations(linModel(2), ops) {

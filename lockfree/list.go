@@ -2,8 +2,8 @@ package lockfree
 
 import (
 	"sync/atomic"
+	"unsafe"
 
-	"github.com/poundlock/poundlock/internal/rt"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -28,6 +28,7 @@ type list[T any] struct {
 	tail     atomic.Pointer[ring[T]]
 	head     atomic.Pointer[ring[T]]
 	capacity uint64 // of a bounded queue, in tickets; 0: unbounded
+	name     string
 	first    int    // slots of the first ring; 0: firstRing
 	largest  int    // most slots of a ring; 0: largestRing
 	origin   uint64 // ticket of the first ring
@@ -49,8 +50,11 @@ type list[T any] struct {
 	barred    atomic.Uint64 // tickets taken by an enqueue, then passed over
 	skipped   atomic.Uint64 // tickets passed over before anybody took them
 	passed    atomic.Uint64 // of both, those that head is past
+	dropped   atomic.Uint64 // by enqueueDropOldest
 	highWater atomic.Int64
 }
+
+func (l *list[T]) set(o options) { l.name, l.first, l.largest = o.name, o.first, o.largest }
 
 // init makes the first ring of a list that is a zero value.
 func (l *list[T]) init() {
@@ -75,26 +79,38 @@ func (l *list[T]) init() {
 func (l *list[T]) enqueue(v T) error {
 	if r := l.tail.Load(); r != nil {
 		t := r.tail.Load()
-		s := r.at(t)
-		// A word equal to tail's says that the ring is not sealed too: no slot is
-		// full at a ticket that was not given.
-		if s.seq.Load() == t && (l.capacity == 0 || int64(l.limit.until.Load()-t) > 0) {
+		step(enqSaw)
+		shift := groupShift(unsafe.Sizeof(v))
+		g, p := r.groups.of(t, shift), placeOf(t, shift)
+		w := g.Load()
+		if t&flags == 0 && w>>32 == stampOf(t, shift) && w>>p&state == empty &&
+			(l.capacity == 0 || int64(l.limit.until.Load()-t) > 0) {
 			step(enqLooked)
 			if !r.tail.CompareAndSwap(t, t+one) {
 				l.enqGov.lost(t)
-			} else if r.put(s, t, v) {
-				step(enqPublished)
-				if l.notEmpty.unclaimed.Load() > 0 || t&(sampleEvery*one-1) == 0 {
-					l.enqueued(t, 1)
+			} else {
+				step(enqTook)
+				r.vals[t/one&uint64(len(r.vals)-1)] = v
+				step(enqWrote)
+				if g.CompareAndSwap(w, w+full<<p) || r.publish(t) {
+					step(enqPublished)
+					if l.notEmpty.unclaimed.Load() > 0 || t&(sampleEvery*one-1) == 0 {
+						l.enqueued(t, 1)
+					}
+					return nil
 				}
-				return nil
 			}
 		}
 	}
-	return l.enqueueSlow(v)
+	_, err := l.enqueueSlow(v, l.capacity != 0)
+	return err
 }
 
-func (l *list[T]) enqueueSlow(v T) error {
+// enqueueAnyhow adds v also to a queue that is full, and returns its ticket.
+func (l *list[T]) enqueueAnyhow(v T) (uint64, error) { return l.enqueueSlow(v, false) }
+
+func (l *list[T]) enqueueSlow(v T, limited bool) (uint64, error) {
+	lost := 1 // the fast path may have
 	for {
 		r := l.tail.Load()
 		if r == nil {
@@ -103,35 +119,36 @@ func (l *list[T]) enqueueSlow(v T) error {
 		}
 		t := r.tail.Load()
 		if t&noMore == noMore {
-			return ErrClosed
+			return 0, l.refuse(t &^ flags)
 		}
-		if l.capacity != 0 && l.room(t&^flags) <= 0 {
-			return ErrFull
+		if limited && l.room(t&^flags) <= 0 {
+			return 0, ErrFull
 		}
 		if t&sealed != 0 {
 			if n := l.grow(r, t&^flags, 1); n != nil {
-				n.fill(v)
+				n.fill([]T{v})
 				if l.link(r, n) {
 					l.enqueued(n.base, 1)
-					return nil
+					return n.base, nil
 				}
 			}
 			continue
 		}
-		s := r.at(t)
-		if w := s.seq.Load(); w != t {
-			l.unblock(r, s, t, w)
+		step(enqSaw)
+		if r.ready(t, 1) == 0 {
+			l.unblock(r, t)
 			continue
 		}
 		step(enqLooked)
 		if !r.tail.CompareAndSwap(t, t+one) {
-			l.enqGov.lost(t)
+			l.enqGov.lostRun(t, 1, lost)
+			lost++
 			continue
 		}
-		if r.put(s, t, v) {
+		if r.put(t, v) {
 			step(enqPublished)
 			l.enqueued(t, 1)
-			return nil
+			return t, nil
 		}
 	}
 }
@@ -147,35 +164,24 @@ func (l *list[T]) enqueued(t uint64, n int) {
 	}
 }
 
-// unblock makes one step towards a usable slot, when the slot s of ticket t, the
-// next to be given by r, holds w instead.
-func (l *list[T]) unblock(r *ring[T], s *slot[T], t, w uint64) {
-	switch ahead := int64(w&^state - t); {
-	case ahead > 0 || ahead == 0 && w&state != 0:
+// unblock makes one step towards a usable slot, when that of ticket t, the next to
+// be given by r, was not ready.
+func (l *list[T]) unblock(r *ring[T], t uint64) {
+	w, s := r.word(t).Load(), stamp[T](t)
+	switch {
+	case w>>32 == s:
+		if w>>place[T](t)&state == empty {
+			return // ready by now
+		}
 		// Spent, or t is old.
 		step(enqSkipping)
 		if r.tail.CompareAndSwap(t, t+one) {
 			l.skipped.Add(1)
 		}
-	case ahead == 0:
-		// Ready by now.
-	case int64(t-r.head.Load()) >= int64(r.lap):
+	case behind(w, s) && !r.renew(t, w):
 		// The ring is full.
 		r.tail.CompareAndSwap(t, t|sealed)
 		step(enqSealed)
-	default:
-		// There is room, but the owner of this slot in an earlier lap has not left
-		// it. Give it a moment.
-		for range patience {
-			if s.seq.Load() != w {
-				return
-			}
-			rt.ProcYield(1)
-		}
-		step(enqBlocked)
-		if w&state != 0 {
-			s.seq.CompareAndSwap(w, t|dead)
-		}
 	}
 }
 
@@ -195,21 +201,10 @@ func (l *list[T]) grow(r *ring[T], t uint64, n int) *ring[T] {
 	if largest == 0 {
 		largest = largestRing
 	}
-	next := newRing[T](t, slotsFor[T](min(max(2*len(r.slots), 2*n), largest)))
+	next := newRing[T](t, slotsFor[T](min(max(2*len(r.vals), 2*n), largest)))
 	next.index = r.index + 1
 	step(enqGrown)
 	return next
-}
-
-// fill puts vs into a ring that nobody else knows yet.
-func (r *ring[T]) fill(vs ...T) {
-	for i, v := range vs {
-		t := r.base + uint64(i)*one
-		s := r.at(t)
-		s.val = v
-		s.begin(t | full)
-	}
-	r.tail.Store(r.base + uint64(len(vs))*one)
 }
 
 // link appends next to r, unless another was.
@@ -226,53 +221,68 @@ func (l *list[T]) link(r, next *ring[T]) bool {
 func (l *list[T]) dequeue() (v T, ok bool) {
 	if r := l.head.Load(); r != nil {
 		h := r.head.Load()
-		s := r.at(h)
-		switch s.seq.Load() {
-		case h | full:
+		step(deqSaw)
+		shift := groupShift(unsafe.Sizeof(v))
+		g, p := r.groups.of(h, shift), placeOf(h, shift)
+		w := g.Load()
+		if w>>32 == stampOf(h, shift) && w>>p&state == full {
 			step(deqLooked)
 			if r.head.CompareAndSwap(h, h+one) {
-				v = r.take(s, h)
+				step(deqTook)
+				val := &r.vals[h/one&uint64(len(r.vals)-1)]
+				v = *val
+				if r.peekers.in.Load() != 0 {
+					r.keep(h)
+				} else {
+					var zero T
+					*val = zero
+					step(deqRead)
+					if !g.CompareAndSwap(w, freed(w+(free-full)<<p, h, r.lap(), shift)) {
+						r.leave(h)
+					}
+				}
 				l.notFull.wake(1)
 				return v, true
 			}
 			l.deqGov.lost(h)
-		case h:
-			if r.tail.Load() == h { // nothing was given; else see blocked
-				return v, false
-			}
+		} else if r.tail.Load() == h { // nothing was given; else see blocked
+			return v, false
 		}
 	}
 	return l.dequeueSlow()
 }
 
 func (l *list[T]) dequeueSlow() (v T, ok bool) {
+	lost := 1
 	for {
 		r := l.head.Load()
 		if r == nil {
 			return v, false
 		}
 		h := r.head.Load()
-		s := r.at(h)
-		if s.seq.Load() != h|full {
-			if l.blocked(r, s, h) {
+		step(deqSaw)
+		if r.inhabited(h, 1) == 0 {
+			if l.blocked(r, h) {
 				return v, false
 			}
 			continue
 		}
 		step(deqLooked)
 		if !r.head.CompareAndSwap(h, h+one) {
-			l.deqGov.lost(h)
+			l.deqGov.lostRun(h, 1, lost)
+			lost++
 			continue
 		}
-		v = r.take(s, h)
+		v = r.take(h)
 		l.notFull.wake(1)
 		return v, true
 	}
 }
 
-// blocked makes one step towards a value, when the slot s of ticket h, the next to
-// be taken from r, holds none. It reports true if the queue is empty.
-func (l *list[T]) blocked(r *ring[T], s *slot[T], h uint64) (empty bool) {
+// blocked makes one step towards a value, when the slot of ticket h, the next to be
+// taken from r, holds none. It reports true if the queue is empty.
+func (l *list[T]) blocked(r *ring[T], h uint64) (empty bool) {
+	step(deqMissed)
 	t := r.tail.Load()
 	if t&^flags == h {
 		if t&flags == sealed {
@@ -280,8 +290,7 @@ func (l *list[T]) blocked(r *ring[T], s *slot[T], h uint64) (empty bool) {
 		}
 		return true
 	}
-	// h was given, so the word of its slot is h or later.
-	switch r.settle(s, h) {
+	switch r.settle(h) {
 	case slotFull:
 	case slotBarred:
 		l.barred.Add(1)
@@ -312,34 +321,4 @@ func (l *list[T]) retire(r *ring[T]) (empty bool) {
 		r.next.Store(r)
 	}
 	return false
-}
-
-type settled uint8
-
-const (
-	slotFull   settled = iota
-	slotSpent          // dead, consumed, or a later lap's
-	slotBarred         // dead by this call
-)
-
-// settle returns the state of ticket t's slot, where t was given. If its producer
-// does not publish in a moment, the ticket is passed over.
-func (r *ring[T]) settle(s *slot[T], t uint64) settled {
-	for i := 0; ; i++ {
-		w := s.seq.Load()
-		if w == t|full {
-			return slotFull
-		}
-		if w != t {
-			return slotSpent
-		}
-		if i < patience {
-			rt.ProcYield(1)
-			continue
-		}
-		step(deqBarring)
-		if s.seq.CompareAndSwap(t, t|dead) {
-			return slotBarred
-		}
-	}
 }

@@ -37,7 +37,7 @@ func TestNothingKept(t *testing.T) {
 			},
 			"batch": func(q Interface[*heavy]) {
 				buf := make([]*heavy, 30)
-				for q.DequeueBatch(buf) > 0 {
+				for q.TryDequeueBatch(buf) > 0 {
 				}
 			},
 			"drained": func(q Interface[*heavy]) {
@@ -58,7 +58,7 @@ func TestNothingKept(t *testing.T) {
 					batch[i] = new(heavy)
 					ps[50+i] = weak.Make(batch[i])
 				}
-				_, err := q.EnqueueBatch(batch)
+				_, err := q.TryEnqueueBatch(batch)
 				require.NoError(t, err)
 				clear(batch)
 				require.Equal(t, 100, alive(ps), "in the queue")
@@ -76,14 +76,12 @@ func TestBarredValueIsNotKept(t *testing.T) {
 	q := New[*heavy]()
 	ps := make([]weak.Pointer[heavy], 100)
 	for i := range ps {
-		r := q.l.tail.Load()
-		at := r.tail.Load()
-		require.True(t, r.tail.CompareAndSwap(at, at+one))
+		r, at := q.l.ticket()
 		_, ok := q.TryDequeue() // passes over the ticket just taken
 		require.False(t, ok)
 		v := new(heavy)
 		ps[i] = weak.Make(v)
-		require.False(t, r.put(r.at(at), at, v))
+		require.False(t, r.put(at, v))
 	}
 	require.Zero(t, alive(ps))
 	require.EqualValues(t, len(ps), q.Stats().Barred)
@@ -127,9 +125,9 @@ func TestStaleReferenceKeepsNoChain(t *testing.T) {
 		stale := q.l.head.Load()
 		for i := range n / 40 {
 			vs := make([]int, 40) // more than a ring: each batch appends one
-			_, err := q.EnqueueBatch(vs)
+			_, err := q.TryEnqueueBatch(vs)
 			require.NoError(t, err)
-			require.Equal(t, 40, q.DequeueBatch(vs), i)
+			require.Equal(t, 40, q.TryDequeueBatch(vs), i)
 		}
 		require.Greater(t, q.Stats().Rings, uint64(n/100))
 		require.Less(t, heap()-before, int64(100<<10))
@@ -149,12 +147,12 @@ func TestStaleReferenceKeepsNoChain(t *testing.T) {
 			}
 			vs := make([]pair, nodesTogether)
 			for i := range n / len(vs) {
-				_, err := q.EnqueueBatch(vs)
+				_, err := q.TryEnqueueBatch(vs)
 				require.NoError(t, err)
 				if i == 0 {
 					stale = q.q.tail.Load()
 				}
-				require.Equal(t, len(vs), q.DequeueBatch(vs))
+				require.Equal(t, len(vs), q.TryDequeueBatch(vs))
 			}
 			require.Less(t, heap()-before, int64(100<<10), "lead %d", lead)
 			runtime.KeepAlive(stale)
@@ -207,7 +205,7 @@ func TestRingsOfLargeValuesStaySmall(t *testing.T) {
 		require.NoError(t, q.Enqueue(large{}))
 	}
 	r, _ := q.l.back()
-	require.LessOrEqual(t, len(r.slots)*int(unsafe.Sizeof(r.slots[0])), 64<<10)
+	require.LessOrEqual(t, len(r.vals)*int(unsafe.Sizeof(r.vals[0]))+int(r.groups.mask+1)*wordBytes, 64<<10)
 	q2 := New[[100 << 10]byte]()
 	for i := range 10 {
 		require.NoError(t, q2.Enqueue([100 << 10]byte{byte(i)}))

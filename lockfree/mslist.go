@@ -30,9 +30,11 @@ type msCore[T any] struct {
 	head atomic.Pointer[msNode[T]]
 	_    stats.Pad
 
+	name    string
 	origin  uint64 // seq of the first dummy
 	end     msNode[T]
 	stashes msStashes[T]
+	peekers peekers[*msNode[T]]
 
 	notEmpty waiters
 	_        stats.Pad
@@ -78,6 +80,10 @@ func (q *msCore[T]) enqueue(v T) error {
 
 // link appends the chain from first to last of n nodes; their seq are set here.
 func (q *msCore[T]) link(first, last *msNode[T], n int) error {
+	lost := 0
+	if n == 1 {
+		lost = 1 // enqueue may have
+	}
 	for {
 		t := q.tail.Load()
 		if t == nil {
@@ -96,7 +102,8 @@ func (q *msCore[T]) link(first, last *msNode[T], n int) error {
 			}
 			step(msLooked)
 			if !t.next.CompareAndSwap(nil, first) {
-				q.enqGov.lost(seq * one)
+				q.enqGov.lostRun(seq*one, n, lost)
+				lost++
 				continue
 			}
 			step(msLinked)
@@ -125,6 +132,7 @@ func (q *msCore[T]) enqueued(seq uint64, n int) {
 
 // take removes up to len(buf) values from the front with one compare-and-swap.
 func (q *msCore[T]) take(buf []T) int {
+	lost := 0
 	for {
 		h := q.head.Load()
 		if h == nil {
@@ -147,7 +155,8 @@ func (q *msCore[T]) take(buf []T) int {
 		}
 		step(msFound)
 		if !q.head.CompareAndSwap(h, last) {
-			q.deqGov.lost(h.seq * one)
+			q.deqGov.lostRun(h.seq*one, n, lost)
+			lost++
 			continue
 		}
 		step(msTook)
@@ -156,8 +165,11 @@ func (q *msCore[T]) take(buf []T) int {
 		for i := range n {
 			next := x.next.Load()
 			buf[i] = next.val
-			var zero T
-			next.val = zero
+			if i == 0 && q.peekers.in.Load() != 0 { // they read the one that was the oldest
+				q.peekers.keep(next, (*msNode[T]).clear)
+			} else {
+				next.clear()
+			}
 			step(msRead)
 			x.cut(next)
 			x = next
@@ -168,6 +180,7 @@ func (q *msCore[T]) take(buf []T) int {
 
 // dequeue removes the oldest value: take for one.
 func (q *msCore[T]) dequeue() (v T, ok bool) {
+	lost := 0
 	for {
 		h := q.head.Load()
 		if h == nil {
@@ -182,13 +195,17 @@ func (q *msCore[T]) dequeue() (v T, ok bool) {
 		}
 		step(msFound)
 		if !q.head.CompareAndSwap(h, next) {
-			q.deqGov.lost(h.seq * one)
+			q.deqGov.lostRun(h.seq*one, 1, lost)
+			lost++
 			continue
 		}
 		step(msTook)
 		v = next.val
-		var zero T
-		next.val = zero
+		if q.peekers.in.Load() != 0 {
+			q.peekers.keep(next, (*msNode[T]).clear)
+		} else {
+			next.clear()
+		}
 		step(msRead)
 		h.cut(next)
 		return v, true

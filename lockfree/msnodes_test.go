@@ -84,7 +84,7 @@ func TestRefusedValueIsNotKept(t *testing.T) {
 		if i%2 == 0 {
 			require.Equal(t, ErrClosed, q.Enqueue(v))
 		} else {
-			_, err := q.EnqueueBatch([]*heavy{v, v})
+			_, err := q.TryEnqueueBatch([]*heavy{v, v})
 			require.Equal(t, ErrClosed, err)
 		}
 	}

@@ -22,8 +22,11 @@ type MSQueue[T any] struct {
 }
 
 // NewMS returns an empty queue.
-func NewMS[T any]() *MSQueue[T] {
+func NewMS[T any](opts ...Option) *MSQueue[T] {
+	var o options
+	o.apply(opts)
 	q := new(MSQueue[T])
+	q.q.name = o.name
 	q.q.init()
 	return q
 }
@@ -31,9 +34,6 @@ func NewMS[T any]() *MSQueue[T] {
 // Enqueue adds v at the end. It never waits. The error is ErrClosed after Close,
 // else nil.
 func (q *MSQueue[T]) Enqueue(v T) error { return q.q.enqueue(v) }
-
-// TryEnqueue is Enqueue, under the name that [Interface] has for it.
-func (q *MSQueue[T]) TryEnqueue(v T) error { return q.Enqueue(v) }
 
 // EnqueueBatch adds vs at the end, all at one moment: no values of others come in
 // between, and Close comes before all or after all. It never waits. It returns
@@ -54,6 +54,9 @@ func (q *MSQueue[T]) EnqueueBatch(vs []T) (int, error) {
 // queue was empty at some moment of the call, and never waits.
 func (q *MSQueue[T]) TryDequeue() (T, bool) { return q.q.dequeue() }
 
+// Peek returns the oldest value and leaves it in the queue; see [Queue.Peek].
+func (q *MSQueue[T]) Peek() (T, bool) { return q.q.peek() }
+
 // Dequeue takes the oldest value, and waits for one if there is none; see
 // [Queue.Dequeue], which does the same about ctx and Close.
 func (q *MSQueue[T]) Dequeue(ctx context.Context) (v T, err error) {
@@ -70,18 +73,18 @@ func (q *MSQueue[T]) Dequeue(ctx context.Context) (v T, err error) {
 	return v, err
 }
 
-// DequeueBatch takes the oldest values, up to len(buf), all at one moment, and
+// TryDequeueBatch takes the oldest values, up to len(buf), all at one moment, and
 // returns how many; it never waits, and returns 0 for an empty buf.
-func (q *MSQueue[T]) DequeueBatch(buf []T) int {
+func (q *MSQueue[T]) TryDequeueBatch(buf []T) int {
 	if len(buf) == 0 {
 		return 0
 	}
 	return q.q.take(buf)
 }
 
-// DequeueBatchWait is like DequeueBatch but waits until there is at least one
-// value; see [Queue.DequeueBatchWait].
-func (q *MSQueue[T]) DequeueBatchWait(ctx context.Context, buf []T) (n int, err error) {
+// DequeueBatch is like TryDequeueBatch but waits until there is at least one
+// value; see [Queue.DequeueBatch].
+func (q *MSQueue[T]) DequeueBatch(ctx context.Context, buf []T) (n int, err error) {
 	if err := ended(ctx); err != nil || len(buf) == 0 {
 		return 0, err
 	}
@@ -99,17 +102,17 @@ func (q *MSQueue[T]) DequeueBatchWait(ctx context.Context, buf []T) (n int, err 
 // see [Queue.Drain].
 func (q *MSQueue[T]) Drain() iter.Seq[T] { return drain(q.TryDequeue) }
 
-// Consume returns an iterator that takes and yields values, waiting for them; see
-// [Queue.Consume].
-func (q *MSQueue[T]) Consume(ctx context.Context) iter.Seq[T] { return consume(ctx, q.Dequeue) }
+// All returns an iterator that takes and yields values, waiting for them; see
+// [Queue.All].
+func (q *MSQueue[T]) All(ctx context.Context) iter.Seq2[T, error] { return all(ctx, q.Dequeue) }
 
 // Len returns the number of values that were in the queue at one moment of the
 // call.
 func (q *MSQueue[T]) Len() int { return q.q.sample() }
 
-// Close makes further enqueues return ErrClosed. Values in the queue stay to be
-// dequeued; goroutines that wait for one return ErrClosed. It does not wait, always
-// returns nil, and may be called any number of times.
+// Close does not wait: it makes further enqueues return ErrClosed. Values in the
+// queue stay to be dequeued; goroutines that wait for one when none is left return
+// ErrClosed. It always returns nil and may be called any number of times.
 func (q *MSQueue[T]) Close() error {
 	q.q.close()
 	return nil
@@ -144,7 +147,7 @@ func (q *msCore[T]) close() {
 // Stats returns the queue's counters.
 func (q *MSQueue[T]) Stats() Stats {
 	c := &q.q
-	var s Stats
+	s := Stats{Name: c.name}
 	s.Waits, s.Wakeups = c.notEmpty.waits.Load(), c.notEmpty.wakeups.Load()
 	c.sample()
 	h, t, _ := c.counts()

@@ -1,18 +1,7 @@
 package lockfree
 
-import (
-	"context"
-	"encoding/json"
-	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"testing"
-	"time"
-)
-
-// mutant is one wrong line that the tests must catch.
+// mutant is one wrong line that the tests must catch. The code old is found by its
+// tokens: it may be laid out in another way, and have comments.
 type mutant struct {
 	name, file, old, new string
 	quick                bool // applied in the usual run too
@@ -25,7 +14,7 @@ var mutants = []mutant{
 	},
 	{
 		"dequeued value not cleared", "mslist.go",
-		"v = next.val\n\t\tvar zero T\n\t\tnext.val = zero", "v = next.val", false,
+		"v = next.val\n\t\tif q.peekers.in.Load() != 0 {\n\t\t\tq.peekers.keep(next, (*msNode[T]).clear)\n\t\t} else {\n\t\t\tnext.clear()\n\t\t}", "v = next.val", false,
 	},
 	{
 		"dead nodes not cut", "msnodes.go",
@@ -57,7 +46,7 @@ var mutants = []mutant{
 	},
 	{
 		"lost race reported as empty (list)", "mslist.go",
-		"q.deqGov.lost(h.seq * one)\n\t\t\tcontinue\n\t\t}\n\t\tstep(msTook)\n\t\tv =", "return v, false\n\t\t}\n\t\tstep(msTook)\n\t\tv =", false,
+		"q.deqGov.lostRun(h.seq*one, 1, lost)\n\t\t\tlost++\n\t\t\tcontinue\n\t\t}\n\t\tstep(msTook)\n\t\tv =", "_ = lost\n\t\t\treturn v, false\n\t\t}\n\t\tstep(msTook)\n\t\tv =", false,
 	},
 	{
 		"enqueue after Close (list)", "mslist.go",
@@ -66,31 +55,55 @@ var mutants = []mutant{
 
 	{
 		"lost race reported as empty (ring)", "list.go",
-		"l.deqGov.lost(h)\n\t\t\tcontinue", "return v, false", true,
+		"l.deqGov.lostRun(h, 1, lost)\n\t\t\tlost++\n\t\t\tcontinue", "_ = lost\n\t\t\treturn v, false", true,
 	},
 	{
 		"empty without looking at tail", "list.go",
-		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h || s.seq.Load() == h {\n\t\tif t&flags == sealed {", false,
+		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h || r.inhabited(h, 1) == 0 {\n\t\tif t&flags == sealed {", false,
 	},
 	{
 		"sealed and drained taken for empty", "list.go",
 		"return l.retire(r)\n\t\t}\n\t\treturn true", "l.retire(r)\n\t\t}\n\t\treturn true", false,
 	},
 	{
-		"stalled producer waited for", "list.go",
+		"stalled producer waited for", "ring.go",
 		"if i < patience {", "if true {", false,
 	},
 	{
-		"stalled consumer not passed over", "list.go",
-		"s.seq.CompareAndSwap(w, t|dead)", "_ = w", false,
+		"stalled consumer not passed over", "ring.go",
+		"g.CompareAndSwap(w, stamp[T](t)<<32|held|held<<1)", "if held == 0 {\n\t\tg.CompareAndSwap(w, stamp[T](t)<<32)\n\t}", false,
 	},
 	{
-		"dead slot used again at once", "list.go",
-		"if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t|dead)", "if w&state != 0 {\n\t\t\ts.seq.CompareAndSwap(w, t)", false,
+		"dead slot used again at once", "ring.go",
+		"stamp[T](t)<<32|held|held<<1)", "stamp[T](t)<<32|held&0)", false,
 	},
 	{
-		"ring never full", "list.go",
-		"case int64(t-r.head.Load()) >= int64(r.lap):", "case false:", false,
+		"group taken back to an earlier lap", "ring.go",
+		"if now>>32 != w>>32 {", "if now>>32 == stamp[T](t) {", false,
+	},
+	{
+		"group renewed before head has passed it", "ring.go",
+		"if int64(r.head.Load()-last) < 0 {", "if int64(r.head.Load()-last) < -one {", false,
+	},
+	{
+		"group renewed by a consumer before head has passed it", "ring.go",
+		"if last/one&(1<<shift-1) == 1<<shift-1 && w&all", "if w&all", false,
+	},
+	{
+		"group renewed by a consumer beside others", "ring.go",
+		"&& w&all == free*odd&(1<<(2<<shift)-1) {", "{", false,
+	},
+	{
+		"ring never full", "ring.go",
+		"if int64(r.head.Load()-last) < 0 {\n\t\treturn false", "if int64(r.head.Load()-last) < 0 {\n\t\treturn true", false,
+	},
+	{
+		"group of an earlier lap taken for full", "list.go",
+		"if w>>32 == stampOf(h, shift) && w>>p&state == full {", "if w>>p&state == full {", false,
+	},
+	{
+		"group of an earlier lap taken for ready", "run.go",
+		"if w>>32 != stamp[T](t) {\n\t\t\tif behind", "if false {\n\t\t\tif behind", false,
 	},
 	{
 		"sealed ring gives tickets", "list.go",
@@ -98,11 +111,11 @@ var mutants = []mutant{
 	},
 	{
 		"head passes a ticket that was not given", "list.go",
-		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h && s.seq.Load() == h {\n\t\tif t&flags == sealed {", false,
+		"if t&^flags == h {\n\t\tif t&flags == sealed {", "if t&^flags == h && r.word(h).Load()>>32 == stamp[T](h) {\n\t\tif t&flags == sealed {", false,
 	},
 	{
 		"tail left on a retired ring", "list.go",
-		"l.tail.CompareAndSwap(r, next) // tail must not be behind head", "", false,
+		"l.tail.CompareAndSwap(r, next)\n\tstep(deqHelped)", "step(deqHelped)", false,
 	},
 	{
 		"retired ring not cut", "list.go",
@@ -130,46 +143,103 @@ var mutants = []mutant{
 	},
 
 	{
-		"owner's slot freed for its own ticket", "ring.go",
-		"s.seq.CompareAndSwap(w, w&^state+r.lap)", "s.seq.CompareAndSwap(w, w&^state)", false,
+		"owner's slot empty again", "ring.go",
+		"g.CompareAndSwap(w, w&^(state<<p)|free<<p)", "g.CompareAndSwap(w, w&^(state<<p))", false,
 	},
 	{
 		"barred producer does not leave", "ring.go",
-		"step(enqBarred)\n\tr.leave(s)", "step(enqBarred)", false,
+		"step(enqBarred)\n\tr.leave(t)", "step(enqBarred)", false,
 	},
 	{
 		"barred value kept", "ring.go",
-		"var zero T\n\ts.val = zero\n\tstep(enqBarred)", "step(enqBarred)", false,
+		"var zero T\n\t*r.val(t) = zero\n\tstep(enqBarred)", "step(enqBarred)", false,
 	},
 	{
-		"published without compare", "ring.go",
-		"if s.seq.CompareAndSwap(t, t|full) {\n\t\treturn true\n\t}", "if s.seq.Store(t|full); s != nil {\n\t\treturn true\n\t}", true,
+		"published though passed over", "ring.go",
+		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w+full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", false,
 	},
 	{
-		"left without compare", "ring.go",
-		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}", "s.seq.Store(h+r.lap)", false,
+		"published without compare", "list.go",
+		"if g.CompareAndSwap(w, w+full<<p) || r.publish(t) {", "if g.Store(w + full<<p); r != nil {", false,
+	},
+	{
+		"left without compare", "list.go",
+		"if !g.CompareAndSwap(w, freed(w+(free-full)<<p, h, r.lap(), shift)) {\n\t\t\t\t\t\tr.leave(h)\n\t\t\t\t\t}", "g.Store(w + (free-full)<<p)", false,
 	},
 	{
 		"value read after the slot is left", "ring.go",
-		"step(deqRead)\n\tif !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}",
-		"if !s.seq.CompareAndSwap(h|full, h+r.lap) {\n\t\tr.leave(s)\n\t}\n\tstep(deqRead)\n\tv = s.val", false,
+		"step(deqRead)\n\tr.leave(h)\n\treturn v", "r.leave(h)\n\tstep(deqRead)\n\treturn *p", false,
 	},
 	{
 		"taken value kept", "ring.go",
-		"var zero T\n\ts.val = zero\n\tstep(deqRead)", "step(deqRead)", false,
+		"var zero T\n\t*p = zero\n\tstep(deqRead)", "step(deqRead)", false,
+	},
+	{
+		"taken value kept on the fast path", "list.go",
+		"var zero T\n\t\t\t\t\t*val = zero", "_ = val", false,
+	},
+	{
+		"values of a batch kept", "run.go",
+		"clear(vals)", "_ = vals", false,
 	},
 
 	{
-		"batch goes on after a barred value", "batch.go",
-		"l.withdraw(r, x+one, end)\n\t\t\treturn i", "_ = end", false,
+		"batch goes on after a barred value", "run.go",
+		"if !r.publish(t) {\n\t\t\t\t\treturn n\n\t\t\t\t}", "r.publish(t)", false,
 	},
 	{
-		"withdrawn tickets not counted", "batch.go",
-		"if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\tl.barred.Add(1)", "if s.seq.CompareAndSwap(t, t+r.lap) {\n\t\t\t_ = s", false,
+		"batch publishes over a barred value", "run.go",
+		"if w&(ones*state) != 0 {\n\t\t\treturn false\n\t\t}", "", false,
 	},
 	{
-		"batch takes slots that are not ready", "batch.go",
-		"if r.at(x).seq.Load() != x|state {", "if i == 0 && r.at(x).seq.Load() != x|state {", false,
+		"withdrawn tickets not counted", "run.go",
+		"if w>>p&state == empty {\n\t\t\t\t\tn++", "if false && w>>p&state == empty {\n\t\t\t\t\tn++", false,
+	},
+	{
+		"withdrawn tickets left empty", "batch.go",
+		"l.barred.Add(r.withdraw(t+uint64(put+1)*one, end))", "_ = end", false,
+	},
+	{
+		"batch takes slots that are not ready", "run.go",
+		"if not := w & (states[T](t, k) * state); not != 0 {", "if not := w & (states[T](t, 1) * state); not != 0 {", false,
+	},
+	{
+		"batch takes slots that are not full", "run.go",
+		"if not := (w ^ full*odd) & (states[T](h, k) * state); not != 0 {", "if not := (w ^ full*odd) & (states[T](h, 1) * state); not != 0 {", false,
+	},
+
+	{
+		"peeker joins after it has read head", "peek.go",
+		"r.peekers.join()\n\t\tstep(peekJoined)\n\t\th := r.head.Load()", "h := r.head.Load()\n\t\tstep(peekJoined)\n\t\tr.peekers.join()", false,
+	},
+	{
+		"peeked value cleared by who takes it", "ring.go",
+		"if r.peekers.in.Load() != 0 {\n\t\tr.keep(h)\n\t\treturn v\n\t}", "", false,
+	},
+	{
+		"kept place not looked for by who put it there", "peek.go",
+		"if p.in.Load() == 0 { // they may not have seen it", "if false {", false,
+	},
+	{
+		"kept places freed while others read", "peek.go",
+		"} else if kept != nil {\n\t\t\tp.push(kept)", "} else {\n\t\t\tfor ; kept != nil; kept = kept.next {\n\t\t\t\tfree(kept.place)\n\t\t\t}", false,
+	},
+
+	{
+		"oldest dropped though there is room by now", "overwrite.go",
+		"if live <= l.capacity {", "if false {", false,
+	},
+	{
+		"nothing dropped", "overwrite.go",
+		"if int64(h+l.capacity-end) >= 0 {", "if true {", false,
+	},
+	{
+		"closed before a full queue has dropped", "overwrite.go",
+		"if l.capacity != 0 {", "if false {", false,
+	},
+	{
+		"dropped without looking at head again", "overwrite.go",
+		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", false,
 	},
 
 	{
@@ -183,6 +253,10 @@ var mutants = []mutant{
 	{
 		"stalled producers counted as values", "limit.go",
 		"case slotBarred:\n\t\t\t\tl.barred.Add(1)", "case slotBarred:\n\t\t\t\tlive += one", false,
+	},
+	{
+		"counted again and again", "limit.go",
+		"l.limit.counted.Store(t)", "_ = t", false,
 	},
 	{
 		"counted though some were dead", "limit.go",
@@ -203,7 +277,7 @@ var mutants = []mutant{
 	},
 	{
 		"signal of a cancelled waiter lost", "waiters.go",
-		"w.wake(1) // the signal was for somebody who still waits", "", false,
+		"step(waitWoken)\n\t\tif err := ctxerr.From(ctx); err != nil {\n\t\t\tw.wake(1)", "step(waitWoken)\n\t\tif err := ctxerr.From(ctx); err != nil {", false,
 	},
 	{
 		"one signal for a batch", "waiters.go",
@@ -225,88 +299,4 @@ var mutants = []mutant{
 		"cancelled waiter stays counted", "waiters.go",
 		"case <-done:\n\t\t\tw.settle()", "case <-done:", false,
 	},
-}
-
-// control changes nothing: what it is caught by says nothing about the others.
-var control = mutant{"control", "ring.go", "package lockfree", "package lockfree", false}
-
-// TestMutants applies each mutant to a copy of its file and expects the tests to
-// fail. The usual run tries those that are quick to see; POUNDLOCK_LONG=1 all.
-func TestMutants(t *testing.T) {
-	if os.Getenv("POUNDLOCK_MUTANT") != "" {
-		t.Skip("this is a mutant")
-	}
-	if testing.Short() || raceEnabled || chaotic {
-		t.Skip("builds the package again and again: once, in the usual build, is enough")
-	}
-	gobin, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("needs the go command")
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range append(mutants, control) {
-		t.Run(m.name, func(t *testing.T) {
-			path := filepath.Join(dir, m.file)
-			src, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := strings.Count(string(src), m.old); n != 1 {
-				t.Fatalf("the line to change is there %d times", n)
-			}
-			if !m.quick && !long() {
-				t.Skip("POUNDLOCK_LONG=1 applies it")
-			}
-			tmp := t.TempDir()
-			mutated := filepath.Join(tmp, m.file)
-			if err := os.WriteFile(mutated, []byte(strings.Replace(string(src), m.old, m.new, 1)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			overlay, _ := json.Marshal(map[string]any{"Replace": map[string]string{path: mutated}})
-			config := filepath.Join(tmp, "overlay.json")
-			if err := os.WriteFile(config, overlay, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			bin := filepath.Join(tmp, "mutant.test")
-			build := exec.Command(gobin, "test", "-c", "-vet=off", "-tags=chaos", "-overlay="+config, "-o", bin, ".")
-			if out, err := build.CombinedOutput(); err != nil {
-				t.Fatalf("does not build: %v\n%s", err, out)
-			}
-			// One red run of a few is enough: these are races.
-			for _, how := range []string{"-test.short", "-test.short", "-test.short=false"} {
-				ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-				cmd := exec.CommandContext(ctx, bin, how, "-test.failfast", "-test.timeout=25s")
-				cmd.Env = append(os.Environ(), "POUNDLOCK_MUTANT=1", "POUNDLOCK_LONG=")
-				cmd.Dir = dir
-				out, err := cmd.CombinedOutput()
-				cancel()
-				var exit *exec.ExitError
-				if errors.As(err, &exit) {
-					if m == control {
-						t.Fatalf("the tests fail without a mutation:\n%s", out)
-					}
-					t.Logf("caught: %s", firstFailure(string(out)))
-					return
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			if m != control {
-				t.Error("survived")
-			}
-		})
-	}
-}
-
-func firstFailure(out string) string {
-	for line := range strings.SplitSeq(out, "\n") {
-		if strings.Contains(line, "--- FAIL") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
-			return line
-		}
-	}
-	return "failed"
 }

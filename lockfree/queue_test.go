@@ -21,7 +21,7 @@ func TestZeroValueIsReady(t *testing.T) {
 			require.False(t, ok)
 			require.Zero(t, q.Len())
 			require.Zero(t, q.Stats())
-			require.Zero(t, q.DequeueBatch(make([]string, 2)))
+			require.Zero(t, q.TryDequeueBatch(make([]string, 2)))
 			require.NoError(t, q.TryEnqueue("a"))
 			require.Equal(t, 1, q.Len())
 			v, ok := q.TryDequeue()
@@ -46,7 +46,7 @@ func TestBoundedZeroValuePanics(t *testing.T) {
 	for name, f := range map[string]func(){
 		"TryEnqueue":   func() { _ = q.TryEnqueue(1) },
 		"Enqueue":      func() { _ = q.Enqueue(t.Context(), 1) },
-		"EnqueueBatch": func() { _, _ = q.EnqueueBatch([]int{1}) },
+		"EnqueueBatch": func() { _, _ = q.TryEnqueueBatch([]int{1}) },
 		"TryDequeue":   func() { q.TryDequeue() },
 		"Len":          func() { q.Len() },
 		"Close":        func() { q.Close() },
@@ -83,16 +83,16 @@ func TestNilContextPanics(t *testing.T) {
 	for _, k := range kinds[int](0) {
 		q := k.make()
 		for name, f := range map[string]func(){
-			"Dequeue":          func() { _, _ = q.Dequeue(none) },
-			"DequeueBatchWait": func() { _, _ = q.DequeueBatchWait(none, nil) },
-			"Consume":          func() { q.Consume(none) },
+			"Dequeue":      func() { _, _ = q.Dequeue(none) },
+			"DequeueBatch": func() { _, _ = q.DequeueBatch(none, nil) },
+			"All":          func() { q.All(none) },
 		} {
-			require.PanicsWithValue(t, "lockfree: nil context", f, k.name+"."+name)
+			require.PanicsWithValue(t, "lockfree: nil Context", f, k.name+"."+name)
 		}
 	}
 	q := Must(NewBounded[int](1))
-	require.PanicsWithValue(t, "lockfree: nil context", func() { _ = q.Enqueue(none, 1) })
-	require.PanicsWithValue(t, "lockfree: nil context", func() { _, _ = q.EnqueueBatchWait(none, []int{}) })
+	require.PanicsWithValue(t, "lockfree: nil Context", func() { _ = q.Enqueue(none, 1) })
+	require.PanicsWithValue(t, "lockfree: nil Context", func() { _, _ = q.EnqueueBatch(none, []int{}) })
 }
 
 func TestFIFOThroughManyRings(t *testing.T) {
@@ -122,7 +122,7 @@ func TestBatches(t *testing.T) {
 	for _, k := range roomyKinds[int](0) {
 		t.Run(k.name, func(t *testing.T) {
 			q := k.make()
-			n, err := q.EnqueueBatch(nil)
+			n, err := q.TryEnqueueBatch(nil)
 			require.Zero(t, n)
 			require.NoError(t, err)
 			var want, got []int
@@ -134,29 +134,29 @@ func TestBatches(t *testing.T) {
 					next++
 				}
 				want = append(want, vs...)
-				n, err := q.EnqueueBatch(vs)
+				n, err := q.TryEnqueueBatch(vs)
 				require.NoError(t, err)
 				require.Equal(t, size, n)
 				clear(vs) // vs is not kept
 				if size%3 == 0 {
 					buf := make([]int, size+7)
-					got = append(got, buf[:q.DequeueBatch(buf)]...)
+					got = append(got, buf[:q.TryDequeueBatch(buf)]...)
 				}
 			}
-			require.Zero(t, q.DequeueBatch(nil))
+			require.Zero(t, q.TryDequeueBatch(nil))
 			buf := make([]int, len(want))
-			got = append(got, buf[:q.DequeueBatch(buf)]...)
+			got = append(got, buf[:q.TryDequeueBatch(buf)]...)
 			require.Equal(t, want, got)
-			require.Zero(t, q.DequeueBatch(buf))
+			require.Zero(t, q.TryDequeueBatch(buf))
 
-			n, err = q.DequeueBatchWait(t.Context(), nil)
+			n, err = q.DequeueBatch(t.Context(), nil)
 			require.Zero(t, n)
 			require.NoError(t, err)
 			require.NoError(t, q.Close())
-			n, err = q.EnqueueBatch([]int{1, 2})
+			n, err = q.TryEnqueueBatch([]int{1, 2})
 			require.Zero(t, n)
 			require.Equal(t, ErrClosed, err)
-			_, err = q.DequeueBatchWait(t.Context(), buf)
+			_, err = q.DequeueBatch(t.Context(), buf)
 			require.Equal(t, ErrClosed, err)
 		})
 	}
@@ -182,28 +182,6 @@ func TestCloseKeepsValues(t *testing.T) {
 			require.Zero(t, q.Len())
 		})
 	}
-}
-
-func TestEndedContextGoesBeforeAValue(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for _, k := range kinds[int](0) {
-		q := k.make()
-		require.NoError(t, q.TryEnqueue(1))
-		_, err := q.Dequeue(ctx)
-		require.Equal(t, context.Canceled, err)
-		_, err = q.DequeueBatchWait(ctx, make([]int, 1))
-		require.Equal(t, context.Canceled, err)
-		for range q.Consume(ctx) {
-			t.Fatal("Consume took a value after its ctx ended")
-		}
-		require.Equal(t, 1, q.Len())
-	}
-	b := Must(NewBounded[int](1))
-	require.Equal(t, context.Canceled, b.Enqueue(ctx, 1))
-	_, err := b.EnqueueBatchWait(ctx, []int{1})
-	require.Equal(t, context.Canceled, err)
-	require.Zero(t, b.Len())
 }
 
 func TestDrain(t *testing.T) {
@@ -255,17 +233,17 @@ func TestBoundedIsExact(t *testing.T) {
 				require.NoError(t, q.TryEnqueue(round+i))
 			}
 			require.Equal(t, ErrFull, q.TryEnqueue(0))
-			n, err := q.EnqueueBatch([]int{1, 2})
+			n, err := q.TryEnqueueBatch([]int{1, 2})
 			require.Zero(t, n)
 			require.Equal(t, ErrFull, err)
 			require.Equal(t, capacity, q.Len())
 			_, ok := q.TryDequeue()
 			require.True(t, ok)
-			n, err = q.EnqueueBatch([]int{round + capacity, 2})
+			n, err = q.TryEnqueueBatch([]int{round + capacity, 2})
 			require.Equal(t, 1, n)
 			require.Equal(t, ErrFull, err)
 			buf := make([]int, capacity+1)
-			require.Equal(t, capacity, q.DequeueBatch(buf))
+			require.Equal(t, capacity, q.TryDequeueBatch(buf))
 			require.Equal(t, round+1, buf[0])
 			require.Equal(t, round+capacity, buf[capacity-1])
 		}
@@ -283,15 +261,15 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	for name, f := range map[string]func(){
 		"Queue":         func() { _ = q.Enqueue(1); q.TryDequeue() },
 		"Queue wait":    func() { _ = q.Enqueue(1); _, _ = q.Dequeue(ctx) },
-		"Queue batch":   func() { _, _ = q.EnqueueBatch(buf); q.DequeueBatch(buf) },
+		"Queue batch":   func() { _, _ = q.TryEnqueueBatch(buf); q.TryDequeueBatch(buf) },
 		"Queue empty":   func() { q.TryDequeue() },
 		"Queue stats":   func() { q.Stats(); q.Len() },
 		"Bounded":       func() { _ = b.Enqueue(ctx, 1); _, _ = b.Dequeue(ctx) },
-		"Bounded batch": func() { _, _ = b.EnqueueBatchWait(ctx, buf); _, _ = b.DequeueBatchWait(ctx, buf) },
+		"Bounded batch": func() { _, _ = b.EnqueueBatch(ctx, buf); _, _ = b.DequeueBatch(ctx, buf) },
 		"Bounded full": func() {
 			for b.TryEnqueue(1) == nil {
 			}
-			b.DequeueBatch(buf)
+			b.TryDequeueBatch(buf)
 		},
 	} {
 		for range 500 { // until the rings have their size
@@ -358,7 +336,7 @@ func TestAgainstModel(t *testing.T) {
 						}
 						model = append(model, vs[:fit]...)
 						enqueued += uint64(fit)
-						if n, err := q.EnqueueBatch(vs); n != fit || err != want {
+						if n, err := q.TryEnqueueBatch(vs); n != fit || err != want {
 							t.Fatalf("EnqueueBatch: %d, %v, want %d, %v", n, err, fit, want)
 						}
 					},
@@ -374,9 +352,9 @@ func TestAgainstModel(t *testing.T) {
 					},
 					"dequeueBatch": func(t *rapid.T) {
 						buf := make([]int, rapid.IntRange(0, 20).Draw(t, "n"))
-						n := q.DequeueBatch(buf)
+						n := q.TryDequeueBatch(buf)
 						if want := min(len(buf), len(model)); n != want || !slices.Equal(buf[:n], model[:n]) {
-							t.Fatalf("DequeueBatch: %v of %v", buf[:n], model)
+							t.Fatalf("TryDequeueBatch: %v of %v", buf[:n], model)
 						}
 						model = model[n:]
 						dequeued += uint64(n)

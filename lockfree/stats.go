@@ -1,14 +1,27 @@
 package lockfree
 
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/poundlock/poundlock/internal/describe"
+)
+
 // Stats is a snapshot of a queue's counters. It is taken without stopping anybody,
 // and the counters cost the queue's users nothing while nothing goes wrong.
 //
-// Enqueued - Dequeued = Len in every snapshot, and all are exact when no operation
-// is in progress; an operation in progress may or may not be in. Fields that do not
+// Enqueued = Dequeued + Dropped + Len in every snapshot, and all are exact when no
+// operation is in progress; an operation in progress may or may not be in. Fields that do not
 // apply to a type are zero.
 type Stats struct {
+	Name string `json:"name,omitempty"` // see WithName
+
 	Enqueued uint64 `json:"enqueued"` // values added
 	Dequeued uint64 `json:"dequeued"` // values taken
+
+	// Dropped counts the values that EnqueueDropOldest of a Bounded made leave.
+	Dropped uint64 `json:"dropped"`
 
 	// Barred counts tickets that were spent without a value, because the goroutine
 	// that held the ticket or its slot stalled and others went on without it.
@@ -26,12 +39,46 @@ type Stats struct {
 
 	Len int `json:"len"` // values in the queue
 
-	// HighWater is the greatest length seen: by Stats, Len, and by a look on every
-	// 64th value added, so that a peak is at most 63 higher.
+	// HighWater is the greatest length seen: by Stats, by Len, by an enqueue that
+	// found a Bounded full, and by a look on every 64th value added. So a peak of a
+	// queue that is not full may be up to 63 higher.
 	HighWater int `json:"high_water"`
 
 	Cap int `json:"cap"` // of a Bounded
 }
+
+// String returns the counters in a line, leaving out those of what did not happen:
+//
+//	jobs: 12 of 1024 values, at most 1024; 1.20M in, 1.20M out; 310 waits
+func (s Stats) String() string {
+	var b strings.Builder
+	if s.Name != "" {
+		fmt.Fprintf(&b, "%s: ", s.Name)
+	}
+	fmt.Fprintf(&b, "%d", s.Len)
+	if s.Cap > 0 {
+		fmt.Fprintf(&b, " of %d", s.Cap)
+	}
+	fmt.Fprintf(&b, " values, at most %d; %s in, %s out", s.HighWater, describe.Count(s.Enqueued), describe.Count(s.Dequeued))
+	for _, c := range []struct {
+		n    uint64
+		what string
+	}{
+		{s.Dropped, ", %s dropped"},
+		{s.Waits, "; %s waits"},
+		{s.EnqueueLosses + s.DequeueLosses, "; %s races lost"},
+		{s.Barred, "; %s tickets barred"},
+	} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, c.what, describe.Count(c.n))
+		}
+	}
+	return b.String()
+}
+
+// LogValue returns the fields that are not zero, under their JSON names, as a group
+// for package log/slog.
+func (s Stats) LogValue() slog.Value { return describe.LogValue(s) }
 
 // front returns the ring that has the oldest value, or will have, and its head. It
 // returns nil and the first ticket for a zero list.
@@ -103,13 +150,15 @@ func (l *list[T]) noteLength(n int) {
 }
 
 func (l *list[T]) stats() Stats {
-	var s Stats
+	s := Stats{Name: l.name}
 	s.Waits = l.notEmpty.waits.Load() + l.notFull.waits.Load()
 	s.Wakeups = l.notEmpty.wakeups.Load() + l.notFull.wakeups.Load()
 	s.Dequeued, s.Len = l.counts()
 	l.noteLength(s.Len)
 	s.HighWater = int(l.highWater.Load())
+	s.Dropped = min(l.dropped.Load(), s.Dequeued)
 	s.Enqueued = s.Dequeued + uint64(s.Len)
+	s.Dequeued -= s.Dropped
 	s.Barred = l.barred.Load() + l.skipped.Load()
 	s.EnqueueLosses = l.enqGov.losses.Load()
 	s.DequeueLosses = l.deqGov.losses.Load()

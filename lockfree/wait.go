@@ -3,14 +3,15 @@ package lockfree
 import (
 	"context"
 	"iter"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// ended returns ctx's error. It panics with the package's name if ctx is nil.
+// ended returns why ctx has ended, nil while it has not. It panics with the
+// package's name if ctx is nil.
 func ended(ctx context.Context) error {
-	if ctx == nil {
-		panic("lockfree: nil context")
-	}
-	return ctx.Err()
+	ctxerr.NotNil(ctx, "lockfree")
+	return ctxerr.From(ctx)
 }
 
 func (l *list[T]) dequeueWait(ctx context.Context) (v T, err error) {
@@ -67,14 +68,12 @@ func drain[T any](try func() (T, bool)) iter.Seq[T] {
 	}
 }
 
-func consume[T any](ctx context.Context, next func(context.Context) (T, error)) iter.Seq[T] {
-	if ctx == nil {
-		panic("lockfree: nil context")
-	}
-	return func(yield func(T) bool) {
+func all[T any](ctx context.Context, next func(context.Context) (T, error)) iter.Seq2[T, error] {
+	ctxerr.NotNil(ctx, "lockfree")
+	return func(yield func(T, error) bool) {
 		for {
 			v, err := next(ctx)
-			if err != nil || !yield(v) {
+			if err == ErrClosed || !yield(v, err) || err != nil {
 				return
 			}
 		}

@@ -33,9 +33,9 @@ func TestDequeueWaitsForAValue(t *testing.T) {
 		require.EqualValues(t, 1, s.Waits)
 		require.EqualValues(t, 1, s.Wakeups)
 
-		time.AfterFunc(time.Hour, func() { _, _ = q.EnqueueBatch([]int{1, 2}) })
+		time.AfterFunc(time.Hour, func() { _, _ = q.TryEnqueueBatch([]int{1, 2}) })
 		buf := make([]int, 5)
-		n, err := q.DequeueBatchWait(t.Context(), buf)
+		n, err := q.DequeueBatch(t.Context(), buf)
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, n, 1)
 	})
@@ -81,7 +81,7 @@ func TestEnqueueWaitsForRoom(t *testing.T) {
 		q := newTinyBounded[int](2, 0)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		n, err := q.EnqueueBatchWait(ctx, []int{1, 2, 3})
+		n, err := q.EnqueueBatch(ctx, []int{1, 2, 3})
 		require.Equal(t, 2, n)
 		require.Equal(t, context.DeadlineExceeded, err)
 		require.Equal(t, context.DeadlineExceeded, q.Enqueue(ctx, 3))
@@ -97,7 +97,7 @@ func TestEnqueueWaitsForRoom(t *testing.T) {
 		require.Equal(t, 2, q.Len())
 
 		go func() {
-			n, err := q.EnqueueBatchWait(t.Context(), []int{4, 5, 6, 7, 8})
+			n, err := q.EnqueueBatch(t.Context(), []int{4, 5, 6, 7, 8})
 			require.Equal(t, 5, n)
 			done <- err
 		}()
@@ -111,7 +111,7 @@ func TestEnqueueWaitsForRoom(t *testing.T) {
 		require.NoError(t, q.TryEnqueue(1))
 		require.NoError(t, q.TryEnqueue(2))
 		go func() { done <- q.Enqueue(t.Context(), 3) }()
-		go func() { _, err := q.EnqueueBatchWait(t.Context(), []int{3}); done <- err }()
+		go func() { _, err := q.EnqueueBatch(t.Context(), []int{3}); done <- err }()
 		synctest.Wait()
 		q.Close()
 		require.Equal(t, ErrClosed, <-done)
@@ -224,10 +224,8 @@ func TestStalledSignalDoesNotStrandOthers(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		r := q.l.tail.Load()
-		at := r.tail.Load()
-		require.True(t, r.tail.CompareAndSwap(at, at+one))
-		require.True(t, r.put(r.at(at), at, 1)) // P1 stalls here
+		r, at := q.l.ticket()
+		require.True(t, r.put(at, 1)) // P1 stalls here
 		require.NoError(t, q.Enqueue(2))
 		synctest.Wait()
 		require.Len(t, got, 2)
@@ -245,7 +243,7 @@ func TestThousandWaitersAndOneProducer(t *testing.T) {
 			var wg sync.WaitGroup
 			for range waiters {
 				wg.Go(func() {
-					for v := range q.Consume(context.Background()) {
+					for v := range q.All(context.Background()) {
 						sum.Add(int64(v))
 						count.Add(1)
 					}
@@ -321,9 +319,9 @@ func TestCloseRace(t *testing.T) {
 							b, bounded := q.(*Bounded[int])
 							switch {
 							case i%2 == 0 && bounded:
-								n, err = b.EnqueueBatchWait(context.Background(), make([]int, g+2))
+								n, err = b.EnqueueBatch(context.Background(), make([]int, g+2))
 							case i%2 == 0:
-								n, err = q.EnqueueBatch(make([]int, g+2))
+								n, err = q.TryEnqueueBatch(make([]int, g+2))
 							case bounded:
 								err = b.Enqueue(context.Background(), 1)
 								n = 1
@@ -346,7 +344,7 @@ func TestCloseRace(t *testing.T) {
 						<-start
 						buf := make([]int, 3)
 						for {
-							n, err := q.DequeueBatchWait(context.Background(), buf[:g+1])
+							n, err := q.DequeueBatch(context.Background(), buf[:g+1])
 							delivered.Add(int64(n))
 							if err == ErrClosed {
 								return

@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"sync/atomic"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // waiters is an eventcount: goroutines wait in it for a condition that others
@@ -74,7 +76,9 @@ func (w *waiters) wakeAll() { w.wake(1 << 30) }
 // many, and it takes that one back.
 //
 // The caller is one of those on the right of the invariant, so one of the two can
-// be had at every moment; both fail only if others settle or receive in between.
+// be had at every moment. Both fail only if others move between the two looks, so it
+// does not spin: a goroutine alone on its P looks once more for each time that it was
+// preempted there.
 func (w *waiters) settle() {
 	for {
 		n := w.unclaimed.Load()
@@ -95,7 +99,7 @@ func (w *waiters) settle() {
 
 // await calls try until it succeeds, and parks in between. It returns ErrClosed
 // when over reports, after a failed try, that no try can succeed any more, and
-// ctx's error when ctx has ended. more reports whether one more try might succeed.
+// why ctx ended when it has. more reports whether one more try might succeed.
 func (w *waiters) await(ctx context.Context, try, over, more func() bool) error {
 	for range yields {
 		runtime.Gosched()
@@ -106,7 +110,7 @@ func (w *waiters) await(ctx context.Context, try, over, more func() bool) error 
 	c := w.channel()
 	done := ctx.Done() // may be the caller's code: not between joining and leaving
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := ctxerr.From(ctx); err != nil {
 			return err
 		}
 		w.unclaimed.Add(1)
@@ -125,10 +129,10 @@ func (w *waiters) await(ctx context.Context, try, over, more func() bool) error 
 			w.wakeups.Add(1)
 		case <-done:
 			w.settle()
-			return ctx.Err()
+			return ctxerr.From(ctx)
 		}
 		step(waitWoken)
-		if err := ctx.Err(); err != nil {
+		if err := ctxerr.From(ctx); err != nil {
 			w.wake(1) // the signal was for somebody who still waits
 			return err
 		}

@@ -18,12 +18,12 @@ func TestWrapAround(t *testing.T) {
 				if q.TryEnqueue(next) == nil {
 					next++
 				}
-				if n, _ := q.EnqueueBatch([]int{next, next + 1}); n > 0 {
+				if n, _ := q.TryEnqueueBatch([]int{next, next + 1}); n > 0 {
 					next += n
 				}
 				require.Equal(t, next-want, q.Len())
 				buf := make([]int, 3)
-				for _, v := range buf[:q.DequeueBatch(buf)] {
+				for _, v := range buf[:q.TryDequeueBatch(buf)] {
 					require.Equal(t, want, v)
 					want++
 				}
@@ -68,7 +68,7 @@ func TestSealedRingRefuses(t *testing.T) {
 		at := r.tail.Load()
 		require.True(t, r.tail.CompareAndSwap(at, at|sealed))
 		require.NoError(t, q.Enqueue(2))
-		_, err := q.EnqueueBatch([]int{3, 4})
+		_, err := q.TryEnqueueBatch([]int{3, 4})
 		require.NoError(t, err)
 		require.Equal(t, at|sealed, r.tail.Load(), "the sealed ring gave no ticket")
 		for want := 1; want <= 4; want++ {

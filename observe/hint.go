@@ -55,7 +55,7 @@ func Hints(now, earlier *Instrument) []Hint {
 }
 
 var hintRules = []func(view) (Hint, bool){
-	breakerOpen, queueFull, exhausted, dropped, refused, timedOut, panics, leaked, failing, waitsGrow, slowWaits,
+	breakerOpen, queueFull, sendersWait, exhausted, dropped, refused, timedOut, panics, leaked, failing, waitsGrow, slowWaits,
 	hitRateLow, contended, gcBusy,
 }
 
@@ -110,6 +110,18 @@ func queueFull(v view) (Hint, bool) {
 		h.Severity = Critical
 	}
 	return h, ok && bounded && most > 1 && n >= 0.9*most
+}
+
+// sendersWait is queueFull for what does not say how much it holds at most: batchchan's
+// senders wait only while it is full.
+func sendersWait(v view) (Hint, bool) {
+	pending, ok := v.number("pending")
+	_, bounded := v.number("max_pending")
+	waiting, _ := v.number("waiting")
+	return Hint{
+		"queue-full", Warning, fmt.Sprintf("%.0f senders wait for room: the queue is full, with %.0f pending", waiting, pending),
+		"process faster (more workers, larger batches), or let less in",
+	}, ok && !bounded && waiting > 0
 }
 
 func exhausted(v view) (Hint, bool) {

@@ -49,6 +49,8 @@ func TestHints(t *testing.T) {
 		"all is well":           {now: instrument{"queued": 5, "queue_cap": 100, "submitted": rate(1000), "failed": rate(1), "queue_wait": 5 * ms}},
 		"queue nearly full":     {now: instrument{"queued": 90, "queue_cap": 100}, want: "queue-full warning", says: "90 of 100"},
 		"queue full":            {now: instrument{"pending": 64, "max_pending": 64}, want: "queue-full critical", says: "64 of 64"},
+		"senders wait":          {now: instrument{"pending": 64, "waiting": 3}, want: "queue-full warning", says: "3 senders wait"},
+		"nobody waits":          {now: instrument{"pending": 64, "waiting": 0}},
 		"unbounded":             {now: instrument{"queued": 90, "queue_cap": -1}},
 		"no queue":              {now: instrument{"queued": 0, "queue_cap": 0}},
 		"a queue of one":        {now: instrument{"len": 1, "cap": 1}},

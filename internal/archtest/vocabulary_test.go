@@ -19,7 +19,7 @@ import (
 var speaking = map[string]bool{
 	"batchchan":  true,
 	"connpool":   true,
-	"lockfree":   false,
+	"lockfree":   true,
 	"locks":      true,
 	"objpool":    true,
 	"workerpool": true,

@@ -13,7 +13,8 @@
 // A metric's name is the kind of its source and the field: "poundlock.workerpool.queue_wait",
 // in seconds, with the attribute "name". With [Config.DBSystem] the readings of
 // connpool follow the semantic conventions for database clients
-// (db.client.connection.*), which are still in development.
+// (db.client.connection.*), which are still in development. With [Config.HTTP] the readings
+// of observe/httpstats follow those for HTTP (http.server.request.duration and the like).
 //
 // # Traces
 //

@@ -21,6 +21,11 @@ type Config struct {
 	// DBSystem, if not empty, has the readings of connpool named by the semantic conventions
 	// for database clients, with this db.system.name: "postgresql", "redis".
 	DBSystem string
+
+	// HTTP has the readings of observe/httpstats named by the semantic conventions for HTTP:
+	// http.server.request.duration with http.route, http.client.request.duration with
+	// server.address, and the active requests of both.
+	HTTP bool
 }
 
 // Producer is a metric.Producer over a registry. It is safe for concurrent use.
@@ -64,12 +69,12 @@ func (b *batch) add(rd *observe.Reading, v *observe.Value) {
 	if v.Kind == observe.Distribution && v.Snapshot == nil {
 		return // a summary cannot be expressed: OpenTelemetry keeps it for old formats
 	}
-	name, unit, attrs := b.producer.named(rd, v)
+	name, unit, attrs, conventional := b.producer.named(rd, v)
 	i, ok := b.index[name]
 	if !ok {
 		i = len(b.metrics)
 		b.index[name] = i
-		b.metrics = append(b.metrics, metricdata.Metrics{Name: name, Description: v.Help, Unit: unit, Data: empty(v.Kind, strings.HasPrefix(name, "db.client."))})
+		b.metrics = append(b.metrics, metricdata.Metrics{Name: name, Description: v.Help, Unit: unit, Data: empty(v.Kind, conventional)})
 	}
 	set := attribute.NewSet(attrs...)
 	switch d := b.metrics[i].Data.(type) {
@@ -89,31 +94,23 @@ func (b *batch) point(x float64, set attribute.Set) metricdata.DataPoint[float64
 	return metricdata.DataPoint[float64]{Attributes: set, StartTime: b.producer.start, Time: b.now, Value: x}
 }
 
-// empty returns what points of a kind go into. The conventions for databases have counters
-// that go up and down where others have gauges.
-func empty(k observe.Kind, db bool) metricdata.Aggregation {
+// empty returns what points of a kind go into. The semantic conventions have counters that
+// go up and down where others have gauges.
+func empty(k observe.Kind, upDown bool) metricdata.Aggregation {
 	switch {
 	case k == observe.Distribution:
 		return metricdata.ExponentialHistogram[float64]{Temporality: metricdata.CumulativeTemporality}
-	case k == observe.Counter, db:
+	case k == observe.Counter, upDown:
 		return metricdata.Sum[float64]{Temporality: metricdata.CumulativeTemporality, IsMonotonic: k == observe.Counter}
 	}
 	return metricdata.Gauge[float64]{}
 }
 
-// named returns name, unit and attributes of a value.
-func (p *Producer) named(rd *observe.Reading, v *observe.Value) (name, unit string, attrs []attribute.KeyValue) {
-	if p.cfg.DBSystem != "" && rd.Kind == "poundlock_connpool" {
-		if c, ok := dbConventions[v.Name]; ok {
-			attrs = []attribute.KeyValue{
-				attribute.String("db.client.connection.pool.name", rd.Name),
-				attribute.String("db.system.name", p.cfg.DBSystem),
-			}
-			if c.state != "" {
-				attrs = append(attrs, attribute.String("db.client.connection.state", c.state))
-			}
-			return "db.client.connection." + c.name, c.unit, attrs
-		}
+// named returns name, unit and attributes of a value, and whether they are those of the
+// semantic conventions.
+func (p *Producer) named(rd *observe.Reading, v *observe.Value) (name, unit string, attrs []attribute.KeyValue, conventional bool) {
+	if c, attrs := p.convention(rd, v); c != nil {
+		return c.name, c.unit, attrs, true
 	}
 	attrs = []attribute.KeyValue{attribute.String("name", rd.Name)}
 	if v.Reason != "" {
@@ -123,19 +120,7 @@ func (p *Producer) named(rd *observe.Reading, v *observe.Value) (name, unit stri
 	if rest, ok := strings.CutPrefix(kind, "poundlock_"); ok {
 		kind = "poundlock." + rest
 	}
-	return kind + "." + strings.TrimSuffix(v.Name, "_ns"), unitOf(v.Field), attrs
-}
-
-// dbConventions are the names of connpool's fields in version 1.43 of the semantic
-// conventions. Their use_time has no counterpart: connpool does not time loans.
-var dbConventions = map[string]struct{ name, unit, state string }{
-	"idle":      {"count", "{connection}", "idle"},
-	"in_use":    {"count", "{connection}", "used"},
-	"max_open":  {"max", "{connection}", ""},
-	"waiting":   {"pending_requests", "{request}", ""},
-	"timeouts":  {"timeouts", "{timeout}", ""},
-	"dial_time": {"create_time", "s", ""},
-	"wait_time": {"wait_time", "s", ""},
+	return kind + "." + strings.TrimSuffix(v.Name, "_ns"), unitOf(v.Field), attrs, false
 }
 
 func unitOf(f *observe.Field) string {

@@ -15,7 +15,7 @@ var queue = Peer{nameQueue, "Queue", func() Queue {
 		TryGet:   q.TryDequeue,
 		Get:      func() int { v, _ := q.Dequeue(background); return v },
 		PutBatch: func(vs []int) { _, _ = q.EnqueueBatch(vs) },
-		GetBatch: q.DequeueBatch,
+		GetBatch: q.TryDequeueBatch,
 		Stats:    func() { q.Stats() },
 	}
 }}
@@ -26,8 +26,8 @@ var bounded = Peer{nameBounded, "Bounded of 1024", func() Queue {
 		Put:      func(v int) { _ = q.Enqueue(background, v) },
 		TryGet:   q.TryDequeue,
 		Get:      func() int { v, _ := q.Dequeue(background); return v },
-		PutBatch: func(vs []int) { _, _ = q.EnqueueBatchWait(background, vs) },
-		GetBatch: q.DequeueBatch,
+		PutBatch: func(vs []int) { _, _ = q.EnqueueBatch(background, vs) },
+		GetBatch: q.TryDequeueBatch,
 		Stats:    func() { q.Stats() },
 		Capacity: capacity,
 	}
@@ -40,7 +40,7 @@ var msqueue = Peer{nameMS, "MSQueue", func() Queue {
 		TryGet:   q.TryDequeue,
 		Get:      func() int { v, _ := q.Dequeue(background); return v },
 		PutBatch: func(vs []int) { _, _ = q.EnqueueBatch(vs) },
-		GetBatch: q.DequeueBatch,
+		GetBatch: q.TryDequeueBatch,
 		Stats:    func() { q.Stats() },
 	}
 }}

@@ -17,7 +17,7 @@ import (
 // Dirs are the directories of the packages that are read.
 var Dirs = []string{
 	"workerpool", "batchchan", "locks", "lockfree", "objpool", "connpool", "connpool/health",
-	"observe", "observe/httpstats",
+	"observe", "observe/httpstats", "jetstream",
 }
 
 // Read returns the comment of each exported field of the exported structs whose

@@ -1,0 +1,233 @@
+package jetstream_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	njs "github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/jetstream"
+	"github.com/poundlock/poundlock/jetstream/embedded"
+)
+
+// A message whose processes died at every delivery is given up without a call.
+func TestAMessageThatKillsIsGivenUp(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		t.Run(fmt.Sprint("batch=", batch), func(t *testing.T) {
+			r := start(t)
+			r.stream("DEAD", njs.LimitsPolicy, "dead")
+			cfg := r.queue(1, 0, 30*time.Second)
+			r.steal("S", "c", 2)
+			cfg.MaxDeliver, cfg.DeadLetter = 2, "dead"
+			if batch {
+				cfg.HandleBatch = okBatch
+			} else {
+				cfg.Handle = ok
+			}
+			w := r.worker(cfg)
+			r.drained("S", "c")
+			require.NoError(t, w.Close())
+			s := w.Stats()
+			require.Equal(t, []uint64{1, 0, 1}, []uint64{s.Fetched, s.Calls, s.DeadLettered})
+			dead := r.stored("DEAD")
+			require.Len(t, dead, 1)
+			require.Contains(t, dead[0].Header.Get(jetstream.HeaderReason), "delivered 3 times, and 2 is the most")
+		})
+	}
+}
+
+// steal has the first message delivered n times, and handed back.
+func (r *rig) steal(stream, consumer string, n int) {
+	r.t.Helper()
+	c, err := r.js.Consumer(within(r.t), stream, consumer)
+	require.NoError(r.t, err)
+	for range n {
+		m, err := c.Next(njs.FetchMaxWait(patience))
+		require.NoError(r.t, err)
+		require.NoError(r.t, m.Nak())
+	}
+}
+
+// A dead letter that cannot be stored leaves the message where it is; the next
+// delivery tries again, and calls no handler if the message had all its calls.
+func TestADeadLetterThatCannotBeStored(t *testing.T) {
+	r := start(t)
+	full := njs.StreamConfig{Name: "DEAD", Subjects: []string{"dead"}, MaxMsgs: 1, Discard: njs.DiscardNew}
+	dead, err := r.js.CreateStream(within(t), full)
+	require.NoError(t, err)
+	_, err = r.js.Publish(within(t), "dead", nil)
+	require.NoError(t, err)
+	cfg := r.queue(1, 0, 30*time.Second)
+	cfg.MaxDeliver, cfg.DeadLetter = 1, "dead"
+	told := make(chan error, 1000)
+	cfg.OnError = func(_ context.Context, d *jetstream.Delivery, err error) {
+		if d == nil {
+			t.Errorf("fetch: %v", err)
+		}
+		told <- err
+	}
+	broken := errors.New("broken")
+	cfg.Handle = func(context.Context, *jetstream.Delivery) error { return broken }
+	w := r.worker(cfg)
+	require.ErrorContains(t, <-told, `jetstream: dead letter to "dead": `)
+	require.ErrorIs(t, <-told, broken)
+	require.ErrorContains(t, <-told, `jetstream: dead letter to "dead": `)
+	require.ErrorContains(t, <-told, "1 is the most")
+	require.NoError(t, dead.Purge(within(t)))
+	r.drained("S", "c")
+	require.NoError(t, w.Close())
+	s := w.Stats()
+	require.EqualValues(t, 1, s.Calls)
+	require.EqualValues(t, 1, s.DeadLettered)
+	require.EqualValues(t, s.Fetched-1, s.Failed)
+	require.Len(t, r.stored("DEAD"), 1)
+}
+
+// lonely is a rig whose server can go away for good.
+func lonely(t *testing.T) *rig {
+	srv, err := embedded.Start(within(t), embedded.Config{StoreDir: t.TempDir()})
+	require.NoError(t, err)
+	nc, err := srv.Connect(nats.MaxReconnects(-1), nats.ReconnectWait(time.Hour))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		nc.Close()
+		require.NoError(t, srv.Close())
+	})
+	js, err := njs.New(nc)
+	require.NoError(t, err)
+	return &rig{t, srv, nc, js}
+}
+
+// The server goes away while a message is handled. Its acknowledgement is
+// unconfirmed when Shutdown gives up, and the message is lost to others when AckWait
+// has passed.
+func TestAnAcknowledgementThatCannotArrive(t *testing.T) {
+	for _, double := range []bool{false, true} {
+		for _, wait := range []time.Duration{time.Minute, 300 * time.Millisecond} {
+			t.Run(fmt.Sprint(double, wait), func(t *testing.T) {
+				r := lonely(t)
+				cfg := r.queue(1, 0, wait)
+				cfg.DoubleAck = double
+				started, goOn := make(chan struct{}), make(chan struct{})
+				cfg.Handle = func(context.Context, *jetstream.Delivery) error {
+					close(started)
+					<-goOn
+					return nil
+				}
+				w := r.worker(cfg)
+				<-started
+				require.NoError(t, r.srv.Close())
+				close(goOn)
+				if wait < time.Minute {
+					require.Eventually(t, func() bool { return w.Stats().Lost == 1 }, patience, time.Millisecond)
+					require.NoError(t, w.Close())
+					require.Zero(t, w.Stats().Acked)
+					return
+				}
+				require.Eventually(t, func() bool { return w.Stats().Acking == 1 }, patience, time.Millisecond)
+				ctx, cancel := context.WithCancel(context.Background())
+				cancel()
+				var cut *jetstream.ShutdownError
+				require.ErrorAs(t, w.Shutdown(ctx), &cut)
+				require.Equal(t, []int{0, 1}, []int{cut.Running, cut.Unacked})
+				s := w.Stats()
+				balanced(t, s)
+				require.Equal(t, []uint64{0, 1}, []uint64{s.Acked, s.Unconfirmed})
+			})
+		}
+	}
+}
+
+// Someone deletes the consumer under a Worker. What is being handled has nobody to
+// acknowledge to; when the consumer is made again, the Worker goes on.
+func TestADeletedConsumer(t *testing.T) {
+	r := start(t)
+	cfg := r.queue(1, 0, 500*time.Millisecond)
+	cfg.DoubleAck = true
+	var mu sync.Mutex
+	handled := map[string]int{}
+	var told error // by a fetch
+	cfg.OnError = func(_ context.Context, d *jetstream.Delivery, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if d == nil {
+			told = err
+		}
+	}
+	started, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	cfg.Handle = func(_ context.Context, d *jetstream.Delivery) error {
+		once.Do(func() {
+			close(started)
+			<-goOn
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		handled[string(d.Data)]++
+		return nil
+	}
+	w := r.worker(cfg)
+	<-started
+	require.NoError(t, r.js.DeleteConsumer(within(t), "S", "c"))
+	close(goOn)
+	require.Eventually(t, func() bool { s := w.Stats(); return s.FetchErrors > 0 && s.Unconfirmed+s.Lost == 1 }, patience, time.Millisecond)
+	mu.Lock()
+	require.ErrorContains(t, told, "jetstream: fetch: ")
+	mu.Unlock()
+	r.consumer("S", njs.ConsumerConfig{AckPolicy: njs.AckExplicitPolicy, AckWait: 500 * time.Millisecond})
+	_, err := r.js.Publish(within(t), "s.x", []byte("new"))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return w.Stats().Acked == 2 }, patience, time.Millisecond)
+	r.drained("S", "c")
+	require.NoError(t, w.Close())
+	require.Equal(t, map[string]int{"0": 2, "new": 1}, handled)
+	balanced(t, w.Stats())
+}
+
+// The connection is lost while messages are under way: their answers will not come,
+// and they are sent again at once, not after Timeout.
+func TestAPublisherWhoseConnectionIsReplaced(t *testing.T) {
+	r := start(t)
+	r.stream("S", njs.LimitsPolicy, "s.>")
+	hold := make(chan *nats.Msg, 10)
+	sub, err := r.nc.ChanSubscribe("held.x", hold)
+	require.NoError(t, err)
+	p := r.publisher(jetstream.PublisherConfig{Timeout: time.Hour, Backoff: time.Millisecond})
+	got := make(chan error, 1)
+	go func() {
+		a, err := p.Publish(within(t), "held.x", jetstream.Message{ID: "1"})
+		if err == nil && a.Sequence != 7 {
+			err = fmt.Errorf("%+v", a)
+		}
+		got <- err
+	}()
+	<-hold // never answered
+	require.NoError(t, r.nc.ForceReconnect())
+	m := <-hold
+	require.Equal(t, "1", m.Header.Get(nats.MsgIdHdr))
+	require.NoError(t, m.Respond([]byte(`{"stream":"S","seq":7}`)))
+	require.NoError(t, <-got)
+	require.NoError(t, sub.Unsubscribe())
+	require.EqualValues(t, 1, p.Stats().Retried)
+}
+
+// What answers that is no JetStream server is no acknowledgement.
+func TestAnswersThatAreNoAcknowledgement(t *testing.T) {
+	r := start(t)
+	said := ""
+	sub, err := r.nc.Subscribe("odd", func(m *nats.Msg) { _ = m.Respond([]byte(said)) })
+	require.NoError(t, err)
+	for _, s := range []string{"", "+OK", "{}", `{"seq":1}`} {
+		said = s
+		p := r.publisher(jetstream.PublisherConfig{MaxAttempts: 1})
+		_, err := p.Publish(within(t), "odd", jetstream.Message{})
+		require.ErrorIs(t, err, njs.ErrInvalidJSAck, "%q", s)
+	}
+	require.NoError(t, sub.Unsubscribe())
+}
