@@ -163,7 +163,10 @@ var allowed = []string{
 	"go.uber.org/goleak",
 	"github.com/anishathalye/porcupine",
 	"pgregory.net/rapid",
-	"go.yaml.in/yaml/v3", // of testify
+	"github.com/davecgh/go-spew", // of testify
+	"github.com/kr/text",
+	"github.com/pmezard/go-difflib",
+	"gopkg.in/yaml.v3",
 }
 
 func TestRootModuleRequiresOnlyWhatItMay(t *testing.T) {

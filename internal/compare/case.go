@@ -30,6 +30,10 @@ type Case struct {
 	// Quick says that the case belongs to the short run (-quick).
 	Quick bool
 
+	// Crowd says that more goroutines are alive at once than the race detector can
+	// follow (8128): under it the case is skipped.
+	Crowd bool
+
 	// Baselines names the implementations that the first one (poundlock's) is
 	// held against. Others are still measured and printed.
 	Baselines []string
@@ -39,6 +43,15 @@ type Case struct {
 
 // Key returns the name that the case is addressed by: "group/name".
 func (c *Case) Key() string { return c.Group + "/" + c.Name }
+
+// Run runs one of the case's implementations as the benchmark b.
+func (c *Case) Run(b *testing.B, im *Impl) {
+	b.ReportAllocs()
+	if c.Crowd && RaceEnabled {
+		b.Skip("more goroutines than the race detector can follow")
+	}
+	im.Bench(b)
+}
 
 // Group is the cases of one package. Cases makes them; a process that measures
 // makes those of its own group alone, as making cases may cost time and memory.

@@ -49,7 +49,7 @@ func child(groups []compare.Group, w io.Writer) int {
 		return 3
 	}
 	testing.Init()
-	m := meter{bench: im.Bench}
+	m := meter{bench: func(b *testing.B) { c.Run(b, im) }}
 	m.ops, _ = strconv.Atoi(os.Getenv(envOps))
 	if err := flag.Set("test.benchtime", m.benchTime(os.Getenv(envBenchTime))); err != nil {
 		fmt.Fprintf(w, "%s%q\n", failMark, err.Error())

@@ -52,7 +52,7 @@ func launch(ctx context.Context, rq request) reply {
 	cmd.Env = append(os.Environ(),
 		envCase+"="+rq.c.Key(), envImpl+"="+rq.impl.Name, envBenchTime+"="+rq.benchTime,
 		envOps+"="+strconv.Itoa(rq.ops), "GOMAXPROCS="+strconv.Itoa(rq.cpus))
-	if raceEnabled && os.Getenv("GORACE") == "" {
+	if compare.RaceEnabled && os.Getenv("GORACE") == "" {
 		// The race detector's default of a second at exit would be most of a run.
 		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=20")
 	}

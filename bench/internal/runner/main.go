@@ -35,7 +35,7 @@ func Main(full time.Duration, groups ...compare.Group) {
 	context.AfterFunc(ctx, stop)
 	os.Exit(command{
 		cases: cases, broken: err, full: full, launch: launch, stdout: os.Stdout, stderr: os.Stderr,
-		name: commandName(), args: os.Args[1:], race: raceEnabled, version: version(),
+		name: commandName(), args: os.Args[1:], race: compare.RaceEnabled, version: version(),
 	}.run(ctx))
 }
 
@@ -230,7 +230,7 @@ func commandName() string {
 	if tags := setting("-tags"); tags != "" {
 		flags += "-tags " + tags + " "
 	}
-	if raceEnabled {
+	if compare.RaceEnabled {
 		flags += "-race "
 	}
 	if strings.TrimSuffix(filepath.Base(exe), ".exe") == "peers" {

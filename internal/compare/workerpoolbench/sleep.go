@@ -38,6 +38,7 @@ func sleeps(peers []Peer) []compare.Case {
 			impls, nameAnts, nameGo, nameChan)
 		c.Metrics = []string{"ns/op", "B/op", "peak-bytes"}
 		c.BenchTime = fmt.Sprintf("%dx", tasks)
+		c.Crowd = true
 		c.Quick = tasks < sleepTasks // a tenth of it for the short run
 		cases = append(cases, c)
 	}
