@@ -62,6 +62,6 @@
 // Per item, relative to sending it through a Go channel of capacity 4096 to one
 // goroutine, on two cores: Send 0.3 to 0.4 in batches of 100, 0.5 to 0.7 in batches
 // of 10; a Producer's Send 0.2 to 0.3 and 0.4; SendMany of 64 0.05 to 0.2; see
-// go run ./bench -run batchchan. Nothing is allocated per item. An idle instance has
+// go run -C bench . -run batchchan. Nothing is allocated per item. An idle instance has
 // its workers parked and no timer running.
 package batchchan

@@ -207,9 +207,9 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 }
 
 func TestHotWordsShareNoLine(t *testing.T) {
-	require.GreaterOrEqual(t, unsafe.Sizeof(entry[*fake]{}), uintptr(stats.Line))
+	require.GreaterOrEqual(t, int(unsafe.Sizeof(entry[*fake]{})), stats.Line)
 	var p Pool[*fake]
-	require.GreaterOrEqual(t, unsafe.Offsetof(p.waiters)-unsafe.Offsetof(p.mu), uintptr(stats.Line), "who waits for mu disturbs no holder")
+	require.GreaterOrEqual(t, int(unsafe.Offsetof(p.waiters)-unsafe.Offsetof(p.mu)), stats.Line, "who waits for mu disturbs no holder")
 	if unsafe.Sizeof(uintptr(0)) == 8 {
 		require.EqualValues(t, 128, unsafe.Sizeof(waiter[*fake]{}), "a size class that begins on a line")
 		require.Zero(t, unsafe.Offsetof(p.mu)%64)

@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/api/support/bundler"
 
-	"github.com/poundlock/poundlock/bench/internal/batchchanbench"
+	"github.com/poundlock/poundlock/internal/compare/batchchanbench"
 )
 
 // batchchanPeers are the batchers that batchchan is compared with beside those of

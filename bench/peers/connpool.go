@@ -7,7 +7,7 @@ import (
 	gopool "github.com/jolestar/go-commons-pool/v2"
 	chanpool "github.com/silenceper/pool"
 
-	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
+	"github.com/poundlock/poundlock/internal/compare/connpoolbench"
 )
 
 // connpoolPeers are the connection and object pools with a bound and waiting.

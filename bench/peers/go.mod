@@ -35,6 +35,7 @@ require (
 	github.com/konsorten/go-windows-terminal-sequences v1.0.1 // indirect
 	github.com/panjf2000/ants/v2 v2.12.1 // indirect
 	github.com/petermattis/goid v0.0.0-20250813065127-a731cc31b4fe // indirect
+	github.com/poundlock/poundlock/bench v0.0.0
 	github.com/sirupsen/logrus v1.4.2 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.47.0 // indirect
@@ -51,3 +52,5 @@ require (
 )
 
 replace github.com/poundlock/poundlock => ../..
+
+replace github.com/poundlock/poundlock/bench => ..

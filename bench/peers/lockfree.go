@@ -6,7 +6,7 @@ import (
 	"github.com/bytedance/gopkg/collection/lscq"
 	"github.com/puzpuzpuz/xsync/v4"
 
-	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
+	"github.com/poundlock/poundlock/internal/compare/lockfreebench"
 )
 
 // lockfreePeers are queues for many producers and many consumers. None of them can

@@ -7,7 +7,7 @@ import (
 	"github.com/puzpuzpuz/xsync/v4"
 	"github.com/sasha-s/go-deadlock"
 
-	"github.com/poundlock/poundlock/bench/internal/locksbench"
+	"github.com/poundlock/poundlock/internal/compare/locksbench"
 )
 
 // lockPeers are the locks that package locks is compared with beside those of the

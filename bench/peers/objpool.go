@@ -6,7 +6,7 @@ import (
 	commons "github.com/jolestar/go-commons-pool/v2"
 	"github.com/valyala/bytebufferpool"
 
-	"github.com/poundlock/poundlock/bench/internal/objpoolbench"
+	"github.com/poundlock/poundlock/internal/compare/objpoolbench"
 )
 
 // objpoolPeers are the pools that objpool is compared with beside the standard

@@ -6,7 +6,7 @@ import (
 	gammazero "github.com/gammazero/workerpool"
 	"github.com/sourcegraph/conc/pool"
 
-	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
+	"github.com/poundlock/poundlock/internal/compare/workerpoolbench"
 )
 
 // workerpoolPeers are the pools that workerpool is compared with beside ants and

@@ -7,15 +7,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/poundlock/poundlock/bench/internal/batchchanbench"
-	"github.com/poundlock/poundlock/bench/internal/connpoolbench"
-	"github.com/poundlock/poundlock/bench/internal/floorbench"
-	"github.com/poundlock/poundlock/bench/internal/lockfreebench"
-	"github.com/poundlock/poundlock/bench/internal/locksbench"
-	"github.com/poundlock/poundlock/bench/internal/objpoolbench"
-	"github.com/poundlock/poundlock/bench/internal/runner"
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
-	"github.com/poundlock/poundlock/bench/internal/workerpoolbench"
+	"github.com/poundlock/poundlock/internal/compare"
+	"github.com/poundlock/poundlock/internal/compare/batchchanbench"
+	"github.com/poundlock/poundlock/internal/compare/connpoolbench"
+	"github.com/poundlock/poundlock/internal/compare/floorbench"
+	"github.com/poundlock/poundlock/internal/compare/lockfreebench"
+	"github.com/poundlock/poundlock/internal/compare/locksbench"
+	"github.com/poundlock/poundlock/internal/compare/objpoolbench"
+	"github.com/poundlock/poundlock/internal/compare/workerpoolbench"
 )
 
 // run is a whole run of the real cases, as they are named and documented today,
@@ -24,7 +24,7 @@ func run() *result.Run {
 	cases := slices.Concat(floorbench.Cases(), workerpoolbench.Cases(), batchchanbench.Cases(),
 		connpoolbench.Cases(), lockfreebench.Cases(), locksbench.Cases(), objpoolbench.Cases())
 	r := &result.Run{Info: result.Info{
-		Command: "go run ./bench -fail-below bench/bars -bars bench/BARS.md -update README.md -update bench/RESULTS.md", Version: "0123456789ab",
+		Command: "go run -C bench . -fail-below bars -bars BARS.md -update ../README.md -update RESULTS.md", Version: "0123456789ab",
 		Machine: result.Machine{GOOS: "linux", GOARCH: "amd64", Go: "go1.26.0", CPU: "A Processor With A Long Name 9999X", Cores: 2, MaxPs: 2, Memory: 16e9, Kernel: "6.18.0"},
 		Started: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Took: 5 * time.Minute, Rounds: 12, Planned: 12, BenchTime: "10ms", Samples: 6000,
 	}}
@@ -42,7 +42,7 @@ func run() *result.Run {
 	return r
 }
 
-func rowsOf(c *runner.Case, cpus int) (rows []result.Row) {
+func rowsOf(c *compare.Case, cpus int) (rows []result.Row) {
 	h := fnv.New64a()
 	h.Write([]byte(c.Key()))
 	rng := rand.New(rand.NewPCG(h.Sum64(), uint64(cpus)))

@@ -58,11 +58,14 @@ func goTool(t *testing.T) {
 }
 
 // layerOf returns the part of the tree that a package of the module belongs to:
-// "internal", "bench", or the public package's name; "" for others' packages.
+// "internal", "compare", or the public package's name; "" for others' packages.
 func layerOf(path string) string {
 	rest, ok := strings.CutPrefix(path, module+"/")
 	if !ok {
 		return ""
+	}
+	if rest == "internal/compare" || strings.HasPrefix(rest, "internal/compare/") {
+		return "compare"
 	}
 	layer, _, _ := strings.Cut(rest, "/")
 	return layer
@@ -81,7 +84,7 @@ func mayImport(path, dep string, standard bool) bool {
 		return false // put themselves on http.DefaultServeMux
 	case standard:
 		return true
-	case from == "bench":
+	case from == "compare":
 		return true // measures everything, and others beside
 	case to == "internal":
 		return true
@@ -130,7 +133,6 @@ func TestTheImportRule(t *testing.T) {
 	}{
 		{module + "/locks", "sync", true, true},
 		{module + "/locks", "golang.org/x/sys/cpu", false, false},
-		{module + "/bench", "golang.org/x/term", false, true},
 		{module + "/locks", module + "/internal/stats", false, true},
 		{module + "/connpool/netpool", module + "/connpool", false, true},
 		{module + "/locks", module + "/lockfree", false, false},
@@ -141,11 +143,12 @@ func TestTheImportRule(t *testing.T) {
 		{module + "/observe/debug", "net/http", true, true},
 		{module + "/observe", "net/http", true, false},
 		{module + "/observe/debug", "net/http/pprof", true, false},
-		{module + "/locks", module + "/bench/internal/runner", false, false},
+		{module + "/locks", module + "/internal/compare", false, false},
 		{module + "/locks", "github.com/panjf2000/ants/v2", false, false},
 		{module + "/internal/stats", module + "/locks", false, false},
 		{module + "/internal/stats", "github.com/stretchr/testify/require", false, false},
-		{module + "/bench", "github.com/panjf2000/ants/v2", false, true},
+		{module + "/internal/compare/workerpoolbench", "github.com/panjf2000/ants/v2", false, true},
+		{module + "/internal/compare/workerpoolbench", module + "/workerpool", false, true},
 	} {
 		require.Equal(t, c.may, mayImport(c.from, c.to, c.standard), "%s importing %s", c.from, c.to)
 	}
@@ -155,13 +158,15 @@ func TestTheImportRule(t *testing.T) {
 // user of poundlock gets into go.sum and into version selection is this list, so
 // it is kept short; a heavier dependency goes into a nested module.
 var allowed = []string{
-	"github.com/panjf2000/ants/v2", // bench
+	"github.com/panjf2000/ants/v2", // internal/compare
 	"github.com/stretchr/testify",  // tests from here on
 	"go.uber.org/goleak",
 	"github.com/anishathalye/porcupine",
 	"pgregory.net/rapid",
-	"github.com/aclements/go-moremath", // of golang.org/x/perf
-	"go.yaml.in/yaml/v3",               // of testify
+	"github.com/davecgh/go-spew", // of testify
+	"github.com/kr/text",
+	"github.com/pmezard/go-difflib",
+	"gopkg.in/yaml.v3",
 }
 
 func TestRootModuleRequiresOnlyWhatItMay(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 const (
@@ -85,7 +87,7 @@ func (b budget) guess(u unit) time.Duration {
 }
 
 // sampleTime is the test.benchtime of a case.
-func (b budget) sampleTime(c *Case) string {
+func (b budget) sampleTime(c *compare.Case) string {
 	if c.BenchTime != "" {
 		return c.BenchTime
 	}

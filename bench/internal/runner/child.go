@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // A child process measures one sample. These tell it which; GOMAXPROCS does its
@@ -37,7 +38,7 @@ func isChild() bool { return os.Getenv(envCase) != "" }
 
 // child measures the sample that the environment names and prints it to w as one
 // standard benchmark line. It returns the exit status.
-func child(groups []Group, w io.Writer) int {
+func child(groups []compare.Group, w io.Writer) int {
 	// An interrupt from the terminal reaches the whole process group; it is the
 	// parent that ends a child.
 	signal.Ignore(os.Interrupt)
@@ -48,7 +49,7 @@ func child(groups []Group, w io.Writer) int {
 		return 3
 	}
 	testing.Init()
-	m := meter{bench: im.Bench}
+	m := meter{bench: func(b *testing.B) { c.Run(b, im) }}
 	m.ops, _ = strconv.Atoi(os.Getenv(envOps))
 	if err := flag.Set("test.benchtime", m.benchTime(os.Getenv(envBenchTime))); err != nil {
 		fmt.Fprintf(w, "%s%q\n", failMark, err.Error())
@@ -68,9 +69,9 @@ func child(groups []Group, w io.Writer) int {
 	return 0
 }
 
-func find(groups []Group, key, impl string) (*Case, *Impl) {
+func find(groups []compare.Group, key, impl string) (*compare.Case, *compare.Impl) {
 	group, _, _ := strings.Cut(key, "/")
-	cases, _ := flatten(slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return g.Name != group }))
+	cases, _ := flatten(slices.DeleteFunc(slices.Clone(groups), func(g compare.Group) bool { return g.Name != group }))
 	for _, c := range cases {
 		if c.Key() != key {
 			continue
@@ -170,7 +171,7 @@ func (m *meter) values(r testing.BenchmarkResult) map[string]float64 {
 }
 
 // lineName is the benchmark's name in the form that benchstat groups by.
-func lineName(c *Case, impl string, cpus int) string {
+func lineName(c *compare.Case, impl string, cpus int) string {
 	g := strings.ToUpper(c.Group[:1]) + c.Group[1:]
 	return "Benchmark" + g + "/" + c.Name + "/impl=" + impl + "-" + strconv.Itoa(cpus)
 }

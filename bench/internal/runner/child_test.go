@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // takeSample measures one implementation of childCases in a real process.
@@ -109,7 +110,7 @@ func TestChildFailures(t *testing.T) {
 // Under go run -race, a data race is a failure of the implementation.
 func TestChildRaces(t *testing.T) {
 	s := takeSample(t, "races", time.Minute)
-	if raceEnabled {
+	if compare.RaceEnabled {
 		assert.Contains(t, s.failed, "race detected")
 		assert.Contains(t, s.stderr, "WARNING: DATA RACE")
 	} else {

@@ -15,18 +15,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // fakeCases are measured by fakeLaunch: pool's other implementations take 2, 4
 // and 10 times as long as poundlock.
-func fakeCases() []Case {
-	im := func(names ...string) (v []Impl) {
+func fakeCases() []compare.Case {
+	im := func(names ...string) (v []compare.Impl) {
 		for _, n := range names {
-			v = append(v, Impl{Name: n, Bench: nop, Config: "as it comes"})
+			v = append(v, compare.Impl{Name: n, Bench: nop, Config: "as it comes"})
 		}
 		return v
 	}
-	return []Case{
+	return []compare.Case{
 		{
 			Group: "pool", Name: "empty/workers=2", Doc: "One op is one task.", Quick: true, CPUs: []int{1, 2},
 			Baselines: []string{"x2", "x4"}, Impls: im("poundlock", "x2", "x4", "x10"),
@@ -81,7 +82,7 @@ func runCommand(t *testing.T, f *fakeLaunch, args ...string) (status int, dir, s
 	var out, errs bytes.Buffer
 	status = command{
 		cases: all(fakeCases()), launch: f.launch, stdout: &out, stderr: &errs,
-		name: "go run ./bench", args: append([]string{"-out", dir}, args...),
+		name: "go run -C bench .", args: append([]string{"-out", dir}, args...),
 	}.run(ctx)
 	return status, dir, out.String(), errs.String()
 }
@@ -174,7 +175,7 @@ func TestRunWritesEverything(t *testing.T) {
 
 	r, err := result.Load(filepath.Join(dir, "results.json"))
 	require.NoError(t, err)
-	assert.Contains(t, r.Info.Command, "go run ./bench -out ")
+	assert.Contains(t, r.Info.Command, "go run -C bench . -out ")
 	assert.Equal(t, 8, r.Info.Rounds)
 	for _, row := range r.Rows {
 		assert.Equal(t, 8, row.Rounds)

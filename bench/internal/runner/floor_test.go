@@ -10,14 +10,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // floorCases are fakeCases with a floor: an atomic instruction takes half of the
 // time of poundlock's op, a hand-off twice of it.
-func floorCases() []Case {
-	return append(fakeCases(), Case{
+func floorCases() []compare.Case {
+	return append(fakeCases(), compare.Case{
 		Group: "floor", Name: "primitives", Doc: "One op is one primitive.",
-		Impls: []Impl{{Name: "x0.5", Bench: nop}, {Name: "x2", Bench: nop}},
+		Impls: []compare.Impl{{Name: "x0.5", Bench: nop}, {Name: "x2", Bench: nop}},
 	})
 }
 

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // request is what one child process is asked to measure.
 type request struct {
-	c         *Case
-	impl      *Impl
+	c         *compare.Case
+	impl      *compare.Impl
 	cpus      int
 	benchTime string
 	ops       int // how many ops take benchTime; 0: not known yet
@@ -50,7 +52,7 @@ func launch(ctx context.Context, rq request) reply {
 	cmd.Env = append(os.Environ(),
 		envCase+"="+rq.c.Key(), envImpl+"="+rq.impl.Name, envBenchTime+"="+rq.benchTime,
 		envOps+"="+strconv.Itoa(rq.ops), "GOMAXPROCS="+strconv.Itoa(rq.cpus))
-	if raceEnabled && os.Getenv("GORACE") == "" {
+	if compare.RaceEnabled && os.Getenv("GORACE") == "" {
 		// The race detector's default of a second at exit would be most of a run.
 		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=20")
 	}

@@ -18,12 +18,13 @@ import (
 
 	"github.com/poundlock/poundlock/bench/internal/runner/report"
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // Main is the whole of a benchmark command: it measures the cases as the command
 // line says, prints and writes the reports, and exits. A run of all cases takes
 // about as long as full says.
-func Main(full time.Duration, groups ...Group) {
+func Main(full time.Duration, groups ...compare.Group) {
 	if isChild() {
 		os.Exit(child(groups, os.Stdout))
 	}
@@ -34,12 +35,12 @@ func Main(full time.Duration, groups ...Group) {
 	context.AfterFunc(ctx, stop)
 	os.Exit(command{
 		cases: cases, broken: err, full: full, launch: launch, stdout: os.Stdout, stderr: os.Stderr,
-		name: commandName(), args: os.Args[1:], race: raceEnabled, version: version(),
+		name: commandName(), args: os.Args[1:], race: compare.RaceEnabled, version: version(),
 	}.run(ctx))
 }
 
 // flatten makes the cases of all groups. The error tells what is wrong with them.
-func flatten(groups []Group) (cases []*Case, err error) {
+func flatten(groups []compare.Group) (cases []*compare.Case, err error) {
 	for _, g := range groups {
 		all := g.Cases()
 		for i := range all {
@@ -62,12 +63,12 @@ const (
 
 // command is one run of the program, with all that it touches.
 type command struct {
-	cases          []*Case
+	cases          []*compare.Case
 	broken         error         // what is wrong with the cases
 	full           time.Duration // of a run of all cases
 	launch         launcher
 	stdout, stderr io.Writer
-	name           string // how to call the program: "go run ./bench"
+	name           string // how to call the program: "go run -C bench ."
 	args           []string
 	race           bool   // the race detector is on
 	version        string // commit of the measured code
@@ -178,7 +179,7 @@ func (c command) list(o *options) int {
 	if err != nil {
 		return c.fail(err)
 	}
-	var last *Case
+	var last *compare.Case
 	for _, u := range us {
 		if u.c == last {
 			continue
@@ -229,11 +230,11 @@ func commandName() string {
 	if tags := setting("-tags"); tags != "" {
 		flags += "-tags " + tags + " "
 	}
-	if raceEnabled {
+	if compare.RaceEnabled {
 		flags += "-race "
 	}
 	if strings.TrimSuffix(filepath.Base(exe), ".exe") == "peers" {
 		return "go run -C bench/peers " + flags + "."
 	}
-	return "go run " + flags + "./bench"
+	return "go run -C bench " + flags + "."
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // The test program plays all parts: a child when the runner starts it as one, the
@@ -25,11 +27,11 @@ func TestMain(m *testing.M) {
 }
 
 // groupsOf makes groups of cases, in their order.
-func groupsOf(cases []Case) (groups []Group) {
+func groupsOf(cases []compare.Case) (groups []compare.Group) {
 	for i, c := range cases {
 		if i == 0 || c.Group != cases[i-1].Group {
-			groups = append(groups, Group{c.Group, func() []Case {
-				return slices.DeleteFunc(slices.Clone(cases), func(o Case) bool { return o.Group != c.Group })
+			groups = append(groups, compare.Group{Name: c.Group, Cases: func() []compare.Case {
+				return slices.DeleteFunc(slices.Clone(cases), func(o compare.Case) bool { return o.Group != c.Group })
 			}})
 		}
 	}
@@ -37,7 +39,7 @@ func groupsOf(cases []Case) (groups []Group) {
 }
 
 // all returns pointers to the cases.
-func all(cases []Case) (p []*Case) {
+func all(cases []compare.Case) (p []*compare.Case) {
 	for i := range cases {
 		p = append(p, &cases[i])
 	}
@@ -45,11 +47,11 @@ func all(cases []Case) (p []*Case) {
 }
 
 // childCases do in a real process what implementations do, well and badly.
-func childCases() []Case {
-	impl := func(name string, f func(*testing.B)) Impl { return Impl{Name: name, Bench: f} }
-	return []Case{{
+func childCases() []compare.Case {
+	impl := func(name string, f func(*testing.B)) compare.Impl { return compare.Impl{Name: name, Bench: f} }
+	return []compare.Case{{
 		Group: "self", Name: "kinds/n=1", Doc: "One op is nothing much.",
-		Impls: []Impl{
+		Impls: []compare.Impl{
 			impl("good", spin),
 			impl("drops", func(b *testing.B) { b.Fatal("only 2 of 3 tasks ran") }),
 			impl("drops-late", func(b *testing.B) {
@@ -89,7 +91,7 @@ func childCases() []Case {
 		},
 	}, {
 		Group: "self", Name: "pair", Quick: true, Baselines: []string{"slow"}, BenchTime: "1x",
-		Impls: []Impl{
+		Impls: []compare.Impl{
 			impl("fast", func(b *testing.B) { time.Sleep(time.Millisecond) }),
 			impl("slow", func(b *testing.B) { time.Sleep(5 * time.Millisecond) }),
 		},

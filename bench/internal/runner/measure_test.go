@@ -14,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // measureFor runs a campaign in virtual time in which a sample takes what took
 // says, and returns it with the time that it needed.
-func measureFor(t *testing.T, us []unit, o *options, took func(*Case) time.Duration) (m *campaign, d time.Duration, stderr string) {
+func measureFor(t *testing.T, us []unit, o *options, took func(*compare.Case) time.Duration) (m *campaign, d time.Duration, stderr string) {
 	var errs bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeLaunch{}
@@ -42,7 +43,7 @@ func TestRunKeepsToTheTime(t *testing.T) {
 	for _, took := range []time.Duration{time.Millisecond, 50 * time.Millisecond, time.Second, 4 * time.Second} {
 		for _, quick := range []bool{true, false} {
 			o := &options{quick: quick}
-			m, d, _ := measureFor(t, makeUnits(20, 3), o, func(*Case) time.Duration { return took })
+			m, d, _ := measureFor(t, makeUnits(20, 3), o, func(*compare.Case) time.Duration { return took })
 			limit := fullTime - reportTime
 			if quick {
 				limit = fullTime/quickShare - reportTime
@@ -59,7 +60,7 @@ func TestExpensiveCasesAreCutFirst(t *testing.T) {
 	us := makeUnits(5, 2)
 	us[4].c.Name = "long"
 	us[4].c.BenchTime = "1x"
-	m, d, _ := measureFor(t, us, &options{}, func(c *Case) time.Duration {
+	m, d, _ := measureFor(t, us, &options{}, func(c *compare.Case) time.Duration {
 		if c.Name == "long" {
 			return 15 * time.Second
 		}
@@ -102,7 +103,7 @@ func TestSamplesHaveTheLengthThatTheFirstRoundFound(t *testing.T) {
 }
 
 func TestRoundsGivenAreNotCut(t *testing.T) {
-	m, d, _ := measureFor(t, makeUnits(2, 2), &options{rounds: 20}, func(*Case) time.Duration { return 10 * time.Second })
+	m, d, _ := measureFor(t, makeUnits(2, 2), &options{rounds: 20}, func(*compare.Case) time.Duration { return 10 * time.Second })
 	assert.Equal(t, []int{20, 20}, m.had)
 	assert.Equal(t, 800*time.Second, d)
 }
@@ -118,7 +119,7 @@ func TestTimeLeftIsWithinTheTime(t *testing.T) {
 }
 
 func TestProgressIsPlainOffTheTerminal(t *testing.T) {
-	_, _, stderr := measureFor(t, makeUnits(2, 2), &options{rounds: 3}, func(*Case) time.Duration { return time.Second })
+	_, _, stderr := measureFor(t, makeUnits(2, 2), &options{rounds: 3}, func(*compare.Case) time.Duration { return time.Second })
 	assert.Equal(t, 3, strings.Count(stderr, "\n"))
 	assert.Contains(t, stderr, "round 3 of 3, about 4s left")
 	assert.NotContains(t, stderr, "\r")
@@ -136,7 +137,7 @@ func TestProgressIsLiveOnATerminal(t *testing.T) {
 
 // The rows' figures are medians, and the ratios those of pairs.
 func TestRows(t *testing.T) {
-	c := &Case{Group: "g", Name: "n", Baselines: []string{"b"}, Impls: []Impl{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "e"}}}
+	c := &compare.Case{Group: "g", Name: "n", Baselines: []string{"b"}, Impls: []compare.Impl{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}, {Name: "e"}}}
 	var ss []sample
 	put := func(impl, round int, ns float64) {
 		ss = append(ss, sample{impl: impl, round: round, values: map[string]float64{"ns/op": ns, "cores": 1, "p50-ns": 0}})
@@ -195,6 +196,6 @@ func TestDisturbed(t *testing.T) {
 }
 
 func TestOwnUnits(t *testing.T) {
-	assert.Equal(t, []string{"ns/op"}, (&Case{}).metrics())
-	assert.Equal(t, result.NsPerOp, (&Case{}).metrics()[0])
+	assert.Equal(t, []string{"ns/op"}, metrics(&compare.Case{}))
+	assert.Equal(t, result.NsPerOp, metrics(&compare.Case{})[0])
 }

@@ -9,22 +9,20 @@ import (
 	"strings"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // unit is one case at one GOMAXPROCS: what is measured as a block, so that its
 // implementations are adjacent in time.
 type unit struct {
-	c    *Case
+	c    *compare.Case
 	cpus int
 }
 
 func (u unit) String() string { return fmt.Sprintf("%s-%d", u.c.Key(), u.cpus) }
 
-// Key returns the name that the case is addressed by: "group/name".
-func (c *Case) Key() string { return c.Group + "/" + c.Name }
-
 // metrics returns the units that the implementations are compared by.
-func (c *Case) metrics() []string {
+func metrics(c *compare.Case) []string {
 	if len(c.Metrics) == 0 {
 		return []string{"ns/op"}
 	}
@@ -32,7 +30,7 @@ func (c *Case) metrics() []string {
 }
 
 // checkCases finds mistakes in the cases' declarations.
-func checkCases(cases []*Case) error {
+func checkCases(cases []*compare.Case) error {
 	seen := make(map[string]bool)
 	for _, c := range cases {
 		switch {
@@ -76,7 +74,7 @@ func checkCases(cases []*Case) error {
 }
 
 // selectUnits returns what -run, -quick and -cpu choose.
-func selectUnits(cases []*Case, o *options) ([]unit, error) {
+func selectUnits(cases []*compare.Case, o *options) ([]unit, error) {
 	var us []unit
 	matched := false
 	for _, c := range cases {
@@ -102,7 +100,7 @@ func selectUnits(cases []*Case, o *options) ([]unit, error) {
 
 // unitsOf returns the case at each of the GOMAXPROCS values asked for, or at its
 // own, or at the machine's.
-func unitsOf(c *Case, cpus []int) []unit {
+func unitsOf(c *compare.Case, cpus []int) []unit {
 	if cpus == nil {
 		cpus = c.CPUs
 	}
@@ -118,7 +116,7 @@ func unitsOf(c *Case, cpus []int) []unit {
 
 // withFloor adds the group of primitives to units, where bars hold one of them
 // against a primitive: both must be measured in the same rounds.
-func withFloor(us []unit, cases []*Case, o *options, bars []result.Bar) []unit {
+func withFloor(us []unit, cases []*compare.Case, o *options, bars []result.Bar) []unit {
 	needed := slices.ContainsFunc(us, func(u unit) bool {
 		return slices.ContainsFunc(bars, func(b result.Bar) bool { return b.Floor() != "" && b.Matches(u.c.Key(), u.cpus) })
 	})

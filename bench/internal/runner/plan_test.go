@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 func nop(*testing.B) {}
@@ -16,9 +18,9 @@ func nop(*testing.B) {}
 func makeUnits(n, k int) []unit {
 	us := make([]unit, n)
 	for i := range us {
-		c := &Case{Group: "g", Name: string(rune('a' + i%26))}
+		c := &compare.Case{Group: "g", Name: string(rune('a' + i%26))}
 		for j := range k {
-			c.Impls = append(c.Impls, Impl{Name: string(rune('A' + j)), Bench: nop})
+			c.Impls = append(c.Impls, compare.Impl{Name: string(rune('A' + j)), Bench: nop})
 		}
 		us[i] = unit{c, 2}
 	}
@@ -56,33 +58,33 @@ func TestScheduleLeavesOut(t *testing.T) {
 }
 
 func TestCheckCases(t *testing.T) {
-	ok := Case{Group: "g", Name: "n", Impls: []Impl{{Name: "a", Bench: nop}, {Name: "b", Bench: nop}}, Baselines: []string{"b"}}
-	require.NoError(t, checkCases([]*Case{&ok}))
-	for want, spoil := range map[string]func(c *Case){
-		"no group":                func(c *Case) { c.Group = "" },
-		"a space":                 func(c *Case) { c.Name = "a b" },
-		"no implementations":      func(c *Case) { c.Impls = nil },
-		"bad implementation name": func(c *Case) { c.Impls[1].Name = "a b" },
-		"declares a twice":        func(c *Case) { c.Impls[1].Name = "a" },
-		"b has no Bench":          func(c *Case) { c.Impls[1].Bench = nil },
-		`the baseline "c"`:        func(c *Case) { c.Baselines = []string{"c"} },
-		`the baseline "a"`:        func(c *Case) { c.Baselines = []string{"a"} },
-		`BenchTime "10"`:          func(c *Case) { c.BenchTime = "10" },
-		"CPUs":                    func(c *Case) { c.CPUs = []int{0} },
+	ok := compare.Case{Group: "g", Name: "n", Impls: []compare.Impl{{Name: "a", Bench: nop}, {Name: "b", Bench: nop}}, Baselines: []string{"b"}}
+	require.NoError(t, checkCases([]*compare.Case{&ok}))
+	for want, spoil := range map[string]func(c *compare.Case){
+		"no group":                func(c *compare.Case) { c.Group = "" },
+		"a space":                 func(c *compare.Case) { c.Name = "a b" },
+		"no implementations":      func(c *compare.Case) { c.Impls = nil },
+		"bad implementation name": func(c *compare.Case) { c.Impls[1].Name = "a b" },
+		"declares a twice":        func(c *compare.Case) { c.Impls[1].Name = "a" },
+		"b has no Bench":          func(c *compare.Case) { c.Impls[1].Bench = nil },
+		`the baseline "c"`:        func(c *compare.Case) { c.Baselines = []string{"c"} },
+		`the baseline "a"`:        func(c *compare.Case) { c.Baselines = []string{"a"} },
+		`BenchTime "10"`:          func(c *compare.Case) { c.BenchTime = "10" },
+		"CPUs":                    func(c *compare.Case) { c.CPUs = []int{0} },
 	} {
 		c := ok
-		c.Impls = append([]Impl(nil), ok.Impls...)
+		c.Impls = append([]compare.Impl(nil), ok.Impls...)
 		spoil(&c)
-		assert.ErrorContains(t, checkCases([]*Case{&c}), want)
+		assert.ErrorContains(t, checkCases([]*compare.Case{&c}), want)
 	}
-	assert.ErrorContains(t, checkCases([]*Case{&ok, &ok}), "twice")
+	assert.ErrorContains(t, checkCases([]*compare.Case{&ok, &ok}), "twice")
 }
 
 func TestUnitsOf(t *testing.T) {
-	c := &Case{Group: "g", Name: "n", CPUs: []int{1, 8}}
+	c := &compare.Case{Group: "g", Name: "n", CPUs: []int{1, 8}}
 	assert.Equal(t, []unit{{c, 1}, {c, 8}}, unitsOf(c, nil))
 	assert.Equal(t, []unit{{c, 2}}, unitsOf(c, []int{2}), "-cpu wins")
-	assert.Len(t, unitsOf(&Case{}, nil), 1)
+	assert.Len(t, unitsOf(&compare.Case{}, nil), 1)
 }
 
 // Whatever the number of cases, the plan fits the time, unless samples would become

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // series holds what one implementation of a unit showed, by unit of measure and
@@ -78,8 +79,8 @@ func keepRounds(rows []result.Row, u unit, all []*series) {
 		if k > 0 && (r.Group != result.FloorGroup || r.Baseline != "") {
 			continue
 		}
-		i := slices.IndexFunc(u.c.Impls, func(im Impl) bool { return im.Name == r.Impl })
-		r.ByRound = all[i].times(u.c.metrics())
+		i := slices.IndexFunc(u.c.Impls, func(im compare.Impl) bool { return im.Name == r.Impl })
+		r.ByRound = all[i].times(metrics(u.c))
 	}
 }
 
@@ -122,7 +123,7 @@ func unitRows(u unit, all []*series, race bool) (out []result.Row) {
 				r.Baseline = u.c.Impls[k].Name
 				r.Extra = !slices.Contains(u.c.Baselines, r.Baseline)
 				if first.failed == "" && all[k].failed == "" && !race {
-					pair(&r, u.c.metrics(), first, all[k])
+					pair(&r, metrics(u.c), first, all[k])
 				}
 				out = append(out, r)
 			}
@@ -155,7 +156,7 @@ func soloRow(u unit, i int, s *series) result.Row {
 	r := result.Row{
 		Group: u.c.Group, Case: u.c.Name, Impl: u.c.Impls[i].Name, CPUs: u.cpus,
 		Rounds: s.rounds, Disturbed: s.disturbed, Failed: s.failed, Skipped: s.skipped,
-		Lead: i == 0, Own: i > 0 && (u.c.Impls[i].Own || result.OwnName(u.c.Impls[i].Name)), Quick: u.c.Quick, Doc: u.c.Doc, Config: u.c.Impls[i].Config, Compare: u.c.metrics(),
+		Lead: i == 0, Own: i > 0 && (u.c.Impls[i].Own || result.OwnName(u.c.Impls[i].Name)), Quick: u.c.Quick, Doc: u.c.Doc, Config: u.c.Impls[i].Config, Compare: metrics(u.c),
 	}
 	if s.rounds == 0 {
 		return r

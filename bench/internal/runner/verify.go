@@ -5,13 +5,14 @@ import (
 	"slices"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/compare"
 )
 
 // Verify finds mistakes in the cases and in the bar files that go with them: a
 // name used twice, a baseline that is not there, a bar whose case or baseline
 // does not exist. Tests of the commands call it, so that a slip is found before
 // anything is measured.
-func Verify(barPaths []string, groups ...Group) error {
+func Verify(barPaths []string, groups ...compare.Group) error {
 	cases, err := flatten(groups)
 	if err != nil {
 		return err
@@ -29,13 +30,13 @@ func Verify(barPaths []string, groups ...Group) error {
 				continue
 			}
 			found = true
-			has := func(im Impl) bool { return im.Name == b.Baseline }
+			has := func(im compare.Impl) bool { return im.Name == b.Baseline }
 			if b.Kind() == result.Comparison && !slices.ContainsFunc(c.Impls[1:], has) {
 				return fmt.Errorf("%s: case %s has no implementation %s", b.At(), c.Key(), b.Baseline)
 			}
 		}
-		if f := b.Floor(); f != "" && !slices.ContainsFunc(cases, func(c *Case) bool {
-			return c.Group == result.FloorGroup && slices.ContainsFunc(c.Impls, func(im Impl) bool { return im.Name == f })
+		if f := b.Floor(); f != "" && !slices.ContainsFunc(cases, func(c *compare.Case) bool {
+			return c.Group == result.FloorGroup && slices.ContainsFunc(c.Impls, func(im compare.Impl) bool { return im.Name == f })
 		}) {
 			return fmt.Errorf("%s: the group %s has no implementation %s", b.At(), result.FloorGroup, f)
 		}

@@ -53,7 +53,7 @@ x/y z ns/op 1
 	s := hold(t, table, sampleRun(), "bars/workerpool.txt")
 	assert.Contains(t, s, "| [workerpool](#workerpool) | 1 | 3 |  |  |  | 0 |\n| **all** | **1** | **3** |  |  |  | **0** |\n")
 	assert.Contains(t, s, "\n## workerpool\n")
-	assert.Contains(t, s, "From [bars/workerpool.txt](bars/workerpool.txt), by `go run ./bench -run 'a|b'` on linux/amd64")
+	assert.Contains(t, s, "From [bars/workerpool.txt](bars/workerpool.txt), by `go run -C bench . -run 'a|b'` on linux/amd64")
 	assert.Contains(t, s, "| `workerpool/empty/workers=8-8` | ants | ns/op | ≥ 12 × | 18.0 × | 16.2–21.6 | met |  |\n")
 	assert.Contains(t, s, "| `workerpool/latency-2` | chan | p99-ns | ≤ 0.5 × | 1.33 × |  | **missed** | tried \\| pipes |\n")
 	assert.Contains(t, s, "| `workerpool/latency-2` | ants | p99-ns | ≤ 0.01 × | 0.111 × |  | **missed** | as above |\n")

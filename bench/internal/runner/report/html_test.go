@@ -36,7 +36,7 @@ func TestPageShowsEverything(t *testing.T) {
 		"<summary>Latency, ", ">p99.9</text>", "<summary>Scaling ", "By GOMAXPROCS: time",
 		"empty/workers=8 · GOMAXPROCS 8",
 		"lost: x FAILED: 1 of 3 &lt;ran&gt;; and a second line", "y skipped: needs another system", "poundlock !",
-		"config of ants", "One op is one &lt;op&gt;.", "go run ./bench -run &#39;a|b&#39;", "A CPU", "a-name-that-is-f…",
+		"config of ants", "One op is one &lt;op&gt;.", "go run -C bench . -run &#39;a|b&#39;", "A CPU", "a-name-that-is-f…",
 	} {
 		assert.Contains(t, p, want)
 	}

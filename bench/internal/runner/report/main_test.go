@@ -51,7 +51,7 @@ func sampleRun() *result.Run {
 		result.Row{Group: "empty", Case: "zero", Impl: "poundlock", Lead: true, CPUs: 2, Rounds: 1, Compare: []string{"tea/op"}})
 	return &result.Run{
 		Info: result.Info{
-			Command: "go run ./bench -run 'a|b'", Machine: result.Machine{GOOS: "linux", GOARCH: "amd64", Go: "go1.26", CPU: "A CPU", Cores: 2, MaxPs: 2},
+			Command: "go run -C bench . -run 'a|b'", Machine: result.Machine{GOOS: "linux", GOARCH: "amd64", Go: "go1.26", CPU: "A CPU", Cores: 2, MaxPs: 2},
 			Rounds: 12, BenchTime: "20ms", Samples: 99,
 		},
 		Rows: rows,

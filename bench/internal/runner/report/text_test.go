@@ -55,7 +55,7 @@ func TestMarkdown(t *testing.T) {
 	assert.Contains(t, s, "| latency, p99 latency | 4.50 µs | 6.75 µs **0.750×** |")
 	assert.Contains(t, s, "| lost | 5.00 ns |  | failed | skipped |")
 	assert.Contains(t, s, "| floor | atomic | extra |", "cases led by another implementation have their own table")
-	assert.Contains(t, s, "Measured with `go run ./bench -run 'a|b'` on linux/amd64, go1.26, 2 cores, A CPU")
+	assert.Contains(t, s, "Measured with `go run -C bench . -run 'a|b'` on linux/amd64, go1.26, 2 cores, A CPU")
 	for table := range strings.SplitSeq(s, "\n\n") {
 		n := -1
 		for line := range strings.Lines(table) {

@@ -64,7 +64,7 @@ func TestUpdateSummary(t *testing.T) {
 	assert.Contains(t, got, "\n| workerpool | 4 | 0 | 0 | 1.50× |\n| locks | 0 | 0 | 1 | 0.667× |\n| **all** | **4** | **0** | **1** | |\n")
 	assert.NotContains(t, got, "| floor |")
 	assert.Contains(t, got, "\nWhere poundlock loses, the furthest behind first:\n\n- `locks/rw/writes=10%`: the time of `sync.RWMutex` is 0.667× (0.600–0.800) of poundlock's\n")
-	assert.Contains(t, got, "Measured with `go run ./bench -run 'a|b'` on linux/amd64")
+	assert.Contains(t, got, "Measured with `go run -C bench . -run 'a|b'` on linux/amd64")
 }
 
 // Of many losses three are named, one of a kind.

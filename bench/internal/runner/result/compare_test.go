@@ -45,7 +45,7 @@ func TestCompare(t *testing.T) {
 func TestSaveAndLoad(t *testing.T) {
 	dir := t.TempDir()
 	r := &Run{
-		Info: Info{Command: "go run ./bench <x>", Machine: Machine{Cores: 2}, Started: time.Unix(9, 0).UTC(), Rounds: 3},
+		Info: Info{Command: "go run -C bench . <x>", Machine: Machine{Cores: 2}, Started: time.Unix(9, 0).UTC(), Rounds: 3},
 		Rows: []Row{pairRow("a", 2, 1, 3), {Group: "g", Case: "a", Impl: "x", Failed: "lost \"one\"", CPUs: 2}},
 	}
 	require.NoError(t, r.Save(dir))
