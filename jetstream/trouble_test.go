@@ -231,3 +231,29 @@ func TestAnswersThatAreNoAcknowledgement(t *testing.T) {
 	}
 	require.NoError(t, sub.Unsubscribe())
 }
+
+// The connection is replaced under a Worker, again and again: what was asked for through
+// the old one is given up with its places, and the Worker goes on.
+func TestAWorkerWhoseConnectionIsReplaced(t *testing.T) {
+	r := start(t)
+	cfg := r.queue(0, 0, time.Second)
+	cfg.Workers = 2
+	handled := make(chan string, 100)
+	cfg.Handle = func(_ context.Context, d *jetstream.Delivery) error { handled <- string(d.Data); return nil }
+	w := r.worker(cfg)
+	seen := map[string]bool{}
+	for i := range 6 { // more often than there are places
+		require.NoError(t, r.nc.ForceReconnect())
+		require.Eventually(t, r.nc.IsConnected, patience, time.Millisecond)
+		id := fmt.Sprint(i)
+		_, err := r.js.Publish(within(t), "s.x", []byte(id))
+		require.NoError(t, err)
+		for !seen[id] {
+			seen[<-handled] = true
+		}
+	}
+	r.drained("S", "c")
+	require.NoError(t, w.Close())
+	require.Len(t, seen, 6)
+	require.GreaterOrEqual(t, w.Stats().Acked, uint64(6))
+}
