@@ -103,13 +103,20 @@ func (j *job) work(s *system) error {
 	return end()
 }
 
-// one stores messages, has worker processes work them off and returns how many that
-// were per second.
-func (o *options) one(ctx context.Context, s *system, at *addresses) (float64, error) {
+// one stores messages and has worker processes work them off. It returns how many
+// were stored per second, with the setting up of the queue, and how many worked off.
+func (o *options) one(ctx context.Context, s *system, at *addresses) (stored, worked float64, err error) {
 	n := o.messages / s.share
+	began := time.Now()
 	if err := s.store(ctx, at, n); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
+	stored = float64(n) / time.Since(began).Seconds()
+	worked, err = o.work(ctx, s, at, n)
+	return stored, worked, err
+}
+
+func (o *options) work(ctx context.Context, s *system, at *addresses, n int) (float64, error) {
 	j, err := json.Marshal(job{System: s.name, At: *at, Messages: n, Task: o.task, Workers: o.workers, Profile: o.profile})
 	if err != nil {
 		return 0, err

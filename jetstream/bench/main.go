@@ -83,25 +83,26 @@ func (o *options) run(ctx context.Context) error {
 		}
 	}
 	fmt.Printf("%d process(es), handlers of %v, %d at a time in each\n", o.processes, o.task, o.workers)
-	rates := map[string][]float64{}
+	rates, stores := map[string][]float64{}, map[string][]float64{}
 	for round := range o.rounds {
 		for i := range systems {
 			s := systems[(i+round)%len(systems)]
-			rate, err := o.one(ctx, &s, at)
+			stored, rate, err := o.one(ctx, &s, at)
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 			rates[s.name] = append(rates[s.name], rate)
+			stores[s.name] = append(stores[s.name], stored)
 		}
 	}
-	report(systems, rates)
+	report(systems, rates, stores)
 	return nil
 }
 
-// report prints the median rate of each system and the median, over the rounds, of
-// how many times as fast jetstream was.
-func report(systems []system, rates map[string][]float64) {
-	fmt.Printf("%-14s %12s %28s %9s  %s\n", "system", "messages/s", "rounds", "jetstream", "an acknowledged message survives")
+// report prints the median rates of each system, and the median over the rounds of how
+// many times as fast jetstream worked off.
+func report(systems []system, rates, stores map[string][]float64) {
+	fmt.Printf("%-17s %9s %12s %28s %9s  %s\n", "system", "stored/s", "worked off/s", "rounds", "jetstream", "an acknowledged message survives")
 	for _, s := range systems {
 		own, times := s.against, []float64{}
 		for i, rate := range rates[s.name] {
@@ -117,7 +118,7 @@ func report(systems []system, rates map[string][]float64) {
 		for _, r := range rates[s.name] {
 			each = append(each, fmt.Sprintf("%.0f", r))
 		}
-		fmt.Printf("%-14s %12.0f %28s %9s  %s\n", s.name, median(rates[s.name]), strings.Join(each, " "), ratio, s.durability)
+		fmt.Printf("%-17s %9.0f %12.0f %28s %9s  %s\n", s.name, median(stores[s.name]), median(rates[s.name]), strings.Join(each, " "), ratio, s.durability)
 	}
 }
 
