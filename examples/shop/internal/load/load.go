@@ -140,7 +140,7 @@ func measure(ctx context.Context, cfg Config, t Twin, m mix, rate int, r *result
 		return cost, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if err = attack(ctx, s, m, cfg.Products, min(rate, 1000), warmUp, new(result)); err != nil {
+	if err = attack(ctx, s, m, cfg.Products, min(rate, 2000), warmUp, new(result)); err != nil {
 		return cost, err
 	}
 	before, err := s.figures()
@@ -154,7 +154,7 @@ func measure(ctx context.Context, cfg Config, t Twin, m mix, rate int, r *result
 	return sub(after, before), err
 }
 
-const warmUp = time.Second
+const warmUp = 2 * time.Second
 
 func add(a, b goods.Figures) goods.Figures {
 	a.CPU, a.Bytes, a.Objects, a.GCCycles = a.CPU+b.CPU, a.Bytes+b.Bytes, a.Objects+b.Objects, a.GCCycles+b.GCCycles
