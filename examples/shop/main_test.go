@@ -127,6 +127,31 @@ func answer(t *testing.T, url string, c [3]string) string {
 
 var versions = regexp.MustCompile(`"version":[0-9]+`) // times
 
+// A page is large enough to be compressed, over HTTP/2 without TLS, too.
+func TestHTTP2(t *testing.T) {
+	for _, args := range [][]string{nil, {"-plain"}} {
+		url, _, stop := inProcess(append(args, "-products", "40")...)
+		protocols := new(http.Protocols)
+		protocols.SetUnencryptedHTTP2(true)
+		client := &http.Client{Transport: &http.Transport{Protocols: protocols, DisableCompression: true}}
+		for path, encoding := range map[string]string{"/catalogue/0": "gzip", "/products/1": ""} {
+			req, err := http.NewRequest("GET", url+path, nil)
+			require.NoError(t, err)
+			req.Header.Set("Accept-Encoding", "gzip")
+			resp, err := client.Do(req)
+			require.NoError(t, err)
+			text, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Equal(t, 2, resp.ProtoMajor)
+			require.Equal(t, encoding, resp.Header.Get("Content-Encoding"), path)
+			require.NotEmpty(t, text)
+		}
+		client.CloseIdleConnections()
+		require.NoError(t, stop())
+	}
+}
+
 // The comparison itself, too short to tell anything, on stand-ins.
 func TestLoad(t *testing.T) {
 	if testing.Short() {

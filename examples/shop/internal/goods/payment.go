@@ -1,7 +1,6 @@
 package goods
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"sync"
@@ -24,8 +23,8 @@ type Payments struct {
 	hole    chan struct{}    // not nil: nothing is answered until it is closed
 }
 
-// BlackHole makes the service accept requests and answer none, until it is called
-// with false.
+// BlackHole makes the service do what it is asked and answer nothing, until it is
+// called with false.
 func (p *Payments) BlackHole(on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,16 +55,27 @@ func (p *Payments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if !p.pass(r.Context()) {
-		return
+	status := p.apply(r.URL.Path, c)
+	p.mu.Lock()
+	hole := p.hole
+	p.mu.Unlock()
+	if hole != nil {
+		select {
+		case <-hole:
+		case <-r.Context().Done():
+			return
+		}
 	}
+	w.WriteHeader(status)
+}
+
+func (p *Payments) apply(path string, c Charge) (status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch r.URL.Path {
+	switch path {
 	case "/charges":
 		if p.Limit > 0 && c.Cents > p.Limit {
-			w.WriteHeader(http.StatusPaymentRequired)
-			return
+			return http.StatusPaymentRequired
 		}
 		if p.charged == nil {
 			p.charged = map[string]int64{}
@@ -74,23 +84,7 @@ func (p *Payments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/refunds":
 		delete(p.charged, c.Key)
 	default:
-		http.NotFound(w, r)
+		return http.StatusNotFound
 	}
-}
-
-// pass waits while the service is a black hole, and reports whether the request was
-// there until then.
-func (p *Payments) pass(ctx context.Context) bool {
-	p.mu.Lock()
-	hole := p.hole
-	p.mu.Unlock()
-	if hole == nil {
-		return true
-	}
-	select {
-	case <-hole:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
+	return http.StatusOK
 }

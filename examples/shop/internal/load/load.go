@@ -63,7 +63,8 @@ const limit = 50 * time.Millisecond
 
 func (c Cell) sustained() bool { return c.OK >= 0.999 && c.P99 <= limit }
 
-// Run compares and prints a table; progress goes to standard error.
+// Run compares and prints a table, each rate when it is done; progress goes to
+// standard error.
 func Run(ctx context.Context, cfg Config, out io.Writer) error {
 	var rates []int
 	for _, r := range strings.Split(cfg.Rates, ",") {
@@ -79,22 +80,27 @@ func Run(ctx context.Context, cfg Config, out io.Writer) error {
 	}
 	defer pay.Close()
 	cfg.Args = append(cfg.Args, "-payment", pay.URL)
+	if !cfg.Real {
+		fmt.Fprintln(out, "without real servers: CPU and allocations are those of the stand-ins, too")
+	}
 	var cells []Cell
 	for _, name := range cfg.Mixes {
 		mix, ok := mixes[name]
 		if !ok {
 			return fmt.Errorf("mix: %q is none of hot, cold, orders", name)
 		}
+		writeHead(out, mix)
+		first := len(cells)
 		for _, rate := range rates {
 			found, err := compare(ctx, cfg, name, mix, rate)
 			if err != nil {
 				return fmt.Errorf("%s at %d/s: %w", name, rate, err)
 			}
+			writeRate(out, found)
 			cells = append(cells, found...)
 		}
+		writeSummary(out, cells[first:])
 	}
-	fmt.Fprint(os.Stderr, "\r", strings.Repeat(" ", 40), "\r")
-	write(out, cfg, cells)
 	if cfg.Plot == "" {
 		return nil
 	}
@@ -121,6 +127,7 @@ func compare(ctx context.Context, cfg Config, name string, m mix, rate int) ([]C
 			costs[i] = add(costs[i], cost)
 		}
 	}
+	fmt.Fprint(os.Stderr, "\r", strings.Repeat(" ", 50), "\r")
 	cells := make([]Cell, len(twins))
 	for i, t := range twins {
 		results[i].Close()
@@ -140,7 +147,7 @@ func measure(ctx context.Context, cfg Config, t Twin, m mix, rate int, r *result
 		return cost, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if err = attack(ctx, s, m, cfg.Products, min(rate, 1000), warmUp, new(result)); err != nil {
+	if err = attack(ctx, s, m, cfg.Products, min(rate, 2000), warmUp, new(result)); err != nil {
 		return cost, err
 	}
 	before, err := s.figures()
@@ -154,7 +161,7 @@ func measure(ctx context.Context, cfg Config, t Twin, m mix, rate int, r *result
 	return sub(after, before), err
 }
 
-const warmUp = time.Second
+const warmUp = 2 * time.Second
 
 func add(a, b goods.Figures) goods.Figures {
 	a.CPU, a.Bytes, a.Objects, a.GCCycles = a.CPU+b.CPU, a.Bytes+b.Bytes, a.Objects+b.Objects, a.GCCycles+b.GCCycles

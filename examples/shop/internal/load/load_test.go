@@ -40,7 +40,7 @@ func TestSummary(t *testing.T) {
 		return Cell{Mix: "hot", Twin: twin, Rate: rate, OK: ok, P99: p99, CPU: cpu}
 	}
 	var out strings.Builder
-	summary(&out, []Cell{
+	writeSummary(&out, []Cell{
 		at("shop", 100, 1, 2*time.Millisecond, 10*time.Microsecond),
 		at("plain", 100, 0.9995, 50*time.Millisecond, 25*time.Microsecond),
 		at("plain+memory", 100, 1, 3*time.Millisecond, 12*time.Microsecond),
@@ -51,7 +51,7 @@ func TestSummary(t *testing.T) {
 	require.Contains(t, out.String(), "shop 200/s  plain 100/s  plain+memory 100/s")
 	require.Contains(t, out.String(), "CPU per request at 100/s:  plain / shop = 2.50  plain+memory / shop = 1.20")
 	out.Reset()
-	summary(&out, []Cell{at("shop", 100, 0, 0, 0)})
+	writeSummary(&out, []Cell{at("shop", 100, 0, 0, 0)})
 	require.Contains(t, out.String(), "no rate was sustained by all")
 }
 

@@ -3,36 +3,27 @@ package load
 import (
 	"fmt"
 	"io"
-	"slices"
 	"time"
 )
 
-// write prints the cells by mix and rate, at most 80 columns wide, and what follows.
-func write(out io.Writer, cfg Config, cells []Cell) {
-	if !cfg.Real {
-		fmt.Fprintln(out, "without real servers: CPU and allocations are those of the stand-ins, too")
-	}
-	for _, name := range cfg.Mixes {
-		of := slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Mix != name })
-		fmt.Fprintf(out, "\n%s\n", mixes[name].what)
-		fmt.Fprintln(out, "  req/s        ok %    P50    P99  P99.9  CPU/r query redis  KB/r  al/r GC/s")
-		rate := 0
-		for _, c := range of {
-			if c.Rate != rate {
-				fmt.Fprintf(out, "%7d\n", c.Rate)
-				rate = c.Rate
-			}
-			fmt.Fprintf(out, "%13s %5.1f %6s %6s %6s %6s %5.2f %5.2f %5.1f %5.0f %4.1f\n",
-				c.Twin, 100*c.OK, short(c.P50), short(c.P99), short(c.P999), short(c.CPU),
-				c.Queries, c.Redis, c.Bytes/1024, c.Allocs, c.GC)
-		}
-		summary(out, of)
+// writeHead begins the table of a mix, at most 80 columns wide.
+func writeHead(out io.Writer, m mix) {
+	fmt.Fprintf(out, "\n%s\n", m.what)
+	fmt.Fprintln(out, "  req/s        ok %    P50    P99  P99.9  CPU/r query redis  KB/r  al/r GC/s")
+}
+
+func writeRate(out io.Writer, cells []Cell) {
+	fmt.Fprintf(out, "%7d\n", cells[0].Rate)
+	for _, c := range cells {
+		fmt.Fprintf(out, "%13s %5.1f %6s %6s %6s %6s %5.2f %5.2f %5.1f %5.0f %4.1f\n",
+			c.Twin, 100*c.OK, short(c.P50), short(c.P99), short(c.P999), short(c.CPU),
+			c.Queries, c.Redis, c.Bytes/1024, c.Allocs, c.GC)
 	}
 }
 
-// summary says which rate each twin sustained, and what its requests cost at the
+// writeSummary says which rate each twin sustained, and what its requests cost at the
 // highest rate that all sustained.
-func summary(out io.Writer, cells []Cell) {
+func writeSummary(out io.Writer, cells []Cell) {
 	best := map[string]int{}
 	all := map[int]int{}
 	cpu := map[int]map[string]time.Duration{}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/connpool"
+	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 )
 
 func TestAnOrder(t *testing.T) {
@@ -50,6 +51,15 @@ func TestAnOrderThatIsNotTaken(t *testing.T) {
 	status, _ := b.call("POST", "/orders", order("all-of-it", 4, testStock))
 	require.Equal(t, http.StatusConflict, status)
 	b.balanced(4)
+}
+
+// An order whose goods went back to the shelf meanwhile is not written.
+func TestAnOrderThatComesTooLate(t *testing.T) {
+	b := newBench(t, nil)
+	_, err := b.shop.orders.write.Do(t.Context(), goods.Order{Key: "never-reserved", Customer: "Ada", Product: 1, Quantity: 1})
+	require.ErrorIs(t, err, goods.ErrExpired)
+	_, _, _, orders := b.store.Books(1)
+	require.Empty(t, orders)
 }
 
 // Orders that come together are written together; one that the database refuses does
