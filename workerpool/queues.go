@@ -67,6 +67,15 @@ func (q *queues[T]) backlog() uint64 {
 	return n
 }
 
+// puts returns how many values were ever put into the rings.
+func (q *queues[T]) puts() (n uint64) {
+	for i := range q.levels {
+		_, put := q.levels[i].ring.counts()
+		n += put
+	}
+	return n
+}
+
 // ready reports whether a worker would find something to take.
 func (q *queues[T]) ready() bool {
 	if q.flags.Load()&someNested != 0 {

@@ -96,3 +96,24 @@ func TestPanicLogIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A queue that is filled faster than a task a microsecond hides a loss, at any length of it.
+func TestAFloodIsNoLoss(t *testing.T) {
+	for _, c := range []struct {
+		tasks uint64
+		lost  time.Duration
+		want  bool
+	}{
+		{0, lostCoreTime, false},
+		{10, lostCoreTime, false}, // 50 000 a second
+		{40, lostCoreTime, false}, // 200 000 a second
+		{200, lostCoreTime, false},
+		{201, lostCoreTime, true},
+		{600, 3 * time.Millisecond, false},
+		{30_000, 3 * time.Millisecond, true},
+	} {
+		require.Equal(t, c.want, flooded(c.tasks, int64(c.lost)), "%d in %v", c.tasks, c.lost)
+	}
+}
+
+const lostCoreTime = time.Duration(lostCore)
