@@ -1,6 +1,10 @@
 package batchchan
 
-import "time"
+import (
+	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
+)
 
 // Batches that are aside have failed and wait for their next attempt without a
 // worker (Retry.MaxAside). They count as being in the processor. When their time
@@ -8,7 +12,7 @@ import "time"
 
 // asideLocked puts b aside, for which the executor has reserved a place.
 func (c *core[T]) asideLocked(b *batch[T], now time.Duration, e *effects[T]) {
-	at := now + b.again.wait
+	at := duration.Add(now, b.again.wait)
 	if c.ctx.Err() != nil {
 		at = now
 	}
@@ -36,8 +40,8 @@ func (c *core[T]) takeRetryLocked(now time.Duration, e *effects[T]) *batch[T] {
 	return b
 }
 
-// expectRetryLocked sees to it that somebody looks when the time of the next batch
-// that is aside has come.
+// expectRetryLocked sets the timer for the next batch that is aside, or wakes a worker
+// if the time of that batch has come.
 func (c *core[T]) expectRetryLocked(now time.Duration, e *effects[T]) {
 	at, ok := c.later.next()
 	switch {

@@ -27,11 +27,11 @@ type batch[T any] struct {
 	ran     chan struct{}     // closed when the processor has returned, where a sender waits for that
 }
 
-// list is a FIFO of batches: a linked list, because a ring of fixed size would
+// batchList is a FIFO of batches: a linked list, because a ring of fixed size would
 // have to be sized for batches of one item.
-type list[T any] struct{ head, tail *batch[T] }
+type batchList[T any] struct{ head, tail *batch[T] }
 
-func (l *list[T]) push(b *batch[T]) {
+func (l *batchList[T]) push(b *batch[T]) {
 	if l.tail == nil {
 		l.head = b
 	} else {
@@ -40,7 +40,7 @@ func (l *list[T]) push(b *batch[T]) {
 	l.tail = b
 }
 
-func (l *list[T]) pop() *batch[T] {
+func (l *batchList[T]) pop() *batch[T] {
 	b := l.head
 	if l.head = b.next; l.head == nil {
 		l.tail = nil

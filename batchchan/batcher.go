@@ -61,7 +61,8 @@ func newBatcher[T any](c *core[T]) *Batcher[T] {
 
 // Send hands item over. nil means that it was accepted; after an error it was
 // not, and never will be. If there is no room, Send does what Config.Overflow
-// says; with Block it waits for room, first come, first served.
+// says; with Block it waits for room, first come, first served, or returns ErrFull if
+// Config.MaxWaiters wait already.
 //
 // When ctx is done, before or while it waits, Send returns ctx.Err(). When
 // Close or Shutdown has begun, or begins while it waits, it returns ErrClosed. With

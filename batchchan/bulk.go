@@ -9,9 +9,9 @@ import (
 // sides, the clock is read and what it guards moves between cores. So where
 // batches are small and one worker takes them, buf holds several of them, and the
 // worker takes as many as are full at a time: a run. Inside its run it goes from
-// batch to batch with one atomic operation each and without the lock; whoever
-// needs exact figures settles the account under the lock with what the run's
-// progress says (BenchmarkSend/P=1/B=10).
+// batch to batch with one atomic operation each and without the lock; code
+// that needs exact counts updates them under the lock from the progress of the run
+// (settleLocked; BenchmarkSend/P=1/B=10).
 //
 // Everything else is as with single batches: each batch is cut by its own
 // size and the age of its own first item; one that is not full stays in buf,
@@ -26,9 +26,9 @@ const (
 	smallBatch = 64
 )
 
-// bulkSize returns how many items buf is to hold: MaxBatch, or a multiple. Runs
-// would be in the way of other workers, of senders who take the oldest items, and of
-// batches that go aside.
+// bulkSize returns how many items buf is to hold: MaxBatch, or a multiple. There are no
+// runs where other workers, senders that take the oldest items, or batches that go
+// aside need single batches.
 func bulkSize[T any](cfg Config[T], pushes bool) int {
 	if !pushes || cfg.MaxBatch > smallBatch || cfg.Workers > 1 || cfg.SizeOf != nil || cfg.DetachBatches || cfg.Overflow > DropNewest || cfg.Retry.MaxAside > 0 {
 		return cfg.MaxBatch
@@ -108,7 +108,7 @@ func (c *core[T]) more(b *batch[T]) bool {
 			var e effects[T]
 			c.mu.lock()
 			c.settleLocked(&e)
-			c.hurry.Store(c.waiters.head != nil || len(c.flushes) > 0)
+			c.hurry.Store(c.waiters.any() || c.barriers.waiting())
 			c.unlock(&e)
 		}
 	}

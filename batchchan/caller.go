@@ -87,12 +87,13 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 		Name: cfg.Name, MaxBatch: cfg.MaxBatch, MaxBytes: cfg.MaxBytes,
 		Linger: cfg.Linger, PreciseLinger: cfg.PreciseLinger,
 		MaxPending: cfg.MaxPending, MaxPendingBytes: cfg.MaxPendingBytes,
-		Overflow: cfg.Overflow, Workers: cfg.Workers, Timeout: cfg.Timeout, RateLimit: cfg.RateLimit, Retry: cfg.Retry,
+		Overflow: cfg.Overflow, MaxWaiters: cfg.MaxWaiters, Workers: cfg.Workers, Timeout: cfg.Timeout, RateLimit: cfg.RateLimit, Retry: cfg.Retry,
 		OnDrop: func(c *call[Req, Res], why DropReason) {
 			req := c.req
 			c.answer(Result[Res]{Err: ErrDropped})
 			if cfg.OnDrop != nil {
-				cfg.OnDrop(req, why)
+				// Apart: the Do that meets the full buffer must go on with its own request.
+				k.c.apart(func() { cfg.OnDrop(req, why) })
 			}
 		},
 		OnError: func(ctx context.Context, err error, calls []*call[Req, Res]) {

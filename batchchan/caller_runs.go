@@ -78,7 +78,7 @@ func (c *core[T]) helperRunsLocked(ctx context.Context, size int, deadline time.
 	if err != nil {
 		return c.rejectLocked(err, e)
 	}
-	if c.closing || c.waiters.head == nil && c.fitsLocked(1, size) {
+	if c.closing || !c.waiters.any() && c.fitsLocked(1, size) {
 		if !c.finished { // else the token may be another's
 			<-c.helper
 		}

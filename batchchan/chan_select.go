@@ -14,10 +14,10 @@ import (
 // place at the front of c: none is lost, and the order among those that come back
 // is kept. It costs about two channel operations per item.
 //
-// The item that is one ahead counts in Len, but only whoever receives from the
-// returned channel can get it until ctx is done: meanwhile TryRecv may find nothing
-// and receivers of a closed Chan wait for what becomes of it. So end ctx as soon as
-// nobody receives from the channel any more; the goroutine ends then, too.
+// The item that is one ahead counts in Len, but until ctx is done only a receiver of
+// the returned channel can get it: meanwhile TryRecv may find nothing, and receivers of
+// a closed Chan wait until that item was received or came back. So end ctx as soon as
+// no goroutine receives from the channel any more; this ends the moving goroutine too.
 func (c *Chan[T]) C(ctx context.Context) <-chan T {
 	ctxerr.NotNil(ctx, "batchchan")
 	out := make(chan T)

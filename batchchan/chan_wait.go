@@ -11,8 +11,8 @@ import (
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
-// chanSide is what a Chan needs beside its ring: who waits, and items that came
-// back.
+// chanSide is the state of a Chan outside its ring: the goroutines that wait, and the
+// items that came back from a C that ended.
 type chanSide[T any] struct {
 	senders   parking
 	receivers parking

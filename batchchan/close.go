@@ -15,10 +15,10 @@ func (c *core[T]) beginClose() {
 		c.closing = true
 		c.room = 0
 		c.collectLocked(&e)
-		for c.waiters.head != nil {
-			c.waiters.settle(c.waiters.head, ErrClosed, &e)
+		for c.waiters.any() {
+			e.settle(&c.waiters, c.waiters.first(), ErrClosed)
 		}
-		for len(c.idle) > 0 {
+		for c.idle.any() {
 			c.wakeLocked(&e)
 		}
 		if c.pendingLocked() > 0 {
@@ -73,12 +73,12 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	c.bound, c.marks = 0, c.marks[:0]
 	c.readyItems, c.readyBytes = 0, 0
 	if len(undelivered) > 0 {
-		c.failFlushesLocked(&e)
+		e.barriers = c.barriers.fail(ErrClosed, e.barriers)
 	}
 	running := c.inFlightN
 	c.endLocked(&e)
 	c.unlock(&e)
-	err = c.failures.or(cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
+	err = c.failures.or(c.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
 	c.cancel()
 	c.mu.lock()
 	c.hurryRetriesLocked(&e) // to fail
@@ -93,9 +93,11 @@ func (c *core[T]) close() error {
 	return c.failures.take()
 }
 
-func cutShort(ctx context.Context, undelivered, running int) error {
+// cutShort returns the error of a Shutdown whose ctx ended with that many items left,
+// or nil if none are.
+func (x *executor[T]) cutShort(ctx context.Context, undelivered, running int) error {
 	if undelivered == 0 && running == 0 {
 		return nil
 	}
-	return &ShutdownError{Undelivered: undelivered, Running: running, Cause: context.Cause(ctx)}
+	return &ShutdownError{Name: x.cfg.Name, Undelivered: undelivered, Running: running, Cause: context.Cause(ctx)}
 }

@@ -18,8 +18,9 @@ type Func[T any] func(ctx context.Context, items []T) error
 // Config configures a [Batcher], a [Queue], a [Pipe], a [Caller] or a [Keyed].
 // The zero value works: natural batching in batches of at most 100.
 type Config[T any] struct {
-	// Name tells instances apart: it is in Stats and, as the label "batchchan",
-	// in goroutine and CPU profiles.
+	// Name tells instances apart. It is in Stats, in a FailedError, a ShutdownError, a
+	// KeyError and a PanicError, and, as the label "poundlock", on the worker
+	// goroutines in profiles.
 	Name string
 
 	// MaxBatch is the largest number of items in a batch; reaching it cuts the
@@ -61,14 +62,19 @@ type Config[T any] struct {
 	// Overflow says what a send does when one of these bounds is reached.
 	Overflow Overflow
 
+	// MaxWaiters bounds how many sends may wait for room at a time where Overflow is
+	// Block (for a Keyed those of all keys together): one more returns ErrFull. 0
+	// means no bound. A SendMany is one, whatever it sends.
+	MaxWaiters int
+
 	// Workers is how many batches may be in the processor at the same time.
 	// Default 1, which also makes processing first in, first out. A Queue
-	// ignores it: whoever calls Recv gets a batch.
+	// ignores it: each Recv gets a batch.
 	Workers int
 
 	// Shards above 1 lets Send collect items in that many places, so that
 	// senders on many cores do not meet on one lock. Order is then lost, and a
-	// shard's items count towards the size trigger only in lots of up to 64.
+	// shard's items count towards the size trigger only in groups of up to 64.
 	// 0 and 1 mean one place, in order. Without effect where SizeOf is used.
 	Shards int
 
@@ -85,8 +91,8 @@ type Config[T any] struct {
 	Timeout time.Duration
 
 	// RateLimit, if not nil, is asked before each call of the processor, further
-	// attempts included. The wait is that of a batch which has been taken: it no
-	// longer fills up, but the next ones do. Timeout does not include it.
+	// attempts included. The batch that waits for it has been taken already and no
+	// longer fills up; the next ones do. Timeout does not include that wait.
 	RateLimit Limiter
 
 	// Retry says how failed batches are tried again.
@@ -94,8 +100,8 @@ type Config[T any] struct {
 
 	// OnError is called with items that failed for good: a batch, the part of it
 	// that Retry.Split could not save, or one item that the processor named in an
-	// ItemErrors. It runs in the worker, before Flush and Close return that wait
-	// for the batch.
+	// ItemErrors. The worker waits for it, and so do a Flush and a Close that wait for
+	// the batch. It is called in a goroutine of its own, which it may end.
 	//
 	// ctx is the processor's, without Timeout. OnError may send again: with ctx a
 	// send that finds no room returns ErrFull, where with another it would wait
@@ -119,6 +125,7 @@ func (cfg *Config[T]) check() error {
 		{"MaxBytes", cfg.MaxBytes},
 		{"MaxPending", cfg.MaxPending},
 		{"MaxPendingBytes", cfg.MaxPendingBytes},
+		{"MaxWaiters", cfg.MaxWaiters},
 		{"Workers", cfg.Workers},
 		{"Shards", cfg.Shards},
 		{"Retry.MaxAttempts", cfg.Retry.MaxAttempts},

@@ -41,20 +41,20 @@ type core[T any] struct {
 	bufSeq      uint64 // the number of buf's first batch
 	manualTo    uint64 // the batches up to this number are due: Flush
 	bufBytes    int
-	bufSizes    []int   // of the items in buf, where SizeOf is used
-	ready       list[T] // cut, not yet taken
+	bufSizes    []int        // of the items in buf, where SizeOf is used
+	ready       batchList[T] // cut, not yet taken
 	readyItems  int
 	readyBytes  int
 	reserved    int // room given to active lanes
 	lanes       []*lane[T]
 	lanesAt     time.Duration // no active lane's first item is older
-	waiters     waitList[T]   // blocked senders, first come first
-	idle        []*taker      // parked takers, last come first: it is still in the cache
+	waiters     waitList[T]   // blocked senders
+	idle        idlers        // takers that have nothing to do
 	workers     int           // worker goroutines and senders that run a batch
 	inFlight    int           // batches taken and not completed
 	inFlightN   int           // their items
 	outstanding int           // batches cut and not completed
-	flushes     []*flushWait  // unfinished barriers, by target
+	barriers    barriers      // unfinished Flush calls
 	free        []*batch[T]   // empty batches
 	timer       *time.Timer
 	poke        bool
@@ -111,12 +111,6 @@ func (n *counts) ended(items, failed, retries, panics int) {
 	n.panics += uint64(panics)
 }
 
-// taker is a parked worker or Recv caller.
-type taker struct {
-	signal
-	next *taker // in effects
-}
-
 func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 	c := &core[T]{
 		maxBatch: cfg.MaxBatch,
@@ -125,7 +119,7 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 		done:     make(chan struct{}),
 		bufSeq:   1,
 	}
-	c.freeWait.New = func() any { return &waiter[T]{signal: newSignal()} }
+	c.freeWait.New = func() any { return newWaiter[T]() }
 	c.executor.init(cfg)
 	c.bulk = bulkSize(cfg, process != nil)
 	if cfg.SizeOf == nil && min(cfg.MaxBatch, laneItems) > 1 {
@@ -157,7 +151,7 @@ func (c *core[T]) fitsLocked(n, size int) bool {
 // roomLocked recomputes room. It must follow every change of what it reads.
 func (c *core[T]) roomLocked() {
 	c.room = 0
-	if !c.closing && c.cfg.SizeOf == nil && c.waiters.head == nil {
+	if !c.closing && c.cfg.SizeOf == nil && !c.waiters.any() {
 		c.room = min(c.bound-1, c.cfg.MaxPending-c.reserved-c.readyItems+c.gone)
 	}
 }
@@ -288,7 +282,7 @@ func (c *core[T]) dueLocked(now time.Duration) (Reason, bool) {
 		return ByClose, true
 	case c.manualTo >= c.bufSeq:
 		return ByManual, true
-	case c.pressed || c.waiters.head != nil:
+	case c.pressed || c.waiters.any():
 		return ByBytes, true
 	case c.cfg.Linger == 0:
 		return ByIdle, true

@@ -33,7 +33,7 @@
 // one timer per instance is armed lazily and never while nothing waits. Where batches
 // are small and there is one worker, a buffer holds several of them; the worker
 // takes those together and goes through them without the lock. A sender that finds
-// no room waits in a FIFO; whoever makes room moves its item in. Slices are cleared
+// no room waits in a FIFO; the goroutine that makes room moves the item in. Slices are cleared
 // and used again. Workers start with the first item that needs one.
 //
 // # Guarantees

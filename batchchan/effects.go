@@ -5,18 +5,18 @@ import "time"
 // effects are what a section under mu leaves to be done after unlock: wake-ups,
 // which are long, and calls of user functions, which are forbidden there.
 type effects[T any] struct {
-	takers  *taker
-	waiters *waiter[T]
-	flushes *flushWait
-	spawn   int
-	since   time.Duration // when the first item of a taken batch came; 0 unless its sender waits for the answer
-	end     bool          // nothing is left: close done
+	takers   *taker
+	waiters  *waiter[T]
+	barriers *barrier
+	spawn    int
+	since    time.Duration // when the first item of a taken batch came; 0 unless its sender waits for the answer
+	end      bool          // nothing is left: close done
 }
 
 // unlock releases mu and does what the section left to do.
 func (c *core[T]) unlock(e *effects[T]) {
 	c.mu.unlock()
-	if e.takers != nil || e.waiters != nil || e.flushes != nil || e.spawn != 0 || e.end {
+	if e.takers != nil || e.waiters != nil || e.barriers != nil || e.spawn != 0 || e.end {
 		c.after(e)
 	}
 }
@@ -35,7 +35,22 @@ func (c *core[T]) after(e *effects[T]) {
 	*e = effects[T]{}
 }
 
-// wake wakes whom the section served, and reports whether a taker was parked.
+// wakeTaker wakes t, which was parked.
+func (e *effects[T]) wakeTaker(t *taker) {
+	t.next = e.takers
+	e.takers = t
+}
+
+// settle takes w, a blocked sender, off its list with an outcome, and wakes it.
+func (e *effects[T]) settle(l *waitList[T], w *waiter[T], err error) {
+	l.remove(w)
+	w.err = err
+	w.next = e.waiters
+	e.waiters = w
+}
+
+// wake wakes the goroutines that the section has put in e, and reports whether a taker
+// was parked.
 func (e *effects[T]) wake() (parked bool) {
 	for t := e.takers; t != nil; {
 		next := t.next // t may park again as soon as it is woken
@@ -49,8 +64,8 @@ func (e *effects[T]) wake() (parked bool) {
 		w.send()
 		w = next
 	}
-	for f := e.flushes; f != nil; f = f.next {
-		close(f.done)
+	for b := e.barriers; b != nil; b = b.next {
+		close(b.done)
 	}
 	return parked
 }

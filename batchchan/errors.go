@@ -7,15 +7,16 @@ import (
 	"github.com/poundlock/poundlock/internal/panics"
 )
 
-// Errors that operations return, to be matched with [errors.Is].
+// Errors that operations return, to be matched with [errors.Is]. They do not name the
+// instance: the caller knows it.
 var (
 	// ErrClosed is returned for what is sent after Close or Shutdown began (and
 	// to a sender that waited for room then), and by receivers once everything
 	// accepted was received.
 	ErrClosed = errors.New("batchchan: closed")
 
-	// ErrFull is returned when there is no room and the operation or the
-	// overflow policy forbids waiting.
+	// ErrFull is returned when there is no room and the operation or the overflow
+	// policy forbids waiting, or Config.MaxWaiters wait already.
 	ErrFull = errors.New("batchchan: full")
 
 	// ErrEmpty is returned by a receive that must not wait and finds nothing.

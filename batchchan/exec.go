@@ -34,6 +34,7 @@ type processFunc[T any] func(ctx context.Context, items []T) error
 
 func (x *executor[T]) init(cfg Config[T]) {
 	x.cfg = cfg
+	x.failures.name = cfg.Name
 	x.ctx, x.cancel = context.WithCancel(context.WithValue(context.Background(), x, true))
 	if cfg.Retry.MaxAside > 0 {
 		x.aside = &aside{max: cfg.Retry.MaxAside}
@@ -43,6 +44,11 @@ func (x *executor[T]) init(cfg Config[T]) {
 // inside says whether ctx is, or comes from, the processor's: x itself is the
 // key that marks it.
 func (x *executor[T]) inside(ctx context.Context) bool { return ctx.Value(x) != nil }
+
+// mayWait says whether one more send may wait for room, besides so many that do.
+func (x *executor[T]) mayWait(waiting int) bool {
+	return x.cfg.MaxWaiters == 0 || waiting < x.cfg.MaxWaiters
+}
 
 // label labels the calling goroutine, a worker, with the instance's name.
 func (x *executor[T]) label() {
@@ -69,8 +75,33 @@ func (x *executor[T]) execute(b *batch[T], fn processFunc[T]) {
 	}
 }
 
-// attempt calls the processor once.
+// attempt calls the processor once and contains its panic. If that calls
+// runtime.Goexit, with or without a panic, attempt does not return: the goroutine is
+// ending, and with items fails all of b that is not settled.
 func (x *executor[T]) attempt(b *batch[T], items []T, fn processFunc[T]) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if err == nil {
+			err = ErrGoexit
+		}
+		if b.again != nil {
+			items = b.again.rest
+			b.again = nil
+		}
+		x.fail(b, items, err)
+	}()
+	x.call(b, items, fn, &err)
+	returned = true
+	return err
+}
+
+// call sets err to what the processor returns, or to its panic. It is apart from
+// attempt because one function cannot tell a panic that it has recovered from one that
+// was raised while the goroutine was ending, and goes on ending.
+func (x *executor[T]) call(b *batch[T], items []T, fn processFunc[T], err *error) {
 	returned := false
 	defer func() {
 		if returned {
@@ -78,34 +109,29 @@ func (x *executor[T]) attempt(b *batch[T], items []T, fn processFunc[T]) (err er
 		}
 		if r := recover(); r != nil {
 			b.panics++
-			err = &PanicError{Package: "batchchan", Name: x.cfg.Name, Func: "processor", Value: r, Stack: debug.Stack()}
-			return
+			*err = &PanicError{Package: "batchchan", Name: x.cfg.Name, Func: "processor", Value: r, Stack: debug.Stack()}
 		}
-		// The goroutine is ending. With items fails all that is not settled.
-		if b.again != nil {
-			items = b.again.rest
-			b.again = nil
-		}
-		x.fail(b, items, ErrGoexit)
 	}()
-	if x.cfg.RateLimit != nil {
-		if err = x.cfg.RateLimit.Wait(x.ctx); err != nil {
-			returned = true
-			return err
+	switch {
+	case x.cfg.RateLimit != nil:
+		if *err = x.cfg.RateLimit.Wait(x.ctx); *err == nil {
+			*err = x.attemptTimed(items, fn)
 		}
-	}
-	if x.cfg.Timeout > 0 {
-		err = x.attemptTimed(items, fn)
-	} else {
-		err = fn(x.ctx, items)
+	case x.cfg.Timeout > 0:
+		*err = x.attemptTimed(items, fn)
+	default:
+		*err = fn(x.ctx, items)
 	}
 	returned = true
-	return err
 }
 
 func (x *executor[T]) attemptTimed(items []T, fn processFunc[T]) error {
-	ctx, cancel := context.WithTimeout(x.ctx, x.cfg.Timeout)
-	defer cancel()
+	ctx := x.ctx
+	if x.cfg.Timeout > 0 {
+		timed, cancel := context.WithTimeout(ctx, x.cfg.Timeout)
+		defer cancel()
+		ctx = timed
+	}
 	return fn(ctx, items)
 }
 
@@ -121,11 +147,23 @@ func (x *executor[T]) fail(b *batch[T], items []T, err error) {
 	x.report(err, items)
 }
 
+// report hands items that failed to OnError.
 func (x *executor[T]) report(err error, items []T) {
 	if x.cfg.OnError != nil {
-		defer x.contain()
-		x.cfg.OnError(x.ctx, err, items)
+		x.apart(func() { x.cfg.OnError(x.ctx, err, items) })
 	}
+}
+
+// apart calls a function of the user in a goroutine of its own and waits for its end,
+// however it ends. The worker, which is amid a batch, outlives a runtime.Goexit in it.
+func (x *executor[T]) apart(f func()) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer x.contain()
+		f()
+	}()
+	<-over
 }
 
 // drop hands a dropped item to OnDrop.
@@ -133,6 +171,28 @@ func (x *executor[T]) drop(item T, why DropReason) {
 	if x.cfg.OnDrop != nil {
 		defer x.contain()
 		x.cfg.OnDrop(item, why)
+	}
+}
+
+// dropEach hands dropped items to OnDrop; the rest too, if OnDrop ends the goroutine.
+func (x *executor[T]) dropEach(items []T, why DropReason) {
+	for len(items) > 0 {
+		item := items[0]
+		items = items[1:]
+		if len(items) == 0 {
+			x.drop(item, why)
+			return
+		}
+		func() {
+			returned := false
+			defer func() {
+				if !returned {
+					x.dropEach(items, why)
+				}
+			}()
+			x.drop(item, why)
+			returned = true
+		}()
 	}
 }
 

@@ -10,12 +10,13 @@ import (
 // since one of them last returned one. Every failure is reported once: of calls
 // at the same time one gets it. It wraps the first error.
 type FailedError struct {
-	Items int   // how many items failed
-	First error // why the first of them did
+	Name  string // Config.Name
+	Items int    // how many items failed
+	First error  // why the first of them did
 }
 
 func (e *FailedError) Error() string {
-	return fmt.Sprintf("batchchan: %d items failed, the first: %v", e.Items, e.First)
+	return fmt.Sprintf("%s%d items failed, the first: %v", prefix(e.Name), e.Items, e.First)
 }
 
 func (e *FailedError) Unwrap() error { return e.First }
@@ -24,14 +25,15 @@ func (e *FailedError) Unwrap() error { return e.First }
 // processed. It wraps ctx's cause and, if items have failed since the last report,
 // a *FailedError.
 type ShutdownError struct {
-	Undelivered int   // items that never reached the processor; Shutdown returned them
-	Running     int   // items that are in the processor, whose context was cancelled
-	Cause       error // why ctx ended
-	Failed      error // a *FailedError, or nil
+	Name        string // Config.Name
+	Undelivered int    // items that never reached the processor; Shutdown returned them
+	Running     int    // items that are in the processor, whose context was cancelled
+	Cause       error  // why ctx ended
+	Failed      error  // a *FailedError, or nil
 }
 
 func (e *ShutdownError) Error() string {
-	s := fmt.Sprintf("batchchan: shutdown cut short: %d items undelivered, %d in the processor: %v", e.Undelivered, e.Running, e.Cause)
+	s := fmt.Sprintf("%sshutdown cut short: %d items undelivered, %d in the processor: %v", prefix(e.Name), e.Undelivered, e.Running, e.Cause)
 	if e.Failed != nil {
 		s += "; " + e.Failed.Error()
 	}
@@ -48,16 +50,28 @@ func (e *ShutdownError) Unwrap() []error {
 // KeyError is the error that [Keyed] gives to Config.OnError, and that its Flush,
 // Close and Shutdown wrap: it says with which key the items failed.
 type KeyError[K comparable] struct {
-	Key K     // the items' key
-	Err error // why they failed
+	Name string // Config.Name
+	Key  K      // the items' key
+	Err  error  // why they failed
 }
 
-func (e *KeyError[K]) Error() string { return fmt.Sprintf("batchchan: key %v: %v", e.Key, e.Err) }
+func (e *KeyError[K]) Error() string {
+	return fmt.Sprintf("%skey %v: %v", prefix(e.Name), e.Key, e.Err)
+}
 
 func (e *KeyError[K]) Unwrap() error { return e.Err }
 
+// prefix is what the text of an error begins with that knows its instance.
+func prefix(name string) string {
+	if name == "" {
+		return "batchchan: "
+	}
+	return fmt.Sprintf("batchchan: %q: ", name)
+}
+
 // failures adds up what failed since the last report.
 type failures struct {
+	name  string // Config.Name
 	mu    sync.Mutex
 	n     int
 	first error
@@ -79,7 +93,7 @@ func (f *failures) take() error {
 	if f.n == 0 {
 		return nil
 	}
-	err := &FailedError{f.n, f.first}
+	err := &FailedError{f.name, f.n, f.first}
 	f.n, f.first = 0, nil
 	return err
 }

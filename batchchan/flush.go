@@ -6,16 +6,6 @@ import (
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// flushWait is a barrier: the batches numbered up to target that are not
-// completed. Callers of Flush between two cuts share one.
-type flushWait struct {
-	target uint64
-	left   int
-	done   chan struct{}
-	err    error
-	next   *flushWait // in effects
-}
-
 // flush makes what is open due and waits until everything accepted before is
 // completed.
 func (c *core[T]) flush(ctx context.Context) error {
@@ -49,54 +39,29 @@ func (c *core[T]) flush(ctx context.Context) error {
 		}
 		return c.failures.take()
 	}
-	var f *flushWait
-	if n := len(c.flushes); n > 0 && c.flushes[n-1].target == target {
-		f = c.flushes[n-1]
-	} else {
-		f = &flushWait{target: target, left: left, done: make(chan struct{})}
-		c.flushes = append(c.flushes, f)
+	f, isNew := c.barriers.add(target, left)
+	if isNew {
 		c.hurryLocked(&e)
 	}
 	c.unlock(&e)
+	return c.waitFor(ctx, f)
+}
+
+// passLocked tells the barriers that the batch numbered seq has ended.
+func (c *core[T]) passLocked(seq uint64, e *effects[T]) {
+	e.barriers = c.barriers.pass(seq, e.barriers)
+}
+
+// waitFor waits for a barrier, and returns what failed until then or why it did not
+// pass.
+func (x *executor[T]) waitFor(ctx context.Context, b *barrier) error {
 	select {
-	case <-f.done:
-		if f.err != nil {
-			return f.err
+	case <-b.done:
+		if b.err != nil {
+			return b.err
 		}
-		return c.failures.take()
+		return x.failures.take()
 	case <-ctx.Done():
 		return ctxerr.From(ctx)
 	}
-}
-
-// passLocked tells the barriers that the batch numbered seq is completed.
-func (c *core[T]) passLocked(seq uint64, e *effects[T]) {
-	if len(c.flushes) == 0 {
-		return
-	}
-	kept := c.flushes[:0]
-	for _, f := range c.flushes {
-		if seq <= f.target {
-			f.left--
-		}
-		if f.left > 0 {
-			kept = append(kept, f)
-			continue
-		}
-		f.next = e.flushes
-		e.flushes = f
-	}
-	clear(c.flushes[len(kept):])
-	c.flushes = kept
-}
-
-// failFlushesLocked ends all barriers because Shutdown took the items back.
-func (c *core[T]) failFlushesLocked(e *effects[T]) {
-	for _, f := range c.flushes {
-		f.err = ErrClosed
-		f.next = e.flushes
-		e.flushes = f
-	}
-	clear(c.flushes)
-	c.flushes = c.flushes[:0]
 }

@@ -26,32 +26,20 @@ func (k *keyed[K, T]) flush(ctx context.Context) error {
 		}
 		return k.failures.take()
 	}
-	select {
-	case <-f.done:
-		if f.err != nil {
-			return f.err
-		}
-		return k.failures.take()
-	case <-ctx.Done():
-		return ctxerr.From(ctx)
-	}
+	return k.waitFor(ctx, f)
 }
 
 // flushLocked sets a barrier, or shares the last one if no batch was opened since.
-// It returns nil if there is nothing to wait for. The keys become ready by and by:
-// each worker that looks for a batch, and each that this wakes, sees to some.
-func (k *keyed[K, T]) flushLocked(e *effects[keyedItem[K, T]]) *flushWait {
+// It returns nil if there is nothing to wait for. The keys do not become ready all
+// at once: each worker that looks for a batch makes some of them ready (promoteLocked).
+func (k *keyed[K, T]) flushLocked(e *effects[keyedItem[K, T]]) *barrier {
 	if k.outstanding == 0 {
 		return nil
 	}
 	k.hurryRetriesLocked(e)
 	k.manualTo = k.opened
 	k.promoteLocked(k.now(), e)
-	if n := len(k.flushes); n > 0 && k.flushes[n-1].target == k.opened {
-		return k.flushes[n-1]
-	}
-	f := &flushWait{target: k.opened, left: k.outstanding, done: make(chan struct{})}
-	k.flushes = append(k.flushes, f)
+	f, _ := k.barriers.add(k.opened, k.outstanding)
 	return f
 }
 
@@ -106,7 +94,7 @@ func (k *keyed[K, T]) refuseLocked(e *effects[keyedItem[K, T]]) bool {
 	}
 	k.unrankLocked(s)
 	k.waiting--
-	s.waiters.settle(s.waiters.head, ErrClosed, e)
+	e.settle(&s.waiters, s.waiters.first(), ErrClosed)
 	k.rankLocked(s)
 	if !s.busy() && !s.stopped && s.list == inNone {
 		k.forgetLocked(s)
@@ -137,20 +125,18 @@ func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error)
 	if k.pending > 0 {
 		undelivered = make([]T, 0, k.pending)
 	}
-	for s := k.keys.head; s != nil; {
-		next := s.all.next
+	for _, s := range k.keys.each() { // each that is forgotten moves another one in the table
 		undelivered = k.takeBackLocked(undelivered, s)
-		s = next
 	}
 	k.n.undelivered += uint64(len(undelivered))
 	if len(undelivered) > 0 {
 		k.tookBack = true
-		k.failFlushesLocked(&e)
+		e.barriers = k.barriers.fail(ErrClosed, e.barriers)
 	}
 	running := k.inFlight
 	k.drainedLocked(&e)
 	k.unlock(&e)
-	err = k.failures.or(cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
+	err = k.failures.or(k.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
 	k.cancel()
 	k.mu.lock()
 	k.hurryRetriesLocked(&e) // to fail
@@ -179,15 +165,4 @@ func (k *keyed[K, T]) takeBackLocked(to []T, s *keyState[K, T]) []T {
 		k.forgetLocked(s)
 	}
 	return to
-}
-
-// failFlushesLocked ends all barriers: what they wait for was taken back.
-func (k *keyed[K, T]) failFlushesLocked(e *effects[keyedItem[K, T]]) {
-	for _, f := range k.flushes {
-		f.err = ErrClosed
-		f.next = e.flushes
-		e.flushes = f
-	}
-	clear(k.flushes)
-	k.flushes = k.flushes[:0]
 }

@@ -5,24 +5,24 @@ import (
 	"sync"
 	"time"
 
+	"github.com/poundlock/poundlock/internal/duration"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// keyed is the engine of a Keyed. A key whose first batch is due, and none in the
-// processor, is in the list ready, which workers take from; one whose first batch
-// is not due yet is in the heap waits. A key with a batch in the processor or aside
-// is in neither.
+// keyed is the engine of a Keyed. Workers take from the list ready. A key is in it if
+// its first batch is due; if that is not due yet, the key is in the heap waits. A key
+// with a batch in the processor or aside is in neither: its next batch has to wait.
 //
 // Invariants, whenever mu is free:
 //   - pending is what all keys' buf hold, outstanding is their segments and the
 //     batches in the processor or aside, busyKeys the keys that have either
 //   - a segment that is not the last of its key is full
 //   - if ready is not empty and a worker is idle, a wake-up is on its way
-//   - while something has a time, the timer is armed for no later than that
-//   - no sender waits for which there is room, but behind one for whose size there
-//     is none
-//   - no work under mu grows with the number of keys or of senders, but for
-//     Shutdown's when it takes items back
+//   - the timer is armed for no later than the earliest time at which something is due
+//   - no sender waits while there is room for its item, unless it stands behind a
+//     sender whose item is too large for the room that there is
+//   - no work under mu grows with the number of keys or of senders, except that of a
+//     Shutdown that takes items back
 type keyed[K comparable, T any] struct {
 	executor[T]
 	key      func(T) K
@@ -59,10 +59,10 @@ type keyed[K comparable, T any] struct {
 	opened      uint64 // segments opened
 	manualTo    uint64 // those up to this one are due: Flush
 	pressTo     uint64 // those up to this one are due: a send found no room
-	idle        []*taker
+	idle        idlers
 	workers     int
 	free        []*keyState[K, T]
-	flushes     []*flushWait // unfinished barriers, by target
+	barriers    barriers // unfinished Flush calls
 	later       later[*keyWork[K, T]]
 	timer       *time.Timer
 	armed       bool
@@ -81,7 +81,7 @@ func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]
 	k.maxKeys, k.idleTime, k.stop = cfg.MaxKeys, cfg.KeyIdleTimeout, cfg.StopOnError
 	k.base = time.Now()
 	k.done = make(chan struct{})
-	k.freeWait.New = func() any { return &waiter[keyedItem[K, T]]{signal: newSignal()} }
+	k.freeWait.New = func() any { return newWaiter[keyedItem[K, T]]() }
 	k.waits, k.wantRoom, k.wantKey = bySegment[K, T](), byWaiter[K, T](), byWaiter[K, T]()
 	k.mu.init(true)
 }
@@ -109,7 +109,7 @@ func (k *keyed[K, T]) stateLocked(key K) *keyState[K, T] {
 		k.free[n-1] = nil
 		k.free = k.free[:n-1]
 	} else {
-		s = new(keyState[K, T])
+		s = newKeyState[K, T]()
 	}
 	s.key = key
 	k.keys.put(s)
@@ -218,7 +218,7 @@ func (k *keyed[K, T]) promoteLocked(now time.Duration, e *effects[keyedItem[K, T
 
 // pressLocked makes the oldest batch due if nothing else is: a send found no room.
 func (k *keyed[K, T]) pressLocked(e *effects[keyedItem[K, T]]) {
-	if s := k.waits.top(); s != nil && k.ready.head == nil {
+	if s := k.waits.top(); s != nil && k.ready.len() == 0 {
 		k.pressTo = max(k.pressTo, s.segs.front().seq)
 		k.readyLocked(s, e)
 	}
@@ -247,7 +247,7 @@ func (k *keyed[K, T]) trimIdleLocked() {
 	if k.maxKeys > 0 {
 		limit = k.maxKeys - k.busyKeys
 	}
-	if s := k.idleKeys.head; s != nil && k.idleKeys.n > limit {
+	if s := k.idleKeys.first(); s != nil && k.idleKeys.len() > limit {
 		k.idleKeys.remove(s)
 		k.forgetLocked(s)
 	}
@@ -256,29 +256,29 @@ func (k *keyed[K, T]) trimIdleLocked() {
 // forgetLocked frees the state of a key that is not busy, stopped or in a list,
 // unless senders wait with it.
 func (k *keyed[K, T]) forgetLocked(s *keyState[K, T]) {
-	if s.waiters.head != nil {
+	if s.waiters.any() {
 		return
 	}
 	k.keys.remove(s)
 	if len(k.free) >= 64 || cap(s.buf.all) > 2*k.cfg.MaxBatch+64 || cap(s.segs.all) > 64 {
 		return
 	}
-	*s = keyState[K, T]{buf: s.buf, segs: s.segs}
+	s.reset()
 	k.free = append(k.free, s)
 }
 
-// armLocked sees to it that the timer runs for no later than the earliest of all
-// that has a time.
+// armLocked sets the timer for the earliest time at which something is due, unless it
+// runs and fires no later.
 func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 	if k.finished {
 		return
 	}
 	at := time.Duration(math.MaxInt64)
 	if s := k.waits.top(); s != nil && k.cfg.Linger > 0 {
-		at = min(at, after(s.segs.front().at, k.cfg.Linger))
+		at = min(at, duration.Add(s.segs.front().at, k.cfg.Linger))
 	}
-	if s := k.idleKeys.head; s != nil {
-		at = min(at, after(s.idleAt, k.idleTime))
+	if s := k.idleKeys.first(); s != nil {
+		at = min(at, duration.Add(s.idleAt, k.idleTime))
 	}
 	if retry, ok := k.later.next(); ok {
 		if retry > k.now() {
@@ -298,14 +298,6 @@ func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 	}
 }
 
-// after returns at+d, or the last moment there is.
-func after(at, d time.Duration) time.Duration {
-	if d > math.MaxInt64-at {
-		return math.MaxInt64
-	}
-	return at + d
-}
-
 // onTimer does what is due, a step at a time.
 func (k *keyed[K, T]) onTimer() {
 	for more := true; more; {
@@ -315,15 +307,15 @@ func (k *keyed[K, T]) onTimer() {
 		now := k.now()
 		more = k.promoteLocked(now, &e)
 		for range step {
-			s := k.idleKeys.head
+			s := k.idleKeys.first()
 			if s == nil || now-s.idleAt < k.idleTime {
 				break
 			}
 			k.idleKeys.remove(s)
 			k.forgetLocked(s)
-			more = more || s == k.idleKeys.head
+			more = more || s == k.idleKeys.first()
 		}
-		if s := k.idleKeys.head; s != nil && now-s.idleAt >= k.idleTime {
+		if s := k.idleKeys.first(); s != nil && now-s.idleAt >= k.idleTime {
 			more = true
 		}
 		if !more {
@@ -347,12 +339,8 @@ func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
 }
 
 func (k *keyed[K, T]) wakeLocked(e *effects[keyedItem[K, T]]) {
-	if n := len(k.idle); n > 0 {
-		t := k.idle[n-1]
-		k.idle[n-1] = nil
-		k.idle = k.idle[:n-1]
-		t.next = e.takers
-		e.takers = t
+	if k.idle.any() {
+		e.wakeTaker(k.idle.pop())
 	} else if k.workers < k.cfg.Workers {
 		k.workers++
 		e.spawn++

@@ -171,7 +171,8 @@ func TestKeyTable(t *testing.T) {
 				s := table.get(key)
 				require.True(rt, s == model[key])
 				if s == nil {
-					s = &keyState[int, int]{key: key}
+					s = newKeyState[int, int]()
+					s.key = key
 					table.put(s)
 					model[key] = s
 				}
@@ -187,10 +188,66 @@ func TestKeyTable(t *testing.T) {
 			}
 		}
 		n := 0
-		for s := table.head; s != nil; s = s.all.next {
+		for _, s := range table.each() {
 			require.True(rt, table.get(s.key) == s && model[s.key] == s)
 			n++
 		}
 		require.Equal(rt, len(model), n)
+	})
+}
+
+// Shutdown takes back the items of all keys, also while their table is being moved to
+// a smaller one.
+func TestKeyedShutdownWhileTheTableShrinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const keys, done = shrinkFrom + 76, shrinkFrom - 24
+		n, gate := 0, make(chan struct{})
+		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 1}}, func(v int) int { return v },
+			func(ctx context.Context, _ int, _ []int) error {
+				<-gate
+				if n++; n > done {
+					<-ctx.Done()
+				}
+				return nil
+			})
+		require.NoError(t, err)
+		_, err = k.SendMany(bg, upTo(keys))
+		require.NoError(t, err)
+		close(gate) // all keys are there
+		synctest.Wait()
+		require.NotEmpty(t, k.k.keys.old, "it is being moved")
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		back, err := k.Shutdown(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ElementsMatch(t, upTo(keys)[done+1:], back)
+		<-k.Done()
+		k.k.validate(t, 0)
+	})
+}
+
+// A wait for the next attempt may be as long as there is.
+func TestAsideForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		cfg := Config[int]{Retry: Retry{
+			MaxAttempts: 2, Backoff: math.MaxInt64, MaxBackoff: math.MaxInt64, NoJitter: true, MaxAside: 1,
+		}}
+		fail := func() error { calls++; return errEnd }
+		b := must[int](t)(New(cfg, func(context.Context, []int) error { return fail() }))
+		k, err := NewKeyed(KeyedConfig[int]{Config: cfg}, func(int) int { return 0 }, func(context.Context, int, []int) error { return fail() })
+		require.NoError(t, err)
+		time.Sleep(time.Second) // the wait begins later than at 0
+		require.NoError(t, b.Send(bg, 1))
+		require.NoError(t, k.Send(bg, 1))
+		time.Sleep(1000 * time.Hour)
+		synctest.Wait()
+		require.Equal(t, 2, calls, "one attempt each")
+		require.Equal(t, 1, b.Stats().Aside)
+		requireFailed(t, 1, b.Flush(bg))
+		requireFailed(t, 1, k.Flush(bg))
+		require.Equal(t, 4, calls)
+		require.NoError(t, b.Close())
+		require.NoError(t, k.Close())
 	})
 }

@@ -1,35 +1,24 @@
 package batchchan
 
-// keyList is a doubly linked list of keys, used as a FIFO.
-type keyList[K comparable, T any] struct {
-	head, tail *keyState[K, T]
-	n          int
-}
+import "github.com/poundlock/poundlock/internal/list"
+
+// keyList is a FIFO of keys. A key is in one of two, ready or idleKeys, at most, and
+// knows in which.
+type keyList[K comparable, T any] struct{ list list.List[*keyState[K, T]] }
+
+func (l *keyList[K, T]) len() int { return l.list.Len() }
+
+// first returns the key that has been here for longest, or nil.
+func (l *keyList[K, T]) first() *keyState[K, T] { return l.list.Front() }
 
 func (l *keyList[K, T]) push(s *keyState[K, T], name uint8) {
-	s.list, s.prev, s.next = name, l.tail, nil
-	if l.tail == nil {
-		l.head = s
-	} else {
-		l.tail.next = s
-	}
-	l.tail = s
-	l.n++
+	s.list = name
+	l.list.PushBack(&s.node)
 }
 
 func (l *keyList[K, T]) remove(s *keyState[K, T]) {
-	if s.prev == nil {
-		l.head = s.next
-	} else {
-		s.prev.next = s.next
-	}
-	if s.next == nil {
-		l.tail = s.prev
-	} else {
-		s.next.prev = s.prev
-	}
-	s.list, s.prev, s.next = inNone, nil, nil
-	l.n--
+	s.list = inNone
+	l.list.Remove(&s.node)
 }
 
 // keyHeap is a binary heap of keys, the one with the smallest number on top. A key
@@ -51,7 +40,7 @@ func bySegment[K comparable, T any]() keyHeap[K, T] {
 // byWaiter orders keys by the arrival of their first waiting senders.
 func byWaiter[K comparable, T any]() keyHeap[K, T] {
 	return keyHeap[K, T]{
-		number: func(s *keyState[K, T]) uint64 { return s.waiters.head.one[0].nth },
+		number: func(s *keyState[K, T]) uint64 { return s.waiters.first().one[0].nth },
 		place:  func(s *keyState[K, T]) *int { return &s.waitAt },
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// Senders that find no room wait with their key: a key has a FIFO of them, and is
-// in one of two heaps by the arrival of the first. In wantRoom are the keys that
-// are busy, whose senders need room for the item alone; in wantKey the others, whose
-// senders need room for one more busy key as well. So whoever makes room finds the
-// first sender that can go on without looking at those that cannot.
+// A sender that finds no room waits in the FIFO of its key. The key is in one of two
+// heaps, ordered by the arrival of its first sender. wantRoom holds the keys that are
+// busy: their senders need room for the item alone. wantKey holds the others: their
+// senders also need room for one more busy key (MaxKeys). So the first sender that can
+// go on is found without a look at those that cannot.
 
 func (k *keyed[K, T]) send(ctx context.Context, item T, d time.Duration) error {
 	ctxerr.NotNil(ctx, "batchchan")
@@ -65,7 +65,7 @@ func (k *keyed[K, T]) sendLocked(ctx context.Context, key K, item T, size int, d
 		k.unlock(e)
 		k.drop(item, DroppedNewest)
 		return nil
-	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx):
+	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx) || !k.mayWait(k.waiting):
 		k.n.rejected++
 		k.unlock(e)
 		return ErrFull
@@ -157,7 +157,7 @@ func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d tim
 	k.mu.lock()
 	switch {
 	case err == nil:
-	case w.queued:
+	case w.queued():
 		k.leaveLocked(w, e)
 		w.err = err
 	default: // the outcome came first: it counts
@@ -193,7 +193,7 @@ func (k *keyed[K, T]) leaveLocked(w *waiter[keyedItem[K, T]], e *effects[keyedIt
 func (k *keyed[K, T]) rankLocked(s *keyState[K, T]) {
 	k.unrankLocked(s)
 	switch {
-	case s.waiters.head == nil:
+	case !s.waiters.any():
 	case s.busy():
 		k.wantRoom.push(s)
 	default:
@@ -217,7 +217,7 @@ func (k *keyed[K, T]) unrankLocked(s *keyState[K, T]) {
 func (k *keyed[K, T]) nextLocked() *keyState[K, T] {
 	s := k.wantRoom.top()
 	if k.keyRoomLocked() {
-		if t := k.wantKey.top(); s == nil || t != nil && t.waiters.head.one[0].nth < s.waiters.head.one[0].nth {
+		if t := k.wantKey.top(); s == nil || t != nil && t.waiters.first().one[0].nth < s.waiters.first().one[0].nth {
 			return t
 		}
 	}
@@ -229,18 +229,18 @@ func (k *keyed[K, T]) nextLocked() *keyState[K, T] {
 // the oldest batch becomes due.
 func (k *keyed[K, T]) admitLocked(e *effects[keyedItem[K, T]]) {
 	for s := k.nextLocked(); s != nil; s = k.nextLocked() {
-		w := s.waiters.head
+		w := s.waiters.first()
 		it := w.one[0]
 		if !k.roomLocked(it.size, !s.busy()) {
 			break
 		}
 		k.unrankLocked(s)
 		k.waiting--
-		s.waiters.settle(w, nil, e)
+		e.settle(&s.waiters, w, nil)
 		k.rankLocked(s)
 		k.addLocked(s, it.item, it.size, e)
 	}
-	if k.waiting > 0 && (len(k.idle) > 0 || k.workers < k.cfg.Workers) {
+	if k.waiting > 0 && (k.idle.any() || k.workers < k.cfg.Workers) {
 		k.pressLocked(e)
 	}
 }

@@ -3,23 +3,25 @@ package batchchan
 import (
 	"reflect"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/list"
 )
 
 // keyState is one key's items, and the senders that wait with it.
 type keyState[K comparable, T any] struct {
-	all        keyLinks[K, T]  // in keyTable
-	next, prev *keyState[K, T] // in ready or idleKeys
-	key        K
-	gen        uint32 // of the table that holds it
-	list       uint8  // which of ready and idleKeys it is in
-	heapAt     int    // index+1 in waits; 0: not there
-	waitAt     int    // index+1 in wantRoom or wantKey; 0: not there
-	running    bool   // a batch of it is in the processor or aside
-	stopped    bool
-	buf        fifo[T]
-	segs       fifo[segment] // the batches that buf holds; the last is open
-	waiters    waitList[keyedItem[K, T]]
-	idleAt     time.Duration
+	all     list.Node[*keyState[K, T]] // in keyTable
+	node    list.Node[*keyState[K, T]] // in ready or idleKeys
+	key     K
+	gen     uint32 // of the table that holds it
+	list    uint8  // which of ready and idleKeys it is in
+	heapAt  int    // index+1 in waits; 0: not there
+	waitAt  int    // index+1 in wantRoom or wantKey; 0: not there
+	running bool   // a batch of it is in the processor or aside
+	stopped bool
+	buf     fifo[T]
+	segs    fifo[segment] // the batches that buf holds; the last is open
+	waiters waitList[keyedItem[K, T]]
+	idleAt  time.Duration
 }
 
 const (
@@ -27,6 +29,18 @@ const (
 	inReady
 	inIdle
 )
+
+func newKeyState[K comparable, T any]() *keyState[K, T] {
+	s := new(keyState[K, T])
+	s.all.Value, s.node.Value = s, s
+	return s
+}
+
+// reset makes s fit for another key; it keeps its buffers.
+func (s *keyState[K, T]) reset() {
+	*s = keyState[K, T]{buf: s.buf, segs: s.segs}
+	s.all.Value, s.node.Value = s, s
+}
 
 // busy says whether the key counts towards MaxKeys.
 func (s *keyState[K, T]) busy() bool { return s.running || s.segs.len() > 0 }
@@ -93,94 +107,6 @@ func (f *fifo[E]) steal() []E {
 	rest := f.all[f.off:]
 	*f = fifo[E]{}
 	return rest
-}
-
-// keyLinks are the links of a list over all keys.
-type keyLinks[K comparable, T any] struct{ next, prev *keyState[K, T] }
-
-// keyTable finds keys. A Go map never becomes smaller; so when few of many keys
-// are left, a new map takes the place of the old one, and every later operation
-// moves one key over: no operation takes longer than a constant.
-type keyTable[K comparable, T any] struct {
-	keys, old  map[K]*keyState[K, T]
-	gen        uint32
-	most       int             // keys that keys has held
-	head, tail *keyState[K, T] // all keys, those of old first
-}
-
-// shrinkFrom is how many keys are worth a smaller map.
-const shrinkFrom = 1024
-
-func (t *keyTable[K, T]) len() int { return len(t.keys) + len(t.old) }
-
-func (t *keyTable[K, T]) get(key K) *keyState[K, T] {
-	if s := t.keys[key]; s != nil || t.old == nil {
-		return s
-	}
-	return t.old[key]
-}
-
-func (t *keyTable[K, T]) put(s *keyState[K, T]) {
-	if t.keys == nil {
-		t.keys = make(map[K]*keyState[K, T])
-	}
-	s.gen = t.gen
-	t.keys[s.key] = s
-	t.most = max(t.most, len(t.keys))
-	s.all.prev = t.tail
-	if t.tail == nil {
-		t.head = s
-	} else {
-		t.tail.all.next = s
-	}
-	t.tail = s
-	t.move()
-}
-
-func (t *keyTable[K, T]) remove(s *keyState[K, T]) {
-	if s.gen == t.gen {
-		delete(t.keys, s.key)
-	} else {
-		delete(t.old, s.key)
-	}
-	t.unlink(s)
-	if t.old == nil && t.most >= shrinkFrom && len(t.keys) < t.most/8 {
-		t.old, t.keys, t.most = t.keys, make(map[K]*keyState[K, T]), 0
-		t.gen++
-	}
-	t.move()
-}
-
-func (t *keyTable[K, T]) unlink(s *keyState[K, T]) {
-	if s.all.prev == nil {
-		t.head = s.all.next
-	} else {
-		s.all.prev.all.next = s.all.next
-	}
-	if s.all.next == nil {
-		t.tail = s.all.prev
-	} else {
-		s.all.next.all.prev = s.all.prev
-	}
-	s.all = keyLinks[K, T]{}
-}
-
-// move moves one key from the old map.
-func (t *keyTable[K, T]) move() {
-	if t.old == nil {
-		return
-	}
-	if len(t.old) == 0 {
-		t.old = nil
-		return
-	}
-	s := t.head
-	delete(t.old, s.key)
-	t.unlink(s)
-	old := t.old
-	t.old = nil // put is to move nothing
-	t.put(s)
-	t.old = old
 }
 
 // keyChecker refuses keys that a map cannot find again. It must be asked outside

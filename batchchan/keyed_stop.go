@@ -21,14 +21,14 @@ func (k *keyed[K, T]) stopKey(w *keyWork[K, T]) {
 	k.pending -= len(w.rest)
 	k.n.undelivered += uint64(len(w.rest))
 	k.unrankLocked(s)
-	for s.waiters.head != nil {
+	for s.waiters.any() {
 		k.waiting--
-		s.waiters.settle(s.waiters.head, ErrStopped, &e)
+		e.settle(&s.waiters, s.waiters.first(), ErrStopped)
 	}
 	k.admitLocked(&e)
 	k.unlock(&e)
 	if len(w.rest) > 0 {
-		err := &KeyError[K]{s.key, fmt.Errorf("%w: %w", ErrStopped, w.cause)}
+		err := &KeyError[K]{k.cfg.Name, s.key, fmt.Errorf("%w: %w", ErrStopped, w.cause)}
 		k.failures.add(len(w.rest), err)
 		k.report(err, w.rest)
 	}

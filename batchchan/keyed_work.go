@@ -3,6 +3,8 @@ package batchchan
 import (
 	"context"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
 )
 
 // keyWork is a batch that a worker is at, or that is aside.
@@ -49,7 +51,7 @@ func (k *keyed[K, T]) newWork() *keyWork[K, T] {
 	w.call = func(ctx context.Context, items []T) error { return k.fn(ctx, w.s.key, items) }
 	w.wrap = func(err error) error {
 		w.cause = err
-		return &KeyError[K]{w.s.key, err}
+		return &KeyError[K]{k.cfg.Name, w.s.key, err}
 	}
 	return w
 }
@@ -81,7 +83,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 		if k.waiting > 0 {
 			k.pressLocked(&e)
 		}
-		if k.ready.head != nil {
+		if k.ready.len() > 0 {
 			break
 		}
 		if k.closing && k.pending == 0 {
@@ -91,7 +93,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 			return nil
 		}
 		t.arm()
-		k.idle = append(k.idle, t)
+		k.idle.add(t)
 		k.unlock(&e)
 		t.wait()
 		now = k.now()
@@ -106,7 +108,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 
 // takeLocked puts the first batch of the first key that is ready in w.
 func (k *keyed[K, T]) takeLocked(w *keyWork[K, T], now time.Duration) {
-	s := k.ready.head
+	s := k.ready.first()
 	reason, _ := k.dueLocked(s, now)
 	k.ready.remove(s)
 	seg := *s.segs.front()
@@ -126,7 +128,7 @@ func (k *keyed[K, T]) takeLocked(w *keyWork[K, T], now time.Duration) {
 
 // asideLocked puts w aside, for which the executor has reserved a place.
 func (k *keyed[K, T]) asideLocked(w *keyWork[K, T], now time.Duration, e *effects[keyedItem[K, T]]) {
-	at := now + w.again.wait
+	at := duration.Add(now, w.again.wait)
 	if k.ctx.Err() != nil {
 		at = now
 	}
@@ -182,33 +184,17 @@ func (k *keyed[K, T]) completeLocked(w *keyWork[K, T], e *effects[keyedItem[K, T
 // drainedLocked sends the workers home when nothing will come any more.
 func (k *keyed[K, T]) drainedLocked(e *effects[keyedItem[K, T]]) {
 	if k.closing && k.pending == 0 {
-		for len(k.idle) > 0 {
+		for k.idle.any() {
 			k.wakeLocked(e)
 		}
 	}
 	k.endLocked(e)
 }
 
-// passLocked tells the barriers that the segment numbered seq is completed.
+// passLocked follows the end of the segment numbered seq.
 func (k *keyed[K, T]) passLocked(seq uint64, e *effects[keyedItem[K, T]]) {
 	k.outstanding--
-	if len(k.flushes) == 0 {
-		return
-	}
-	kept := k.flushes[:0]
-	for _, f := range k.flushes {
-		if seq <= f.target {
-			f.left--
-		}
-		if f.left > 0 {
-			kept = append(kept, f)
-			continue
-		}
-		f.next = e.flushes
-		e.flushes = f
-	}
-	clear(k.flushes[len(kept):])
-	k.flushes = kept
+	e.barriers = k.barriers.pass(seq, e.barriers)
 }
 
 // endLocked closes done when k is closed and nothing is left to do.
@@ -225,7 +211,7 @@ func (k *keyed[K, T]) endLocked(e *effects[keyedItem[K, T]]) {
 func (k *keyed[K, T]) stats() KeyedStats {
 	k.mu.lock()
 	n := k.n
-	s := KeyedStats{Name: k.cfg.Name, Keys: k.busyKeys, IdleKeys: k.idleKeys.n, StoppedKeys: k.stoppedKeys}
+	s := KeyedStats{Name: k.cfg.Name, Keys: k.busyKeys, IdleKeys: k.idleKeys.len(), StoppedKeys: k.stoppedKeys}
 	s.Pending, s.PendingBytes = k.pending, k.pendingSize
 	s.InFlight, s.InFlightBatches, s.Aside = k.inFlight, k.inFlightB, len(k.later.heap)
 	s.Waiting = k.waiting

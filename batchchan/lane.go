@@ -109,7 +109,7 @@ func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
 		return true
 	}
 	c.drainLocked(l, e)
-	ok := c.chunk > 0 && !c.closing && !l.closed && c.waiters.head == nil &&
+	ok := c.chunk > 0 && !c.closing && !l.closed && !c.waiters.any() &&
 		c.pendingLocked()+c.reserved+c.chunk <= c.cfg.MaxPending &&
 		!(c.cfg.Linger == 0 && c.takersLocked())
 	if !ok {

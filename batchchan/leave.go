@@ -1,6 +1,6 @@
 package batchchan
 
-// A Caller's request whose Do has left before it was taken gives its room back at
+// When a Do leaves before its request was taken, the request gives its room back at
 // once. It is marked, not searched for: the request knows its position, and
 // everything up to takenTo has been taken. What is marked is thrown out when its
 // batch is taken, or by a sweep when it is the larger part of what waits, so that
@@ -73,7 +73,7 @@ func (c *core[T]) throwOut(items []T, sizes []int, from int) ([]T, []int) {
 // sweepLocked throws out all that is marked.
 func (c *core[T]) sweepLocked(e *effects[T]) {
 	all := c.ready
-	c.ready = list[T]{}
+	c.ready = batchList[T]{}
 	c.readyItems, c.readyBytes = 0, 0
 	for all.head != nil {
 		b := all.pop()

@@ -22,8 +22,8 @@ func (c *core[T]) firstLocked() (time.Duration, bool) {
 	return 0, false
 }
 
-// expectLocked sees to it that somebody looks when what is open has reached the
-// age Linger.
+// expectLocked makes sure that a taker looks again when the oldest open item has
+// reached the age Linger.
 func (c *core[T]) expectLocked(e *effects[T]) {
 	if c.cfg.PreciseLinger && !c.fakeClock && c.cfg.Linger <= preciseWindow {
 		if !c.spinning {

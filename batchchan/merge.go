@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/list"
 )
 
 // CallerConfig configures a merging [Caller].
@@ -27,7 +28,8 @@ type CallerConfig[Req any] struct {
 // a Do joins an equal request that is not answered yet, whether that still waits
 // or is with the backend already, and gets the same answer. Its answer may thus be
 // as old as that backend call, and with CacheFor that much older; Forget makes
-// later calls ask anew. What is joined ends when nobody is left who waits for it.
+// later calls ask anew. When every
+// Do that joined a request has left, that request is treated as if its only Do had left.
 //
 // A Value is shared by all that get it: treat what it points to as read-only. key
 // is called once per Do. Do returns ErrBadKey for a key that is not equal to itself
@@ -47,7 +49,11 @@ func NewMergingCaller[K comparable, Req, Res any](cfg CallerConfig[Req], key fun
 		return nil, err
 	}
 	m := &merging[K, Req, Res]{k: k, key: key, checker: newKeyChecker[K](), flights: make(map[K]*shared[K, Req, Res])}
-	m.free.New = func() any { return &sharer[Res]{signal: newSignal()} }
+	m.free.New = func() any {
+		w := &sharer[Res]{signal: newSignal()}
+		w.node.Value = w
+		return w
+	}
 	m.mu.init(true)
 	if cfg.CacheFor > 0 {
 		m.cached.init(cfg.CacheFor, cfg.MaxCached)
@@ -75,17 +81,17 @@ type shared[K comparable, Req, Res any] struct {
 	call[Req, Res] // what the core has; nobody waits on its signal
 	m              *merging[K, Req, Res]
 	key            K
-	head, tail     *sharer[Res] // who waits; guarded by m.mu, as the rest
-	sending        bool         // the first to wait is yet to send it
+	waiting        list.List[*sharer[Res]] // guarded by m.mu, as the rest
+	sending        bool                    // the first to wait is yet to send it
 }
 
 // sharer is one Do that waits for a shared request.
 type sharer[Res any] struct {
 	signal
-	res        Result[Res]
-	next, prev *sharer[Res]
-	queued     bool
-	lead       bool // it was woken to send the request, not with an answer
+	node list.Node[*sharer[Res]] // in shared.waiting
+	next *sharer[Res]            // of those that are given an answer
+	res  Result[Res]
+	lead bool // it was woken to send the request, not with an answer
 }
 
 func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err error) {
@@ -115,7 +121,7 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 	} else {
 		m.merged++
 	}
-	f.push(w)
+	f.waiting.PushBack(&w.node)
 	m.mu.unlock()
 	for {
 		if lead && !m.sendAs(ctx, f, w) {
@@ -136,22 +142,19 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 }
 
 // sendAs sends f, with the ctx of w, who leads. It reports false if ctx ended that;
-// the next in line then leads. Any other error is the answer for all.
+// the next in line then leads, and so it does if SizeOf panics. Any other error is the
+// answer for all.
 func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res], w *sharer[Res]) bool {
+	returned := false
+	defer func() {
+		if !returned {
+			m.passLead(f, w)
+		}
+	}()
 	err := m.k.c.send(ctx, &f.call, forever)
+	returned = true
 	if err != nil && ctx.Err() != nil {
-		m.mu.lock()
-		f.remove(w)
-		next := f.head
-		if next == nil {
-			m.removeLocked(f)
-		} else {
-			next.lead = true
-		}
-		m.mu.unlock()
-		if next != nil {
-			next.send()
-		}
+		m.passLead(f, w)
 		return false
 	}
 	m.mu.lock()
@@ -163,17 +166,33 @@ func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res
 	return true
 }
 
+// passLead takes out w, who leads and has not sent f, and wakes the next to do it.
+func (m *merging[K, Req, Res]) passLead(f *shared[K, Req, Res], w *sharer[Res]) {
+	m.mu.lock()
+	f.waiting.Remove(&w.node)
+	next := f.waiting.Front()
+	if next == nil {
+		m.removeLocked(f)
+	} else {
+		next.lead = true
+	}
+	m.mu.unlock()
+	if next != nil {
+		next.send()
+	}
+}
+
 // leave takes out w, whose ctx ended, and reports false if its answer, or its turn
 // to lead, came first.
 func (m *merging[K, Req, Res]) leave(f *shared[K, Req, Res], w *sharer[Res]) bool {
 	m.mu.lock()
-	if !w.queued || w.lead {
+	if !w.node.Linked() || w.lead {
 		m.mu.unlock()
 		<-w.ch
 		return false
 	}
-	f.remove(w)
-	last := f.head == nil && !f.sending
+	f.waiting.Remove(&w.node)
+	last := f.waiting.Len() == 0 && !f.sending
 	if last {
 		m.removeLocked(f)
 	}
@@ -220,112 +239,20 @@ func (f *shared[K, Req, Res]) answer(r Result[Res]) {
 			m.cached.put(f.key, r.Value, m.k.c.now())
 		}
 	}
-	w := f.head
-	for v := w; v != nil; v = v.next {
-		v.queued = false
+	var w, last *sharer[Res]
+	for v := f.waiting.PopFront(); v != nil; v = f.waiting.PopFront() {
+		if last == nil {
+			w = v
+		} else {
+			last.next = v
+		}
+		last = v
 	}
-	f.head, f.tail = nil, nil
 	m.mu.unlock()
 	for w != nil {
 		next := w.next
-		w.next, w.prev, w.res = nil, nil, r
+		w.next, w.res = nil, r
 		w.send() // from here on w is its Do's
 		w = next
-	}
-}
-
-func (f *shared[K, Req, Res]) push(w *sharer[Res]) {
-	w.queued, w.prev = true, f.tail
-	if f.tail == nil {
-		f.head = w
-	} else {
-		f.tail.next = w
-	}
-	f.tail = w
-}
-
-func (f *shared[K, Req, Res]) remove(w *sharer[Res]) {
-	if w.prev == nil {
-		f.head = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		f.tail = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.queued, w.next, w.prev = false, nil, nil
-}
-
-// cache holds answers for a time, the oldest first.
-type cache[K comparable, Res any] struct {
-	ttl   time.Duration
-	limit int
-	all   map[K]*cachedAnswer[K, Res]
-	order fifo[*cachedAnswer[K, Res]]
-}
-
-type cachedAnswer[K comparable, Res any] struct {
-	key   K
-	value Res
-	at    time.Duration
-	gone  bool // no longer in all
-}
-
-func (c *cache[K, Res]) init(ttl time.Duration, limit int) {
-	c.ttl, c.limit = ttl, limit
-	if limit == 0 {
-		c.limit = 1024
-	}
-	c.all = make(map[K]*cachedAnswer[K, Res])
-}
-
-func (c *cache[K, Res]) on() bool { return c.ttl > 0 }
-
-func (c *cache[K, Res]) get(key K, now time.Duration) (v Res, ok bool) {
-	c.expire(now)
-	a := c.all[key]
-	if a == nil || now-a.at >= c.ttl {
-		return v, false
-	}
-	return a.value, true
-}
-
-func (c *cache[K, Res]) put(key K, v Res, now time.Duration) {
-	c.remove(key)
-	a := &cachedAnswer[K, Res]{key: key, value: v, at: now}
-	c.all[key] = a
-	c.order.push(a)
-	c.expire(now)
-	for c.order.len() > c.limit {
-		c.dropOldest()
-	}
-}
-
-// expire frees some of what is too old; more than one put adds.
-func (c *cache[K, Res]) expire(now time.Duration) {
-	for range 4 {
-		if c.order.len() == 0 || now-(*c.order.front()).at < c.ttl {
-			return
-		}
-		c.dropOldest()
-	}
-}
-
-func (c *cache[K, Res]) dropOldest() {
-	a := *c.order.front()
-	c.order.drop()
-	if !a.gone {
-		delete(c.all, a.key)
-	}
-}
-
-// remove takes an answer out; its place in order stays until it is the oldest.
-func (c *cache[K, Res]) remove(key K) {
-	if a := c.all[key]; a != nil {
-		var zero Res
-		a.gone, a.value = true, zero
-		delete(c.all, key)
 	}
 }

@@ -34,9 +34,9 @@ type Batch[T any] struct {
 	why Reason
 }
 
-// NewQueue returns a Queue. Of cfg it ignores what is about the processor:
-// Workers, Shards, Timeout, RateLimit, Retry, OnError. CallerRuns has nobody to run and is
-// an error.
+// NewQueue returns a Queue. It ignores the fields of cfg that are about the processor:
+// Workers, Shards, Timeout, RateLimit, Retry, OnError. Overflow CallerRuns is an error:
+// there is no processor that a sender could call.
 func NewQueue[T any](cfg Config[T]) (*Queue[T], error) {
 	if err := cfg.check(); err != nil {
 		return nil, err

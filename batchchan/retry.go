@@ -166,8 +166,8 @@ func (x *executor[T]) backOff(attempts int) time.Duration {
 
 func (x *executor[T]) retryable(err error) (ok bool) {
 	if f := x.cfg.Retry.Retryable; f != nil {
-		defer x.contain()
-		return f(err)
+		x.apart(func() { ok = f(err) })
+		return ok
 	}
 	var p *PanicError
 	return !errors.As(err, &p)

@@ -53,7 +53,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		if c.closing {
 			return c.rejectLocked(ErrClosed, e)
 		}
-		if c.waiters.head == nil {
+		if !c.waiters.any() {
 			if c.fitsLocked(1, size) {
 				c.addLocked(item, size, c.stampLocked(), e)
 				e.since = c.bufAt
@@ -82,17 +82,14 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 			c.drop(item, DroppedNewest)
 			return nil
 		case DropOldest:
-			old := c.dropOldestLocked(e)
-			var more []T // only where bytes are the bound
-			for !c.fitsLocked(1, size) {
-				more = append(more, c.dropOldestLocked(e))
+			one := [1]T{c.dropOldestLocked(e)}
+			old := one[:]
+			for !c.fitsLocked(1, size) { // only where bytes are the bound
+				old = append(old, c.dropOldestLocked(e))
 			}
 			c.addLocked(item, size, c.stampLocked(), e)
 			c.unlock(e)
-			c.drop(old, DroppedOldest)
-			for _, old := range more {
-				c.drop(old, DroppedOldest)
-			}
+			c.dropEach(old, DroppedOldest)
 			return nil
 		case CallerRuns:
 			if d == noWait || c.inside(ctx) {
@@ -108,10 +105,10 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		case Reject:
 			return c.rejectLocked(ErrFull, e)
 		default:
-			if d == noWait || c.inside(ctx) {
+			if d == noWait || c.inside(ctx) || !c.mayWait(c.waiters.len()) {
 				return c.rejectLocked(ErrFull, e)
 			}
-			_, err := c.blockLocked(ctx, c.newWaiter(item, size), d, e)
+			_, err := c.blockLocked(ctx, c.waiterFor(item, size), d, e)
 			return err
 		}
 	}
@@ -184,7 +181,7 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 		return 0, ErrClosed
 	}
 	n := 0
-	if c.waiters.head == nil {
+	if !c.waiters.any() {
 		if !c.fitsLocked(len(items), 0) {
 			c.collectLocked(&e)
 			c.settleLocked(&e)
@@ -200,8 +197,8 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 		c.unlock(&e)
 		return n, nil
 	}
-	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) {
-		left, err := c.blockLocked(ctx, c.newWaiterMany(items[n:]), d, &e)
+	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) && c.mayWait(c.waiters.len()) {
+		left, err := c.blockLocked(ctx, c.waiterForMany(items[n:]), d, &e)
 		return len(items) - left, err
 	}
 	c.unlock(&e)

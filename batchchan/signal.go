@@ -87,7 +87,7 @@ func (s *signal) waitOr(end <-chan struct{}, yields int) bool {
 // How often a Caller's worker, and one that waits for its answer, yield before they
 // park: a Do costs half (do/callers=64 of bench). Others park at once: a Batcher's
 // worker that yields takes batches of 1000 from 64 producers at half the speed
-// (sendmany/producers=64/batch=1000), and who waits for room gains nothing.
+// (sendmany/producers=64/batch=1000), and a sender that waits for room gains nothing.
 const (
 	workerYields = 1
 	callerYields = 2

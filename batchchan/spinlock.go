@@ -11,7 +11,7 @@ import (
 // no user code runs. A sync.Mutex there forms a convoy: with 64 senders on few
 // cores each unlock hands over to a sleeper, at 3 to 4 times the cost per item
 // (BenchmarkSend/P=64). A loser here backs off long and locally instead, which
-// leaves the line with the holder, who usually takes the lock again many times.
+// leaves the cache line with the holder, which usually takes the lock many times more.
 //
 // After spinTries the holder is likely not running. One loser at a time, the
 // one in the gate, then yields until the lock is free; the rest are parked on

@@ -82,7 +82,7 @@ func (c *core[T]) stats() Stats {
 		PendingBytes:    c.pendingBytesLocked(),
 		InFlight:        c.inFlightN,
 		InFlightBatches: c.inFlight,
-		Waiting:         c.waiters.n,
+		Waiting:         c.waiters.len(),
 		Aside:           len(c.later.heap),
 		Accepted:        n.cut + n.direct + uint64(len(c.buf)),
 		Uptime:          c.now(),

@@ -6,14 +6,11 @@ import (
 	"time"
 )
 
-// wakeLocked gets one taker on its way, if any is idle or may be started.
+// wakeLocked wakes an idle taker or, if there is none, starts a worker where one more
+// is allowed.
 func (c *core[T]) wakeLocked(e *effects[T]) {
-	if n := len(c.idle); n > 0 {
-		t := c.idle[n-1]
-		c.idle[n-1] = nil
-		c.idle = c.idle[:n-1]
-		t.next = e.takers
-		e.takers = t
+	if c.idle.any() {
+		e.wakeTaker(c.idle.pop())
 		return
 	}
 	c.poke = true
@@ -25,14 +22,14 @@ func (c *core[T]) wakeLocked(e *effects[T]) {
 
 // takersLocked says whether a taker is idle or may be started.
 func (c *core[T]) takersLocked() bool {
-	return len(c.idle) > 0 || c.process != nil && c.workers < c.cfg.Workers
+	return c.idle.any() || c.process != nil && c.workers < c.cfg.Workers
 }
 
 // parkLocked makes t idle; mu is released while it waits and held on return.
 // It returns the time and whether t was woken, rather than ctx done.
 func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now time.Duration, woken bool) {
 	t.arm()
-	c.idle = append(c.idle, t)
+	c.idle.add(t)
 	if c.cfg.Linger > 0 {
 		c.armLocked(e)
 	}
@@ -43,11 +40,8 @@ func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now 
 		return now, true
 	}
 	c.mu.lock()
-	for i, u := range c.idle {
-		if u == t {
-			c.idle = append(c.idle[:i], c.idle[i+1:]...)
-			return 0, false
-		}
+	if c.idle.remove(t) {
+		return 0, false
 	}
 	// Somebody has just counted on this taker: pass the wake-up on.
 	c.mu.unlock()

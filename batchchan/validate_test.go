@@ -53,18 +53,13 @@ func (c *core[T]) validate(t require.TestingT, inProcessor int) {
 	if c.cfg.MaxPendingBytes > 0 {
 		require.LessOrEqual(t, c.pendingBytesLocked(), c.cfg.MaxPendingBytes)
 	}
-	waiters := 0
-	for w := c.waiters.head; w != nil; w = w.next {
-		waiters++
-	}
-	require.Equal(t, waiters, c.waiters.n, "waiters")
-	if waiters > 0 {
-		require.False(t, c.fitsLocked(1, c.waiters.head.size), "room, and a sender that waits for it")
+	if c.waiters.any() {
+		require.False(t, c.fitsLocked(1, c.waiters.first().size), "room, and a sender that waits for it")
 	}
 	room := c.room
 	c.roomLocked()
 	require.Equal(t, room, c.room, "room")
-	for _, f := range c.flushes {
+	for _, f := range c.barriers.all {
 		require.Positive(t, f.left)
 	}
 	var zero T
@@ -85,7 +80,7 @@ func (k *keyed[K, T]) validate(t require.TestingT, inProcessor int) {
 	defer k.mu.unlock()
 	items, bytes, segs, busy, running, waiting, stopped, ready, heap, idle, want := 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 	keys := 0
-	for s := k.keys.head; s != nil; s = s.all.next {
+	for s := range k.keys.all.All() {
 		keys++
 		require.Same(t, s, k.keys.get(s.key))
 		n := 0
@@ -114,11 +109,11 @@ func (k *keyed[K, T]) validate(t require.TestingT, inProcessor int) {
 			stopped++
 			require.Zero(t, s.segs.len())
 		}
-		for w := s.waiters.head; w != nil; w = w.next {
+		for w := range s.waiters.list.All() {
 			waiting++
 			require.Same(t, s, w.one[0].s)
 		}
-		if s.waiters.head != nil {
+		if s.waiters.any() {
 			want++
 			require.Positive(t, s.waitAt)
 			h := &k.wantKey
@@ -144,7 +139,7 @@ func (k *keyed[K, T]) validate(t require.TestingT, inProcessor int) {
 			require.True(t, s.list == inReady || s.heapAt > 0, "what waits is somewhere")
 			require.False(t, s.list == inReady && s.heapAt > 0)
 		}
-		require.True(t, s.busy() || s.stopped || s.list == inIdle || s.waiters.head != nil, "a key is kept for a reason")
+		require.True(t, s.busy() || s.stopped || s.list == inIdle || s.waiters.any(), "a key is kept for a reason")
 	}
 	require.Equal(t, keys, k.keys.len(), "keys")
 	require.Equal(t, items, k.pending, "pending")
@@ -154,8 +149,8 @@ func (k *keyed[K, T]) validate(t require.TestingT, inProcessor int) {
 	require.Equal(t, running, inProcessor, "running")
 	require.Equal(t, inProcessor, k.inFlightB, "inFlightB")
 	require.Equal(t, segs+inProcessor, k.outstanding, "outstanding")
-	require.Equal(t, ready, k.ready.n)
-	require.Equal(t, idle, k.idleKeys.n)
+	require.Equal(t, ready, k.ready.len())
+	require.Equal(t, idle, k.idleKeys.len())
 	require.Equal(t, heap, k.waits.len())
 	require.Equal(t, want, k.wantKey.len()+k.wantRoom.len())
 	require.Equal(t, waiting, k.waiting, "waiting")
@@ -163,11 +158,11 @@ func (k *keyed[K, T]) validate(t require.TestingT, inProcessor int) {
 		require.Zero(t, k.inFlight)
 	}
 	if k.maxKeys > 0 {
-		require.LessOrEqual(t, k.busyKeys+k.idleKeys.n, k.maxKeys)
+		require.LessOrEqual(t, k.busyKeys+k.idleKeys.len(), k.maxKeys)
 	}
 	require.LessOrEqual(t, k.pending, k.cfg.MaxPending)
 	if s := k.nextLocked(); s != nil {
-		require.False(t, k.roomLocked(s.waiters.head.one[0].size, !s.busy()), "room, and a sender that waits for it")
+		require.False(t, k.roomLocked(s.waiters.first().one[0].size, !s.busy()), "room, and a sender that waits for it")
 	}
 	n := k.n
 	require.Equal(t, k.accepted+n.direct, n.delivered+n.droppedNew+n.undelivered+uint64(k.pending), "%+v", n)

@@ -5,64 +5,52 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/list"
 )
 
-// waiter is a blocked sender. Whoever makes room moves its items into the
-// buffer for it, in order of arrival, and wakes it with the outcome: a
-// cancelled sender knows exactly how much was accepted, nobody overtakes, and
-// one pass of the lock serves all for whom there is room.
+// waiter is a blocked sender. The goroutine that makes room moves its items
+// into the buffer for it, in order of arrival, and wakes it with the outcome: a
+// cancelled sender knows exactly how much was accepted, no sender overtakes another,
+// and one holding of the lock serves all senders that there is room for.
 type waiter[T any] struct {
 	signal             // settled
 	timer  *time.Timer // made on the first use with a timeout
 
 	// Guarded by core.mu until settled.
-	next, prev *waiter[T]
-	queued     bool
-	one        [1]T
-	items      []T // not yet accepted
-	size       int // of the single item, where SizeOf is used
-	err        error
+	node  list.Node[*waiter[T]]
+	next  *waiter[T] // in effects
+	one   [1]T
+	items []T // not yet accepted
+	size  int // of the single item, where SizeOf is used
+	err   error
 }
 
-// waitList is a doubly linked FIFO of waiters.
+// waitList holds the blocked senders, first come first.
 type waitList[T any] struct {
-	head, tail *waiter[T]
-	n          int
+	list list.List[*waiter[T]]
 }
 
-func (l *waitList[T]) push(w *waiter[T]) {
-	w.queued, w.prev, w.next = true, l.tail, nil
-	if l.tail == nil {
-		l.head = w
-	} else {
-		l.tail.next = w
-	}
-	l.tail = w
-	l.n++
+// any says whether somebody waits.
+func (l *waitList[T]) any() bool { return l.list.Len() > 0 }
+
+func (l *waitList[T]) len() int { return l.list.Len() }
+
+// first returns the sender that came first, or nil.
+func (l *waitList[T]) first() *waiter[T] { return l.list.Front() }
+
+func (l *waitList[T]) push(w *waiter[T]) { l.list.PushBack(&w.node) }
+
+func (l *waitList[T]) remove(w *waiter[T]) { l.list.Remove(&w.node) }
+
+// newWaiter returns a waiter that is in no list.
+func newWaiter[T any]() *waiter[T] {
+	w := &waiter[T]{signal: newSignal()}
+	w.node.Value = w
+	return w
 }
 
-func (l *waitList[T]) remove(w *waiter[T]) {
-	if w.prev == nil {
-		l.head = w.next
-	} else {
-		w.prev.next = w.next
-	}
-	if w.next == nil {
-		l.tail = w.prev
-	} else {
-		w.next.prev = w.prev
-	}
-	w.queued, w.prev, w.next = false, nil, nil
-	l.n--
-}
-
-// settle takes w off the list with an outcome.
-func (l *waitList[T]) settle(w *waiter[T], err error, e *effects[T]) {
-	l.remove(w)
-	w.err = err
-	w.next = e.waiters
-	e.waiters = w
-}
+// queued says whether w is in a list, that is, not settled.
+func (w *waiter[T]) queued() bool { return w.node.Linked() }
 
 // wait waits until w is settled, and then returns nil, or until ctx is done or
 // d, if not negative, has passed.
@@ -96,11 +84,11 @@ func (w *waiter[T]) wait(ctx context.Context, d time.Duration) error {
 
 // admitLocked accepts what there is room for of the blocked senders' items.
 func (c *core[T]) admitLocked(e *effects[T]) {
-	if c.waiters.head == nil {
+	if !c.waiters.any() {
 		return
 	}
 	at := c.now()
-	for w := c.waiters.head; w != nil; w = c.waiters.head {
+	for w := c.waiters.first(); w != nil; w = c.waiters.first() {
 		for len(w.items) > 0 && c.fitsLocked(1, w.size) {
 			c.addLocked(w.items[0], w.size, at, e)
 			w.items = w.items[1:]
@@ -108,21 +96,21 @@ func (c *core[T]) admitLocked(e *effects[T]) {
 		if len(w.items) > 0 {
 			return
 		}
-		c.waiters.settle(w, nil, e)
+		e.settle(&c.waiters, w, nil)
 	}
 	c.roomLocked()
 }
 
-// newWaiter returns a waiter for one item.
-func (c *core[T]) newWaiter(item T, size int) *waiter[T] {
+// waiterFor returns a waiter for one item.
+func (c *core[T]) waiterFor(item T, size int) *waiter[T] {
 	w := c.freeWait.Get().(*waiter[T])
 	w.one[0] = item
 	w.items, w.size = w.one[:], size
 	return w
 }
 
-// newWaiterMany returns a waiter for items of size 0.
-func (c *core[T]) newWaiterMany(items []T) *waiter[T] {
+// waiterForMany returns a waiter for items of size 0.
+func (c *core[T]) waiterForMany(items []T) *waiter[T] {
 	w := c.freeWait.Get().(*waiter[T])
 	w.items, w.size = items, 0
 	return w
@@ -145,7 +133,7 @@ func (c *core[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Duration
 	c.mu.lock()
 	switch {
 	case err == nil:
-	case w.queued:
+	case w.queued():
 		c.waiters.remove(w)
 		w.err = err
 		c.admitLocked(e) // the next may be smaller

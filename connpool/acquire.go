@@ -24,7 +24,7 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 	}
 	i := rt.Pin() // rt.Stripe is a call more (connpool/uncontended)
 	rt.Unpin()
-	if e := p.hints[i&p.hintMask].e.Load(); e != nil {
+	if e := p.roster.hints[i&p.roster.hintMask].e.Load(); e != nil {
 		w := e.word.Load()
 		if w&lowBits == stateIdle && w&timedMask != 0 && e.word.CompareAndSwap(w, w+useOne+stateLent) {
 			return Conn[C]{e, w + useOne + stateLent}, nil
@@ -54,7 +54,7 @@ func (p *Pool[C]) TryAcquire() (Conn[C], error) {
 
 func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	if p.gate.Load()&gateStop == 0 {
-		if c, ok := p.grab(); ok {
+		if c, ok := p.roster.grab(); ok {
 			return c, nil
 		}
 	}
@@ -67,7 +67,7 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 		return Conn[C]{}, ErrPaused
 	}
 	if p.waiters.n == 0 {
-		if c, ok := p.grabSurelyLocked(); ok {
+		if c, ok := p.roster.grabSurely(); ok {
 			return c, nil
 		}
 		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
@@ -80,33 +80,6 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	return Conn[C]{}, ErrNotReady
 }
 
-// grabSurelyLocked is grab, but when it fails, there was a moment at which no
-// connection was ready. One look at each connection in turn does not prove that:
-// each may have been idle at every moment but the one at which it was looked at. Two
-// looks prove it if both find all connections busy and no loan began between them (a
-// double collect is a snapshot: Afek et al., Atomic Snapshots of Shared Memory, 1993).
-// While mu is held, a connection leaves the idle state only by a loan.
-func (p *Pool[C]) grabSurelyLocked() (Conn[C], bool) {
-	before, all := uint64(0), false // loans at the look before, if that found all busy
-	for {
-		loans, ready := uint64(0), false
-		for _, e := range *p.conns.Load() {
-			w := e.word.Load()
-			loans += w >> useShift
-			ready = ready || w&lowBits == stateIdle
-		}
-		switch {
-		case ready:
-			if c, ok := p.grab(); ok {
-				return c, true
-			}
-		case all && loans == before:
-			return Conn[C]{}, false
-		}
-		before, all = loans, !ready
-	}
-}
-
 // AcquireAllIdle lends the connections that it finds idle, looking at each once:
 // none while others wait, or while the pool is paused or closed. It does not check
 // them first.
@@ -114,19 +87,7 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 	var all []Conn[C]
 	p.mu.Lock()
 	if p.gate.Load()&gateStop == 0 {
-		for _, e := range *p.conns.Load() {
-			for {
-				w := e.word.Load()
-				if w&stateMask != stateIdle {
-					break
-				}
-				if e.word.CompareAndSwap(w, w&^mark+useOne+stateLent) {
-					p.unmarkLocked(e)
-					all = append(all, Conn[C]{e, w&^mark + useOne + stateLent})
-					break
-				}
-			}
-		}
+		all = p.roster.grabAll()
 	}
 	p.unlock()
 	for _, c := range all {
@@ -144,7 +105,7 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, p.withShares(e)
 	}
 	if p.gate.Load()&gateStop == 0 {
-		if c, ok := p.grab(); ok {
+		if c, ok := p.roster.grab(); ok {
 			p.note(c)
 			return c, nil
 		}
@@ -156,75 +117,23 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 	return c, err
 }
 
-// grab takes an idle connection that needs no check.
-func (p *Pool[C]) grab() (Conn[C], bool) {
-	if p.cfg.Order != Affinity {
-		return p.grabOrdered()
-	}
-	h := &p.hints[rt.Stripe()&p.hintMask].e
-	if e := h.Load(); e != nil {
-		if c, ok := e.borrow(); ok {
-			return c, true
-		}
-	}
-	for _, e := range *p.conns.Load() {
-		if c, ok := e.borrow(); ok {
-			h.Store(e)
-			return c, true
-		}
-	}
-	return Conn[C]{}, false
-}
-
-// borrow lends e if it is idle and not marked.
-func (e *entry[C]) borrow() (Conn[C], bool) {
-	w := e.word.Load()
-	if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
-		return Conn[C]{e, w + useOne + stateLent}, true
-	}
-	return Conn[C]{}, false
-}
-
-// grabOrdered takes the idle connection that was returned last or first.
-func (p *Pool[C]) grabOrdered() (Conn[C], bool) {
-	for {
-		var best *entry[C]
-		var stamp uint64
-		for _, e := range *p.conns.Load() {
-			if e.word.Load()&lowBits != stateIdle {
-				continue
-			}
-			s := e.stamp.Load()
-			if best == nil || p.cfg.Order == LIFO && s > stamp || p.cfg.Order == FIFO && s < stamp {
-				best, stamp = e, s
-			}
-		}
-		if best == nil {
-			return Conn[C]{}, false
-		}
-		if c, ok := best.borrow(); ok {
-			return c, true
-		}
-	}
-}
-
 // wait queues the caller, starts what may serve it, and waits.
 func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
-	w := p.newWaiter(ctx)
+	w := p.spares.get(ctx)
 	p.lock()
 	if p.closed {
 		p.unlock()
-		p.freeWaiter(w)
+		p.spares.put(w)
 		return Conn[C]{}, ErrClosed
 	}
 	p.pushLocked(w)
 	if p.waiters.n == 1 && !p.paused {
 		// The gate is up now. A release just before may not have seen it, so look
 		// once more. If others wait already, the first of them has looked.
-		if c, ok := p.grab(); ok {
+		if c, ok := p.roster.grab(); ok {
 			p.dropLocked(w, waitGone)
 			p.unlock()
-			p.freeWaiter(w)
+			p.spares.put(w)
 			return c, nil
 		}
 	}
@@ -234,7 +143,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
-		p.freeWaiter(w)
+		p.spares.put(w)
 		return Conn[C]{}, ErrFull
 	}
 	p.waiters.waits++
@@ -263,7 +172,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		return Conn[C]{}, err
 	}
 	c, err := w.conn, w.err
-	p.freeWaiter(w)
+	p.spares.put(w)
 	return c, err
 }
 
@@ -273,7 +182,7 @@ func (p *Pool[C]) slotsToComeLocked() int {
 	if p.paused {
 		return 0
 	}
-	return max(p.maxOpen-len(*p.conns.Load())-p.dialer.under, 0)
+	return max(p.maxOpen-len(p.roster.all())-p.dialer.under, 0)
 }
 
 // The first timeAll waits are in the distribution, then one in timeOneIn, which
@@ -299,7 +208,7 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 			p.giveUnused(w.conn)
 		}
 	}
-	p.freeWaiter(w)
+	p.spares.put(w)
 	return p.withShares(e)
 }
 
@@ -332,7 +241,7 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
 		Waiting: p.waiters.n, Paused: p.paused, Dial: p.dialer.lastErr,
 	}
-	for _, o := range *p.conns.Load() {
+	for _, o := range p.roster.all() {
 		if o.word.Load()&stateMask == stateLent {
 			e.InUse++
 		}

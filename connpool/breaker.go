@@ -128,7 +128,7 @@ func (p *Pool[C]) tellBreaker() {
 			return
 		}
 		for _, s := range news {
-			p.hookApart("OnBreaker", func() { p.cfg.OnBreaker(s) })
+			p.functions.hookApart("OnBreaker", func() { p.cfg.OnBreaker(s) })
 		}
 	}
 }

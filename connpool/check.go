@@ -41,7 +41,7 @@ func (p *Pool[C]) claimReturningLocked() {
 // detached from its waiter: if it hangs, it holds up this connection alone. When the
 // waiter gets another connection, or loses patience, nobody relies on the check.
 func (p *Pool[C]) checkOneLocked() bool {
-	if p.marked == 0 {
+	if p.roster.marked == 0 {
 		return false
 	}
 	j := checkJob[C]{waiter: p.waiters.first()}
@@ -49,15 +49,8 @@ func (p *Pool[C]) checkOneLocked() bool {
 		j.turn = j.waiter.turn
 		p.claimLocked(j.waiter, false)
 	}
-	for _, e := range *p.conns.Load() {
-		if e.marked {
-			p.unmarkLocked(e)
-			e.word.Store(e.word.Load()&^lowBits | stateHeld)
-			p.checkLocked(e, j)
-			return true
-		}
-	}
-	panic("connpool: marked connections are miscounted")
+	p.checkLocked(p.roster.takeMarked(), j)
+	return true
 }
 
 // checkJob is a check under way.
@@ -144,41 +137,19 @@ func (p *Pool[C]) checkFailed(e *entry[C], failed bool, err error) {
 	p.mu.Lock()
 	info := e.infoLocked(p.now())
 	p.mu.Unlock()
-	p.hook("OnCheckFailed", func() { f(e.value, info, err) })
+	p.functions.hook("OnCheckFailed", func() { f(e.value, info, err) })
 }
 
 func (p *Pool[C]) run(name string, err *error, f func(context.Context, C) error, e *entry[C]) {
 	ctx, cancel := p.timeout(p.cfg.CheckTimeout)
 	defer cancel()
-	p.contain(name, err, func() { *err = f(ctx, e.value) })
+	p.functions.contain(name, err, func() { *err = f(ctx, e.value) })
 }
 
 // suspectLocked has every connection checked before its next loan: when one is found
 // broken, the server may have dropped the others too.
 func (p *Pool[C]) suspectLocked() {
-	if p.cfg.Check == nil {
-		return
-	}
-	for _, e := range *p.conns.Load() {
-		p.markLocked(e)
-		if !e.marked { // on loan, or held
-			e.setMark(stateLent) // so that its return looks
-			e.suspect = true
-		}
-	}
-}
-
-// markLocked has e checked before it is lent, if it is idle.
-func (p *Pool[C]) markLocked(e *entry[C]) {
-	if !e.marked && e.setMark(stateIdle) {
-		e.marked = true
-		p.marked++
-	}
-}
-
-func (p *Pool[C]) unmarkLocked(e *entry[C]) {
-	if e.marked {
-		e.marked = false
-		p.marked--
+	if p.cfg.Check != nil {
+		p.roster.suspect()
 	}
 }

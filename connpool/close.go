@@ -2,7 +2,6 @@ package connpool
 
 import (
 	"context"
-	"errors"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
@@ -20,7 +19,7 @@ func (p *Pool[C]) Resume() { p.setPaused(false) }
 func (p *Pool[C]) setPaused(on bool) {
 	p.mu.Lock()
 	p.paused = on
-	p.setGate(gatePaused, on)
+	p.gate.set(gatePaused, on)
 	p.lackLocked(false)
 	if !on && !p.closed {
 		p.serveLocked()
@@ -63,15 +62,15 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	case <-done:
 	}
 	p.aborted.Store(true) // before the look: a Do stores its cancel, then reads this
-	for _, e := range *p.conns.Load() {
+	for _, e := range p.roster.all() {
 		if cancel := e.cancel.Load(); cancel != nil {
 			(*cancel)(ErrClosed)
 		}
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	left := &ShutdownError{Name: p.cfg.Name, Err: ctxerr.From(ctx), Closing: p.closing, Dialing: p.dialer.under}
-	for _, e := range *p.conns.Load() {
+	left := &ShutdownError{Name: p.cfg.Name, Err: ctxerr.From(ctx), Closing: p.closing.n(), Dialing: p.dialer.under}
+	for _, e := range p.roster.all() {
 		if e.word.Load()&stateMask == stateLent {
 			left.InUse++
 		} else {
@@ -116,10 +115,10 @@ func (p *Pool[C]) startCloseLocked() {
 		return
 	}
 	p.closed = true
-	p.setGate(gateClosed, true)
+	p.gate.set(gateClosed, true)
 	p.lackLocked(false)
 	p.grantAllLocked(ErrClosed)
-	p.endWarmersLocked(ErrClosed)
+	p.warmers.fail(ErrClosed)
 	p.condemnAllLocked(ByClose)
 	if p.retry != nil {
 		p.retry.Stop()
@@ -143,5 +142,5 @@ func (p *Pool[C]) drainLocked() {
 func (p *Pool[C]) closeErrors() error {
 	p.mu.Lock()
 	defer p.unlock()
-	return errors.Join(p.closeErr...)
+	return p.closing.err()
 }

@@ -152,7 +152,7 @@ func TestWarm(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, p.Warm(ctx, 5), context.DeadlineExceeded)
-		require.Empty(t, p.warmers)
+		require.False(t, p.warmers.any())
 		warm := make(chan error)
 		go func() { warm <- p.Warm(context.Background(), 5) }()
 		synctest.Wait()

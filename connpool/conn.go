@@ -235,6 +235,15 @@ func (c Conn[C]) timeUse() {
 	p.useTime.RecordN(p.now()-time.Duration(c.e.lentAt.Load()), n)
 }
 
+// borrow lends e if it is idle and not marked.
+func (e *entry[C]) borrow() (Conn[C], bool) {
+	w := e.word.Load()
+	if w&lowBits == stateIdle && e.word.CompareAndSwap(w, w+useOne+stateLent) {
+		return Conn[C]{e, w + useOne + stateLent}, true
+	}
+	return Conn[C]{}, false
+}
+
 // takeBack moves e from the loan that made word to the pool's hands, and reports
 // false when that loan is over.
 func (e *entry[C]) takeBack(word uint64) bool {

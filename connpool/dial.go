@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -10,7 +11,7 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.openLocked() >= p.maxOpen && !p.lacks || p.closed || p.paused {
+	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.openLocked() >= p.maxOpen && !p.lacks || p.closed || p.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
 	lacks := p.startLocked()
@@ -23,7 +24,7 @@ func (p *Pool[C]) provideLocked() {
 // limiter does not have.
 func (p *Pool[C]) startLocked() (lacks bool) {
 	p.claimReturningLocked()
-	for p.marked > 0 && p.waiters.unserved(p.dialer.supply()) > 0 {
+	for p.roster.marked > 0 && p.waiters.unserved(p.dialer.supply()) > 0 {
 		if w := p.waiters.first(); w != nil && w.impatient && p.roomLocked() > 0 {
 			break
 		}
@@ -39,7 +40,7 @@ func (p *Pool[C]) startLocked() (lacks bool) {
 			return false
 		}
 		w := p.waiters.first()
-		waits := w != nil || len(p.warmers) > 0
+		waits := w != nil || p.warmers.any()
 		if !p.dialLocked(w, waits) {
 			return waits
 		}
@@ -49,7 +50,7 @@ func (p *Pool[C]) startLocked() (lacks bool) {
 
 // roomLocked returns how many dials MaxOpen and MaxDialing leave room for.
 func (p *Pool[C]) roomLocked() int {
-	return min(p.maxOpen-p.openLocked(), p.maxDialing()-p.dialer.under)
+	return min(p.maxOpen-p.openLocked(), cmp.Or(p.cfg.MaxDialing, p.maxOpen)-p.dialer.under)
 }
 
 // mayDialLocked is dialer.mayDial; the clock is read once, and only after a failure.
@@ -64,40 +65,25 @@ func (p *Pool[C]) mayDialLocked() (ok bool, again time.Duration) {
 func (p *Pool[C]) wantLocked() int {
 	want := max(p.waiters.unserved(0), 0)
 	if p.fillDue && !p.unfilled {
-		lent := 0
-		conns := *p.conns.Load()
-		for _, e := range conns {
-			if e.word.Load()&stateMask == stateLent {
-				lent++
-			}
-		}
-		want += max(p.cfg.MinIdle-(len(conns)-lent), p.cfg.MinOpen-len(conns), 0)
+		n := len(p.roster.all())
+		want += max(p.cfg.MinIdle-(n-p.roster.count(stateLent)), p.cfg.MinOpen-n, 0)
 	}
 	p.fillDue = false
-	for _, w := range p.warmers {
-		want = max(want, w.n-len(*p.conns.Load()))
-	}
+	want = max(want, p.warmers.most()-len(p.roster.all()))
 	return want
-}
-
-func (p *Pool[C]) maxDialing() int {
-	if p.cfg.MaxDialing == 0 {
-		return p.maxOpen
-	}
-	return p.cfg.MaxDialing
 }
 
 // refusedLocked deals with waiters while the back-off or the breaker forbids a
 // dial: they wait for its end, or fail at once if the breaker is open and no
 // connection could come to serve them. again is what mayDial returned.
 func (p *Pool[C]) refusedLocked(again time.Duration) {
-	if p.dialer.state == BreakerOpen && len(*p.conns.Load()) == 0 && p.dialer.supply() == 0 {
+	if p.dialer.state == BreakerOpen && len(p.roster.all()) == 0 && p.dialer.supply() == 0 {
 		err := &breakerError{p.dialer.lastErr}
 		p.grantAllLocked(err)
-		p.endWarmersLocked(err)
+		p.warmers.fail(err)
 		return
 	}
-	if again == 0 || p.waiters.n == 0 && len(p.warmers) == 0 {
+	if again == 0 || p.waiters.n == 0 && !p.warmers.any() {
 		return // the end or the lateness of a dial under way looks again; MinIdle waits for a tick
 	}
 	if p.retry == nil {
@@ -179,12 +165,12 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	defer func() {
 		cancel()
 		if err != nil && failed != nil {
-			p.hook("OnDialFailed", func() { failed(err) })
+			p.functions.hook("OnDialFailed", func() { failed(err) })
 		}
 	}()
 	took := time.Duration(0)
 	defer func() { p.dialDone(j, e, took, err) }()
-	p.contain("Dial", &err, func() { e.value, err = p.cfg.Dial(dialCtx{ctx, j.values}) })
+	p.functions.contain("Dial", &err, func() { e.value, err = p.cfg.Dial(dialCtx{ctx, j.values}) })
 	now := p.now()
 	took = now - start
 	p.dialTime.Record(took)
@@ -204,7 +190,7 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 		e.id = p.nextID
 		info := e.infoLocked(now)
 		p.mu.Unlock()
-		p.hook("OnDialed", func() { f(e.value, info) })
+		p.functions.hook("OnDialed", func() { f(e.value, info) })
 	}
 }
 
@@ -234,7 +220,7 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 		if asked != nil {
 			p.grantLocked(asked, Conn[C]{}, p.dialError(err))
 		} else if j.shared {
-			p.endWarmersLocked(p.dialError(err))
+			p.warmers.fail(p.dialError(err))
 		}
 		if p.limit != nil {
 			p.freed++
@@ -256,9 +242,10 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 		p.provideLocked()
 		return
 	}
-	p.addLocked(e)
+	p.roster.add(e)
+	p.surplusLocked()
 	p.fillDue = p.cfg.fills()
-	p.endWarmersLocked(nil)
+	p.warmers.reached(len(p.roster.all()))
 	if w := p.headLocked(); w != nil {
 		p.n.misses++
 		p.lendLocked(e, 0, w)
@@ -276,18 +263,8 @@ func (p *Pool[C]) unwantedLocked(e *entry[C]) Reason {
 		return ByClose
 	case e.epoch != p.epoch:
 		return ByReset
-	case p.openLocked()-p.closing+1 > p.maxOpen:
+	case p.openLocked()-p.closing.n()+1 > p.maxOpen:
 		return ByResize
 	}
 	return 0
-}
-
-// addLocked makes e one of the pool's connections.
-func (p *Pool[C]) addLocked(e *entry[C]) {
-	old := *p.conns.Load()
-	conns := make([]*entry[C], len(old)+1)
-	copy(conns, old)
-	conns[len(old)] = e
-	p.conns.Store(&conns)
-	p.surplusLocked()
 }

@@ -92,7 +92,7 @@ func (p *Pool[C]) do(ctx context.Context, c Conn[C], f func(context.Context, C) 
 	err = f(insideCtx{ctx, p}, c.Value())
 	if err != nil {
 		var failed error
-		p.contain("Bad", &failed, func() { broken = p.cfg.Bad(err) })
+		p.functions.contain("Bad", &failed, func() { broken = p.cfg.Bad(err) })
 		if failed != nil { // nobody knows, so it is
 			broken, err = true, errors.Join(err, failed)
 		}

@@ -44,13 +44,15 @@
 //
 // # Cost
 //
-// Acquire and Release together take a third to a half of a channel's receive and
-// send, 10 to 30 ns, and do not allocate; processors do not disturb each other while
-// each finds a connection that it had before. A call that must wait costs about two
-// context switches, 1.2 times a channel's time. A look-up in a Keyed costs as much
-// again as the loan. A Reset or a Check costs a goroutine. LeakAfter and the limits
-// of time cost borrowers nothing. An idle pool does nothing but its ticks, and has
-// no goroutine if it has no limit of time.
+// Acquire and Release together take half of what a channel's receive and send take (31
+// against 63 ns), and do not allocate. Processors do not disturb each other while each finds
+// a connection that it had before: then it is a sixth (18 against 107 ns). A call that must
+// wait costs about two context switches, 1.1 to 1.2 times a channel's time. A look-up in a
+// Keyed costs as much again as the loan while keys are few, and five times the loan with a
+// thousand of them; with MaxTotal, taking turns between keys costs 100 ns more. The figures are
+// of commit 68ae52e, go run ./bench -run ^connpool on two processors of a shared machine. A Reset
+// or a Check costs a goroutine. LeakAfter and the limits of time cost borrowers nothing. An
+// idle pool does nothing but its ticks, and has no goroutine if it has no limit of time.
 //
 // # Time in tests
 //

@@ -20,7 +20,7 @@ func (l *limiter[C]) evictUrgent() bool {
 		want = first.share.slots
 		for _, p := range l.spenders.pools {
 			switch {
-			case p == first || !p.hasIdle():
+			case p == first || p.roster.count(stateIdle) == 0:
 			case p.share.slots > want:
 				richer = append(richer, p)
 			default:
@@ -85,12 +85,12 @@ func (l *limiter[C]) leastUsed() *Pool[C] {
 		l.spenders.fix(first)
 		first = l.spenders.first()
 	}
-	if first != nil && first.hasIdle() {
+	if first != nil && first.roster.count(stateIdle) > 0 {
 		return first
 	}
 	var least *Pool[C]
 	for _, p := range l.spenders.pools {
-		if (least == nil || p.share.used.Load() < least.share.used.Load()) && p.hasIdle() {
+		if (least == nil || p.share.used.Load() < least.share.used.Load()) && p.roster.count(stateIdle) > 0 {
 			least = p
 		}
 	}
@@ -108,23 +108,13 @@ func (l *limiter[C]) stealOld() {
 	}
 }
 
-// hasIdle reports whether an idle connection was seen.
-func (p *Pool[C]) hasIdle() bool {
-	for _, e := range *p.conns.Load() {
-		if e.word.Load()&stateMask == stateIdle {
-			return true
-		}
-	}
-	return false
-}
-
 // evictIdle closes one connection that has been idle for so long, and reports false
 // if there is none.
 func (p *Pool[C]) evictIdle(why Reason, age time.Duration) bool {
 	p.mu.Lock()
 	defer p.unlock()
 	now := p.now()
-	conns := *p.conns.Load()
+	conns := p.roster.all()
 	for i := len(conns) - 1; i >= 0; i-- {
 		e := conns[i]
 		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && p.retireIdleLocked(e, why, nil) {
@@ -139,7 +129,7 @@ func (p *Pool[C]) yieldLocked() {
 	if p.gate.Load()&gateShort == 0 {
 		return
 	}
-	conns := *p.conns.Load()
+	conns := p.roster.all()
 	for i := len(conns) - 1; i >= 0; i-- {
 		e := conns[i]
 		if e.word.Load()&stateMask != stateIdle {

@@ -207,7 +207,7 @@ func (s *server) use(c Conn[*fake], d time.Duration) {
 func (p *Pool[C]) validate() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	conns := *p.conns.Load()
+	conns := p.roster.all()
 	marked := 0
 	for _, e := range conns {
 		w := e.word.Load()
@@ -236,16 +236,14 @@ func (p *Pool[C]) validate() error {
 	}
 	gate := p.gate.Load()
 	switch {
-	case marked != p.marked:
-		return fmt.Errorf("%d marked, counted %d", marked, p.marked)
+	case marked != p.roster.marked:
+		return fmt.Errorf("%d marked, counted %d", marked, p.roster.marked)
 	case n != p.waiters.n:
 		return fmt.Errorf("%d waiters, counted %d", n, p.waiters.n)
 	case gate&gateWaiters != 0 != (n > 0):
 		return fmt.Errorf("gate %b with %d waiters", gate, n)
 	case gate&gateClosed != 0 != p.closed || gate&gatePaused != 0 != p.paused:
 		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.paused)
-	case p.closing != len(p.leaving):
-		return fmt.Errorf("%d closing, %d listed", p.closing, len(p.leaving))
 	case claims != p.waiters.claims:
 		return fmt.Errorf("%d claims, counted %d", claims, p.waiters.claims)
 	case p.waiters.returningClaims > p.waiters.returning || p.waiters.returningClaims > p.waiters.claims:
@@ -256,7 +254,7 @@ func (p *Pool[C]) validate() error {
 		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
 			p.dialer.under, p.waiters.claims, p.keeping, p.waiters.returning, p.tasks)
 	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
-		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.maxDialing())
+		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.cfg.MaxDialing)
 	case p.waiters.wake != nil || p.freed != 0 || p.unsettled || p.wantsOld:
 		return errors.New("unlock forgot something")
 	}

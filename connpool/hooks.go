@@ -1,19 +1,28 @@
 package connpool
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+	"sync/atomic"
+)
+
+// functions is the part of a pool that calls the functions of its Config.
+type functions struct {
+	name   string // of the pool
+	panics atomic.Uint64
+}
 
 // contain runs f, the function of Config that name says. A panic in f becomes *err,
 // a [*PanicError], and the caller goes on. A Goexit cannot be stopped: *err becomes
 // errGoexit, and the goroutine ends after its deferred calls.
-func (p *Pool[C]) contain(name string, err *error, f func()) {
+func (fs *functions) contain(name string, err *error, f func()) {
 	done := false
 	defer func() {
 		if done {
 			return
 		}
-		p.panics.Add(1)
+		fs.panics.Add(1)
 		if v := recover(); v != nil {
-			*err = &PanicError{Package: "connpool", Name: p.cfg.Name, Func: name, Value: v, Stack: debug.Stack()}
+			*err = &PanicError{Package: "connpool", Name: fs.name, Func: name, Value: v, Stack: debug.Stack()}
 			return
 		}
 		*err = errGoexit
@@ -23,18 +32,18 @@ func (p *Pool[C]) contain(name string, err *error, f func()) {
 }
 
 // hook runs a hook that is not nil, and contains its panic.
-func (p *Pool[C]) hook(name string, f func()) {
+func (fs *functions) hook(name string, f func()) {
 	var err error
-	p.contain(name, &err, f)
+	fs.contain(name, &err, f)
 }
 
 // hookApart is hook for one of several calls in a row: a Goexit in f ends a
 // goroutine of its own, and the calls behind it are made.
-func (p *Pool[C]) hookApart(name string, f func()) {
+func (fs *functions) hookApart(name string, f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		p.hook(name, f)
+		fs.hook(name, f)
 	}()
 	<-done
 }

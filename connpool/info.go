@@ -47,12 +47,12 @@ func (p *Pool[C]) Conns() []Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	conns := *p.conns.Load()
-	infos := make([]Info, 0, len(conns)+len(p.leaving))
+	conns := p.roster.all()
+	infos := make([]Info, 0, len(conns)+len(p.closing.list))
 	for _, e := range conns {
 		infos = append(infos, e.infoLocked(now))
 	}
-	for _, e := range p.leaving {
+	for _, e := range p.closing.list {
 		infos = append(infos, e.infoLocked(now))
 	}
 	return infos
@@ -121,7 +121,7 @@ func (p *Pool[C]) note(c Conn[C]) {
 				c.Destroy(errGoexit)
 			}
 		}()
-		p.hook("OnAcquired", func() { f(c.e.value, info) })
+		p.functions.hook("OnAcquired", func() { f(c.e.value, info) })
 		ok = true
 	}
 }
@@ -129,5 +129,5 @@ func (p *Pool[C]) note(c Conn[C]) {
 // noteRelease calls the hook for the loan c, which ends.
 func (p *Pool[C]) noteRelease(c Conn[C]) {
 	info := c.Info()
-	p.hook("OnReleased", func() { p.cfg.OnReleased(c.e.value, info) })
+	p.functions.hook("OnReleased", func() { p.cfg.OnReleased(c.e.value, info) })
 }

@@ -373,7 +373,7 @@ func (p *Pool[C]) activity() (n uint64, failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n = p.n.usesGone + p.waiters.waits + p.n.rejected + p.n.notReady + p.n.warms
-	for _, e := range *p.conns.Load() {
+	for _, e := range p.roster.all() {
 		n += e.word.Load() >> useShift
 	}
 	return n, p.dialer.failures > 0
@@ -391,7 +391,7 @@ func (p *Pool[C]) keepIdle(on bool) {
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.openLocked() > 0 || p.tasks > 0 || p.waiters.n > 0 || len(p.warmers) > 0 || p.freed > 0 {
+	if p.openLocked() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.freed > 0 {
 		return false
 	}
 	p.startCloseLocked()

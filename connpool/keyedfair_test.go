@@ -274,11 +274,11 @@ func TestLeastUsedIsFoundWithoutSorting(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	l := newLimiter[int](1000)
 	var pools []*Pool[int]
-	idle := func(p *Pool[int]) *entry[int] { return (*p.conns.Load())[0] }
+	idle := func(p *Pool[int]) *entry[int] { return p.roster.all()[0] }
 	for i := range 50 {
 		p := &Pool[int]{limit: l}
 		e := &entry[int]{pool: p}
-		p.conns.Store(&[]*entry[int]{e})
+		p.roster.list.Store(&[]*entry[int]{e})
 		p.share.used.Store(uint64(i + 1))
 		require.True(t, l.take(p, false))
 		pools = append(pools, p)
@@ -301,7 +301,7 @@ func TestLeastUsedIsFoundWithoutSorting(t *testing.T) {
 		}
 		var want *Pool[int]
 		for _, p := range pools {
-			if p.share.slots > 0 && p.hasIdle() && (want == nil || p.share.used.Load() < want.share.used.Load()) {
+			if p.share.slots > 0 && p.roster.count(stateIdle) > 0 && (want == nil || p.share.used.Load() < want.share.used.Load()) {
 				want = p
 			}
 		}

@@ -105,7 +105,7 @@ func (l *limiter[C]) take(p *Pool[C], waits bool) bool {
 	if !l.spenders.has(p) {
 		s.placed = s.used.Load()
 		l.spenders.push(p)
-		p.setGate(gateShort, l.raised)
+		p.gate.set(gateShort, l.raised)
 	}
 	return true
 }
@@ -280,7 +280,7 @@ func (l *limiter[C]) setGates() bool {
 	}
 	l.raised = want
 	for _, p := range l.spenders.pools {
-		p.setGate(gateShort, want)
+		p.gate.set(gateShort, want)
 	}
 	return want
 }

@@ -214,9 +214,9 @@ func TestHotWordsShareNoLine(t *testing.T) {
 		require.EqualValues(t, 128, unsafe.Sizeof(waiter[*fake]{}), "a size class that begins on a line")
 		require.Zero(t, unsafe.Offsetof(p.mu)%64)
 		require.Zero(t, unsafe.Offsetof(p.waiters)%64)
-		require.LessOrEqual(t, unsafe.Offsetof(p.waiters.handoffs)+8, uintptr(64), "what a hand-over writes")
+		require.LessOrEqual(t, int(unsafe.Offsetof(p.waiters.handoffs)+8), 64, "what a hand-over writes")
 	}
-	require.GreaterOrEqual(t, unsafe.Sizeof(hint[*fake]{}), uintptr(stats.Line-8))
+	require.GreaterOrEqual(t, int(unsafe.Sizeof(hint[*fake]{})), stats.Line-8)
 }
 
 func TestImportsAreFew(t *testing.T) {

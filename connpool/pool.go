@@ -22,11 +22,9 @@ import (
 // [Pool.Shutdown], which end its goroutines.
 type Pool[C any] struct {
 	// Read by every Acquire and Release; written seldom, under mu.
-	gate     atomic.Uint32
-	hintMask int
-	hints    []hint[C]
-	conns    atomic.Pointer[[]*entry[C]] // copied on write
-	lastWord uint64                      // a lent word from here on had its last use (MaxUses)
+	gate     gate
+	lastWord uint64 // a lent word from here on had its last use (MaxUses)
+	roster   roster[C]
 	cfg      Config[C]
 	base     time.Time // where the pool's clock starts
 	ctx      context.Context
@@ -36,16 +34,16 @@ type Pool[C any] struct {
 
 	_         stats.Pad
 	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
-	panics    atomic.Uint64
+	functions functions
 	aborted   atomic.Bool // Shutdown has run out of time
-	spare     sync.Pool   // *waiter[C]; of the instance, because channels belong to a synctest bubble
+	spares    spares[C]
 	waitTime  *stats.Histogram
 	dialTime  *stats.Histogram
 	useTime   *stats.Histogram
 	waitTotal atomic.Int64 // nanoseconds
 	retries   atomic.Uint64
-	share     share                // of the limiter's
-	_         [stats.Line + 8]byte // mu begins a line on 64 bits
+	share     share                 // of the limiter's
+	_         [stats.Line + 40]byte // mu begins a line on 64 bits
 
 	// mu is held for short, never while a user's function runs, and guards all below.
 	// It has a cache line of its own, or goroutines that wait for it would slow the one
@@ -65,27 +63,37 @@ type Pool[C any] struct {
 	wantsOld       bool // unlock has the limiter free a slot that was idle for long
 	freed, kept    int  // slots that unlock gives back to the limiter; of them, promised ones
 
-	// Slots: len(conns) + dialer.under + closing <= maxOpen, but after a Resize to less.
+	// Slots: connections + dialer.under + closing <= maxOpen, but after a Resize to less.
 	maxOpen int
-	closing int // connections whose Close has not returned
+	closing closing[C]
 	dialer  dialer
 	janitor janitor
 
-	marked int    // idle connections with the mark set
-	epoch  uint64 // grows with every Reset
+	epoch uint64 // grows with every Reset
 
-	keeping  int         // keep-alive checks under way
-	leaving  []*entry[C] // those whose Close has not returned
-	warmers  []*warmer
-	retry    *time.Timer // provides again when the back-off ends
-	telling  bool        // a goroutine calls OnBreaker
-	nextID   uint64
-	tasks    int           // goroutines of the pool
-	drained  chan struct{} // closed when the closed pool has nothing left
-	closeErr []error
+	keeping int // keep-alive checks under way
+	warmers warmers
+	retry   *time.Timer // provides again when the back-off ends
+	telling bool        // a goroutine calls OnBreaker
+	nextID  uint64
+	tasks   int           // goroutines of the pool
+	drained chan struct{} // closed when the closed pool has nothing left
 }
 
-// The gate is zero while an Acquire may simply take and a Release simply give.
+// gate is zero while an Acquire may simply take and a Release simply give.
+type gate struct{ atomic.Uint32 }
+
+func (g *gate) set(bit uint32, on bool) {
+	switch {
+	case g.Load()&bit != 0 == on:
+	case on:
+		g.Or(bit)
+	default:
+		g.And(^bit)
+	}
+}
+
+// The bits of a gate.
 const (
 	gateWaiters = 1 << iota // somebody waits
 	gateClosed
@@ -101,12 +109,6 @@ const (
 	gateSettle  = gateWaiters | gateClosed | gateSurplus | gateShort
 	gateStop    = gateWaiters | gateClosed | gatePaused
 )
-
-// hint remembers which entry a processor had last.
-type hint[C any] struct {
-	e atomic.Pointer[entry[C]]
-	_ [stats.Line - 8]byte
-}
 
 // New returns a pool, or an error that names the field of cfg that is wrong. It
 // opens no connection itself; with MinIdle the first dials begin in the background.
@@ -140,8 +142,6 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 	}
 	n := 1 << bits.Len(uint(min(max(runtime.GOMAXPROCS(0), 1), 64)-1))
 	p := &Pool[C]{
-		hintMask: n - 1,
-		hints:    make([]hint[C], n),
 		lastWord: math.MaxUint64,
 		cfg:      cfg,
 		base:     time.Now(),
@@ -164,18 +164,19 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 	if cfg.Name != "" {
 		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
 	}
-	p.conns.Store(new([]*entry[C]))
+	p.roster.init(n, cfg.Order)
+	p.functions.name = cfg.Name
 	if cfg.MaxUses > 0 && cfg.MaxUses < math.MaxUint64>>useShift {
 		p.lastWord = cfg.MaxUses<<useShift | stateLent
 	}
 	if cfg.OnAcquired != nil || cfg.LeakStacks != SampleNone {
-		p.setGate(gateNote, true)
+		p.gate.set(gateNote, true)
 	}
 	if cfg.Order != Affinity {
-		p.setGate(gateOrdered, true)
+		p.gate.set(gateOrdered, true)
 	}
 	if cfg.OnReleased != nil || cfg.Reset != nil || cfg.Order != Affinity || cfg.CheckAfterIdle < 0 {
-		p.setGate(gateGive, true)
+		p.gate.set(gateGive, true)
 	}
 	return p, nil
 }
@@ -183,18 +184,8 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 // now reads the pool's clock.
 func (p *Pool[C]) now() time.Duration { return time.Since(p.base) }
 
-func (p *Pool[C]) setGate(bit uint32, on bool) {
-	switch {
-	case p.gate.Load()&bit != 0 == on:
-	case on:
-		p.gate.Or(bit)
-	default:
-		p.gate.And(^bit)
-	}
-}
-
 // openLocked returns how many slots are in use.
-func (p *Pool[C]) openLocked() int { return len(*p.conns.Load()) + p.dialer.under + p.closing }
+func (p *Pool[C]) openLocked() int { return len(p.roster.all()) + p.dialer.under + p.closing.n() }
 
 // maxIdle returns how many connections may be idle.
 func (p *Pool[C]) maxIdle() int {
@@ -239,7 +230,7 @@ func wakeAll[C any](wake *waiter[C]) {
 
 // unlockShared is unlock in a pool that shares its slots.
 func (p *Pool[C]) unlockShared(wake *waiter[C]) {
-	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && len(p.warmers) == 0 {
+	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && !p.warmers.any() {
 		p.lackLocked(false) // the waiter that lacked it has left, or was served
 	}
 	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld
@@ -298,7 +289,7 @@ func (p *Pool[C]) freeSlotLocked() {
 
 // surplusLocked raises the gate while a release may have to close something.
 func (p *Pool[C]) surplusLocked() {
-	p.setGate(gateSurplus, p.openLocked() > p.maxOpen || len(*p.conns.Load()) > p.maxIdle())
+	p.gate.set(gateSurplus, p.openLocked() > p.maxOpen || len(p.roster.all()) > p.maxIdle())
 }
 
 // poke looks again at what waiters need.

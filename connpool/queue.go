@@ -1,28 +1,10 @@
 package connpool
 
-import "context"
-
-// newWaiter returns a waiter for ctx, with a channel of this pool.
-func (p *Pool[C]) newWaiter(ctx context.Context) *waiter[C] {
-	w, _ := p.spare.Get().(*waiter[C])
-	if w == nil {
-		w = &waiter[C]{ch: make(chan struct{}, 1)}
-	}
-	w.ctx, w.done = ctx, ctx.Done()
-	return w
-}
-
-// freeWaiter takes back w, which must not be queued and whose ch must be empty.
-func (p *Pool[C]) freeWaiter(w *waiter[C]) {
-	w.ctx, w.done, w.conn, w.err = nil, nil, Conn[C]{}, nil
-	p.spare.Put(w)
-}
-
 // pushLocked queues w and raises the gate.
 func (p *Pool[C]) pushLocked(w *waiter[C]) {
 	p.waiters.push(w)
 	if p.waiters.n == 1 {
-		p.setGate(gateWaiters, true)
+		p.gate.set(gateWaiters, true)
 	}
 }
 
@@ -32,7 +14,7 @@ func (p *Pool[C]) dropLocked(w *waiter[C], s waitState) {
 		p.lateLocked(j) // w lost patience with the dial, and others should not rely on it
 	}
 	if p.waiters.n == 0 {
-		p.setGate(gateWaiters, false)
+		p.gate.set(gateWaiters, false)
 	}
 }
 

@@ -53,7 +53,7 @@ func (p *Pool[C]) doomLocked(e *entry[C]) Reason {
 		return ByClose
 	case e.epoch != p.epoch:
 		return ByReset
-	case p.openLocked()-p.closing > p.maxOpen:
+	case p.openLocked()-p.closing.n() > p.maxOpen:
 		return ByResize
 	case e.word.Load()&^lowBits-e.unused<<useShift|stateLent >= p.lastWord:
 		return ByMaxUses
@@ -84,9 +84,7 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 		}
 	}
 	if check {
-		e.marked = true
-		p.marked++
-		e.word.Store(uses | mark | stateIdle)
+		p.roster.giveMarked(e, uses)
 	} else {
 		e.word.Store(uses | stateIdle)
 	}
@@ -113,7 +111,7 @@ func (p *Pool[C]) settle() {
 // serveLocked lends idle connections to waiters.
 func (p *Pool[C]) serveLocked() {
 	for w := p.headLocked(); w != nil; w = p.headLocked() {
-		c, ok := p.grab()
+		c, ok := p.roster.grab()
 		if !ok {
 			return
 		}
@@ -127,13 +125,8 @@ func (p *Pool[C]) trimLocked() {
 	if p.gate.Load()&(gateSurplus|gateClosed) == 0 {
 		return
 	}
-	conns := *p.conns.Load()
-	idle := 0
-	for _, e := range conns {
-		if e.word.Load()&stateMask == stateIdle {
-			idle++
-		}
-	}
+	conns := p.roster.all()
+	idle := p.roster.count(stateIdle)
 	// From the end: the order of preference of Affinity begins at the start, so
 	// these are the coldest.
 	for i := len(conns) - 1; i >= 0 && idle > 0; i-- {
@@ -141,7 +134,7 @@ func (p *Pool[C]) trimLocked() {
 		switch {
 		case p.closed:
 			why = ByClose
-		case p.openLocked()-p.closing > p.maxOpen:
+		case p.openLocked()-p.closing.n() > p.maxOpen:
 			why = ByResize
 		case idle > p.maxIdle():
 			why = ByMaxIdle

@@ -45,7 +45,7 @@ func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // closed; a nil pred stands for all connections.
 func (p *Pool[C]) Evict(pred func(Info) bool) int {
 	p.mu.Lock()
-	conns := *p.conns.Load()
+	conns := p.roster.all()
 	infos := make([]Info, len(conns))
 	now := p.now()
 	for i, e := range conns {
@@ -93,7 +93,7 @@ func (p *Pool[C]) Resize(n int) error {
 		return ErrClosed
 	}
 	p.maxOpen = n
-	p.shrinkWarmersLocked()
+	p.warmers.shrink(p.maxWarmLocked())
 	p.fillDue = p.cfg.fills()
 	p.surplusLocked()
 	p.trimLocked()
@@ -126,7 +126,7 @@ func (p *Pool[C]) condemnLocked(e *entry[C], why Reason) bool {
 }
 
 func (p *Pool[C]) condemnAllLocked(why Reason) {
-	for _, e := range *p.conns.Load() {
+	for _, e := range p.roster.all() {
 		p.condemnLocked(e, why)
 	}
 }
@@ -153,21 +153,10 @@ func (p *Pool[C]) retireLocked(e *entry[C], why Reason, cause error) {
 
 // removeLocked takes e, which the pool holds, out of the pool.
 func (p *Pool[C]) removeLocked(e *entry[C], flag uint64) {
-	p.unmarkLocked(e)
 	w := e.word.Load()
 	p.n.usesGone += w >> useShift
 	e.word.Store(w&^lowBits | flag | stateGone)
-	old := *p.conns.Load()
-	conns := make([]*entry[C], 0, len(old))
-	for _, o := range old {
-		if o != e {
-			conns = append(conns, o)
-		}
-	}
-	p.conns.Store(&conns)
-	for i := range p.hints {
-		p.hints[i].e.CompareAndSwap(e, nil) // or the collector could not have it
-	}
+	p.roster.remove(e)
 	p.surplusLocked()
 }
 
@@ -176,8 +165,7 @@ func (p *Pool[C]) removeLocked(e *entry[C], flag uint64) {
 // MaxOpen connections.
 func (p *Pool[C]) discardLocked(e *entry[C], why Reason, cause error) {
 	e.reason, e.phase = why, StateClosing
-	p.closing++
-	p.leaving = append(p.leaving, e)
+	p.closing.begin(e)
 	p.n.closed[why]++
 	p.goLocked(func() { p.closeConn(e, cause) })
 }
@@ -187,26 +175,18 @@ func (p *Pool[C]) closeConn(e *entry[C], cause error) {
 	defer func() {
 		p.mu.Lock()
 		info := e.infoLocked(p.now())
-		p.closing--
+		p.closing.end(e)
 		if e.reason == ByKeyLimit {
 			p.kept++
 		}
-		for i, o := range p.leaving {
-			if o == e {
-				last := len(p.leaving) - 1
-				p.leaving[i], p.leaving[last] = p.leaving[last], nil
-				p.leaving = p.leaving[:last]
-				break
-			}
-		}
-		if err != nil && p.closed && len(p.closeErr) < 8 {
-			p.closeErr = append(p.closeErr, fmt.Errorf("connpool: close: %w", err))
+		if err != nil && p.closed {
+			p.closing.report(fmt.Errorf("connpool: close: %w", err))
 		}
 		p.freeSlotLocked()
 		p.unlock()
 		if f := p.cfg.OnClosed; f != nil {
-			p.hook("OnClosed", func() { f(e.value, info, errors.Join(cause, err)) })
+			p.functions.hook("OnClosed", func() { f(e.value, info, errors.Join(cause, err)) })
 		}
 	}()
-	p.contain("Close", &err, func() { err = p.cfg.Close(e.value) })
+	p.functions.contain("Close", &err, func() { err = p.cfg.Close(e.value) })
 }

@@ -164,14 +164,14 @@ func (p *Pool[C]) counters() Stats {
 		Name:     p.cfg.Name,
 		Acquires: n.usesGone, Misses: n.misses, Waits: p.waiters.waits, Handoffs: p.waiters.handoffs,
 		Undelivered: n.undelivered, Rejected: n.rejected, NotReady: n.notReady,
-		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.panics.Load(),
+		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.functions.panics.Load(),
 		Unused: n.unused, Retries: p.retries.Load(), WaitTotal: time.Duration(p.waitTotal.Load()),
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
-		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing, Waiting: p.waiters.n,
+		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing.n(), Waiting: p.waiters.n,
 		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
 	}
-	for _, e := range *p.conns.Load() {
+	for _, e := range p.roster.all() {
 		w := e.word.Load()
 		s.Acquires += w >> useShift
 		switch w & stateMask {

@@ -27,19 +27,19 @@ func (p *Pool[C]) tick() {
 		return
 	}
 	now := p.now()
-	conns := *p.conns.Load()
+	conns := p.roster.all()
 	idle := 0
 	for _, e := range conns {
 		if e.lookLocked(now)&stateMask == stateIdle {
 			idle++
 		}
 	}
-	late := p.janitor.begin(time.Now().Round(0), len(conns), idle, p.closing)
+	late := p.janitor.begin(time.Now().Round(0), len(conns), idle, p.closing.n())
 	for _, e := range conns {
 		switch e.seen & stateMask {
 		case stateIdle:
 			if late {
-				p.markLocked(e)
+				p.roster.mark(e)
 			}
 			p.tickIdleLocked(e, e.factsLocked(now))
 		case stateLent:
@@ -58,7 +58,7 @@ func (p *Pool[C]) tick() {
 	if f := p.cfg.OnLeaked; f != nil && len(leaks) > 0 {
 		p.goLocked(func() {
 			for _, l := range leaks {
-				p.hookApart("OnLeaked", func() { f(l.value, l.info) })
+				p.functions.hookApart("OnLeaked", func() { f(l.value, l.info) })
 			}
 		})
 	}
@@ -78,10 +78,10 @@ func (p *Pool[C]) tickIdleLocked(e *entry[C], f facts) {
 		}
 	case refresh:
 		if !p.keepAliveLocked(e) && p.janitor.stale(f) {
-			p.markLocked(e)
+			p.roster.mark(e)
 		}
 	case distrust:
-		p.markLocked(e)
+		p.roster.mark(e)
 	}
 }
 
@@ -117,14 +117,14 @@ func (e *entry[C]) lookLocked(now time.Duration) uint64 {
 // keepAliveLocked starts a check of e if it is idle and few others are checked: a
 // pool whose connections all go idle at once must not be busy with itself.
 func (p *Pool[C]) keepAliveLocked(e *entry[C]) bool {
-	if p.paused || p.waiters.n > 0 || p.keeping >= max(len(*p.conns.Load())/4, 1) {
+	if p.paused || p.waiters.n > 0 || p.keeping >= max(len(p.roster.all())/4, 1) {
 		return false
 	}
 	w := e.word.Load()
 	if w&stateMask != stateIdle || !e.word.CompareAndSwap(w, w&^lowBits|stateHeld) {
 		return false
 	}
-	p.unmarkLocked(e)
+	p.roster.unmark(e)
 	p.checkLocked(e, checkJob[C]{keep: true})
 	return true
 }

@@ -2,6 +2,7 @@ package connpool
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -35,6 +36,26 @@ const (
 	waitGranted           // conn or err is set and a wake-up is under way
 	waitGone              // left, or passed over because its ctx had ended
 )
+
+// spares keeps waiters that wait for nothing, with their channels. It belongs to a pool,
+// because channels belong to a synctest bubble.
+type spares[C any] struct{ pool sync.Pool }
+
+// get returns a waiter for ctx.
+func (s *spares[C]) get(ctx context.Context) *waiter[C] {
+	w, _ := s.pool.Get().(*waiter[C])
+	if w == nil {
+		w = &waiter[C]{ch: make(chan struct{}, 1)}
+	}
+	w.ctx, w.done = ctx, ctx.Done()
+	return w
+}
+
+// put takes back w, which must not be queued and whose ch must be empty.
+func (s *spares[C]) put(w *waiter[C]) {
+	w.ctx, w.done, w.conn, w.err = nil, nil, Conn[C]{}, nil
+	s.pool.Put(w)
+}
 
 // waiters is the part of a pool that knows the waiting Acquires, their order, and what
 // each relies on: a dial of its own, or a check or reset under way. It is guarded by

@@ -3,15 +3,10 @@ package connpool
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
-
-// warmer is a Warm that waits. Guarded by Pool.mu.
-type warmer struct {
-	n  int
-	ch chan error // capacity 1
-}
 
 // Warm opens connections until n are open, idle or on loan, and waits for them.
 // It returns the error of the first dial that fails, ctx's error, [ErrClosed], or
@@ -23,7 +18,6 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 	if err := ctxerr.From(ctx); err != nil {
 		return err
 	}
-	w := &warmer{n: n, ch: make(chan error, 1)}
 	p.mu.Lock()
 	switch {
 	case p.closed:
@@ -31,13 +25,13 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 		return ErrClosed
 	case n > p.maxWarmLocked():
 		defer p.unlock()
-		return p.tooWarmLocked(n)
-	case n <= len(*p.conns.Load()):
+		return tooWarm(n, p.maxWarmLocked())
+	case n <= len(p.roster.all()):
 		p.unlock()
 		return nil
 	}
 	p.n.warms++
-	p.warmers = append(p.warmers, w)
+	w := p.warmers.add(n)
 	p.provideLocked()
 	p.unlock()
 	select {
@@ -47,7 +41,7 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	p.removeWarmersLocked(func(o *warmer) bool { return o == w })
+	p.warmers.remove(w)
 	return ctxerr.From(ctx)
 }
 
@@ -60,40 +54,63 @@ func (p *Pool[C]) maxWarmLocked() int {
 	return n
 }
 
-func (p *Pool[C]) tooWarmLocked(n int) error {
-	return fmt.Errorf("connpool: Warm(%d) exceeds the limit of %d", n, p.maxWarmLocked())
+func tooWarm(n, limit int) error {
+	return fmt.Errorf("connpool: Warm(%d) exceeds the limit of %d", n, limit)
 }
 
-// shrinkWarmersLocked ends those that a Resize has made wait for what cannot be.
-func (p *Pool[C]) shrinkWarmersLocked() {
-	p.removeWarmersLocked(func(w *warmer) bool {
-		if w.n <= p.maxWarmLocked() {
-			return false
-		}
-		w.ch <- p.tooWarmLocked(w.n)
-		return true
-	})
+// warmer is a Warm that waits.
+type warmer struct {
+	n  int
+	ch chan error // capacity 1
 }
 
-// endWarmersLocked ends those whose number is reached, or all if err is not nil.
-func (p *Pool[C]) endWarmersLocked(err error) {
-	n := len(*p.conns.Load())
-	p.removeWarmersLocked(func(w *warmer) bool {
-		if err == nil && w.n > n {
-			return false
-		}
-		w.ch <- err
-		return true
-	})
+// warmers is the part of a pool that knows the waiting Warms. It is guarded by Pool.mu.
+type warmers struct{ list []*warmer }
+
+// add makes a Warm wait for n connections.
+func (ws *warmers) add(n int) *warmer {
+	w := &warmer{n: n, ch: make(chan error, 1)}
+	ws.list = append(ws.list, w)
+	return w
 }
 
-func (p *Pool[C]) removeWarmersLocked(gone func(*warmer) bool) {
-	kept := p.warmers[:0]
-	for _, w := range p.warmers {
-		if !gone(w) {
-			kept = append(kept, w)
-		}
+func (ws *warmers) any() bool { return len(ws.list) > 0 }
+
+// most returns for how many connections the Warms wait.
+func (ws *warmers) most() int {
+	n := 0
+	for _, w := range ws.list {
+		n = max(n, w.n)
 	}
-	clear(p.warmers[len(kept):])
-	p.warmers = kept
+	return n
+}
+
+// reached ends those that wait for no more than the open connections.
+func (ws *warmers) reached(open int) {
+	ws.end(func(w *warmer) (bool, error) { return w.n <= open, nil })
+}
+
+// shrink ends those that a Resize has made wait for what cannot be.
+func (ws *warmers) shrink(limit int) {
+	ws.end(func(w *warmer) (bool, error) { return w.n > limit, tooWarm(w.n, limit) })
+}
+
+// fail ends all with err.
+func (ws *warmers) fail(err error) {
+	ws.end(func(*warmer) (bool, error) { return true, err })
+}
+
+// remove ends w, whose ctx has ended. It may have ended before.
+func (ws *warmers) remove(w *warmer) {
+	ws.list = slices.DeleteFunc(ws.list, func(o *warmer) bool { return o == w })
+}
+
+func (ws *warmers) end(ends func(*warmer) (bool, error)) {
+	ws.list = slices.DeleteFunc(ws.list, func(w *warmer) bool {
+		ok, err := ends(w)
+		if ok {
+			w.ch <- err
+		}
+		return ok
+	})
 }

@@ -17,6 +17,23 @@ var (
 	errUnconfirmed = errors.New("jetstream: the server did not confirm the acknowledgement")
 )
 
+// What the server is told about a message, as its protocol has it.
+var (
+	ackWord   = []byte("+ACK")
+	aliveWord = []byte("+WPI")
+)
+
+// nakWord hands a message back, for after that time.
+func nakWord(after time.Duration) []byte {
+	if after <= 0 {
+		return []byte("-NAK")
+	}
+	return fmt.Appendf(nil, `-NAK {"delay": %d}`, after)
+}
+
+// termWord gives a message up. reason is one line.
+func termWord(reason string) []byte { return []byte("+TERM " + reason) }
+
 // acker tells the server of handled messages: those that come while it does go
 // together, so that they share a round trip. A message is held until the server
 // knows.
@@ -62,13 +79,7 @@ func (a *acker) close() { _ = a.batch.Close() }
 // own Ack would refuse a second attempt, so the protocol's words are said here.
 func (a *acker) tell(ctx context.Context, hs []*held) error {
 	var failed batchchan.ItemErrors
-	now := time.Now()
-	mine := make([]int, 0, len(hs))
-	for i, h := range hs {
-		if a.ledger.acking(h, now) {
-			mine = append(mine, i)
-		}
-	}
+	mine := a.ledger.acking(hs, time.Now())
 	if len(mine) == 0 {
 		return nil
 	}
@@ -78,17 +89,13 @@ func (a *acker) tell(ctx context.Context, hs []*held) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.wait/4)
 	defer cancel()
-	for i, err := range say(ctx, hs, mine) {
-		if err == nil {
-			a.ledger.confirm(hs[mine[i]], endAcked)
-		} else {
-			failed.Retry(mine[i], err)
-		}
+	errs := say(ctx, hs, mine)
+	a.ledger.confirmed(hs, mine, errs)
+	for j, err := range errs {
+		failed.Retry(mine[j], err) // nil does nothing
 	}
 	return failed.Err()
 }
-
-var ack = []byte("+ACK")
 
 // sayAndFlush acknowledges hs[i] for each i in mine and returns an error, or nil,
 // for each: the server that it is connected to has read all.
@@ -98,7 +105,7 @@ func (a *acker) sayAndFlush(ctx context.Context, hs []*held, mine []int) []error
 		return fill(errs, errDown)
 	}
 	for j, i := range mine {
-		errs[j] = a.nc.Publish(hs[i].msg.Reply(), ack)
+		errs[j] = a.nc.Publish(hs[i].msg.Reply, ackWord)
 	}
 	if err := a.nc.FlushWithContext(ctx); err != nil {
 		return fill(errs, err)
@@ -121,7 +128,7 @@ func (a *acker) sayAndHear(ctx context.Context, hs []*held, mine []int) []error 
 	defer func() { _ = sub.Unsubscribe() }()
 	left := 0
 	for j, i := range mine {
-		if err := a.nc.PublishRequest(hs[i].msg.Reply(), inbox+strconv.Itoa(j), ack); err != nil {
+		if err := a.nc.PublishRequest(hs[i].msg.Reply, inbox+strconv.Itoa(j), ackWord); err != nil {
 			errs[j] = err
 		} else {
 			left++

@@ -76,7 +76,7 @@ func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
 		}
 	}
 	if w.ledger.finish(h, e, time.Now()) && w.cfg.Conn.IsConnected() {
-		_ = h.msg.TermWithReason(oneLine(reason))
+		_ = w.cfg.Conn.Publish(h.msg.Reply, termWord(oneLine(reason)))
 	}
 }
 
@@ -97,7 +97,7 @@ func (w *Worker) storeDeadLetter(h *held, reason error) error {
 	// Not bound to the handlers' ctx: that a Shutdown gives up is no reason to lose it.
 	ctx, cancel := context.WithTimeout(context.Background(), min(w.src.wait, 5*time.Second))
 	defer cancel()
-	_, err := w.src.js.PublishMsg(ctx, &nats.Msg{Subject: w.cfg.DeadLetter, Header: header, Data: h.msg.Data()}, njs.WithRetryAttempts(0))
+	_, err := w.src.js.PublishMsg(ctx, &nats.Msg{Subject: w.cfg.DeadLetter, Header: header, Data: h.msg.Data}, njs.WithRetryAttempts(0))
 	return err
 }
 

@@ -84,8 +84,10 @@ type Config struct {
 	MaxDeliver int
 
 	// DeadLetter is the subject under which what is given up is stored, with the
-	// reason and where it came from in its header. A stream must have it. "" means
-	// that it is terminated only.
+	// reason and where it came from in its header. A stream must have it. What cannot
+	// be stored there, as when it and that header exceed the server's limit, is not
+	// given up: it is delivered again after Backoff, and OnError told. "" means that it
+	// is terminated only.
 	DeadLetter string
 
 	// Extract, if set, makes the handler's ctx from the header of a message, such as

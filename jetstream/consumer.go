@@ -20,10 +20,9 @@ const shortestWait = 100 * time.Millisecond
 
 // source is a consumer that a Worker can use.
 type source struct {
-	js       njs.JetStream
-	consumer njs.Consumer
-	wait     time.Duration // how long the server waits for a sign of life
-	most     int           // messages per request
+	js   njs.JetStream
+	wait time.Duration // how long the server waits for a sign of life
+	most int           // messages per request
 }
 
 // open looks for cfg's consumer and checks that it is fit.
@@ -44,7 +43,7 @@ func open(ctx context.Context, cfg *Config) (*source, error) {
 		return nil, fmt.Errorf("jetstream: consumer %q of stream %q: %w", cfg.Consumer, cfg.Stream, explain(ctx, err))
 	}
 	info := consumer.CachedInfo()
-	s := &source{js: js, consumer: consumer, wait: info.Config.AckWait, most: cfg.held()}
+	s := &source{js: js, wait: info.Config.AckWait, most: cfg.held()}
 	if err := s.fit(cfg, &info.Config); err != nil {
 		return nil, fmt.Errorf("jetstream: consumer %q of stream %q: %w", cfg.Consumer, cfg.Stream, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	njs "github.com/nats-io/nats.go/jetstream"
 )
 
 // Delivery is a message as a handler gets it. It must not be changed.
@@ -23,13 +22,13 @@ type Delivery struct {
 func (d *Delivery) Key() string { return d.Header.Get(HeaderKey) }
 
 // newDelivery returns what a handler gets for m.
-func newDelivery(m njs.Msg) (*Delivery, error) {
+func newDelivery(m *nats.Msg) (*Delivery, error) {
 	md, err := m.Metadata()
 	if err != nil {
 		return nil, err
 	}
 	return &Delivery{
-		Subject: m.Subject(), Header: m.Headers(), Data: m.Data(), Stream: md.Stream,
+		Subject: m.Subject, Header: m.Header, Data: m.Data, Stream: md.Stream,
 		Sequence: md.Sequence.Stream, Stored: md.Timestamp, Delivered: int(md.NumDelivered),
 	}, nil
 }

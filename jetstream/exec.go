@@ -69,7 +69,9 @@ func (e *singles) run(h *held) {
 }
 
 func (e *singles) one(h *held) {
-	ctx, cancel := e.w.handlerContext(e.w.ctx)
+	// Not made of w.ctx, whose list of children all workers would lock at each
+	// message: Shutdown cancels what the ledger says is running.
+	ctx, cancel := e.w.handlerContext(context.Background())
 	defer cancel(nil)
 	if !e.w.ledger.start(h, cancel, time.Now()) {
 		return

@@ -8,91 +8,107 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	njs "github.com/nats-io/nats.go/jetstream"
 )
 
-// fetch asks for messages until it is told to stop. A hook that ends the goroutine
-// ends one request only.
+// fetch asks for messages until it is told to stop, and takes those that come. A
+// hook that ends the goroutine ends no more than that.
 func (w *Worker) fetch() {
 	stopped := false
 	defer func() {
 		if stopped {
+			w.pull.close()
 			close(w.fetching)
 		} else {
 			go w.fetch()
 		}
 	}()
-	for fails := 0; ; {
-		n := w.places()
-		if n == 0 {
-			break
-		}
-		err := w.request(n)
-		if err == nil || errors.Is(err, nats.ErrTimeout) {
-			fails = 0
-			continue
-		}
-		w.fetchErrors.Add(1)
-		w.tell(w.ctx, nil, fmt.Errorf("jetstream: fetch: %w", err))
-		fails++
-		select {
-		case <-time.After(min(10*time.Millisecond<<min(fails, 7), time.Second)):
-		case <-w.stopFetch:
-		}
-	}
+	w.fetchUntilStopped()
 	stopped = true
 }
 
-// request asks for as many messages as there are free places, never for more: what
-// a client holds beyond what it can keep alive grows old in its buffer and is
-// delivered to others, too. It ends by itself, soon, and is never cancelled: what
-// the server sends into a cancelled request is lost until AckWait.
-func (w *Worker) request(n int) error {
-	got := 0
-	defer func() {
-		for range n - got {
-			<-w.ledger.slots
-		}
-	}()
-	asked := time.Now()
-	batch, err := w.src.consumer.Fetch(n, njs.FetchMaxWait(min(time.Second, w.src.wait/4)))
-	if err != nil {
-		return err
-	}
-	for m := range batch.Messages() {
-		got++
-		w.take(m, asked)
-	}
-	return batch.Error()
-}
-
-// places waits for a free place and takes all that there are, up to what one
-// request may ask for. It returns 0 when fetching is to stop.
-func (w *Worker) places() int {
-	select {
-	case <-w.stopFetch:
-		return 0
-	default:
-	}
-	select {
-	case w.ledger.slots <- struct{}{}:
-	case <-w.stopFetch:
-		return 0
-	}
-	for n := 1; ; n++ {
-		if n == w.src.most {
-			return n
+// fetchUntilStopped never asks for more messages than there are free places: what
+// a client holds beyond what it can keep alive grows old in its buffer and is delivered
+// to others, too. Requests are short and never cancelled: what the server sends into a
+// cancelled one is lost until AckWait.
+func (w *Worker) fetchUntilStopped() {
+	look := time.NewTicker(w.pull.expires / 4)
+	defer look.Stop()
+	for stop := w.stopFetch; stop != nil || w.pull.owed > 0; {
+		var place chan<- struct{}
+		if stop != nil {
+			w.ask()
+			if w.pull.owed == 0 && !w.pull.paused(time.Now()) { // all places are taken
+				place = w.ledger.slots
+			}
 		}
 		select {
-		case w.ledger.slots <- struct{}{}:
-		default:
-			return n
+		case m := <-w.pull.in:
+			w.received(m)
+		case place <- struct{}{}:
+			<-w.ledger.slots // for ask
+		case now := <-look.C:
+			free, err := w.pull.expired(now)
+			w.freePlaces(free)
+			if err != nil {
+				w.fetchFailed(err)
+			}
+		case <-stop:
+			stop = nil
 		}
+	}
+}
+
+// ask asks for messages if there are places for them. No one else takes places.
+func (w *Worker) ask() {
+	free := cap(w.ledger.slots) - len(w.ledger.slots)
+	if !w.pull.worth(free, cap(w.ledger.slots)) {
+		return
+	}
+	now := time.Now()
+	if w.pull.paused(now) {
+		return
+	}
+	for range free {
+		w.ledger.slots <- struct{}{}
+	}
+	n, err := w.pull.ask(free, now)
+	w.freePlaces(free - n)
+	if err != nil {
+		w.fetchFailed(err)
+	}
+}
+
+func (w *Worker) freePlaces(n int) {
+	for range n {
+		<-w.ledger.slots
+	}
+}
+
+func (w *Worker) fetchFailed(err error) {
+	w.pull.failed(time.Now())
+	if errors.Is(err, errDown) { // the connection's own hooks tell
+		return
+	}
+	w.fetchErrors.Add(1)
+	w.tell(w.ctx, nil, fmt.Errorf("jetstream: fetch: %w", err))
+}
+
+// received takes what the server has sent.
+func (w *Worker) received(m *nats.Msg) {
+	message, asked, free, err := w.pull.got(m)
+	w.freePlaces(free)
+	switch {
+	case err != nil:
+		w.fetchFailed(err)
+	case message && asked.IsZero():
+		_ = w.cfg.Conn.Publish(m.Reply, nakWord(0))
+	case message:
+		w.take(m, asked)
 	}
 }
 
 // take enters a message, for which there is a place, and has it run.
-func (w *Worker) take(m njs.Msg, asked time.Time) {
+func (w *Worker) take(m *nats.Msg, asked time.Time) {
 	d, err := newDelivery(m)
 	if err != nil { // not JetStream's
 		w.fetchErrors.Add(1)

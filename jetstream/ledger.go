@@ -5,14 +5,14 @@ import (
 	"sync"
 	"time"
 
-	njs "github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // held is a message that this process has.
 type held struct {
-	msg njs.Msg
+	msg *nats.Msg
 	d   *Delivery
 	key string
 
@@ -148,11 +148,17 @@ func (l *ledger) running(h *held, now time.Time) bool {
 	return l.mine(h, heldRunning, now)
 }
 
-// acking says whether h is still to be acknowledged.
-func (l *ledger) acking(h *held, now time.Time) bool {
+// acking returns which of hs, by index, are still to be acknowledged.
+func (l *ledger) acking(hs []*held, now time.Time) (mine []int) {
+	mine = make([]int, 0, len(hs))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.mine(h, heldAcking, now)
+	for i, h := range hs {
+		if l.mine(h, heldAcking, now) {
+			mine = append(mine, i)
+		}
+	}
+	return mine
 }
 
 // confirm ends h, which was to be acknowledged.
@@ -161,6 +167,28 @@ func (l *ledger) confirm(h *held, e end) {
 	defer l.mu.Unlock()
 	if h.state == heldAcking {
 		l.settle(h, e)
+	}
+}
+
+// confirmed ends those of hs, each of which was to be acknowledged, that have no error.
+func (l *ledger) confirmed(hs []*held, mine []int, errs []error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for j, i := range mine {
+		if errs[j] == nil && hs[i].state == heldAcking {
+			l.settle(hs[i], endAcked)
+		}
+	}
+}
+
+// cancelRunning ends the ctx of every handler that runs.
+func (l *ledger) cancelRunning(cause error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for h := range l.all {
+		if h.state == heldRunning {
+			h.cancel(cause)
+		}
 	}
 }
 

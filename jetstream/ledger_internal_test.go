@@ -25,7 +25,7 @@ func TestWhatOthersMayHaveIsLeftAlone(t *testing.T) {
 		"before it is acknowledged": func(l *ledger, h *held, late time.Time) bool {
 			require.True(t, l.start(h, nil, base))
 			require.True(t, l.succeed(h, base))
-			return l.acking(h, late)
+			return len(l.acking([]*held{h}, late)) > 0
 		},
 		"before Shutdown":    func(l *ledger, _ *held, late time.Time) bool { return len(l.close(late)) > 0 },
 		"before a heartbeat": func(l *ledger, _ *held, late time.Time) bool { return len(l.beat(late)) > 0 },

@@ -231,3 +231,37 @@ func TestAnswersThatAreNoAcknowledgement(t *testing.T) {
 	}
 	require.NoError(t, sub.Unsubscribe())
 }
+
+// The server restarts under a Worker and has forgotten what was asked for: that is given
+// up with its places, and the Worker asks again.
+func TestAWorkerWhoseServerRestarts(t *testing.T) {
+	dir := t.TempDir()
+	srv, err := embedded.Start(within(t), embedded.Config{StoreDir: dir, Addr: "127.0.0.1:0"})
+	require.NoError(t, err)
+	addr := srv.URL()[len("nats://"):]
+	nc, err := nats.Connect(srv.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	require.NoError(t, err)
+	r := &rig{t: t, nc: nc}
+	r.js, err = njs.New(nc)
+	require.NoError(t, err)
+	cfg := r.queue(0, 0, 10*time.Second)
+	handled := make(chan string, 100)
+	cfg.Handle = func(_ context.Context, d *jetstream.Delivery) error { handled <- string(d.Data); return nil }
+	w, err := jetstream.Start(within(t), cfg)
+	require.NoError(t, err)
+	require.NoError(t, srv.Close())
+	srv, err = embedded.Start(within(t), embedded.Config{StoreDir: dir, Addr: addr})
+	require.NoError(t, err)
+	require.Eventually(t, nc.IsConnected, patience, time.Millisecond)
+	_, err = r.js.Publish(within(t), "s.x", []byte("1"))
+	require.NoError(t, err)
+	select {
+	case id := <-handled:
+		require.Equal(t, "1", id)
+	case <-within(t).Done():
+		t.Error("it asks no more")
+	}
+	require.NoError(t, w.Close())
+	nc.Close()
+	require.NoError(t, srv.Close())
+}

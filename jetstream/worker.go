@@ -26,6 +26,7 @@ type Worker struct {
 	_      nocopy.NoCopy
 	cfg    Config
 	src    *source
+	pull   *puller
 	ledger *ledger
 	exec   executor
 	acks   *acker
@@ -85,6 +86,11 @@ func Start(ctx context.Context, cfg Config) (*Worker, error) {
 		w.exec.close()
 		return nil, err
 	}
+	if w.pull, err = newPuller(&w.cfg, src); err != nil {
+		w.exec.close()
+		w.acks.close()
+		return nil, err
+	}
 	go w.fetch()
 	if !cfg.NoHeartbeats {
 		w.beating.Go(w.beat)
@@ -118,6 +124,7 @@ func (w *Worker) Shutdown(ctx context.Context) error {
 	}
 	cause := ctxerr.From(ctx)
 	w.cancel(cause)
+	w.ledger.cancelRunning(cause)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceAfterEnd)
 	defer cancel()
 	_ = w.exec.wait(grace)
@@ -154,7 +161,7 @@ func (w *Worker) end() {
 // does not: the client would keep the word, and say it when others have h.
 func (w *Worker) nak(h *held, after time.Duration) {
 	if w.cfg.Conn.IsConnected() {
-		_ = h.msg.NakWithDelay(after)
+		_ = w.cfg.Conn.Publish(h.msg.Reply, nakWord(after))
 	}
 }
 
@@ -175,7 +182,7 @@ func (w *Worker) beat() {
 			continue
 		}
 		for _, h := range live {
-			if w.cfg.Conn.Publish(h.msg.Reply(), []byte("+WPI")) == nil {
+			if w.cfg.Conn.Publish(h.msg.Reply, aliveWord) == nil {
 				w.heartbeats.Add(1)
 			}
 		}

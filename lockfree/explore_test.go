@@ -109,30 +109,36 @@ func (s *scheduler) run(switches int, goroutines []func()) {
 }
 
 // A plan is what goroutines do, one of them a word: e enqueues, E a batch of three, d
-// dequeues, D a batch of two, p peeks, o enqueues and drops the oldest, c closes.
+// dequeues, D a batch of two, p peeks, o enqueues and drops the oldest, c closes, l asks
+// for the length.
 type plan struct {
-	capacity int // 0: a Queue
+	capacity int // of a Bounded; or one of these
 	before   string
 	words    string
 	switches int // at most so many, and one more in the long form
 }
 
+const (
+	aQueue = 0
+	anMS   = -1
+)
+
 // plans begin with a ring of two slots, in one group.
 var plans = []plan{
-	{0, "", "e e d d", 2},
-	{0, "", "ee ee dd", 2},
-	{0, "e", "ee d dd", 2},
-	{0, "ede", "e eded d", 2},
-	{0, "edede", "ede d ded", 2},
-	{0, "e", "edededed d e", 2},
-	{0, "eeedde", "ed ed ded", 2},
-	{0, "ee", "d d e edede", 2}, // a group goes on by a lap while a producer waits to renew it
-	{0, "", "E D d", 2},
-	{0, "e", "E E D", 2},
-	{0, "eeedd", "E eD Dd", 2},
-	{0, "e", "p d ed", 2},
-	{0, "e", "p p ded", 2},
-	{0, "ee", "pp D E", 2},
+	{aQueue, "", "e e d d", 2},
+	{aQueue, "", "ee ee dd", 2},
+	{aQueue, "e", "ee d dd", 2},
+	{aQueue, "ede", "e eded d", 2},
+	{aQueue, "edede", "ede d ded", 2},
+	{aQueue, "e", "edededed d e", 2},
+	{aQueue, "eeedde", "ed ed ded", 2},
+	{aQueue, "ee", "d d e edede", 2}, // a group goes on by a lap while a producer waits to renew it
+	{aQueue, "", "E D d", 2},
+	{aQueue, "e", "E E D", 2},
+	{aQueue, "eeedd", "E eD Dd", 2},
+	{aQueue, "e", "p d ed", 2},
+	{aQueue, "e", "p p ded", 2},
+	{aQueue, "ee", "pp D E", 2},
 	{2, "", "ee ee dd", 2},
 	{2, "e", "eded e d", 2},
 	{2, "e", "E D ed", 2},
@@ -141,19 +147,27 @@ var plans = []plan{
 	{2, "ee", "o o p", 2},
 	{2, "ee", "o p de", 2},
 	{2, "e", "E o D", 2},
-	{0, "e", "ee c dd", 2},
-	{0, "ee", "E c D p", 2},
+	{aQueue, "e", "ee c dd", 2},
+	{aQueue, "ee", "E c D p", 2},
 	{2, "e", "ee c dd", 2},
 	{1, "e", "o c d", 2},
 	{1, "e", "o o c", 2},
+	{anMS, "", "e e d d", 2},
+	{anMS, "e", "ee dd dp", 2},
+	{anMS, "e", "p p ded", 2},
+	{anMS, "e", "E D ld", 2},
+	{anMS, "ee", "E c d l", 2},
 }
 
 // run runs the plan once, as s says. It returns what the goroutines did and saw, and
 // at last took from the queue.
 func (p plan) run(t *testing.T, s *scheduler, switches int) (ops []porcupine.Operation) {
 	var q Interface[int] = new(Queue[int])
-	if p.capacity > 0 {
+	switch {
+	case p.capacity > 0:
 		q = newTinyBounded[int](p.capacity, 0)
+	case p.capacity == anMS:
+		q = new(MSQueue[int])
 	}
 	clock, value := int64(0), 0
 	do := func(g int, op rune) (took int) {
@@ -181,6 +195,10 @@ func (p plan) run(t *testing.T, s *scheduler, switches int) (ops []porcupine.Ope
 			value += 3
 			vs := []int{value - 2, value - 1, value}
 			n, err := q.TryEnqueueBatch(vs)
+			if p.capacity == anMS { // there it is one step
+				add("batch", vs, linOut{n: n, err: err})
+				break
+			}
 			for _, v := range vs[:n] {
 				add("enqueue", []int{v}, linOut{})
 			}
@@ -200,7 +218,15 @@ func (p plan) run(t *testing.T, s *scheduler, switches int) (ops []porcupine.Ope
 			}
 		case 'D':
 			buf := make([]int, 2)
-			dequeued(buf[:q.TryDequeueBatch(buf)], 2)
+			n := q.TryDequeueBatch(buf)
+			if p.capacity == anMS && n > 0 {
+				took = n
+				add("dequeue", nil, linOut{vs: buf[:n]})
+				break
+			}
+			dequeued(buf[:n], 2)
+		case 'l':
+			add("len", nil, linOut{n: q.Len()})
 		case 'c':
 			add("close", nil, linOut{err: q.Close()})
 		case 'p':
@@ -244,12 +270,12 @@ func (p plan) run(t *testing.T, s *scheduler, switches int) (ops []porcupine.Ope
 // which takes minutes). Each history must be one of a queue, and no value be left.
 func TestEveryInterleaving(t *testing.T) {
 	for _, p := range plans {
-		t.Run(fmt.Sprintf("%d/%s/%s", p.capacity, p.before, p.words), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d:%s:%s", p.capacity, p.before, p.words), func(t *testing.T) {
 			switches := p.switches
 			if long() {
 				switches++
 			}
-			model := linModel(p.capacity)
+			model := linModel(max(p.capacity, 0))
 			seen := map[string]bool{}
 			var s scheduler
 			runs, steps := 0, 0

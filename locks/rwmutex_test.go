@@ -34,7 +34,7 @@ func TestSizes(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) == 8 {
 		var sh keyedShard[string]
 		require.EqualValues(t, 256, unsafe.Sizeof(sh))
-		require.LessOrEqual(t, unsafe.Offsetof(sh.first)+unsafe.Offsetof(sh.first.next), uintptr(64),
+		require.LessOrEqual(t, int(unsafe.Offsetof(sh.first)+unsafe.Offsetof(sh.first.next)), 64,
 			"what locking a key with no other user touches is one cache line")
 	}
 }

@@ -13,7 +13,7 @@ import (
 // which about double whatever is added.
 func TestTheRegistryAdds300KBToABinary(t *testing.T) {
 	if testing.Short() || raceEnabled {
-		t.Skip("links two programs: not with -short, nor once more for the race detector")
+		t.Skip("links four programs: not with -short, nor once more for the race detector")
 	}
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go command")
@@ -28,8 +28,11 @@ func TestTheRegistryAdds300KBToABinary(t *testing.T) {
 		require.NoError(t, err)
 		return info.Size()
 	}
-	added := size("with") - size("without")
-	t.Logf("%d bytes", added)
-	require.Positive(t, added)
-	require.Less(t, added, int64(300<<10))
+	// To a program that logs with slog already, and to one that does not.
+	for program, base := range map[string]string{"with": "without", "quietwith": "quiet"} {
+		added := size(program) - size(base)
+		t.Logf("%s: %d bytes", program, added)
+		require.Positive(t, added)
+		require.Less(t, added, int64(300<<10))
+	}
 }

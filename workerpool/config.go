@@ -91,11 +91,14 @@ type Config struct {
 	// off, at most 1 s. At most one worker of a pool does so at a time. Unused with
 	// NoQueue.
 	//
-	// A worker that searches and loses its core to another process keeps the next
-	// task waiting until it gets it back, for milliseconds, where a sleeping one
-	// would be woken at once. The pool sees that by two looks at the clock more than
-	// 200 µs apart, and then does not search for 4 ms, and for twice as long each
-	// time that it goes on, up to 1 s.
+	// A worker that searches and loses its core to another process keeps the tasks
+	// that come meanwhile waiting until it gets it back, for milliseconds, where a
+	// sleeping one would be woken at once. The pool sees that by two looks at the
+	// clock more than 200 µs apart, and then does not search for 128 times as long as
+	// the core was lost, at most for 1 s. So about one task in 128 meets such a loss
+	// in the long run; on a machine whose cores are always wanted by others there is
+	// little search left, and the median is that of a pool that does not search.
+	// Where the worst of a few hundred milliseconds counts, switch Spin off.
 	Spin time.Duration
 
 	// Priorities is the number of priority levels: 0 means 1, at most 64. Level 0

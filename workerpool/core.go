@@ -2,7 +2,6 @@ package workerpool
 
 import (
 	"context"
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -19,10 +18,9 @@ import (
 type core[T any] struct {
 	cfg    Config
 	kind   kind[T]
-	levels []level[T] // one per priority, lowest first; 1 at least
 	clock  sampler
 	clean  context.Context // has the pprof labels of workers between tasks
-	direct bool            // NoQueue: tasks pass through levels[0].spill to reserved workers
+	direct bool            // NoQueue: tasks pass through q.levels[0].spill to reserved workers
 	grows  bool            // Unbounded: what does not fit into the ring goes to the spill
 
 	_        stats.Pad
@@ -33,32 +31,29 @@ type core[T any] struct {
 	limit    atomic.Int64  // workers allowed now: max + comp
 	_        [stats.Line - 16]byte
 
+	q        queues[T] // mu is the mutex that guards some of it
 	search   search
-	turn     atomic.Uint32 // takes of a pool with priorities
-	yielders atomic.Int32  // submitters that yield at a full queue
-	waiting  atomic.Int64  // submitters that wait for room, views' among them
-	held     atomic.Int64  // tasks accepted by views that are not in the pool's queue yet
+	yielders atomic.Int32 // submitters that yield at a full queue
+	waiting  atomic.Int64 // submitters that wait for room, views' among them
+	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
+	roll     roll[T]
 	books    books
-	logged   panicLog
+	reports  reports
 
-	mu         sync.Mutex
-	idlers     idlers[T] // guarded by mu
-	timer      *time.Timer
-	armed      bool                  // guarded by mu; timer is running
-	all        *worker[T]            // guarded by mu; list of all live workers
-	goroutines map[uint64]*worker[T] // guarded by mu; what runs a task, by rt.Goroutine
-	min        int                   // guarded by mu; as configured
-	keep       int                   // guarded by mu; min, or what the monitor's Scale asks for
-	max        int                   // guarded by mu
-	comp       int                   // guarded by mu; workers blocked on the pool itself
-	outside    int                   // guarded by mu; values in all spills and waiters lists
-	weeding    budget                // guarded by mu
-	quiets     []*quietWaiter        // guarded by mu
-	views      map[*gate[T]]struct{} // guarded by mu; views with a queue of their own
-	closed     bool                  // guarded by mu; submissions are refused
-	paused     bool                  // guarded by mu
-	gone       chan struct{}         // closed when the last worker ended after a close
-	monitor    *monitoring           // nil without Config.Monitor
+	mu      sync.Mutex
+	idlers  idlers[T] // guarded by mu
+	timer   *time.Timer
+	armed   bool                  // guarded by mu; timer is running
+	min     int                   // guarded by mu; as configured
+	keep    int                   // guarded by mu; min, or what the monitor's Scale asks for
+	max     int                   // guarded by mu
+	comp    int                   // guarded by mu; workers blocked on the pool itself
+	weeding budget                // guarded by mu
+	quiets  []*quietWaiter        // guarded by mu
+	views   map[*gate[T]]struct{} // guarded by mu; views with a queue of their own
+	closed  bool                  // guarded by mu; submissions are refused
+	gone    chan struct{}         // closed when the last worker ended after a close
+	monitor *monitoring           // nil without Config.Monitor
 }
 
 // kind says what core must know of the values that it runs.
@@ -80,27 +75,13 @@ const (
 
 // Bits of core.alert, changed under mu.
 const (
-	alertWaiting = 1 << iota // a spill or a waiters list is not empty
-	alertSurplus             // more workers than the limit
+	alertSurplus = 1 << iota // more workers than the limit
 	alertQuiet               // somebody waits for the pool to become quiet
 	alertStop                // idle workers must end
 	alertClosed              // new tasks are refused
 	alertExpired             // a Shutdown gave up: tasks with a ctx are cancelled
 	alertCtx                 // tasks with a ctx have been submitted: queued ones may have ended
 )
-
-// level is the queue of one priority. spill and waiters are guarded by core.mu.
-type level[T any] struct {
-	ring    ring[T]
-	quarter uint64 // a full ring takes from spill or waiters at this much room
-	spill   spill[T]
-	waiters waiters[T]
-	due     atomic.Uint64 // the head's ticket at which others are barred in favour of the waiters
-	grants  int           // guarded by core.mu; how many more waiters a barred ring lets in
-}
-
-// notDue in level.due: nobody waits.
-const notDue = math.MaxUint64
 
 // sampler reads the clock for one ticket in mask+1. The clock is relative to the
 // pool's creation, so it is virtual inside a testing/synctest bubble.
@@ -130,11 +111,10 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 		grows:  cfg.QueueSize == Unbounded,
 		clean:  cleanLabels(cfg.Name),
 		min:    cfg.MinWorkers, keep: cfg.MinWorkers, max: cfg.MaxWorkers,
-		gone:       make(chan struct{}),
-		levels:     make([]level[T], cfg.Priorities),
-		goroutines: map[uint64]*worker[T]{},
-		weeding:    newBudget(),
+		gone:    make(chan struct{}),
+		weeding: newBudget(),
 	}
+	c.reports = reports{name: cfg.Name, onPanic: cfg.OnPanic, onDrop: cfg.OnDrop, now: c.clock.now}
 	c.search.spin = int64(cfg.Spin)
 	c.clock = sampler{base: time.Now(), on: cfg.Timing != Off}
 	if cfg.Timing == Sampled {
@@ -150,16 +130,11 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 	case c.grows:
 		size = defaultQueueSize
 	}
-	for i := range c.levels {
-		l := &c.levels[i]
-		l.ring.init(size)
-		l.quarter = uint64(max(size/4, 1))
-		l.due.Store(notDue)
-	}
+	c.q.init(cfg.Priorities, size, c.direct, &c.clock)
 	c.limit.Store(int64(c.max))
 	c.growTo(c.min)
 	if cfg.Monitor != nil {
-		c.monitor = startMonitor(cfg.Monitor, c)
+		c.monitor = startMonitor(cfg.Monitor, c, &c.reports)
 	}
 	return c, nil
 }
@@ -186,7 +161,7 @@ func (c *core[T]) notify() {
 		case tokenNone:
 			next = tokenComing
 		case tokenComing:
-			if s.idle() == 0 && s.workers() >= int(c.limit.Load()) || c.backlog() < secondWake {
+			if s.idle() == 0 && s.workers() >= int(c.limit.Load()) || c.q.backlog() < secondWake {
 				return
 			}
 			next = tokenTwo
@@ -216,64 +191,19 @@ func (c *core[T]) notify() {
 	}
 }
 
-// backlog returns about how many values the rings hold.
-func (c *core[T]) backlog() uint64 {
-	var n uint64
-	for i := range c.levels {
-		taken, put := c.levels[i].ring.counts()
-		n += put - taken
-	}
-	return n
-}
-
-// ready reports whether a worker would find something to take.
-func (c *core[T]) ready() bool {
-	for i := range c.levels {
-		if c.levels[i].ring.ready() {
-			return true
-		}
-	}
-	return false
-}
-
 // take removes the task to run next.
 func (c *core[T]) take() (v T, at int64, ok bool) {
 	if c.direct {
 		return c.takeDirect()
 	}
-	if len(c.levels) == 1 {
-		v, at, ok = c.levels[0].ring.take()
-	} else {
-		v, at, ok = c.takeLevels()
-	}
-	if c.alert.Load()&alertWaiting != 0 && c.refillAll() && !ok {
-		return c.takeLevels()
-	}
-	return v, at, ok
-}
-
-// lowTurn: one in so many takes of a pool with priorities begins below the highest
-// level, at each of the lower levels in turn, so that none starves.
-const lowTurn = 64
-
-// takeLevels takes from the highest level that has a task, or, where it is a lower
-// level's turn, from that one or else the next that has one.
-func (c *core[T]) takeLevels() (v T, at int64, ok bool) {
-	top := len(c.levels) - 1
-	if top > 0 {
-		if t := c.turn.Add(1); t%lowTurn == 0 {
-			for i := range top {
-				l := &c.levels[(int(t/lowTurn%uint32(top))+i)%top]
-				if v, at, ok = l.ring.take(); ok {
-					return v, at, ok
-				}
-			}
-		}
-	}
-	for i := top; i >= 0; i-- {
-		if v, at, ok = c.levels[i].ring.take(); ok {
+	if c.q.flags.Load()&someNested != 0 {
+		if v, at, ok = c.takeNested(); ok {
 			return v, at, ok
 		}
+	}
+	v, at, ok = c.q.take()
+	if c.q.flags.Load()&someOutside != 0 && c.refillAll() && !ok {
+		return c.q.take()
 	}
 	return v, at, ok
 }

@@ -1,8 +1,8 @@
 package workerpool
 
 // Without a queue, a submission reserves a worker and hands it the task; workers
-// are counted active from the reservation on. All of it happens under mu: there
-// is nothing to win here by a finer scheme, as each task costs a wake-up anyway.
+// are counted active from the reservation on. All of it happens under mu: a finer
+// scheme would gain nothing, because each task costs a wake-up anyway.
 
 // reservation is where a reserved worker comes from.
 type reservation uint8
@@ -24,7 +24,7 @@ func (c *core[T]) submitDirect(l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrFull
 	}
-	return c.handOver(l, v)
+	return c.handOver(l, c.q.pass(v))
 }
 
 // reserve makes an idle worker active, or counts a new active one where the limit
@@ -68,11 +68,12 @@ func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
 	w.wake <- true
 }
 
-// handOver gives v to the worker that reserve made active and releases mu.
+// handOver gives it, which is booked as handed, to the worker that reserve made active,
+// and releases mu.
 // Tasks and reserved workers are equal in number, so it does not matter which
 // worker takes which task.
-func (c *core[T]) handOver(l *level[T], v T) error {
-	l.spill.push(item[T]{v, c.clock.sample(c.books.handed.Add(1))})
+func (c *core[T]) handOver(l *level[T], it item[T]) error {
+	l.spill.push(it)
 	var w *worker[T]
 	if c.idlers.len() > 0 {
 		w = c.idlers.pop()
@@ -91,7 +92,7 @@ func (c *core[T]) handOver(l *level[T], v T) error {
 // longest. An active worker that finds none goes idle in the same critical section,
 // see sleepDirect.
 func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
-	l := &c.levels[0]
+	l := &c.q.levels[0]
 	c.mu.Lock()
 	if l.spill.len > 0 {
 		it := l.spill.pop()
@@ -102,47 +103,48 @@ func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
 		c.mu.Unlock()
 		return v, 0, false
 	}
-	v, s := c.nextDirect(l)
-	at = c.clock.sample(c.books.handed.Add(1))
+	it, s := c.nextDirect(l)
 	c.mu.Unlock()
 	if s != nil {
 		s.done <- nil
 	}
-	return v, at, true
+	return it.val, it.at, true
 }
 
 // directWaiting reports whether a value waits that an active worker may take. The
 // caller holds mu.
 func (c *core[T]) directWaiting() bool {
 	s := c.ctl.load()
-	return c.levels[0].waiters.len() > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
+	return c.q.nested.len+c.q.levels[0].waiters.len() > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
 }
 
 // nextDirect removes the value that waits for a worker next and returns the
 // submitter to be told, if it has one. The caller holds mu.
-func (c *core[T]) nextDirect(l *level[T]) (v T, s *waiter[T]) {
-	s = l.waiters.oldest()
-	v = s.val
-	accepted := s.accepted
-	c.unwait(l, s)
-	if accepted {
-		return v, nil
+func (c *core[T]) nextDirect(l *level[T]) (it item[T], s *waiter[T]) {
+	if c.q.nested.len > 0 {
+		return c.q.popNested(), nil
 	}
-	return v, s
+	s = l.waiters.oldest()
+	v, accepted := s.val, s.accepted
+	c.q.unwait(l, s)
+	if accepted {
+		s = nil
+	}
+	return c.q.pass(v), s
 }
 
 // matchBlocked hands waiting tasks to idle or new workers: after a resize,
 // a resume, or when a worker went idle just as a submitter blocked.
 func (c *core[T]) matchBlocked() {
-	l := &c.levels[0]
+	l := &c.q.levels[0]
 	for {
 		c.mu.Lock()
-		if l.waiters.len() == 0 || c.reserve() == noWorker {
+		if c.q.nested.len+l.waiters.len() == 0 || c.reserve() == noWorker {
 			c.mu.Unlock()
 			return
 		}
-		v, s := c.nextDirect(l)
-		_ = c.handOver(l, v)
+		it, s := c.nextDirect(l)
+		_ = c.handOver(l, it)
 		if s != nil {
 			s.done <- nil
 		}

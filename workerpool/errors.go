@@ -24,10 +24,10 @@ var (
 	ErrTimeout = ctxerr.Timeout("workerpool: task timed out")
 	// ErrQueueTimeout is the result of a task whose Timeout passed before it
 	// started: it did not run.
-	ErrQueueTimeout error = &timeout{"workerpool: task timed out in the queue"}
+	ErrQueueTimeout = ctxerr.Timeout("workerpool: task timed out in the queue", ErrTimeout)
 	// ErrRunTimeout is the cause of the end of a running task's ctx when its
 	// Timeout has passed.
-	ErrRunTimeout error = &timeout{"workerpool: task timed out while it ran"}
+	ErrRunTimeout = ctxerr.Timeout("workerpool: task timed out while it ran", ErrTimeout)
 	// ErrGoexit is the result of a task that called runtime.Goexit.
 	ErrGoexit = errors.New("workerpool: task called runtime.Goexit")
 	// ErrInside is returned by Close, Shutdown, Wait and Pause called from a task
@@ -37,13 +37,6 @@ var (
 	// own tasks while Config.MaxNested tasks do so already.
 	ErrNested = errors.New("workerpool: too many tasks wait for their own pool")
 )
-
-// timeout is an ErrTimeout that says which.
-type timeout struct{ text string }
-
-func (e *timeout) Error() string { return e.text }
-func (e *timeout) Timeout() bool { return true }
-func (e *timeout) Unwrap() error { return ErrTimeout }
 
 // PanicError is a panic of a task or of a function of Config, with the stack of the
 // goroutine at the time.

@@ -8,7 +8,7 @@ const MinInterval = minInterval
 func Waiting(p *Pool) int {
 	p.c.mu.Lock()
 	defer p.c.mu.Unlock()
-	return p.c.levels[0].waiters.len()
+	return p.c.q.levels[0].waiters.len()
 }
 
 // Held returns how many tasks p believes to wait in queues of views.

@@ -21,7 +21,7 @@ type gate[T any] struct {
 	running int           // guarded by mu; tasks in the pool, or being submitted to it
 	pending spill[T]      // guarded by mu; empty while running < limit + lent, unless a Shutdown has expired
 	waiters waiters[T]    // guarded by mu; empty while pending has room
-	listed  bool          // guarded by mu; the pool knows g, see list
+	listed  bool          // guarded by mu; g is in core.views, see list
 	closed  bool          // guarded by mu; submissions are refused
 	done    chan struct{} // guarded by mu; closed when a closed gate has no task left; nil until asked for
 	over    bool          // guarded by mu; done is closed, or would be
@@ -241,8 +241,9 @@ func (g *gate[T]) admit() *waiter[T] {
 	return s
 }
 
-// list makes the pool know that g has tasks or submitters of its own, until none
-// of g's tasks runs; it reports false if the pool is closed. The caller holds mu.
+// list enters g into core.views, because it has tasks or submitters of its own; it
+// stays there until none of g's tasks runs. It returns false if the pool is closed. The
+// caller holds mu.
 func (g *gate[T]) list() bool {
 	if g.listed {
 		return g.c.alert.Load()&alertClosed == 0
@@ -264,7 +265,7 @@ func (g *gate[T]) resize(n int) error {
 	return err
 }
 
-// refuse refuses new tasks, and the submitters that wait.
+// refuse makes later submissions fail with ErrClosed, and those of waiting submitters.
 func (g *gate[T]) refuse() {
 	g.mu.Lock()
 	g.closed = true
@@ -311,7 +312,7 @@ func (g *gate[T]) ends() <-chan struct{} {
 func (g *gate[T]) close() error {
 	done := g.ends()
 	g.refuse()
-	for w := g.c.self(); w != nil; w = w.outer {
+	for w := g.c.roll.self(); w != nil; w = w.outer {
 		if w.gate == g {
 			return ErrInside
 		}

@@ -20,13 +20,18 @@ import (
 
 var bg = context.Background()
 
+// patience is how long a test waits before it calls something a hang. It only delays
+// a failure, so it is long enough for a machine on which thirty others compute: there a
+// test of a second takes a quarter of a minute.
+const patience = 2 * time.Minute
+
 // watch ends the test binary with the stacks of all goroutines if the test is
 // still running after a time in which it always ends. Call it outside of
 // synctest bubbles, whose clock may stand still.
 func watch(t testing.TB) {
 	t.Helper()
 	name := t.Name()
-	timer := time.AfterFunc(20*time.Second, func() {
+	timer := time.AfterFunc(patience, func() {
 		debug.SetTraceback("all")
 		panic(name + " hangs")
 	})
@@ -134,7 +139,7 @@ func occupy(t testing.TB, p *workerpool.Pool, n int) (release func()) {
 // until yields until cond holds; for conditions that no channel tells about.
 func until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); {
+	for end := time.Now().Add(patience / 2); !cond(); {
 		if time.Now().After(end) {
 			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
 			t.Fatal("never: " + what)

@@ -31,9 +31,9 @@ func (c *core[T]) idle(w *worker[T]) bool {
 	c.pushIdle(w)
 	c.mu.Unlock()
 	c.ctl.rest(searching)
-	// From here on w can be woken. Whoever published a task, or asked workers to
-	// end, before it could see w idle has not done so: look once more.
-	if c.ready() {
+	// From here on w can be woken. A call that published a task, or asked workers
+	// to end, before it could see w idle has not woken or ended w: look once more.
+	if c.q.ready() {
 		c.notify()
 	}
 	if c.alert.Load()&(alertStop|alertSurplus) != 0 {
@@ -48,7 +48,7 @@ func (c *core[T]) idle(w *worker[T]) bool {
 
 // sleepDirect is idle without a queue: a worker is woken only with a task.
 func (c *core[T]) sleepDirect(w *worker[T]) bool {
-	l := &c.levels[0]
+	l := &c.q.levels[0]
 	c.mu.Lock()
 	if l.spill.len > 0 || c.directWaiting() {
 		c.mu.Unlock()
@@ -63,7 +63,7 @@ func (c *core[T]) sleepDirect(w *worker[T]) bool {
 	if c.alert.Load()&(alertStop|alertSurplus) != 0 {
 		c.reap()
 	}
-	if c.alert.Load()&alertWaiting != 0 {
+	if c.q.flags.Load()&someOutside != 0 {
 		c.matchBlocked() // w may have seen a surplus that others have ended since
 	}
 	return <-w.wake
@@ -150,7 +150,7 @@ func (c *core[T]) retireBusy() bool {
 		if c.alert.Load()&alertQuiet != 0 {
 			c.checkQuiet()
 		}
-		if !c.direct && c.ready() {
+		if !c.direct && c.q.ready() {
 			c.notify()
 		}
 	}
@@ -170,15 +170,7 @@ func (c *core[T]) settleSurplus() {
 // forget takes an ended worker out of the books.
 func (c *core[T]) forget(w *worker[T]) {
 	c.mu.Lock()
-	c.unbindLocked(w)
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		c.all = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	}
+	c.roll.remove(w)
 	c.closeGone()
 	c.mu.Unlock()
 }

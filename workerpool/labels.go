@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime/pprof"
 	"unsafe"
+
+	"github.com/poundlock/poundlock/internal/rt"
 )
 
 // The keys of the pprof labels that workers carry.
@@ -21,10 +23,10 @@ func cleanLabels(name string) context.Context {
 }
 
 // setLabels gives the calling goroutine the labels of clean, instead of those that it
-// has from whoever started it, or from a task. It returns what labelsNow says then.
+// has from whoever started it, or from a task. It returns what rt.Labels says then.
 func setLabels(clean context.Context) unsafe.Pointer {
 	pprof.SetGoroutineLabels(clean)
-	return labelsNow()
+	return rt.Labels()
 }
 
 // withLabels returns ctx with the labels of a task that has one of its own.

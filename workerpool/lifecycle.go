@@ -19,16 +19,8 @@ type quietWaiter struct {
 // is active before it takes a task, so one that left the queue is seen there. The
 // caller holds mu.
 func (c *core[T]) quiet(w *quietWaiter) bool {
-	if !w.pause {
-		if c.held.Load() > 0 {
-			return false
-		}
-		for i := range c.levels {
-			l := &c.levels[i]
-			if taken, put := l.ring.counts(); taken != put || l.spill.len+l.waiters.accepted > 0 {
-				return false
-			}
-		}
+	if !w.pause && (c.held.Load() > 0 || !c.q.empty()) {
+		return false
 	}
 	return c.ctl.load().active() == 0
 }
@@ -64,7 +56,7 @@ func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
 	c.quiets = append(c.quiets, w)
 	c.alert.Or(alertQuiet)
 	c.mu.Unlock()
-	c.checkQuiet() // a worker that became idle before it could see alertQuiet did not
+	c.checkQuiet() // a worker that became idle before it could see alertQuiet has not checked
 	select {
 	case <-w.done:
 		return nil
@@ -87,7 +79,7 @@ func (c *core[T]) wait(ctx context.Context) error {
 	if err := ctxEnd(ctx); err != nil {
 		return err
 	}
-	if c.inside() {
+	if c.roll.inside() {
 		return ErrInside
 	}
 	return c.waitQuiet(ctx, false)
@@ -95,7 +87,7 @@ func (c *core[T]) wait(ctx context.Context) error {
 
 func (c *core[T]) pause(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	if c.inside() {
+	if c.roll.inside() {
 		return ErrInside
 	}
 	c.mu.Lock()
@@ -113,7 +105,7 @@ func (c *core[T]) pause(ctx context.Context) error {
 
 func (c *core[T]) resume() {
 	c.mu.Lock()
-	if c.paused && !c.closed {
+	if c.q.held && !c.closed {
 		c.setPaused(false)
 	}
 	c.mu.Unlock()
@@ -122,14 +114,7 @@ func (c *core[T]) resume() {
 
 // setPaused holds or releases every queue. The caller holds mu.
 func (c *core[T]) setPaused(on bool) {
-	c.paused = on
-	for i := range c.levels {
-		if on {
-			c.levels[i].ring.hold()
-		} else {
-			c.levels[i].ring.unhold()
-		}
-	}
+	c.q.hold(on)
 	if on {
 		c.ctl.w.Or(uint64(pausedBit))
 	} else {
@@ -141,7 +126,7 @@ func (c *core[T]) setPaused(on bool) {
 func (c *core[T]) kick() {
 	if c.direct {
 		c.matchBlocked()
-	} else if c.ready() {
+	} else if c.q.ready() {
 		c.notify()
 	}
 }

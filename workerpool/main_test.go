@@ -10,5 +10,5 @@ import (
 
 func TestMain(m *testing.M) {
 	log.SetOutput(io.Discard) // the tests panic a lot
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // ants, in the comparison, starts goroutines when it is imported
 }

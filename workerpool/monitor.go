@@ -80,7 +80,6 @@ func ScaleByBacklog(headroom int) func(now, before Stats) int {
 
 // monitored is what a monitor needs of a core.
 type monitored interface {
-	callback(name string, f func())
 	stats() Stats
 	scaleTo(n int)
 	stalled(after time.Duration) []StalledTask
@@ -88,8 +87,9 @@ type monitored interface {
 
 // monitoring runs a Monitor by a timer that is set anew after each sample.
 type monitoring struct {
-	m    Monitor
-	pool monitored
+	m       Monitor
+	pool    monitored
+	reports *reports
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -98,8 +98,8 @@ type monitoring struct {
 	before Stats         // owned by the running sample
 }
 
-func startMonitor(m *Monitor, pool monitored) *monitoring {
-	r := &monitoring{m: *m, pool: pool}
+func startMonitor(m *Monitor, pool monitored, reports *reports) *monitoring {
+	r := &monitoring{m: *m, pool: pool, reports: reports}
 	if r.m.Interval == 0 {
 		r.m.Interval = defaultInterval
 	}
@@ -153,7 +153,7 @@ func (r *monitoring) sample() {
 		}
 		r.mu.Unlock()
 	}()
-	r.pool.callback("Monitor", r.report)
+	r.reports.callback("Monitor", r.report)
 }
 
 // report calls the functions of one sample.
@@ -191,15 +191,7 @@ func (c *core[T]) scaleTo(n int) {
 
 // stalled lists the tasks that have run for longer than after.
 func (c *core[T]) stalled(after time.Duration) (tasks []StalledTask) {
-	var rs []*running
-	c.mu.Lock()
-	for w := c.all; w != nil; w = w.next {
-		if r := w.now.Load(); r != nil {
-			rs = append(rs, r)
-		}
-	}
-	c.mu.Unlock()
-	now := c.clock.now()
+	rs, now := c.roll.running(), c.clock.now()
 	for _, r := range rs {
 		r.mu.Lock()
 		if d := time.Duration(now - r.since); r.task != nil && d >= after {

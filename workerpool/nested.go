@@ -1,20 +1,5 @@
 package workerpool
 
-import "github.com/poundlock/poundlock/internal/rt"
-
-// self returns what runs one of this pool's tasks on the calling goroutine, else
-// nil. It is asked only where a call is about to wait.
-func (c *core[T]) self() *worker[T] {
-	id := rt.Goroutine()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.goroutines[id]
-}
-
-// inside reports whether the caller is a task on one of the pool's workers, for
-// whose end Close, Wait and Pause would wait.
-func (c *core[T]) inside() bool { return c.self().own() != nil }
-
 // own returns the worker whose goroutine w runs on: w itself, or that of the task
 // whose submission w runs, or nil on a goroutine that is not the pool's.
 func (w *worker[T]) own() *worker[T] {
@@ -22,32 +7,6 @@ func (w *worker[T]) own() *worker[T] {
 		w = w.outer
 	}
 	return w
-}
-
-// bind makes the calling goroutine that of w.
-func (c *core[T]) bind(w *worker[T]) {
-	w.goroutine = rt.Goroutine()
-	c.mu.Lock()
-	w.outer = c.goroutines[w.goroutine]
-	c.goroutines[w.goroutine] = w
-	c.mu.Unlock()
-}
-
-// unbind ends that, before the goroutine ends: another may get its number then.
-func (c *core[T]) unbind(w *worker[T]) {
-	c.mu.Lock()
-	c.unbindLocked(w)
-	c.mu.Unlock()
-}
-
-// unbindLocked is unbind for callers that hold mu.
-func (c *core[T]) unbindLocked(w *worker[T]) {
-	if w.outer != nil {
-		c.goroutines[w.goroutine] = w.outer
-		w.outer = nil
-	} else {
-		delete(c.goroutines, w.goroutine)
-	}
 }
 
 // absence is the time in which a task of the pool waits, perhaps for others of its
@@ -72,7 +31,7 @@ func (c *core[T]) stepAside() (absence[T], error) {
 
 // makePlace is stepAside that does not look for a task which may run now.
 func (c *core[T]) makePlace() (a absence[T], err error) {
-	w := c.self()
+	w := c.roll.self()
 	if w == nil {
 		return a, nil
 	}
@@ -131,22 +90,42 @@ func (c *core[T]) uncompensate() {
 
 // runNested has v, for which a task of the pool is about to wait, run at once by
 // the worker that takes the place of that task, past the queue: were it to wait its
-// turn there, each task before it that does the same would cost one more worker. It
-// returns ErrFull where none may be had now.
-func (c *core[T]) runNested(l *level[T], v T) error {
+// turn there, each task before it that does the same would cost one more worker. Where
+// the place is taken, because a worker too many has not ended yet, v is the next thing
+// that any worker takes. It returns ErrFull while the pool is paused.
+func (c *core[T]) runNested(v T) error {
 	c.mu.Lock()
-	if c.closed {
+	switch {
+	case c.closed:
 		c.mu.Unlock()
 		return ErrClosed
-	}
-	how := c.reserve()
-	switch {
-	case how == noWorker:
+	case c.q.held:
 		c.mu.Unlock()
 		return ErrFull
-	case c.direct:
-		return c.handOver(l, v)
 	}
-	c.wakeReserved(how, item[T]{v, c.clock.sample(c.books.handed.Add(1))}, true)
+	c.q.nested.push(item[T]{v, c.clock.sample(c.q.passed.Load())})
+	how := c.reserve()
+	if how == noWorker {
+		c.q.flagNested()
+		c.mu.Unlock()
+		c.kick() // for a worker that went to sleep before it could see someNested
+		return nil
+	}
+	it := c.q.popNested()
+	if c.direct {
+		return c.handOver(&c.q.levels[0], it)
+	}
+	c.wakeReserved(how, it, true)
 	return nil
+}
+
+// takeNested takes the value for which a task has waited longest in nested.
+func (c *core[T]) takeNested() (v T, at int64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.q.nested.len == 0 || c.q.held {
+		return v, 0, false
+	}
+	it := c.q.popNested()
+	return it.val, it.at, true
 }

@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -32,6 +33,79 @@ func TestNestedSubmitAtAFullPool(t *testing.T) {
 		require.EqualValues(t, 3*(1<<7-1), ran.Load())
 		until(t, "no more than MaxWorkers", func() bool { return p.Stats().Workers <= cfg.MaxWorkers })
 		closeAndCheck(t, p)
+	})
+}
+
+// A Do from inside that comes while a worker too many still runs is what the next
+// free worker takes, before everything that waits in the queue.
+func TestNestedDoIsTakenNext(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size})
+		gateX, openX := newGate(t)
+		gateY, openY := newGate(t)
+		var order []string // written by tasks that run one after the other
+		x := workerpool.Go(bg, p, func(ctx context.Context) (int, error) {
+			<-gateX
+			return 0, p.Do(ctx, workerpool.Task{Run: func(context.Context) error { order = append(order, "nested"); return nil }})
+		})
+		require.NoError(t, p.Submit(func() { <-gateY }))
+		until(t, "both run", func() bool { return p.Stats().Started == 2 })
+		require.NoError(t, p.Resize(0, 1)) // one too many
+		var sub sync.WaitGroup
+		sub.Go(func() { require.NoError(t, p.Submit(func() { order = append(order, "queued") })) })
+		until(t, "one waits", func() bool { st := p.Stats(); return st.Queued+st.Waiters == 1 })
+		openX()
+		until(t, "the other waits", func() bool { st := p.Stats(); return st.Nested == 1 && st.Queued+st.Waiters == 2 })
+		openY()
+		_, err := x.Wait(bg)
+		require.NoError(t, err)
+		sub.Wait()
+		require.NoError(t, p.Wait(bg))
+		require.Equal(t, []string{"nested", "queued"}, order)
+		require.LessOrEqual(t, closeAndCheck(t, p).HighWater, 2)
+	})
+}
+
+// The same pool paused, resumed, and given up while such a Do waits.
+func TestNestedDoWaitsOutAPause(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		for _, giveUp := range []bool{false, true} {
+			p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size})
+			gateX, openX := newGate(t)
+			gateY, openY := newGate(t)
+			var ran atomic.Bool
+			x := workerpool.Go(bg, p, func(ctx context.Context) (int, error) {
+				<-gateX
+				return 0, p.Do(ctx, workerpool.Task{Run: func(context.Context) error { ran.Store(true); return nil }})
+			})
+			require.NoError(t, p.Submit(func() { <-gateY }))
+			until(t, "both run", func() bool { return p.Stats().Started == 2 })
+			require.NoError(t, p.Resize(0, 1))
+			openX()
+			until(t, "the Do waits", func() bool { st := p.Stats(); return st.Nested == 1 && st.Queued == 1 })
+			ended, end := context.WithCancel(bg)
+			end()
+			if giveUp {
+				err := p.Shutdown(ended)
+				var e *workerpool.ShutdownError
+				require.ErrorAs(t, err, &e)
+				require.Len(t, e.Dropped, 1)
+				_, err = x.Wait(bg)
+				require.ErrorIs(t, err, workerpool.ErrClosed)
+				require.False(t, ran.Load())
+				openY()
+			} else {
+				require.ErrorIs(t, p.Pause(ended), context.Canceled)
+				openY()
+				until(t, "one worker sleeps", func() bool { return p.Stats().Active == 1 })
+				require.False(t, ran.Load())
+				p.Resume()
+				_, err := x.Wait(bg)
+				require.NoError(t, err)
+				require.True(t, ran.Load())
+			}
+			closeAndCheck(t, p)
+		}
 	})
 }
 

@@ -4,40 +4,61 @@ import (
 	"fmt"
 	"log"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/panics"
 )
 
-// panicError is a task's panic as the user gets it.
-func (c *core[T]) panicError(what, label string, how *fate) *PanicError {
-	return &panics.Error{Package: "workerpool", Name: c.cfg.Name, Func: what, Label: label, Value: how.value, Stack: how.stack}
+// reports is how a pool reaches the user's functions in Config: the handlers of panics
+// and dropped tasks, and those of the Monitor. Whatever they do, the caller goes on.
+type reports struct {
+	name    string // Config.Name
+	onPanic func(*PanicError)
+	onDrop  func(DroppedTask)
+	now     func() int64 // the pool's clock
+
+	panics atomic.Uint64 // of the user's functions
+	log    panicLog
 }
 
-// tellPanic calls the user's handler of a task's panic and contains its own.
-func (c *core[T]) tellPanic(how *fate) {
-	e := c.panicError("task", "", how)
-	if c.cfg.OnPanic == nil {
-		c.logPanic(e)
+// panicError is a panic as the user gets it.
+func (r *reports) panicError(what, label string, how *fate) *PanicError {
+	return &panics.Error{Package: "workerpool", Name: r.name, Func: what, Label: label, Value: how.value, Stack: how.stack}
+}
+
+// panicked tells of a task's panic.
+func (r *reports) panicked(how *fate) {
+	e := r.panicError("task", "", how)
+	if r.onPanic == nil {
+		r.print(e)
 		return
 	}
-	c.callback("OnPanic", func() { c.cfg.OnPanic(e) })
+	r.callback("OnPanic", func() { r.onPanic(e) })
 }
 
-// callback calls a function of Config, contains its panic and books it.
-func (c *core[T]) callback(name string, f func()) {
+// dropped tells of a task that will not run.
+func (r *reports) dropped(d DroppedTask) {
+	if r.onDrop != nil {
+		r.callback("OnDrop", func() { r.onDrop(d) })
+	}
+}
+
+// callback calls one of the user's functions; it contains its panic and counts it.
+func (r *reports) callback(name string, f func()) {
 	var how fate
 	defer func() {
 		if how.kind == panicked {
-			c.books.handlerPanics.Add(1)
-			c.logPanic(c.panicError(name, "", &how))
+			r.panics.Add(1)
+			r.print(r.panicError(name, "", &how))
 		}
 	}()
 	contain(&how, f)
 }
 
-func (c *core[T]) logPanic(e *PanicError) {
-	if n, ok := c.logged.admit(c.clock.now()); ok {
+// print writes e to the log, unless that has had enough of them.
+func (r *reports) print(e *PanicError) {
+	if n, ok := r.log.admit(r.now()); ok {
 		text := fmt.Sprintf("%+v", e)
 		if n > 0 {
 			text = fmt.Sprintf("%s\n(and %d panics more since the last one in the log)", text, n)

@@ -83,7 +83,7 @@ func (p *Pool) Submit(f func()) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submit(&p.c.levels[0], plain(f))
+	return p.c.submit(&p.c.q.levels[0], plain(f))
 }
 
 // TrySubmit is Submit that never waits, runs or drops anything: it returns ErrFull
@@ -95,7 +95,7 @@ func (p *Pool) TrySubmit(f func()) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.trySubmit(&p.c.levels[0], plain(f))
+	return p.c.trySubmit(&p.c.q.levels[0], plain(f))
 }
 
 // SubmitContext is Submit that waits for room, whatever Config.Overflow says, until
@@ -108,7 +108,7 @@ func (p *Pool) SubmitContext(ctx context.Context, f func()) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submitWait(ctx, &p.c.levels[0], plain(f))
+	return p.c.submitWait(ctx, &p.c.q.levels[0], plain(f))
 }
 
 // Blocking runs f. If the caller is one of the pool's own tasks, the pool may run

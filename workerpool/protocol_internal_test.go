@@ -11,7 +11,7 @@ import (
 
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !cond(); runtime.Gosched() {
+	for end := time.Now().Add(time.Minute); !cond(); runtime.Gosched() {
 		if time.Now().After(end) {
 			t.Fatal("never: " + what)
 		}
@@ -39,13 +39,13 @@ func TestBlockedSubmitterMeetsAnIdleWorker(t *testing.T) {
 		})
 		close(gate)
 		waitFor(t, "the worker is about to sleep", func() bool {
-			taken, put := c.levels[0].ring.counts()
+			taken, put := c.q.levels[0].ring.counts()
 			return taken == put && c.ctl.load().active() == 0
 		})
 		c.mu.Unlock()
 		select {
 		case <-ran:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("the blocked submitter was forgotten")
 		}
 		require.NoError(t, p.Close())
@@ -97,8 +97,8 @@ func TestGoexitDoesNotClearTheSuccessorsTask(t *testing.T) {
 	}
 	c, err := newCore(Config{MaxWorkers: 1}, kind[bool]{run: exec, drop: func(bool, error) {}})
 	require.NoError(t, err)
-	require.NoError(t, c.submit(&c.levels[0], true))
-	require.NoError(t, c.submit(&c.levels[0], false))
+	require.NoError(t, c.submit(&c.q.levels[0], true))
+	require.NoError(t, c.submit(&c.q.levels[0], false))
 	select {
 	case <-second:
 	case <-time.After(time.Second):
@@ -119,14 +119,14 @@ func TestDropAtAClosingPool(t *testing.T) {
 	closed := make(chan error, 1)
 	go func() { closed <- p.Close() }()
 	waitFor(t, "Close waits", func() bool { return c.alert.Load()&alertQuiet != 0 })
-	err = c.submitDropping(&c.levels[0], plain(func() { t.Error("a refused task ran") }))
+	err = c.submitDropping(&c.q.levels[0], plain(func() { t.Error("a refused task ran") }))
 	require.ErrorIs(t, err, ErrClosed)
 	c.ctl.w.And(^uint64(tokenMask))
 	c.kick() // the searcher has gone
 	select {
 	case err := <-closed:
 		require.NoError(t, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Close hangs")
 	}
 	require.True(t, ran)

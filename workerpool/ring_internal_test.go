@@ -276,7 +276,7 @@ func TestRingIsLinearizable(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if res := porcupine.CheckOperationsTimeout(ringModel(n), history, 10*time.Second); res != porcupine.Ok {
+			if res := porcupine.CheckOperationsTimeout(ringModel(n), history, time.Minute); res != porcupine.Ok {
 				t.Fatalf("ring of %d is not linearizable (%v): %v", n, res, history)
 			}
 		}

@@ -47,11 +47,11 @@ func (c *core[T]) tryRoom(l *level[T], v T) error {
 	// The worker gets the oldest task, v the place of the last.
 	gift, given := l.ring.evict()
 	if l.waiters.len() > 0 {
-		_, _ = c.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
+		_, _ = c.q.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
 	}
 	accepted := l.waiters.len() == 0 && l.ring.put(v, 0, &c.clock, true) == putOK
 	if !accepted {
-		c.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.outside))})
+		c.q.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.q.outside))})
 	}
 	c.wakeReserved(how, gift, given)
 	c.published()
@@ -74,26 +74,17 @@ func (c *core[T]) hasSpare() bool {
 // holds.
 func (c *core[T]) owe(l *level[T], v T) error {
 	s := c.ctl.load()
-	if s.paused() || s.workers()-s.active()-s.idle() <= c.outside {
+	if s.paused() || s.workers()-s.active()-s.idle() <= c.q.outside+c.q.nested.len {
 		c.mu.Unlock()
 		return ErrFull
 	}
-	c.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.outside))})
+	c.q.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.q.outside))})
 	c.mu.Unlock()
 	if l.ring.free() >= l.quarter {
 		c.refill(l) // see overflow
 	}
 	c.published()
 	return nil
-}
-
-// awaitFirst is awaitAccepted for a value that nobody may pass on the way into the
-// ring.
-func (c *core[T]) awaitFirst(l *level[T], it item[T]) {
-	l.ring.bar()
-	l.grants = l.waiters.len() + 1
-	l.due.Store(0)
-	c.awaitAccepted(l, it)
 }
 
 // weed takes tasks whose ctx has ended out of l's full ring and ends them; it reports
@@ -120,10 +111,10 @@ func (c *core[T]) weed(l *level[T]) bool {
 	for _, v := range dead {
 		c.kind.bury(v)
 	}
-	if c.alert.Load()&alertWaiting != 0 {
-		c.refill(l) // the places are those of who waits
+	if c.q.flags.Load()&someOutside != 0 {
+		c.refill(l) // the free places belong to the values that wait
 	}
-	if c.ready() {
+	if c.q.ready() {
 		c.notify() // a worker that found the ring held may have gone to sleep
 	}
 	if len(dead) > 0 && c.alert.Load()&alertQuiet != 0 {

@@ -7,38 +7,34 @@ import (
 
 // search decides when an idle worker looks for work instead of sleeping, and for how
 // long. It saves a task the wake-up of a sleeping worker; but a searching worker whose
-// core another process, or another goroutine of this one, takes away keeps the next
-// task waiting until it has it back. Such a loss shows as two looks at the clock far
-// apart: then there is no search for a while, doubling as long as it goes on.
+// core another process, or another goroutine of this one, takes away keeps all tasks
+// waiting that come until it has it back. Such a loss shows as two looks at the clock
+// far apart: then there is no search for lossShare times as long, so that at most one
+// task in lossShare meets a loss.
 //
 // All times are the pool's clock. Only the holder of tokenSearch calls look.
 type search struct {
 	spin  int64        // Config.Spin
 	until atomic.Int64 // no search before
-	pause int64        // the last pause's length
 }
 
 const (
-	lostCore   = int64(200 * time.Microsecond) // two looks further apart
-	firstPause = int64(4 * time.Millisecond)
-	maxPause   = int64(time.Second)
+	lostCore  = int64(200 * time.Microsecond) // two looks further apart
+	lossShare = 128                           // p99 must not see losses
+	maxPause  = int64(time.Second)
 )
 
 // may reports whether a search may begin at the time now.
 func (s *search) may(now int64) bool { return s.spin > 0 && now >= s.until.Load() }
 
 // look notes that a search that looked at the clock at last looks at it again at
-// now, and reports whether it goes on.
-func (s *search) look(start, last, now int64) bool {
-	if now-last < lostCore {
-		return now-start < s.spin
+// now. It reports whether the search has not lost its core between the two.
+func (s *search) look(last, now int64) bool {
+	lost := now - last
+	if lost < lostCore {
+		return true
 	}
-	if start-s.until.Load() < s.pause { // soon after the last pause: it goes on
-		s.pause = min(2*s.pause, maxPause)
-	} else {
-		s.pause = firstPause
-	}
-	s.until.Store(now + s.pause)
+	s.until.Store(now + min(lost*lossShare, maxPause))
 	return false
 }
 
@@ -54,12 +50,15 @@ const maxSearches = 512
 func (c *core[T]) lookAround(start int64) bool {
 	last := start
 	for i := range maxSearches {
-		if c.ready() {
+		if c.q.ready() {
+			if i > 0 { // the task may have come during a loss
+				c.search.look(last, c.clock.now())
+			}
 			return true
 		}
 		if i%searchBatch == searchBatch-1 {
 			now := c.clock.now()
-			if !c.search.look(start, last, now) {
+			if !c.search.look(last, now) || now-start >= c.search.spin {
 				return false
 			}
 			last = now

@@ -1,52 +1,65 @@
 package workerpool
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// The pauses of a search that loses its core: 4 ms, twice as long each time that it
-// goes on soon after, at most a second, and 4 ms again after a time without a loss.
+// A search that loses its core pauses for 128 times as long, at most for a second.
 func TestSearchPausesWhereItLosesItsCore(t *testing.T) {
 	us, ms := int64(time.Microsecond), int64(time.Millisecond)
 	s := search{spin: 20 * us}
 	now := int64(1)
 	require.True(t, s.may(now))
-	require.True(t, s.look(now, now, now+5*us))
-	require.False(t, s.look(now, now+15*us, now+20*us), "Spin is over")
-	require.True(t, s.may(now+21*us), "no loss")
-	require.True(t, s.look(now, now, now+19*us))
-
-	lose := func(at int64) {
-		t.Helper()
-		require.True(t, s.may(at))
-		require.False(t, s.look(at, at, at+3*ms))
-		now = at + 3*ms
-	}
-	pause := func(want int64) {
-		t.Helper()
+	require.True(t, s.look(now, now+5*us))
+	require.True(t, s.look(now, now+lostCore-1))
+	require.True(t, s.may(now+lostCore), "no loss")
+	for _, lost := range []int64{lostCore, ms, 3 * ms, 20 * ms, 1000 * ms} {
+		require.False(t, s.look(now, now+lost))
+		now += lost
+		pause := min(lost*lossShare, maxPause)
 		require.False(t, s.may(now))
-		require.False(t, s.may(now+want-1))
-		require.True(t, s.may(now+want))
-		now += want
+		require.False(t, s.may(now+pause-1))
+		require.True(t, s.may(now+pause))
+		now += pause
 	}
-	lose(now + 100*ms)
-	pause(4 * ms)
-	for want := 8 * ms; want < 1000*ms; want *= 2 {
-		lose(now + ms)
-		pause(want)
-	}
-	lose(now)
-	pause(1000 * ms)
-	lose(now)
-	pause(1000 * ms)
-	lose(now + 2000*ms)
-	pause(4 * ms)
-
 	off := search{spin: -1}
 	require.False(t, off.may(now))
+}
+
+// A search ends after Spin. It notices a loss also where a task has come meanwhile,
+// which is the usual case: then it looks at the queue before it looks at the clock.
+func TestSearchNoticesALossInWhichATaskCame(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	p, err := New(Config{MaxWorkers: 1, Spin: time.Second})
+	require.NoError(t, err)
+	c, end := p.c, make(chan struct{})
+	require.NoError(t, p.Pause(t.Context())) // this goroutine is the searcher
+	for lost := range 2 {
+		c.search.until.Store(0)
+		go func() { // takes the only P when the search yields
+			for start := time.Now(); lost > 0 && time.Since(start) < 2*time.Duration(lostCore); {
+			}
+			c.q.levels[0].ring.unhold()
+			c.q.levels[0].ring.put(plain(func() {}), 0, &c.clock, true)
+			end <- struct{}{}
+		}()
+		start := c.clock.now()
+		require.True(t, c.lookAround(start))
+		<-end
+		if lost > 0 {
+			require.False(t, c.search.may(c.clock.now()), "it goes on searching")
+		}
+		_, _, ok := c.q.levels[0].ring.take()
+		require.True(t, ok)
+	}
+	c.search.spin = int64(20 * time.Microsecond)
+	require.False(t, c.lookAround(c.clock.now()), "Spin is over")
+	p.Resume()
+	require.NoError(t, p.Close())
 }
 
 func TestBudget(t *testing.T) {

@@ -16,11 +16,11 @@ func (c *core[T]) refuse() {
 	c.alert.Or(alertClosed)
 	views := slices.Collect(maps.Keys(c.views))
 	var refused []*waiter[T]
-	for i := range c.levels {
-		l := &c.levels[i]
+	for i := range c.q.levels {
+		l := &c.q.levels[i]
 		l.ring.close()
 		subs := l.waiters.takeSubmitters()
-		c.setOutside(-len(subs))
+		c.q.setOutside(-len(subs))
 		if l.waiters.len() == 0 {
 			l.ring.unbar()
 			l.setDue()
@@ -30,7 +30,7 @@ func (c *core[T]) refuse() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	if c.paused {
+	if c.q.held {
 		c.setPaused(false)
 	}
 	c.mu.Unlock()
@@ -43,8 +43,7 @@ func (c *core[T]) refuse() {
 	c.kick()
 }
 
-// askStop makes the workers of a closed and quiet pool end; gone tells when they
-// have.
+// askStop makes the workers of a closed and quiet pool end. The last one closes gone.
 func (c *core[T]) askStop() {
 	c.mu.Lock()
 	c.alert.Or(alertStop)
@@ -56,7 +55,7 @@ func (c *core[T]) askStop() {
 
 // closeGone closes gone once a stopped pool has no worker left. The caller holds mu.
 func (c *core[T]) closeGone() {
-	if c.all != nil || c.alert.Load()&alertStop == 0 || c.ctl.load().workers() > 0 {
+	if !c.roll.empty() || c.alert.Load()&alertStop == 0 || c.ctl.load().workers() > 0 {
 		return
 	}
 	select {
@@ -73,7 +72,7 @@ func (c *core[T]) close() error { return c.shutdown(context.Background()) }
 // runs.
 func (c *core[T]) shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	inside := c.inside()
+	inside := c.roll.inside()
 	c.refuse()
 	if inside {
 		return ErrInside
@@ -90,8 +89,8 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// abandon ends a shutdown whose ctx has ended. It drops all that it drops before it
-// tells anybody: OnDrop may end the goroutine.
+// abandon ends a shutdown whose ctx has ended. It calls OnDrop last, because OnDrop may
+// end the goroutine.
 func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 	views, cancels := c.expire()
 	var all []DroppedTask
@@ -107,8 +106,8 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 			c.release()
 		}
 	}
-	for i := range c.levels {
-		c.dropAll(&c.levels[i], drop)
+	for i := range c.q.levels {
+		c.dropAll(&c.q.levels[i], drop)
 	}
 	for _, cancel := range cancels {
 		cancel(ErrClosed)
@@ -120,7 +119,7 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 	}()
 	c.checkQuiet()
 	for _, d := range all {
-		c.tellDropped(d)
+		c.reports.dropped(d)
 	}
 	return &ShutdownError{Name: c.cfg.Name, Dropped: all, Running: running, Monitor: sampling, Cause: ctxerr.From(ctx)}
 }
@@ -133,13 +132,7 @@ func (c *core[T]) drop(v T, err error) {
 		d.Err = err
 	}
 	c.kind.drop(v, err)
-	c.tellDropped(d)
-}
-
-func (c *core[T]) tellDropped(d DroppedTask) {
-	if c.cfg.OnDrop != nil {
-		c.callback("OnDrop", func() { c.cfg.OnDrop(d) })
-	}
+	c.reports.dropped(d)
 }
 
 // expire keeps tasks from passing from views into the pool, and tasks with a ctx
@@ -149,14 +142,8 @@ func (c *core[T]) expire() (views []*gate[T], cancels []func(error)) {
 	c.mu.Lock()
 	c.alert.Or(alertExpired)
 	views = slices.Collect(maps.Keys(c.views))
-	var rs []*running
-	for w := c.all; w != nil; w = w.next {
-		if r := w.now.Load(); r != nil {
-			rs = append(rs, r)
-		}
-	}
 	c.mu.Unlock()
-	for _, r := range rs {
+	for _, r := range c.roll.running() {
 		r.mu.Lock()
 		if r.cancel != nil {
 			cancels = append(cancels, r.cancel)
@@ -172,7 +159,9 @@ func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 		c.mu.Lock() // over both places: a value moves from one to the other under mu
 		v, ok := c.evict(l)
 		if !ok {
-			v, ok = c.evictOutside(l)
+			if v, ok = c.q.evictOutside(l); ok {
+				c.books.dropped.Add(1)
+			}
 		}
 		taken, put := l.ring.counts()
 		c.mu.Unlock()
@@ -187,26 +176,7 @@ func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 	}
 }
 
-// evictOutside is evict for l's values that are not in the ring. All that wait are
-// accepted: the others were refused.
-func (c *core[T]) evictOutside(l *level[T]) (v T, ok bool) {
-	switch {
-	case l.waiters.len() > 0:
-		s := l.waiters.oldest()
-		v = s.val
-		c.unwait(l, s)
-	case !c.direct && l.spill.len > 0: // without a queue its values have workers
-		v = l.spill.pop().val
-		c.setOutside(-1)
-	default:
-		return v, false
-	}
-	c.books.noTicket.Add(1)
-	c.books.dropped.Add(1)
-	return v, true
-}
-
-// list keeps v in mind for Close and Shutdown; it returns false after those began.
+// list makes Close and Shutdown see to the tasks of v. It returns false after they began.
 func (c *core[T]) list(v *gate[T]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -220,6 +190,7 @@ func (c *core[T]) list(v *gate[T]) bool {
 	return true
 }
 
+// unlist ends that.
 func (c *core[T]) unlist(v *gate[T]) {
 	c.mu.Lock()
 	delete(c.views, v)

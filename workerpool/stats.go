@@ -64,10 +64,8 @@ type Stats struct {
 type books struct {
 	failed, panics, goexits, canceled, timeouts atomic.Uint64
 	runTimeouts, dropped, rejected, callerRan   atomic.Uint64
-	waits, nestedRefused, wakes, handlerPanics  atomic.Uint64
+	waits, nestedRefused, wakes                 atomic.Uint64
 	peak                                        atomic.Uint64
-	handed                                      atomic.Uint64 // tasks that went to a worker without passing a queue
-	noTicket                                    atomic.Uint64 // dropped tasks that were never in a ring
 	last                                        atomic.Int64
 	wait, run                                   *stats.Histogram // nil with Timing Off
 	mu                                          sync.Mutex
@@ -94,34 +92,16 @@ func (b *books) end(how ending) {
 	}
 }
 
-// stats reads in an order that makes every part at most its whole: what was taken
-// before who is active (a task that left the queue before the first read is seen
-// as active or has ended), and both before how tasks ended.
+// stats reads in an order that makes every part at most its whole: first how many tasks
+// were taken, then how many workers are active (a task that left the queue before the
+// first read is active or has ended), and last how tasks ended.
 func (c *core[T]) stats() Stats {
 	b := &c.books
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
 	c.mu.Lock()
-	var taken, put, outside uint64
-	for i := range c.levels {
-		l := &c.levels[i]
-		t, p := l.ring.counts()
-		for range 8 { // until nothing was taken between the two reads
-			t2, p2 := l.ring.counts()
-			if t2 == t {
-				break
-			}
-			t, p = t2, p2
-		}
-		taken, put = taken+t, put+p
-		outside += uint64(l.waiters.accepted)
-		if !c.direct { // where its values have workers
-			outside += uint64(l.spill.len)
-		}
-	}
-	past := b.noTicket.Load() + b.handed.Load()
-	taken, put = taken+past, put+past
+	taken, accepted := c.q.counts()
 	dropped := b.dropped.Load()
 	s := c.ctl.load()
 	minWorkers, maxW, nested := c.min, c.max, c.comp
@@ -132,11 +112,11 @@ func (c *core[T]) stats() Stats {
 		Name:    c.cfg.Name,
 		Workers: s.workers(), Active: min(s.active(), s.workers()),
 		MinWorkers: minWorkers, MaxWorkers: maxW,
-		Queued: int(put - taken + outside), QueueCap: c.cfg.QueueSize,
+		Queued: int(accepted - taken), QueueCap: c.cfg.QueueSize,
 		Failed: b.failed.Load(), Panics: b.panics.Load(), Goexits: b.goexits.Load(),
 		Timeouts: b.timeouts.Load(), Canceled: b.canceled.Load(),
 		Dropped: dropped, Rejected: b.rejected.Load(), CallerRan: callerRan,
-		Waits: b.waits.Load(), Wakes: b.wakes.Load(), HandlerPanics: b.handlerPanics.Load(),
+		Waits: b.waits.Load(), Wakes: b.wakes.Load(), HandlerPanics: c.reports.panics.Load(),
 		Waiters: int(c.waiting.Load()), Nested: nested, MaxNested: c.cfg.MaxNested,
 		RunTimeouts: b.runTimeouts.Load(), NestedRefused: b.nestedRefused.Load(),
 		QueueWait: b.wait.Latency(), RunTime: b.run.Latency(),
@@ -145,7 +125,7 @@ func (c *core[T]) stats() Stats {
 	st.Idle = st.Workers - st.Active
 	b.notePeak(st.Workers) // a new worker's own note may come later
 	st.HighWater = int(b.peak.Load())
-	st.Submitted = put + outside + callerRan
+	st.Submitted = accepted + callerRan
 	st.Started = taken - min(dropped, taken) + callerRan
 	ended := st.Failed + st.Timeouts + st.Canceled
 	notCompleted := ended + uint64(st.Active)
@@ -158,7 +138,7 @@ func (c *core[T]) stats() Stats {
 
 	st.Utilization = stats.Ratio(uint64(st.Active), uint64(st.Workers))
 	if c.cfg.QueueSize > 0 && !c.grows {
-		st.QueueCap *= len(c.levels)
+		st.QueueCap *= len(c.q.levels)
 		st.QueueUsage = min(stats.Ratio(uint64(st.Queued), uint64(st.QueueCap)), 1)
 	}
 	if l := b.last.Load(); l != 0 {

@@ -8,7 +8,7 @@ import (
 
 // submit accepts v into level l as the policy says.
 func (c *core[T]) submit(l *level[T], v T) error {
-	if !c.direct && (!c.grows || c.alert.Load()&alertWaiting == 0) {
+	if !c.direct && (!c.grows || c.q.flags.Load()&someOutside == 0) {
 		switch l.ring.put(v, 0, &c.clock, false) {
 		case putOK:
 			c.published()
@@ -96,15 +96,15 @@ func (c *core[T]) submitGrowing(l *level[T], v T) error {
 
 // overflow accepts v outside of l's ring and releases mu, which the caller holds.
 func (c *core[T]) overflow(l *level[T], v T) {
-	it := item[T]{v, c.clock.sample(uint64(c.outside))}
+	it := item[T]{v, c.clock.sample(uint64(c.q.outside))}
 	if c.grows {
 		l.spill.push(it)
-		c.setOutside(1)
+		c.q.setOutside(1)
 	} else {
-		c.awaitAccepted(l, it)
+		c.q.awaitAccepted(l, it)
 	}
 	c.mu.Unlock()
-	// A worker that emptied the ring before it could see alertWaiting has not
+	// A worker that emptied the ring before it could see someOutside has not
 	// refilled it.
 	if l.ring.free() >= l.quarter {
 		c.refill(l)
@@ -122,9 +122,9 @@ func (c *core[T]) force(l *level[T], v T) bool {
 	case !c.direct:
 		c.overflow(l, v)
 	case c.reserve() != noWorker:
-		_ = c.handOver(l, v)
+		_ = c.handOver(l, c.q.pass(v))
 	default: // the next worker that ends its task finds it
-		c.awaitAccepted(l, item[T]{val: v})
+		c.q.awaitAccepted(l, item[T]{val: v})
 		c.mu.Unlock()
 	}
 	return true
@@ -152,7 +152,7 @@ func (c *core[T]) submitDropping(l *level[T], v T) error {
 			return ErrClosed
 		}
 		var told [16]*waiter[T]
-		n, _ := c.fill(l, told[:]) // a place that is free by itself is theirs
+		n, _ := c.q.fill(l, told[:]) // a place that is free by itself is theirs
 		var old T
 		evicted := false
 		put := putFull
@@ -188,7 +188,7 @@ func (c *core[T]) dropNew(v T) error {
 		return ErrClosed
 	}
 	c.books.dropped.Add(1)
-	c.books.noTicket.Add(1)
+	c.q.noTicket.Add(1)
 	c.mu.Unlock()
 	c.drop(v, ErrDropped)
 	return nil
@@ -237,9 +237,9 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 		return ErrClosed
 	}
 	if c.direct && l.waiters.len() == 0 && c.reserve() != noWorker {
-		return c.handOver(l, v)
+		return c.handOver(l, c.q.pass(v))
 	}
-	s := c.await(l, v)
+	s := c.q.await(l, v)
 	c.mu.Unlock()
 	if c.direct {
 		c.matchBlocked() // a worker may have gone idle before it could see s
@@ -253,7 +253,7 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 	case <-ctx.Done():
 		c.mu.Lock()
 		if s.queued() {
-			c.unwait(l, s)
+			c.q.unwait(l, s)
 			err = ctxerr.From(ctx)
 		} else { // accepted or refused at the same moment: that stands
 			c.mu.Unlock()

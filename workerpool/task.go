@@ -38,7 +38,8 @@ type Task struct {
 //
 // Called from a task of the same pool, t does not wait in the queue: the worker
 // that takes the place of the waiting task runs it at once, unless the pool is
-// paused.
+// paused. Where more workers run than may, after a Resize or for a moment after an
+// earlier Do, t is the next task that a worker takes.
 func (p *Pool) Do(ctx context.Context, t Task) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
@@ -80,8 +81,8 @@ func (t *taskCore) init(ctx context.Context, c *core[job], spec Task) error {
 	if spec.Run == nil {
 		return ErrNilTask
 	}
-	if spec.Priority < 0 || spec.Priority >= len(c.levels) {
-		return fmt.Errorf("workerpool: Priority %d is not in 0..%d", spec.Priority, len(c.levels)-1)
+	if spec.Priority < 0 || spec.Priority >= len(c.q.levels) {
+		return fmt.Errorf("workerpool: Priority %d is not in 0..%d", spec.Priority, len(c.q.levels)-1)
 	}
 	if spec.Timeout < 0 {
 		return fmt.Errorf("workerpool: Timeout %v is negative", spec.Timeout)
@@ -90,7 +91,7 @@ func (t *taskCore) init(ctx context.Context, c *core[job], spec Task) error {
 		return err
 	}
 	t.c, t.fn, t.label = c, spec.Run, spec.Label
-	t.level = &c.levels[spec.Priority]
+	t.level = &c.q.levels[spec.Priority]
 	t.done = make(chan struct{})
 	t.parent = ctx
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
@@ -147,7 +148,7 @@ func (t *taskCore) do(v *View) error {
 	err = ErrFull
 	if away.own != nil {
 		if v == nil {
-			err = t.c.runNested(t.level, t)
+			err = t.c.runNested(t)
 		}
 		if err == ErrFull {
 			t.c.kick() // the place is anybody's
@@ -271,7 +272,7 @@ func (t *taskCore) runEnded(err error, how *fate) {
 	}
 	switch {
 	case how.kind == panicked:
-		err = t.c.panicError("task", t.label, how)
+		err = t.c.reports.panicError("task", t.label, how)
 		b.panics.Add(1)
 	case how.kind == exited:
 		err = ErrGoexit

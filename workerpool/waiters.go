@@ -4,10 +4,10 @@ import "github.com/poundlock/poundlock/internal/list"
 
 // waiters is the FIFO of values that wait for room in a queue: those of blocked
 // submitters, and accepted ones for which there is no room (the next task of a view
-// at a full pool, a task for a worker on its way). In turn they are put into the
-// queue by whoever makes room, so none starves however many barge past. It is an
-// intrusive list, so that a submitter whose ctx ends leaves from the middle. Its
-// owner's mutex guards it.
+// at a full pool, a task for a worker on its way). A call that makes room puts them into
+// the queue in turn, so none starves, however many others barge past. The list is
+// intrusive, so that a submitter whose ctx ends leaves from the middle. Its owner's
+// mutex guards it.
 type waiters[T any] struct {
 	list     list.List[*waiter[T]]
 	accepted int        // of them, those without a submitter
@@ -15,7 +15,7 @@ type waiters[T any] struct {
 	frees    int
 }
 
-// waiter is one of them.
+// waiter is one value in waiters.
 type waiter[T any] struct {
 	place    list.Node[*waiter[T]]
 	next     *waiter[T] // in free

@@ -5,24 +5,27 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/poundlock/poundlock/internal/list"
+	"github.com/poundlock/poundlock/internal/rt"
 )
 
 // worker is one goroutine of a pool. A task that calls runtime.Goexit ends the
 // goroutine but not the worker, which gets a new one.
 type worker[T any] struct {
-	wake       chan bool  // capacity 1; true: look for work, false: end
-	prev, next *worker[T] // in core.all; guarded by core.mu
-	now        atomic.Pointer[running]
+	wake  chan bool             // capacity 1; true: look for work, false: end
+	place list.Node[*worker[T]] // in core.roll
+	now   atomic.Pointer[running]
 
 	// Written by whoever reserved the worker, before it wakes or starts.
 	reserved bool    // it is counted active already
 	arriving bool    // it is counted in core.arriving; own once it runs
-	gift     item[T] // what to run before anything else, if given
+	gift     item[T] // the task to run first, if given is set
 	given    bool
 
 	// Own.
-	goroutine uint64         // the key in core.goroutines
-	outer     *worker[T]     // whose place in core.goroutines this one took, see callerRun
+	goroutine uint64         // the key in core.roll
+	outer     *worker[T]     // whose place in core.roll this one took, see callerRun
 	caller    bool           // a submitter that runs its task itself: none of the pool's workers
 	gate      *gate[T]       // of the running task, if it came through one
 	labels    unsafe.Pointer // as setLabels returned it
@@ -69,7 +72,7 @@ func (c *core[T]) spawn() {
 		c.settleSurplus()
 		c.closeGone()
 		c.mu.Unlock()
-		if c.ready() {
+		if c.q.ready() {
 			c.notify() // its token is free: look once more
 		}
 		return
@@ -79,13 +82,11 @@ func (c *core[T]) spawn() {
 	go c.start(w)
 }
 
-// enlist puts a new worker into the books. The caller holds mu.
+// enlist enters a new worker. The caller holds mu, so that a Close which sees it
+// counted waits for it.
 func (c *core[T]) enlist(w *worker[T]) *worker[T] {
 	w.wake = make(chan bool, 1)
-	if w.next = c.all; w.next != nil {
-		w.next.prev = w
-	}
-	c.all = w
+	c.roll.add(w)
 	return w
 }
 
@@ -109,12 +110,12 @@ func (c *core[T]) arrive(w *worker[T]) {
 // serve is the life of a worker's goroutine. However a task ends it, the worker goes
 // on: with the same goroutine after a panic, with a new one after a runtime.Goexit.
 func (c *core[T]) serve(w *worker[T]) {
-	c.bind(w)
+	c.roll.bind(w)
 	w.labels = setLabels(c.clean)
 	ended := false
 	defer func() { // the only place that every end of the goroutine passes
 		if !ended {
-			c.unbind(w)
+			c.roll.unbind(w)
 			go c.serve(w)
 		}
 	}()
@@ -143,7 +144,7 @@ func (c *core[T]) bookEnd(w *worker[T], how *fate) {
 		c.books.goexits.Add(1)
 	case how.kind == panicked:
 		c.books.panics.Add(1)
-		c.tellPanic(how)
+		c.reports.panicked(how)
 	}
 }
 
@@ -170,7 +171,7 @@ func (c *core[T]) loop(w *worker[T]) {
 			// Its token is used up: where there is more work, the next worker's
 			// turn comes now, before this one is busy.
 			woken = false
-			if !c.direct && c.ready() {
+			if !c.direct && c.q.ready() {
 				c.notify()
 			}
 		}
@@ -179,7 +180,7 @@ func (c *core[T]) loop(w *worker[T]) {
 		} else {
 			c.runTimed(w, v, at)
 		}
-		if !seesLabels || labelsNow() != w.labels {
+		if !rt.SeesLabels || rt.Labels() != w.labels {
 			w.labels = setLabels(c.clean)
 		}
 		if c.alert.Load()&alertSurplus != 0 && c.retireBusy() {
@@ -214,9 +215,9 @@ func (c *core[T]) runTimed(w *worker[T], v T, at int64) {
 func (c *core[T]) callerRun(v T) {
 	w := &worker[T]{caller: true}
 	var how fate
-	c.bind(w)
+	c.roll.bind(w)
 	defer func() {
-		c.unbind(w)
+		c.roll.unbind(w)
 		c.books.callerRan.Add(1)
 		c.bookEnd(w, &how)
 	}()

@@ -42,11 +42,16 @@ func NotNil(ctx context.Context, pkg string) {
 func panicNil(pkg string) { panic(pkg + ": nil Context") } // apart, so that NotNil is inlined
 
 // Timeout returns an error for a package's own time limit. It matches
-// [context.DeadlineExceeded] and says Timeout() true, as the errors of net do.
-func Timeout(text string) error { return &timeout{text} }
+// [context.DeadlineExceeded] and says Timeout() true, as the errors of net do. It
+// matches also as well: the package's error for all its time limits, for instance.
+func Timeout(text string, also ...error) error { return &timeout{text, also} }
 
-type timeout struct{ text string }
+type timeout struct {
+	text string
+	also []error
+}
 
 func (e *timeout) Error() string        { return e.text }
 func (e *timeout) Timeout() bool        { return true }
+func (e *timeout) Unwrap() []error      { return e.also }
 func (e *timeout) Is(target error) bool { return target == context.DeadlineExceeded } //nolint:errorlint // an Is method compares

@@ -56,4 +56,9 @@ func TestTimeout(t *testing.T) {
 	var timeout interface{ Timeout() bool }
 	require.ErrorAs(t, wrapped, &timeout)
 	require.True(t, timeout.Timeout())
+
+	one := Timeout("connpool: no connection in time: the pool is full", err)
+	require.ErrorIs(t, one, err)
+	require.ErrorIs(t, one, context.DeadlineExceeded)
+	require.NotErrorIs(t, err, one)
 }

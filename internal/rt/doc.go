@@ -6,7 +6,7 @@
 // either; [Pinned] tells which one is in the build.
 //
 // [Goroutine] is a few lines of assembly instead, on amd64 and arm64, also in race
-// builds.
+// builds. Race builds have [Labels] too.
 //
 // # Which builds reach into the runtime
 //

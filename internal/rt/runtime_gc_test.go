@@ -22,7 +22,7 @@ func TestTheRuntimeIsAsDeclared(t *testing.T) {
 		t.Skipf("the toolchain has no source in %s", dir)
 	}
 	ours, _ := linknames(t, ".")
-	for _, name := range []string{"runtime.procPin", "runtime.procUnpin", "runtime.getm"} {
+	for _, name := range []string{"runtime.procPin", "runtime.procUnpin", "runtime.getm", "runtime/pprof.runtime_getProfLabel"} {
 		if ours[name] == "" {
 			t.Errorf("the test does not see that this package links to %s", name)
 		}

@@ -36,7 +36,7 @@ func attributes(t *testing.T, m metricdata.Metrics) []string {
 	for _, s := range sets {
 		var one []string
 		for _, kv := range s.ToSlice() {
-			one = append(one, string(kv.Key)+"="+kv.Value.Emit())
+			one = append(one, string(kv.Key)+"="+kv.Value.String())
 		}
 		all = append(all, strings.Join(one, " "))
 	}
@@ -78,7 +78,7 @@ func TestHTTPAttributes(t *testing.T) {
 	text := func(kvs []attribute.KeyValue) string {
 		var all []string
 		for _, kv := range kvs {
-			all = append(all, string(kv.Key)+"="+kv.Value.Emit())
+			all = append(all, string(kv.Key)+"="+kv.Value.String())
 		}
 		return strings.Join(all, " ")
 	}

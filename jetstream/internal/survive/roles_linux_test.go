@@ -144,7 +144,7 @@ func (r *role) work(ctx context.Context, nc *nats.Conn, effects *jetstream.Publi
 		Backoff: func(int) time.Duration { return 50 * time.Millisecond },
 		Handle: func(ctx context.Context, d *jetstream.Delivery) error {
 			id := d.Subject[len("tasks."):]
-			say("start %s %d", id, d.Delivered)
+			say("start %s %d %d", id, d.Delivered, time.Now().UnixMilli())
 			select {
 			case <-time.After(r.Task):
 			case <-ctx.Done():

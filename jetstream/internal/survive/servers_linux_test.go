@@ -23,7 +23,6 @@ func TestKilledLeader(t *testing.T) {
 		urls = append(urls, s.url)
 	}
 	r := newRun(t, strings.Join(urls, ","), 3, 2*time.Second)
-	r.serverDied = true
 	w := busy(5 * time.Millisecond)
 	w.DoubleAck = true
 	first := r.worker(w)
@@ -32,7 +31,7 @@ func TestKilledLeader(t *testing.T) {
 	for i := range 2 {
 		first.await("end", 40*(i+1))
 		leader := servers[r.leader()]
-		leader.kill()
+		r.killServer(leader)
 		r.leader() // there is another
 		leader.start()
 	}
@@ -87,7 +86,6 @@ func TestFullDisk(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(disk, 0)) })
 	s := startServer(t, disk, 1<<30) // by default it leaves a quarter of the disk free
 	r := newRun(t, s.url, 1, time.Second)
-	r.serverDied = true
 	p := r.publish(role{Last: 1500, Size: 4000})
 	require.Eventually(t, func() bool {
 		var st syscall.Statfs_t
@@ -95,7 +93,7 @@ func TestFullDisk(t *testing.T) {
 	}, patience, 10*time.Millisecond)
 	acked := p.count("acked")
 	require.Less(t, acked, 1500)
-	s.kill()
+	r.killServer(s)
 	require.NoError(t, syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=64m"))
 	s.start()
 	r.worker(busy(0))

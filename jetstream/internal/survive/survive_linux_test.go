@@ -71,17 +71,17 @@ func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, t.TempDir(), 0)
 	r := newRun(t, s.url, 1, time.Second)
-	r.serverDied = true
 	w := r.worker(busy(5 * time.Millisecond))
 	r.worker(busy(5 * time.Millisecond))
 	p := r.publish(role{Last: 800, Keys: 100})
 	for i := range 2 {
 		w.await("end", 60*(i+1))
-		s.kill()
+		r.killServer(s)
 		s.start()
 	}
 	require.NoError(t, p.wait())
-	require.LessOrEqual(t, r.check(), 2*2*held)
+	// It writes what was acknowledged a little later: more than what was held then.
+	require.Less(t, r.check(), 200)
 }
 
 // The publisher dies; another one sends all again, with the same IDs.

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/grpc"
+)
+
+// Receiver is an OTLP receiver in a few lines. It counts what it gets.
+type Receiver struct {
+	coltracepb.UnimplementedTraceServiceServer
+	Calls, Spans atomic.Int64
+	Accept       func(*tracepb.Span) bool // false rejects the span; nil takes all
+	server       *grpc.Server
+	served       chan error
+}
+
+// Export is the one call of OTLP's trace service. Its response may be a partial
+// success.
+func (r *Receiver) Export(_ context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
+	var spans, rejected int64
+	for _, resource := range req.ResourceSpans {
+		for _, scope := range resource.ScopeSpans {
+			for _, s := range scope.Spans {
+				spans++
+				if r.Accept != nil && !r.Accept(s) {
+					rejected++
+				}
+			}
+		}
+	}
+	r.Calls.Add(1)
+	r.Spans.Add(spans - rejected)
+	res := new(coltracepb.ExportTraceServiceResponse)
+	if rejected > 0 {
+		res.PartialSuccess = &coltracepb.ExportTracePartialSuccess{RejectedSpans: rejected, ErrorMessage: "not wanted"}
+	}
+	return res, nil
+}
+
+// Listen serves on addr, in the background, and returns the address.
+func (r *Receiver) Listen(addr string) (string, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	r.server, r.served = grpc.NewServer(grpc.WaitForHandlers(true)), make(chan error, 1)
+	coltracepb.RegisterTraceServiceServer(r.server, r)
+	go func() { r.served <- r.server.Serve(l) }()
+	return l.Addr().String(), nil
+}
+
+// Kill cuts all connections and answers nobody. Listen serves again.
+func (r *Receiver) Kill() error {
+	r.server.Stop()
+	return <-r.served
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// settled checks that a shop has as many goroutines and connections as it needs: what a fault
+// left behind has ended. It leaves the shop without customers.
+func (r *rig) settled(goroutines uint64) {
+	r.t.Helper()
+	r.client.CloseIdleConnections()
+	within(r.t, recovery+slack, fmt.Sprintf("more than %d goroutines and 30", goroutines), func() bool {
+		return r.figures().Routines <= goroutines+30
+	})
+	require.LessOrEqual(r.t, r.connections(), int64(16), "the bound of the pool")
+}
+
+// underLoad has a shop with customers go through a fault, and audits it.
+func underLoad(t *testing.T, fault func(*rig)) {
+	r := newRig(t)
+	stop := r.customers(16, ada)
+	defer func() { stop() }()
+	r.recovered() // the shop is warm
+	quiet := r.figures().Routines
+	fault(r)
+	r.recovered()
+	stop()
+	stop = func() {}
+	r.settled(quiet)
+	r.audit()
+	r.end()
+}
+
+func TestRedisIsKilled(t *testing.T) {
+	dir := servers(t)
+	underLoad(t, func(r *rig) {
+		var bad atomic.Int64
+		var wg sync.WaitGroup
+		quit := make(chan struct{})
+		for c := range 4 { // who look at products must not notice
+			wg.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-quit:
+						return
+					default:
+					}
+					resp, err := r.client.Get(fmt.Sprint(r.url, "/products/", 1+(c*250+i)%1000))
+					if err != nil || resp.StatusCode != http.StatusOK {
+						bad.Add(1)
+					}
+					if err == nil {
+						_ = resp.Body.Close()
+					}
+				}
+			})
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "redis", "pid"))
+		require.NoError(t, err)
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		require.NoError(t, err)
+		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+		<-time.After(time.Second) // the fault's length
+		r.recovered()             // without Redis
+		r.script("restart", dir, "redis")
+		was := r.figures().Commands
+		within(t, recovery, "Redis is not used again", func() bool { return r.figures().Commands > was+20 })
+		close(quit)
+		wg.Wait()
+		require.Zero(t, bad.Load(), "products that were not shown")
+	})
+}
+
+func TestPostgresIsRestarted(t *testing.T) {
+	dir := servers(t)
+	underLoad(t, func(r *rig) {
+		r.script("restart", dir, "postgres")
+		r.connect() // the test's own connection is gone, too
+	})
+}
+
+func TestPaymentsAreSilent(t *testing.T) {
+	underLoad(t, func(r *rig) {
+		r.pay.BlackHole(true)
+		within(t, recovery, "orders are still taken", func() bool { return r.row.Load() == 0 })
+		<-time.After(2 * time.Second) // the fault's length
+		r.pay.BlackHole(false)
+	})
+}
+
+// The process is stopped for three seconds, as a machine that sleeps or swaps is.
+func TestTheProcessIsFrozen(t *testing.T) {
+	underLoad(t, func(r *rig) {
+		require.NoError(t, r.cmd.Process.Signal(syscall.SIGSTOP))
+		<-time.After(3 * time.Second) // the fault's length
+		require.NoError(t, r.cmd.Process.Signal(syscall.SIGCONT))
+	})
+}
+
+// Every order that was begun when the signal came is answered, and what was answered is
+// in the database. Customers who got no answer ask the next process with the same key.
+func TestTheProcessIsTerminated(t *testing.T) {
+	underLoad(t, func(r *rig) {
+		r.end()
+		r.start()
+		r.mu.Lock()
+		again := maps.Clone(r.unknown)
+		r.mu.Unlock()
+		t.Logf("%d customers without an answer", len(again))
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				for {
+					key, ok := r.nextUnknown(again)
+					if !ok {
+						return
+					}
+					if status := r.repeat(key); status != http.StatusOK && status != http.StatusCreated {
+						t.Errorf("%s, asked again: %d", key, status)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// One order in ten passes the shop's own checks and not the table's.
+func TestPoisonOrders(t *testing.T) {
+	r := newRig(t)
+	long := strings.Repeat("A", 150)
+	stop := r.customers(16, func(i int) string {
+		if i%10 == 3 {
+			return long
+		}
+		return "Ada"
+	})
+	within(t, 2*recovery, "too few orders", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.taken) > 300
+	})
+	stop()
+	require.Empty(t, r.unknown, "poison harms nobody else")
+	require.Equal(t, http.StatusUnprocessableEntity, r.post(r.name+"-poison", long, 1))
+	r.audit()
+	r.end()
+}

@@ -1,0 +1,107 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/poundlock/poundlock/examples/shop/internal/goods"
+	"github.com/poundlock/poundlock/workerpool"
+)
+
+// Priorities of the jobs.
+const (
+	later = iota // thumbnails
+	soon         // mails
+	now          // settlements: it is about money
+	levels
+)
+
+// poolQueue is a Queue in the process: its jobs end with it.
+type poolQueue struct {
+	pool     *workerpool.Pool
+	settle   *workerpool.View // settlements may have to wait for a service that is down
+	handlers handlers
+	log      *slog.Logger
+}
+
+func newJobs(d *desk, log *slog.Logger, see *sight) (*poolQueue, error) {
+	pool, err := workerpool.New(workerpool.Config{Name: "jobs", MaxWorkers: 8, QueueSize: 4096, Priorities: levels})
+	if err != nil {
+		return nil, err
+	}
+	add(see, "jobs", pool)
+	return &poolQueue{
+		pool: pool, settle: pool.Limit(4), log: log,
+		handlers: handlers{
+			"mail":      func(_ context.Context, j Job) error { _, err := goods.Mail(j.Order); return err },
+			"thumbnail": func(_ context.Context, j Job) error { _, err := goods.Thumbnail(j.ID); return err },
+			"settle": func(ctx context.Context, j Job) error {
+				return persist(ctx, func() error { return d.settle(ctx, j.Order.Key) })
+			},
+		},
+	}, nil
+}
+
+// Put implements Queue.
+func (q *poolQueue) Put(ctx context.Context, j Job) error {
+	handle := q.handlers[j.Kind]
+	if handle == nil {
+		return fmt.Errorf("shop: no handler for jobs of kind %q", j.Kind)
+	}
+	// The job outlives the request that asked for it.
+	work := func(ctx context.Context) (struct{}, error) {
+		err := handle(ctx, j)
+		if err != nil {
+			q.log.Error("job failed", "kind", j.Kind, "order", j.Order.Key, "err", err)
+		}
+		return struct{}{}, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	opts := []workerpool.TaskOption{workerpool.WithTimeout(j.Within), workerpool.WithLabel(j.Kind)}
+	if j.Kind == "thumbnail" { // may be left out
+		_, err := workerpool.TryGo(ctx, q.pool, work, opts...)
+		if errors.Is(err, workerpool.ErrFull) {
+			return ErrQueueFull
+		}
+		return err
+	}
+	opts = append(opts, workerpool.WithPriority(soon))
+	if j.Kind == "settle" {
+		opts = append(opts, workerpool.WithPriority(now), workerpool.WithView(q.settle))
+	}
+	return refused(workerpool.Go(ctx, q.pool, work, opts...))
+}
+
+// refused returns why a task was not accepted. What ends later is the handler's.
+func refused(f *workerpool.Future[struct{}]) error {
+	select {
+	case <-f.Done():
+		_, err := f.Wait(context.Background())
+		if errors.Is(err, workerpool.ErrClosed) {
+			return err
+		}
+	default:
+	}
+	return nil
+}
+
+// Shutdown implements Queue.
+func (q *poolQueue) Shutdown(ctx context.Context) error { return q.pool.Shutdown(ctx) }
+
+// persist calls f until it succeeds or ctx ends, with pauses that grow to 2 s.
+func persist(ctx context.Context, f func() error) error {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(pause):
+		}
+	}
+}

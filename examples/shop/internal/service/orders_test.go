@@ -1,0 +1,134 @@
+package service
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
+	"github.com/poundlock/poundlock/examples/shop/internal/goods"
+)
+
+func TestAnOrder(t *testing.T) {
+	b := newBench(t, nil)
+	status, body := b.call("POST", "/orders", order("first-order", 4, 2))
+	require.Equal(t, http.StatusCreated, status, body)
+	status, again := b.call("POST", "/orders", order("first-order", 4, 2))
+	require.Equal(t, http.StatusOK, status, "the same order")
+	require.Equal(t, body, again)
+	status, body = b.call("GET", "/orders/first-order", "")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `"quantity":2`)
+	status, _ = b.call("GET", "/orders/no-such-order", "")
+	require.Equal(t, http.StatusNotFound, status)
+	stock, _, _, _ := b.store.Books(4)
+	require.EqualValues(t, testStock-2, stock)
+	eventually(t, func() bool { return b.shop.jobs.(*poolQueue).pool.Stats().Completed == 1 }) // the mail
+	b.balanced(4)
+}
+
+func TestAnOrderThatIsNotTaken(t *testing.T) {
+	b := newBench(t, nil)
+	for name, c := range map[string]struct {
+		body string
+		want int
+	}{
+		"no JSON":      {"{", http.StatusBadRequest},
+		"no key":       {order("", 4, 1), http.StatusBadRequest},
+		"no quantity":  {order("no-quantity", 4, 0), http.StatusBadRequest},
+		"no product":   {order("no-product", 1000, 1), http.StatusNotFound},
+		"not in stock": {order("much-too-much", 4, testStock), http.StatusPaymentRequired},
+	} {
+		status, body := b.call("POST", "/orders", c.body)
+		require.Equal(t, c.want, status, "%s: %s", name, body)
+	}
+	b.call("POST", "/orders", order("one-is-sold", 4, 1))
+	status, _ := b.call("POST", "/orders", order("all-of-it", 4, testStock))
+	require.Equal(t, http.StatusConflict, status)
+	b.balanced(4)
+}
+
+// An order whose goods went back to the shelf meanwhile is not written.
+func TestAnOrderThatComesTooLate(t *testing.T) {
+	b := newBench(t, nil)
+	_, err := b.shop.orders.write.Do(t.Context(), goods.Order{Key: "never-reserved", Customer: "Ada", Product: 1, Quantity: 1})
+	require.ErrorIs(t, err, goods.ErrExpired)
+	_, _, _, orders := b.store.Books(1)
+	require.Empty(t, orders)
+}
+
+// Orders that come together are written together; one that the database refuses does
+// no harm to the others.
+func TestPoisonInABatch(t *testing.T) {
+	b := newBench(t, nil)
+	const n = 60
+	var wg sync.WaitGroup
+	status := make([]int, n)
+	for i := range n {
+		wg.Go(func() {
+			text := order(fmt.Sprint("batch-order-", i), 9, 1)
+			if i == n/2 {
+				text = strings.Replace(text, "Ada", strings.Repeat("A", 150), 1)
+			}
+			status[i], _ = b.call("POST", "/orders", text)
+		})
+	}
+	wg.Wait()
+	for i, s := range status {
+		want := http.StatusCreated
+		if i == n/2 {
+			want = http.StatusUnprocessableEntity
+		}
+		require.Equal(t, want, s, "order %d", i)
+	}
+	b.balanced(9)
+	_, _, ordered, _ := b.store.Books(9)
+	require.EqualValues(t, n-1, ordered)
+}
+
+func TestSilentPaymentService(t *testing.T) {
+	b := newBench(t, nil)
+	b.pay.BlackHole(true)
+	open := func() bool { return b.shop.orders.pay.breaker.Stats().State == connpool.BreakerOpen }
+	for i := 0; !open(); i++ {
+		status, _ := b.call("POST", "/orders", order(fmt.Sprint("silent-order-", i), 2, 1))
+		require.Equal(t, http.StatusServiceUnavailable, status)
+		require.Less(t, i, 5)
+	}
+	begin := time.Now()
+	status, _ := b.call("POST", "/orders", order("refused-order", 2, 1))
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Less(t, time.Since(begin), payTimeout, "an open breaker answers at once")
+	b.pay.BlackHole(false)
+	eventually(t, func() bool {
+		status, _ := b.call("POST", "/orders", order("after-silence", 2, 1))
+		return status == http.StatusCreated
+	})
+	b.balanced(2) // settlements have given back what was charged unseen
+	_, _, ordered, _ := b.store.Books(2)
+	require.EqualValues(t, 1, ordered)
+}
+
+// The same key from many clients at once is one order.
+func TestOneKeyAtATime(t *testing.T) {
+	b := newBench(t, nil)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	got := map[int]int{}
+	for range 50 {
+		wg.Go(func() {
+			status, _ := b.call("POST", "/orders", order("the-same-key", 8, 3))
+			mu.Lock()
+			defer mu.Unlock()
+			got[status]++
+		})
+	}
+	wg.Wait()
+	require.Equal(t, map[int]int{http.StatusCreated: 1, http.StatusOK: 49}, got)
+	b.balanced(8)
+}

@@ -1,0 +1,164 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/poundlock/poundlock/connpool"
+	"github.com/poundlock/poundlock/examples/shop/internal/goods"
+)
+
+// ring spreads products over several Redis servers. A product's server is the one
+// whose hash with the product's number is highest (rendezvous hashing): when a
+// server is added or taken away, only its own share moves.
+type ring struct {
+	addrs    []string
+	seeds    []uint64            // hashes of addrs
+	breakers map[string]*breaker // by address: a server that hangs costs a few requests time, not all
+	pools    *connpool.Keyed[string, *resp]
+	ttl      time.Duration
+	trips    *goods.Trips
+}
+
+// redisTimeout bounds what a request may wait for Redis: the database would have
+// answered by then.
+const redisTimeout = 100 * time.Millisecond
+
+func newRing(addrs []string, ttl time.Duration, see *sight, trips *goods.Trips) (*ring, error) {
+	if len(addrs) == 0 {
+		return nil, errors.New("shop: no address of a Redis server")
+	}
+	r := &ring{addrs: addrs, breakers: map[string]*breaker{}, ttl: ttl, trips: trips}
+	for _, a := range addrs {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(a))
+		r.seeds = append(r.seeds, h.Sum64())
+		r.breakers[a] = &breaker{failures: 5, openFor: time.Second}
+		add(see, "redis "+a, r.breakers[a])
+	}
+	var err error
+	r.pools, err = connpool.NewKeyed(connpool.KeyedConfig[string, *resp]{
+		Dial: dialRedis,
+		Pool: connpool.Config[*resp]{
+			Name: "redis", Close: (*resp).Close,
+			Check:   func(ctx context.Context, c *resp) error { return c.ping(ctx) },
+			Bad:     func(err error) bool { return !answered(err) },
+			MaxOpen: 8, IdleTimeout: time.Minute, DialTimeout: time.Second, CheckTimeout: redisTimeout, RetryBroken: true,
+			Backoff: connpool.Backoff{Min: 10 * time.Millisecond, Max: 500 * time.Millisecond},
+			Breaker: connpool.Breaker{Failures: 3, OpenFor: time.Second},
+		},
+	})
+	if err == nil {
+		add(see, "redis", r.pools)
+	}
+	return r, err
+}
+
+// place returns the index of the server of a product.
+func (r *ring) place(id int64) (best int) {
+	var most uint64
+	for i, seed := range r.seeds {
+		x := (seed ^ uint64(id)) * 0x9e3779b97f4a7c15 // the finaliser of splitmix64
+		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+		x = (x ^ x>>27) * 0x94d049bb133111eb
+		if x ^= x >> 31; i == 0 || x > most {
+			best, most = i, x
+		}
+	}
+	return best
+}
+
+// each calls f once for every server that has some of the ids, with their indices,
+// at the same time. Errors are for the metrics: the shop works without Redis.
+func (r *ring) each(ctx context.Context, n int, id func(int) int64, f func(*resp, []int) error) error {
+	parts := make([][]int, len(r.addrs))
+	for i := range n {
+		at := r.place(id(i))
+		parts[at] = append(parts[at], i)
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+	defer cancel()
+	errs := make([]error, len(r.addrs))
+	ask := func(at int) {
+		addr := r.addrs[at]
+		errs[at] = r.breakers[addr].do(func() error {
+			return r.pools.Do(ctx, addr, func(ctx context.Context, c *resp) error {
+				r.trips.Commands.Add(1)
+				return c.within(ctx, func() error { return f(c, parts[at]) })
+			})
+		}, func(err error) bool { return !answered(err) && !errors.Is(err, context.Canceled) })
+	}
+	var wg sync.WaitGroup
+	last := -1 // one server is asked without a goroutine
+	for at, part := range parts {
+		if len(part) == 0 {
+			continue
+		}
+		if last >= 0 {
+			wg.Go(func() { ask(at) })
+			continue
+		}
+		last = at
+	}
+	if last >= 0 {
+		ask(last)
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// get returns the JSON of each product that Redis has, else nil.
+func (r *ring) get(ctx context.Context, ids []int64) [][]byte {
+	found := make([][]byte, len(ids))
+	_ = r.each(ctx, len(ids), func(i int) int64 { return ids[i] }, func(c *resp, part []int) error {
+		c.command("MGET", len(part))
+		for _, i := range part {
+			c.arg(goods.CacheKey(ids[i]))
+		}
+		return c.values(func(n int, value []byte) { found[part[n]] = value }, len(part))
+	})
+	return found
+}
+
+// set stores products, in one pipeline per server.
+func (r *ring) set(ctx context.Context, es []*entry) error { return r.put(ctx, es, false) }
+
+// fill stores products that Redis does not have: what was read before a change must
+// not replace what was written by it.
+func (r *ring) fill(ctx context.Context, es []*entry) error { return r.put(ctx, es, true) }
+
+func (r *ring) put(ctx context.Context, es []*entry, ifAbsent bool) error {
+	args := 4
+	if ifAbsent {
+		args++
+	}
+	return r.each(ctx, len(es), func(i int) int64 { return es[i].id }, func(c *resp, part []int) error {
+		for _, i := range part {
+			c.command("SET", args)
+			c.arg(goods.CacheKey(es[i].id))
+			c.argBytes(es[i].json)
+			c.arg("PX")
+			c.argInt(r.ttl.Milliseconds())
+			if ifAbsent {
+				c.arg("NX")
+			}
+		}
+		return c.lines(len(part))
+	})
+}
+
+// forget puts nothing in the place of a product, for as long as a fill with what was
+// read before may be under way.
+func (r *ring) forget(ctx context.Context, id int64) error {
+	return r.each(ctx, 1, func(int) int64 { return id }, func(c *resp, _ []int) error {
+		c.command("SET", 4)
+		c.arg(goods.CacheKey(id))
+		c.arg("")
+		c.arg("PX")
+		c.argInt((3 * time.Second).Milliseconds())
+		return c.lines(1)
+	})
+}

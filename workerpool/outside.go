@@ -1,0 +1,151 @@
+package workerpool
+
+// The values of queues that are outside of the rings. The pool's mutex is held in all
+// of these.
+
+// fill moves what it can and returns the number of submitters that it has put into
+// told, to be told outside of the mutex, and whether it moved any value. It stops when
+// told is full.
+//
+// Others that submit may take free places before the waiters, which keeps a full
+// queue busy. But when as many tasks have been taken as the queue has places, and a
+// waiter is still there, the ring is barred to all others for as many of the waiters.
+func (q *queues[T]) fill(l *level[T], told []*waiter[T]) (n int, moved bool) {
+	for l.spill.len > 0 {
+		it := l.spill.peek()
+		if l.ring.put(it.val, measured(it.at), q.clock, true) != putOK {
+			return n, moved
+		}
+		l.spill.pop()
+		q.setOutside(-1)
+		moved = true
+	}
+	if taken, _ := l.ring.counts(); l.waiters.len() > 0 && taken >= l.due.Load() && !l.ring.barred() {
+		l.ring.bar()
+		l.grants = min(l.waiters.len(), int(l.ring.n))
+		l.due.Store(0) // each take looks now
+	}
+	for l.waiters.len() > 0 && n < len(told) {
+		s := l.waiters.oldest()
+		at := int64(0)
+		if s.accepted {
+			at = measured(s.at)
+		}
+		if l.ring.put(s.val, at, q.clock, true) != putOK {
+			return n, moved
+		}
+		moved = true
+		if !s.accepted {
+			told[n] = s
+			n++
+		}
+		q.unwait(l, s)
+		if l.grants--; l.ring.barred() && l.grants <= 0 {
+			l.ring.unbar()
+			l.setDue()
+		}
+	}
+	return n, moved
+}
+
+// measured is at for ring.put: a value whose wait began earlier is not measured from
+// now on.
+func measured(at int64) int64 {
+	if at == 0 {
+		return untimed
+	}
+	return at
+}
+
+// setDue gives others as many places of the ring as it has before they are barred.
+// The pool's mutex is held.
+func (l *level[T]) setDue() {
+	if l.waiters.len() == 0 {
+		l.due.Store(notDue)
+		return
+	}
+	taken, _ := l.ring.counts()
+	l.due.Store(taken + l.ring.n)
+}
+
+// await appends v to l's waiters.
+func (q *queues[T]) await(l *level[T], v T) *waiter[T] {
+	s := l.waiters.push(v)
+	q.joined(l)
+	return s
+}
+
+// awaitAccepted is await for a value that has been accepted already.
+func (q *queues[T]) awaitAccepted(l *level[T], it item[T]) {
+	l.waiters.pushAccepted(it)
+	q.joined(l)
+}
+
+func (q *queues[T]) joined(l *level[T]) {
+	q.setOutside(1)
+	if l.waiters.len() == 1 && !l.ring.barred() {
+		l.setDue()
+	}
+}
+
+// unwait takes s out of l's waiters.
+func (q *queues[T]) unwait(l *level[T], s *waiter[T]) {
+	l.waiters.remove(s)
+	q.setOutside(-1)
+	if l.waiters.len() == 0 {
+		l.ring.unbar()
+		l.setDue()
+	}
+}
+
+// setOutside changes the number of values outside the rings and keeps someOutside
+// equal to "not zero".
+func (q *queues[T]) setOutside(d int) {
+	q.outside += d
+	q.set(someOutside, q.outside > 0)
+}
+
+// awaitFirst is awaitAccepted for a value that nobody may pass on the way into the
+// ring.
+func (q *queues[T]) awaitFirst(l *level[T], it item[T]) {
+	l.ring.bar()
+	l.grants = l.waiters.len() + 1
+	l.due.Store(0)
+	q.awaitAccepted(l, it)
+}
+
+// evictOutside is evict for nested, and for those of l's values that are not in the
+// ring. All that wait are
+// accepted: the others were refused.
+func (q *queues[T]) evictOutside(l *level[T]) (v T, ok bool) {
+	switch {
+	case q.nested.len > 0:
+		v = q.nested.pop().val
+		q.flagNested()
+	case l.waiters.len() > 0:
+		s := l.waiters.oldest()
+		v = s.val
+		q.unwait(l, s)
+	case !q.direct && l.spill.len > 0: // without a queue its values have workers
+		v = l.spill.pop().val
+		q.setOutside(-1)
+	default:
+		return v, false
+	}
+	q.noTicket.Add(1)
+	return v, true
+}
+
+// pass books v as one that goes to a worker past the rings.
+func (q *queues[T]) pass(v T) item[T] { return item[T]{v, q.clock.sample(q.passed.Add(1))} }
+
+// popNested takes the oldest value out of nested and books it as taken. The caller
+// holds mu.
+func (q *queues[T]) popNested() item[T] {
+	it := q.nested.pop()
+	q.passed.Add(1)
+	q.flagNested()
+	return it
+}
+
+func (q *queues[T]) flagNested() { q.set(someNested, q.nested.len > 0 && !q.held) }
