@@ -36,7 +36,7 @@ func puddleAfter(srv *server) (*connpool.Pool[*session], error) {
 		Dial:    srv.dial,
 		Close:   (*session).Close,
 		MaxOpen: 4,
-		Order:   connpool.LIFO, // puddle's; the default is faster
+		Order:   connpool.LIFO, // nearest to puddle's; the default is faster
 	})
 }
 

@@ -91,6 +91,6 @@ func TestRWMutexInBubble(t *testing.T) {
 			mu.Unlock()
 		}()
 		mu.Lock() // the hour passes at once; with a sync.RWMutex the test hangs here
-		mu.Unlock()
+		defer mu.Unlock()
 	})
 }
