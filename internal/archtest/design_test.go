@@ -15,6 +15,9 @@ import (
 // like one, and the targets of links.
 var fileNames = regexp.MustCompile("`([\\w./-]+\\.(?:go|s|md|txt|svg|html|sh))`|\\]\\(([^)#:\\s]+)(?:#[^)]*)?\\)")
 
+// fenced finds a page's blocks of code, in which a[T](x) is no link.
+var fenced = regexp.MustCompile("(?ms)^```.*?^```$")
+
 // missing returns the files that a page names and that do not exist. A bare name
 // is looked for in dir; a path in the root; a link beside the page.
 func missing(page, dir, text string) (found []string) {
@@ -22,7 +25,7 @@ func missing(page, dir, text string) (found []string) {
 		_, err := os.Stat(path)
 		return err == nil
 	}
-	for _, m := range fileNames.FindAllStringSubmatch(text, -1) {
+	for _, m := range fileNames.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
 		name, link := m[1], m[2]
 		switch {
 		case link != "":
@@ -76,6 +79,7 @@ func TestTheRuleOfTheMap(t *testing.T) {
 		"`locks/nowhere.go`, `nowhere/x.go`":                       2,
 		"`Pool.go` calls `run()`; rwnowhere.go is prose":           1,
 		"[README](../README.md), [that](../README.md#x)":           0,
+		"[a](no.md)\n```go\nf[int](x)\n```\n[b](no.md)":            2,
 		"[nothing](nothing.md) and [web](https://example.org/a.b)": 1,
 	} {
 		require.Len(t, missing(page, dir, text), want, text)
