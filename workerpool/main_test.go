@@ -9,6 +9,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	log.SetOutput(io.Discard) // the tests panic a lot
+	log.SetOutput(io.Discard)                        // the tests panic a lot
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // ants, in the comparison, starts goroutines when it is imported
 }
