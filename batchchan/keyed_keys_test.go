@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,11 +230,11 @@ func TestKeyedShutdownWhileTheTableShrinks(t *testing.T) {
 // A wait for the next attempt may be as long as there is.
 func TestAsideForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		calls := 0
+		var calls atomic.Int64
 		cfg := Config[int]{Retry: Retry{
 			MaxAttempts: 2, Backoff: math.MaxInt64, MaxBackoff: math.MaxInt64, NoJitter: true, MaxAside: 1,
 		}}
-		fail := func() error { calls++; return errEnd }
+		fail := func() error { calls.Add(1); return errEnd }
 		b := must[int](t)(New(cfg, func(context.Context, []int) error { return fail() }))
 		k, err := NewKeyed(KeyedConfig[int]{Config: cfg}, func(int) int { return 0 }, func(context.Context, int, []int) error { return fail() })
 		require.NoError(t, err)
@@ -242,11 +243,11 @@ func TestAsideForEver(t *testing.T) {
 		require.NoError(t, k.Send(bg, 1))
 		time.Sleep(1000 * time.Hour)
 		synctest.Wait()
-		require.Equal(t, 2, calls, "one attempt each")
+		require.EqualValues(t, 2, calls.Load(), "one attempt each")
 		require.Equal(t, 1, b.Stats().Aside)
 		requireFailed(t, 1, b.Flush(bg))
 		requireFailed(t, 1, k.Flush(bg))
-		require.Equal(t, 4, calls)
+		require.EqualValues(t, 4, calls.Load())
 		require.NoError(t, b.Close())
 		require.NoError(t, k.Close())
 	})

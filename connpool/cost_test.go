@@ -44,18 +44,6 @@ func BenchmarkAcquireRelease(b *testing.B) {
 	}
 }
 
-// The floor under BenchmarkAcquireRelease: the standard library's way.
-func BenchmarkChannel(b *testing.B) {
-	ch := make(chan *int, 64)
-	for range 64 {
-		ch <- new(int)
-	}
-	for b.Loop() {
-		c := <-ch
-		ch <- c
-	}
-}
-
 func BenchmarkAcquireReleaseWithLimits(b *testing.B) {
 	p := benchPool(b, func(c *Config[*int]) {
 		c.LeakAfter, c.IdleTimeout, c.MaxLifetime, c.MaxUses = time.Minute, time.Minute, time.Hour, 1<<40

@@ -3,7 +3,6 @@ package locks
 import (
 	"fmt"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -22,25 +21,11 @@ func spend(n int) {
 func nop() {}
 
 func BenchmarkUncontended(b *testing.B) {
-	b.Run("R/sync", func(b *testing.B) {
-		var rw sync.RWMutex
-		for range b.N {
-			rw.RLock()
-			rw.RUnlock()
-		}
-	})
 	b.Run("R/ours", func(b *testing.B) {
 		var rw RWMutex
 		for range b.N {
 			rw.RLock()
 			rw.RUnlock()
-		}
-	})
-	b.Run("W/sync", func(b *testing.B) {
-		var rw sync.RWMutex
-		for range b.N {
-			rw.Lock()
-			rw.Unlock()
 		}
 	})
 	b.Run("W/ours", func(b *testing.B) {
@@ -50,49 +35,12 @@ func BenchmarkUncontended(b *testing.B) {
 			rw.Unlock()
 		}
 	})
-	b.Run("Spin/sync", func(b *testing.B) {
-		var m sync.Mutex
-		for range b.N {
-			m.Lock()
-			m.Unlock()
-		}
-	})
 	b.Run("Spin/ours", func(b *testing.B) {
 		var m SpinMutex
 		for range b.N {
 			m.Lock()
 			m.Unlock()
 		}
-	})
-}
-
-// The two are the same but for the type: through an interface or a type parameter
-// no method would be inlined.
-func mixedSync(b *testing.B, writesPerMille, section, goroutines int) {
-	var shared struct {
-		_  [128]byte
-		rw sync.RWMutex
-		_  [128]byte
-	}
-	var writes atomic.Int64
-	b.SetParallelism(goroutines)
-	b.RunParallel(func(pb *testing.PB) {
-		rw := &shared.rw
-		x, w := uint32(1), 0
-		for pb.Next() {
-			x = x*1664525 + 1013904223
-			if int(x>>12)%1000 < writesPerMille {
-				rw.Lock()
-				spend(section)
-				w++
-				rw.Unlock()
-			} else {
-				rw.RLock()
-				spend(section)
-				rw.RUnlock()
-			}
-		}
-		writes.Add(int64(w))
 	})
 }
 
@@ -136,31 +84,9 @@ func BenchmarkMixed(b *testing.B) {
 					continue
 				}
 				name := fmt.Sprintf("writes=%g%%/section=%d/goroutines=%d", float64(w)/10, section, g*runtime.GOMAXPROCS(0))
-				b.Run(name+"/sync", func(b *testing.B) { mixedSync(b, w, section, g) })
 				b.Run(name+"/ours", func(b *testing.B) { mixedOurs(b, w, section, g) })
 			}
 		}
-	}
-}
-
-func spinSync(b *testing.B, section, goroutines int) {
-	var shared struct {
-		_ [128]byte
-		m sync.Mutex
-		n int
-		_ [128]byte
-	}
-	b.SetParallelism(goroutines)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			shared.m.Lock()
-			spend(section)
-			shared.n++
-			shared.m.Unlock()
-		}
-	})
-	if shared.n != b.N {
-		b.Fatalf("counted %d of %d", shared.n, b.N)
 	}
 }
 
@@ -189,7 +115,6 @@ func BenchmarkSpin(b *testing.B) {
 	for _, section := range []int{0, 35, 140} {
 		for _, g := range []int{1, 16} {
 			name := fmt.Sprintf("section=%d/goroutines=%d", section, g*runtime.GOMAXPROCS(0))
-			b.Run(name+"/sync", func(b *testing.B) { spinSync(b, section, g) })
 			b.Run(name+"/ours", func(b *testing.B) { spinOurs(b, section, g) })
 		}
 	}

@@ -1,7 +1,6 @@
 package objpool_test
 
 import (
-	"bytes"
 	"runtime"
 	"sync"
 	"testing"
@@ -129,25 +128,6 @@ func BenchmarkBuffers(b *testing.B) {
 	for b.Loop() {
 		buf := p.Get()
 		buf.WriteString("hello")
-		p.Put(buf)
-	}
-}
-
-func BenchmarkSyncPool(b *testing.B) {
-	b.ReportAllocs()
-	p := &sync.Pool{New: func() any { return new(thing) }}
-	for b.Loop() {
-		p.Put(p.Get().(*thing))
-	}
-}
-
-func BenchmarkSyncPoolBuffers(b *testing.B) {
-	b.ReportAllocs()
-	p := &sync.Pool{New: func() any { return new(bytes.Buffer) }}
-	for b.Loop() {
-		buf := p.Get().(*bytes.Buffer)
-		buf.WriteString("hello")
-		buf.Reset()
 		p.Put(buf)
 	}
 }

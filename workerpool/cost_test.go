@@ -46,20 +46,6 @@ func BenchmarkSubmit(b *testing.B) {
 				benchSubmit(b, producers, p.Submit)
 				p.Close()
 			})
-			b.Run(name+"chan", func(b *testing.B) {
-				ch := make(chan func(), 1024)
-				var wg sync.WaitGroup
-				for range workers {
-					wg.Go(func() {
-						for f := range ch {
-							f()
-						}
-					})
-				}
-				benchSubmit(b, producers, func(f func()) error { ch <- f; return nil })
-				close(ch)
-				wg.Wait()
-			})
 		}
 	}
 }
