@@ -137,7 +137,12 @@ func steady(t *testing.T, pat pattern, procs int) {
 	p.Prewarm(pat.working) // a short warm-up need not see all in use at once
 	pat.use(p, 2*d)
 	p.ResetStats()
-	pat.use(p, 2*d)
+	for range 100 { // on a machine that others use, that time may be nobody's
+		pat.use(p, 2*d)
+		if p.Stats().Gets > 1000 {
+			break
+		}
+	}
 	s := p.Stats()
 	require.Zero(t, stops()-before, "stops of the world")
 	require.NoError(t, s.Check())
