@@ -38,7 +38,7 @@ func inProcess(args ...string) (url, debug string, stop func() error) {
 	ended := make(chan error, 1)
 	go func() {
 		err := run(ctx, append([]string{
-			"-addr", "127.0.0.1:0", "-debug", "127.0.0.1:0", "-postgres", "", "-redis", "", // stand-ins
+			"-addr", "127.0.0.1:0", "-debug", "127.0.0.1:0", "-postgres", "", "-redis", "", "-queue", "", // stand-ins
 		}, args...), w)
 		_ = w.CloseWithError(err)
 		ended <- err
