@@ -180,7 +180,13 @@ func TestLoad(t *testing.T) {
 }
 
 func TestFlags(t *testing.T) {
-	for _, args := range [][]string{{"-write", "sideways"}, {"x"}, {"-nonsense"}, {"-load", "-rates", "0", "-postgres", "", "-redis", ""}} {
+	for _, args := range [][]string{
+		{"-write", "sideways"},
+		{"x"},
+		{"-nonsense"},
+		{"-load", "-rates", "0", "-postgres", "", "-redis", ""},
+		{"-queue", "nats://127.0.0.1:1", "-postgres", "", "-redis", ""},
+	} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		require.Error(t, run(ctx, args, io.Discard), args)
 		cancel()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,12 +17,9 @@ import (
 )
 
 const (
-	jobStream  = "SHOP_JOBS"
-	jobSubject = "shop.jobs." // and the kind
-	// jobWait is after what silence of a process the server gives its jobs to others.
-	jobWait = 30 * time.Second
-	// lastWord bounds what Shutdown takes to hand back jobs when its ctx has ended.
-	lastWord = 2 * time.Second
+	jobSubject = "shop.jobs."     // and the kind
+	jobWait    = 30 * time.Second // a process that is silent for so long loses its jobs to others
+	lastWord   = 2 * time.Second  // what Shutdown may take to hand jobs back after its ctx has ended
 )
 
 // natsQueue is a Queue at NATS JetStream: its jobs outlive the process, and all
@@ -32,93 +28,85 @@ const (
 type natsQueue struct {
 	conn     *nats.Conn
 	pub      *jetstream.Publisher
-	workers  []*jetstream.Worker // one for each kind
+	workers  []*jetstream.Worker // a subject, a consumer and a Worker for each kind: none waits behind another
 	handlers handlers
 	log      *slog.Logger
 }
 
-// newNATSQueue connects to NATS, makes the stream and a consumer for each kind of job,
-// so that no kind waits behind another, and starts to work.
+// newNATSQueue makes the stream and the consumers, if they are missing, and starts to work.
 func newNATSQueue(ctx context.Context, addrs string, hs handlers, log *slog.Logger, see *sight) (_ *natsQueue, err error) {
-	for addr := range strings.SplitSeq(addrs, ",") { // their text may have a password
-		if u, err := url.Parse(addr); err != nil || u.Scheme != "nats" && u.Scheme != "tls" || u.Host == "" {
-			return nil, errors.New("shop: the queue's address is not like nats://host:4222")
-		}
-	}
 	q := &natsQueue{handlers: hs, log: log}
 	if q.conn, err = nats.Connect(addrs, nats.Name("shop"), nats.MaxReconnects(-1)); err != nil {
-		return nil, fmt.Errorf("shop: the queue's server: %w", err)
+		if bad := new(url.Error); errors.As(err, &bad) {
+			err = bad.Err // the rest is the address, which may have a password
+		}
+		return nil, fmt.Errorf("shop: the queue's server, -queue: %w", err)
 	}
-	if err = q.open(ctx, see); err != nil {
-		return nil, errors.Join(fmt.Errorf("shop: the queue: %w", err), q.Shutdown(ctx))
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("shop: the queue: %w", err), q.Shutdown(ctx))
+		}
+	}()
+	js, err := njs.New(q.conn)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := js.CreateOrUpdateStream(ctx, njs.StreamConfig{
+		Name: "SHOP_JOBS", Subjects: []string{jobSubject + "*"}, Retention: njs.WorkQueuePolicy,
+		MaxMsgs: 1_000_000, Discard: njs.DiscardNew,
+	})
+	if err != nil {
+		return nil, err
+	}
+	lost := func(_ context.Context, _ jetstream.Message, err error) { log.Error("job not stored", "err", err) }
+	if q.pub, err = jetstream.NewPublisher(jetstream.PublisherConfig{Name: "jobs", Conn: q.conn, OnError: lost}); err != nil {
+		return nil, err
+	}
+	add(see, "jobs", q.pub)
+	cfg := jetstream.Config{
+		Conn: q.conn, Stream: "SHOP_JOBS", Handle: q.handle,
+		Backoff: func(n int) time.Duration { return min(50*time.Millisecond<<min(n, 10), 2*time.Second) },
+		OnError: func(_ context.Context, _ *jetstream.Delivery, err error) { log.Error("job failed", "err", err) },
+	}
+	for cfg.Consumer, cfg.Workers = range map[string]int{"settle": 4, "mail": 2, "thumbnail": 2} {
+		if _, err = stream.CreateOrUpdateConsumer(ctx, njs.ConsumerConfig{
+			Durable: cfg.Consumer, FilterSubject: jobSubject + cfg.Consumer, AckPolicy: njs.AckExplicitPolicy, AckWait: jobWait, MaxDeliver: -1,
+		}); err != nil {
+			return nil, err
+		}
+		w, err := jetstream.Start(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		q.workers = append(q.workers, w)
+		add(see, cfg.Consumer, w)
 	}
 	return q, nil
 }
 
-func (q *natsQueue) open(ctx context.Context, see *sight) error {
-	js, err := njs.New(q.conn)
-	if err != nil {
-		return err
-	}
-	stream, err := js.CreateOrUpdateStream(ctx, njs.StreamConfig{
-		Name: jobStream, Subjects: []string{jobSubject + "*"}, Retention: njs.WorkQueuePolicy,
-		MaxMsgs: 1_000_000, Discard: njs.DiscardNew,
-	})
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", jobStream, err)
-	}
-	if q.pub, err = jetstream.NewPublisher(jetstream.PublisherConfig{
-		Name: "jobs", Conn: q.conn,
-		OnError: func(_ context.Context, m jetstream.Message, err error) { q.log.Error("job not stored", "err", err) },
-	}); err != nil {
-		return err
-	}
-	add(see, "jobs", q.pub)
-	for kind, workers := range map[string]int{"settle": 4, "mail": 2, "thumbnail": 2} {
-		if _, err = stream.CreateOrUpdateConsumer(ctx, njs.ConsumerConfig{
-			Durable: kind, FilterSubject: jobSubject + kind, AckPolicy: njs.AckExplicitPolicy, AckWait: jobWait, MaxDeliver: -1,
-		}); err != nil {
-			return fmt.Errorf("consumer %s: %w", kind, err)
-		}
-		w, err := jetstream.Start(ctx, jetstream.Config{
-			Conn: q.conn, Stream: jobStream, Consumer: kind, Workers: workers, Handle: q.handle,
-			Backoff: func(n int) time.Duration { return min(50*time.Millisecond<<min(n, 10), 2*time.Second) },
-			OnError: func(_ context.Context, _ *jetstream.Delivery, err error) {
-				q.log.Error("job failed", "kind", kind, "err", err)
-			},
-		})
-		if err != nil {
-			return err
-		}
-		q.workers = append(q.workers, w)
-		add(see, kind, w)
-	}
-	return nil
-}
-
 func (q *natsQueue) handle(ctx context.Context, d *jetstream.Delivery) error {
 	var j Job
-	err := json.Unmarshal(d.Data, &j)
-	handle := q.handlers[j.Kind]
-	if err != nil || handle == nil {
+	if err := json.Unmarshal(d.Data, &j); err != nil || q.handlers[j.Kind] == nil {
 		return fmt.Errorf("%w: message %d is no job", jetstream.ErrTerminal, d.Sequence)
 	}
-	end := d.Stored.Add(j.Within)
+	now, end := time.Now(), d.Stored.Add(j.Within)
 	if j.Kind == "settle" {
-		end = time.Now().Add(j.Within) // of this attempt
-	} else if time.Now().After(end) {
-		return fmt.Errorf("%w: late: order %q, product %d", jetstream.ErrTerminal, j.Order.Key, j.ID)
+		end = now.Add(j.Within) // of this attempt
 	}
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	if err = handle(ctx, j); err != nil {
-		return fmt.Errorf("order %q, product %d: %w", j.Order.Key, j.ID, err)
+	err := fmt.Errorf("%w: late", jetstream.ErrTerminal)
+	if now.Before(end) {
+		err = q.handlers[j.Kind](ctx, j)
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("%s of order %q, product %d: %w", j.Kind, j.Order.Key, j.ID, err)
+	}
+	return err
 }
 
-// Put implements Queue. It waits until the server has the job, up to 5 s also if the
-// client leaves; a thumbnail is sent only.
+// Put implements Queue. It waits until the server has the job, for 5 s at most, also if
+// the client leaves. A thumbnail is sent on its way only.
 func (q *natsQueue) Put(ctx context.Context, j Job) error {
 	if q.handlers[j.Kind] == nil {
 		return fmt.Errorf("shop: no handler for jobs of kind %q", j.Kind)
@@ -149,9 +137,7 @@ func (q *natsQueue) Shutdown(ctx context.Context) error {
 	for i, w := range q.workers {
 		wg.Go(func() {
 			errs[i] = w.Shutdown(ctx)
-			// Also when ctx has ended: what is on the way to a worker would be lost with
-			// the connection until jobWait.
-			select {
+			select { // what is on the way to w would be lost with the connection until jobWait
 			case <-w.Done():
 			case <-time.After(lastWord):
 			}

@@ -192,10 +192,9 @@ func TestASettlementOutlivesTheShop(t *testing.T) {
 func TestAQueueThatIsNotThere(t *testing.T) {
 	cfg := Config{Store: goods.NewMemory(1, 1), Redis: []string{"127.0.0.1:1"}, Payment: "http://127.0.0.1:1", Log: slog.New(slog.DiscardHandler)}
 	for addr, want := range map[string]string{
-		"nats://127.0.0.1:1":         "no servers available",
-		"http://127.0.0.1:1":         "not like nats://host:4222",
-		"127.0.0.1:4222":             "not like nats://host:4222",
-		"nats://user:secret@host:xx": "not like nats://host:4222",
+		"nats://127.0.0.1:1":         "-queue: nats: no servers available",
+		"http://127.0.0.1:1":         "-queue: nats: no servers available",
+		"nats://user:secret@host:xx": "-queue: invalid port",
 	} {
 		cfg.Queue = addr
 		_, err := New(t.Context(), cfg)
