@@ -20,13 +20,13 @@ import (
 
 // options are the flags.
 type options struct {
-	addr, debug, cert, key   string
-	postgres, redis, payment string
-	products, stock          int
-	write                    service.Policy
-	hold                     time.Duration
-	audit, captures          string
-	plain, memory            bool
+	addr, debug, cert, key          string
+	postgres, redis, payment, queue string
+	products, stock                 int
+	write                           service.Policy
+	hold                            time.Duration
+	audit, captures                 string
+	plain, memory                   bool
 
 	load     bool
 	mix      string
@@ -45,6 +45,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.postgres, "postgres", os.Getenv("POUNDLOCK_POSTGRES"), "`URL` of the database; empty: kept in memory")
 	f.StringVar(&o.redis, "redis", os.Getenv("POUNDLOCK_REDIS"), "`addresses` of Redis, with commas; empty: two in this process")
 	f.StringVar(&o.payment, "payment", "", "`URL` of the payment service; empty: one in this process")
+	f.StringVar(&o.queue, "queue", os.Getenv("POUNDLOCK_NATS"), "`URL` of NATS with JetStream, which keeps the shop's jobs, such as nats://localhost:4222; empty: they are kept in this process and end with it; -plain and -load do without")
 	f.IntVar(&o.products, "products", 10_000, "sample products to have")
 	f.IntVar(&o.stock, "stock", 1_000_000, "pieces of each")
 	o.write = service.Through
@@ -110,7 +111,7 @@ func compare(ctx context.Context, o options, out io.Writer) error {
 	}
 	return load.Run(ctx, load.Config{
 		Exe: exe, Args: []string{
-			"-postgres", o.postgres, "-redis", o.redis,
+			"-postgres", o.postgres, "-redis", o.redis, "-queue", "",
 			"-products", fmt.Sprint(o.products), "-stock", fmt.Sprint(o.stock), "-write", string(o.write),
 		},
 		Real: o.postgres != "" && o.redis != "", Redis: o.redisAddrs(), Products: int64(o.products),

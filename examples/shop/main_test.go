@@ -38,7 +38,7 @@ func inProcess(args ...string) (url, debug string, stop func() error) {
 	ended := make(chan error, 1)
 	go func() {
 		err := run(ctx, append([]string{
-			"-addr", "127.0.0.1:0", "-debug", "127.0.0.1:0", "-postgres", "", "-redis", "", // stand-ins
+			"-addr", "127.0.0.1:0", "-debug", "127.0.0.1:0", "-postgres", "", "-redis", "", "-queue", "", // stand-ins
 		}, args...), w)
 		_ = w.CloseWithError(err)
 		ended <- err
@@ -180,7 +180,13 @@ func TestLoad(t *testing.T) {
 }
 
 func TestFlags(t *testing.T) {
-	for _, args := range [][]string{{"-write", "sideways"}, {"x"}, {"-nonsense"}, {"-load", "-rates", "0", "-postgres", "", "-redis", ""}} {
+	for _, args := range [][]string{
+		{"-write", "sideways"},
+		{"x"},
+		{"-nonsense"},
+		{"-load", "-rates", "0", "-postgres", "", "-redis", ""},
+		{"-queue", "nats://127.0.0.1:1", "-postgres", "", "-redis", ""},
+	} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		require.Error(t, run(ctx, args, io.Discard), args)
 		cancel()

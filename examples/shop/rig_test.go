@@ -114,7 +114,7 @@ func (r *rig) start() {
 		url += "?application_name=" + r.name
 	}
 	r.cmd = exec.Command(os.Args[0], "-addr", r.addr, "-debug", "127.0.0.1:0", "-postgres", url,
-		"-payment", r.payURL, "-products", "1000", "-hold", hold.String())
+		"-payment", r.payURL, "-queue", "", "-products", "1000", "-hold", hold.String())
 	r.cmd.Env = append(os.Environ(), child+"=1")
 	r.cmd.Stderr = os.Stderr
 	out, err := r.cmd.StdoutPipe()

@@ -58,7 +58,7 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 	} else {
 		the, err = service.New(ctx, service.Config{
 			Postgres: o.postgres, Store: s.store, Redis: o.redisAddrs(), Payment: o.payment,
-			Write: o.write, Hold: o.hold, Audit: audit, Captures: o.captures,
+			Queue: o.queue, Write: o.write, Hold: o.hold, Audit: audit, Captures: o.captures,
 		})
 	}
 	if err != nil {

@@ -14,7 +14,8 @@
 //	payment.go    the client of the payment service
 //	breaker.go    a circuit breaker
 //	queue.go      the interface of the job queue
-//	jobs.go       mails, thumbnails and settlements
+//	jobs.go       mails, thumbnails and settlements, in the process
+//	natsqueue.go  the same at NATS JetStream, where they outlive it
 //	audit.go      the audit log
 //	slow.go       slow queries, with advice
 //	see.go        metrics, the page, profiles

@@ -27,22 +27,22 @@ type poolQueue struct {
 	log      *slog.Logger
 }
 
-func newJobs(d *desk, log *slog.Logger, see *sight) (*poolQueue, error) {
+// jobHandlers are those of the shop.
+func jobHandlers(d *desk) handlers {
+	return handlers{
+		"mail":      func(_ context.Context, j Job) error { _, err := goods.Mail(j.Order); return err },
+		"thumbnail": func(_ context.Context, j Job) error { _, err := goods.Thumbnail(j.ID); return err },
+		"settle":    func(ctx context.Context, j Job) error { return d.settle(ctx, j.Order.Key) },
+	}
+}
+
+func newPoolQueue(hs handlers, log *slog.Logger, see *sight) (*poolQueue, error) {
 	pool, err := workerpool.New(workerpool.Config{Name: "jobs", MaxWorkers: 8, QueueSize: 4096, Priorities: levels})
 	if err != nil {
 		return nil, err
 	}
 	add(see, "jobs", pool)
-	return &poolQueue{
-		pool: pool, settle: pool.Limit(4), log: log,
-		handlers: handlers{
-			"mail":      func(_ context.Context, j Job) error { _, err := goods.Mail(j.Order); return err },
-			"thumbnail": func(_ context.Context, j Job) error { _, err := goods.Thumbnail(j.ID); return err },
-			"settle": func(ctx context.Context, j Job) error {
-				return persist(ctx, func() error { return d.settle(ctx, j.Order.Key) })
-			},
-		},
-	}, nil
+	return &poolQueue{pool: pool, settle: pool.Limit(4), handlers: hs, log: log}, nil
 }
 
 // Put implements Queue.
@@ -50,6 +50,10 @@ func (q *poolQueue) Put(ctx context.Context, j Job) error {
 	handle := q.handlers[j.Kind]
 	if handle == nil {
 		return fmt.Errorf("shop: no handler for jobs of kind %q", j.Kind)
+	}
+	if j.Kind == "settle" {
+		once := handle
+		handle = func(ctx context.Context, j Job) error { return persist(ctx, func() error { return once(ctx, j) }) }
 	}
 	// The job outlives the request that asked for it.
 	work := func(ctx context.Context) (struct{}, error) {

@@ -22,7 +22,8 @@ type Queue interface {
 	// Put hands over a job. It waits for room, until ctx ends; nil means that the
 	// queue has it. A job that may be left out gets ErrQueueFull instead of waiting.
 	Put(ctx context.Context, j Job) error
-	// Shutdown runs what was accepted, until ctx ends. Its error says what was not run.
+	// Shutdown runs what was accepted, until ctx ends, or leaves it where it outlives
+	// the process. Its error says what was not run.
 	Shutdown(ctx context.Context) error
 }
 

@@ -20,6 +20,7 @@ type Config struct {
 	Store    goods.Store  // in place of PostgreSQL
 	Redis    []string     // addresses, over which products are spread
 	Payment  string       // URL of the payment service, without a path
+	Queue    string       // URL of NATS, which keeps the jobs; "": they end with the process
 	Write    Policy       // how changes of products go through the cache
 	Trips    *goods.Trips // counts statements and commands; nil: nobody asks
 
@@ -96,7 +97,12 @@ func (s *Shop) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.atEnd(s.orders.write.Shutdown)
-	if s.jobs, err = newJobs(s.orders, cfg.Log, s.see); err != nil {
+	if cfg.Queue != "" {
+		s.jobs, err = newNATSQueue(ctx, cfg.Queue, jobHandlers(s.orders), cfg.Log, s.see)
+	} else {
+		s.jobs, err = newPoolQueue(jobHandlers(s.orders), cfg.Log, s.see)
+	}
+	if err != nil {
 		return err
 	}
 	s.orders.jobs = s.jobs

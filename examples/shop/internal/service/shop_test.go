@@ -42,7 +42,7 @@ type countingStore struct {
 	*goods.Memory
 	loads, loaded atomic.Int64
 	gate          chan struct{} // nil, or every load waits until it is closed
-	down          atomic.Bool   // writes of products fail
+	down          atomic.Bool   // writes of products and releases of goods fail
 }
 
 func (s *countingStore) Load(ctx context.Context, ids []int64) ([]goods.Product, error) {
@@ -59,6 +59,13 @@ func (s *countingStore) Save(ctx context.Context, ps []goods.Product) error {
 		return context.DeadlineExceeded
 	}
 	return s.Memory.Save(ctx, ps)
+}
+
+func (s *countingStore) Release(ctx context.Context, key string) (bool, error) {
+	if s.down.Load() {
+		return false, context.DeadlineExceeded
+	}
+	return s.Memory.Release(ctx, key)
 }
 
 func newBench(t *testing.T, change func(*Config)) *bench {
