@@ -72,7 +72,7 @@ func newCatalogue(cfg Config, r *ring, store goods.Store, see *sight) (*catalogu
 	// Nobody waits for the cache to be filled: where it is too slow, it stays empty.
 	c.fill, err = batchchan.New(batchchan.Config[*entry]{
 		Name: "fill", MaxBatch: 256, Workers: 2, Overflow: batchchan.DropNewest,
-	}, func(ctx context.Context, es []*entry) error { return r.fill(ctx, es) })
+	}, r.fill)
 	if err != nil {
 		return nil, err
 	}

@@ -89,8 +89,6 @@ func (c *resp) argBytes(b []byte) {
 	_, _ = c.w.WriteString("\r\n")
 }
 
-func (c *resp) argInt(n int64) { c.arg(strconv.FormatInt(n, 10)) }
-
 // lines sends the commands and reads n answers of one line each.
 func (c *resp) lines(n int) error {
 	if err := c.w.Flush(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"strconv"
 	"sync"
 	"time"
 
@@ -124,15 +125,22 @@ func (r *ring) get(ctx context.Context, ids []int64) [][]byte {
 }
 
 // set stores products, in one pipeline per server.
-func (r *ring) set(ctx context.Context, es []*entry) error { return r.put(ctx, es, false) }
+func (r *ring) set(ctx context.Context, es []*entry) error { return r.put(ctx, es, r.ttl, "") }
 
 // fill stores products that Redis does not have: what was read before a change must
 // not replace what was written by it.
-func (r *ring) fill(ctx context.Context, es []*entry) error { return r.put(ctx, es, true) }
+func (r *ring) fill(ctx context.Context, es []*entry) error { return r.put(ctx, es, r.ttl, "NX") }
 
-func (r *ring) put(ctx context.Context, es []*entry, ifAbsent bool) error {
+// forget puts nothing in the place of a product, for as long as a fill with what was
+// read before may be under way.
+func (r *ring) forget(ctx context.Context, id int64) error {
+	return r.put(ctx, []*entry{{id: id}}, 3*time.Second, "")
+}
+
+// put stores products for ttl, with a further option of SET unless that is "".
+func (r *ring) put(ctx context.Context, es []*entry, ttl time.Duration, option string) error {
 	args := 4
-	if ifAbsent {
+	if option != "" {
 		args++
 	}
 	return r.each(ctx, len(es), func(i int) int64 { return es[i].id }, func(c *resp, part []int) error {
@@ -141,24 +149,11 @@ func (r *ring) put(ctx context.Context, es []*entry, ifAbsent bool) error {
 			c.arg(goods.CacheKey(es[i].id))
 			c.argBytes(es[i].json)
 			c.arg("PX")
-			c.argInt(r.ttl.Milliseconds())
-			if ifAbsent {
-				c.arg("NX")
+			c.arg(strconv.FormatInt(ttl.Milliseconds(), 10))
+			if option != "" {
+				c.arg(option)
 			}
 		}
 		return c.lines(len(part))
-	})
-}
-
-// forget puts nothing in the place of a product, for as long as a fill with what was
-// read before may be under way.
-func (r *ring) forget(ctx context.Context, id int64) error {
-	return r.each(ctx, 1, func(int) int64 { return id }, func(c *resp, _ []int) error {
-		c.command("SET", 4)
-		c.arg(goods.CacheKey(id))
-		c.arg("")
-		c.arg("PX")
-		c.argInt((3 * time.Second).Milliseconds())
-		return c.lines(1)
 	})
 }

@@ -90,23 +90,28 @@ func (s *Shop) page(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// change reads a request that changes a product.
+func change(w http.ResponseWriter, r *http.Request) (p goods.Product, err error) {
+	id, err := pathID(r, "id")
+	if err == nil {
+		err = decode(w, r, &p)
+	}
+	p.ID = id
+	return p, err
+}
+
 // changeProduct changes name and text, and has a new thumbnail drawn.
 func (s *Shop) changeProduct(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
+	p, err := change(w, r)
 	if err != nil {
 		return err
 	}
-	var p goods.Product
-	if err := decode(w, r, &p); err != nil {
-		return err
-	}
-	p.ID = id
 	if err := s.catalogue.change(r.Context(), p); err != nil {
 		return err
 	}
 	s.audit.add("product", r.PathValue("id"))
 	// A thumbnail that nobody has drawn within a minute is drawn at the next change.
-	err = s.jobs.Put(r.Context(), Job{Kind: "thumbnail", ID: id, Within: time.Minute})
+	err = s.jobs.Put(r.Context(), Job{Kind: "thumbnail", ID: p.ID, Within: time.Minute})
 	if err != nil && !errors.Is(err, ErrQueueFull) {
 		return err
 	}
@@ -115,21 +120,17 @@ func (s *Shop) changeProduct(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Shop) changePrice(w http.ResponseWriter, r *http.Request) error {
-	id, err := pathID(r, "id")
+	p, err := change(w, r)
 	if err != nil {
-		return err
-	}
-	var p goods.Product
-	if err := decode(w, r, &p); err != nil {
 		return err
 	}
 	if p.Cents <= 0 {
 		return badRequest(errors.New("cents: above 0"))
 	}
-	if err := s.store.SetPrice(r.Context(), id, p.Cents); err != nil {
+	if err := s.store.SetPrice(r.Context(), p.ID, p.Cents); err != nil {
 		return err
 	}
-	s.prices.set(id, p.Cents)
+	s.prices.set(p.ID, p.Cents)
 	s.audit.add("price", r.PathValue("id"))
 	w.WriteHeader(http.StatusNoContent)
 	return nil

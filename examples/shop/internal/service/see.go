@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -27,15 +28,13 @@ type sight struct {
 
 // add shows a source under a name. An error is kept for New.
 func add[S any](see *sight, name string, src observe.Source[S]) {
-	if _, err := observe.Add(see.reg, name, src); err != nil && see.err == nil {
-		see.err = err
-	}
+	_, err := observe.Add(see.reg, name, src)
+	see.err = cmp.Or(see.err, err)
 }
 
 func addFunc[S any](see *sight, kind, name string, stats func() S) {
-	if _, err := observe.AddFunc(see.reg, kind, name, stats); err != nil && see.err == nil {
-		see.err = err
-	}
+	_, err := observe.AddFunc(see.reg, kind, name, stats)
+	see.err = cmp.Or(see.err, err)
 }
 
 func newSight(cfg Config) (see *sight, err error) {

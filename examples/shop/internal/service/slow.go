@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -27,14 +26,10 @@ func serveSlow(rec *health.Recorder) http.HandlerFunc {
 			fmt.Fprintf(w, "no statement took %v\n", slowQuery)
 		}
 		for _, c := range calls {
-			writeSlow(w, c)
+			fmt.Fprintf(w, "%-16s %6d slow  mean %-9v max %-9v errors %d\n    %s\n", c.Name, c.Count,
+				c.Mean.Round(time.Microsecond), c.Max.Round(time.Microsecond), c.Errors, advice(c))
 		}
 	}
-}
-
-func writeSlow(w io.Writer, c health.Calls) {
-	fmt.Fprintf(w, "%-16s %6d slow  mean %-9v max %-9v errors %d\n    %s\n", c.Name, c.Count,
-		c.Mean.Round(time.Microsecond), c.Max.Round(time.Microsecond), c.Errors, advice(c))
 }
 
 // advice says in words what figures like these mostly mean.
