@@ -16,6 +16,7 @@ type letter struct {
 	lane     lane         // that it goes through
 	offered  time.Time    // to the outbox
 	attempts int          // made; the sending worker's own
+	over     bool         // no further attempt may be made; the sending worker's own
 	answer   chan outcome // of a Publish, with room for one; nil for a Send
 	state    letterState  // guarded by the outbox's mu
 }

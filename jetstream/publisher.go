@@ -144,14 +144,18 @@ func (p *Publisher) Shutdown(ctx context.Context) (unacknowledged []Message, err
 	}
 	p.free.Do(func() { go p.release() })
 	var cut *batchchan.ShutdownError
-	if !errors.As(err, &cut) {
+	short := errors.As(err, &cut)
+	if !short {
 		select {
 		case <-p.freed:
-			return nil, nil
 		case <-ctx.Done(): // another Shutdown was cut short, and something still runs
+			short = true
 		}
 	}
 	back, n := p.box.empty(ErrClosed, time.Now())
+	if n == 0 && !short {
+		return nil, nil
+	}
 	return back, &ShutdownError{Name: p.cfg.Name, Messages: n, Cause: ctxerr.From(ctx), publisher: true}
 }
 
@@ -224,13 +228,17 @@ func (p *Publisher) translate(ctx context.Context, err error) error {
 	return err
 }
 
-// failed ends letters that failed for good.
+// failed ends letters that failed for good. Those whose attempts a Shutdown has cut
+// short have not: it hands them back.
 func (p *Publisher) failed(ctx context.Context, err error, letters []*letter) {
 	var key *batchchan.KeyError[lane]
 	if errors.As(err, &key) {
 		err = key.Err
 	}
 	for _, l := range letters {
+		if ctx.Err() != nil && !l.over {
+			continue
+		}
 		err := fmt.Errorf("jetstream: publish to %q: %w", l.m.Subject, err)
 		if p.box.settle(l, fateFailed, outcome{err: err}, time.Now()) && l.answer == nil && p.cfg.OnError != nil {
 			p.tell(ctx, l.m, err)

@@ -119,6 +119,7 @@ func (p *Publisher) down(reconnects uint64) error {
 // again.
 func (p *Publisher) blame(failed *batchchan.ItemErrors, i int, l *letter, err error) (again bool) {
 	if l.attempts >= p.cfg.MaxAttempts || refused(err) {
+		l.over = true
 		failed.Fail(i, err)
 		return false
 	}
