@@ -27,8 +27,12 @@ type run struct {
 	js    njs.JetStream
 	procs []*actor
 
-	kills []time.Time // of servers: acknowledgements may be lost with them
+	kills []outage // of servers: acknowledgements may be lost with them
 }
+
+// outage is from the end of a server until the consumer has a leader again, which
+// takes a loaded machine many seconds.
+type outage struct{ began, over time.Time }
 
 // actor is a worker or publisher process.
 type actor struct {
@@ -41,6 +45,7 @@ type actor struct {
 func newRun(t *testing.T, urls string, replicas int, ackWait time.Duration) *run {
 	t.Helper()
 	r := &run{t: t, urls: urls}
+	t.Cleanup(r.tell)
 	_, r.js = connect(t, urls)
 	require.Eventually(t, func() bool { // a cluster finds its leaders first
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -56,6 +61,20 @@ func newRun(t *testing.T, urls string, replicas int, ackWait time.Duration) *run
 		return err == nil
 	}, patience, 50*time.Millisecond)
 	return r
+}
+
+// tell says, when the test has failed, how far each process came.
+func (r *run) tell() {
+	if !r.t.Failed() {
+		return
+	}
+	for _, a := range r.procs {
+		n := map[string]int{}
+		for _, e := range a.events() {
+			n[e.what]++
+		}
+		r.t.Logf("%+v: %v", a.role, n)
+	}
 }
 
 // streams are the work queue, and the effects of the work.
@@ -241,18 +260,30 @@ func (r *run) check() (repeated int) {
 	return repeated
 }
 
-// killServer is kill -9.
+// killServer is kill -9. back waits for what comes after it.
 func (r *run) killServer(s *server) {
-	r.kills = append(r.kills, time.Now())
+	r.kills = append(r.kills, outage{began: time.Now()})
 	s.kill()
+}
+
+// back waits until the server that was killed, or the others of its cluster, serve
+// the consumer.
+func (r *run) back() {
+	r.t.Helper()
+	r.leader()
+	require.Eventually(r.t, func() bool {
+		_, err := r.info()
+		return err == nil
+	}, patience, 20*time.Millisecond)
+	r.kills[len(r.kills)-1].over = time.Now()
 }
 
 // forgotten says whether a server that died may not have written that a message was
 // delivered and acknowledged, which was started at that time: it does so soon, and
-// processes go on for a while with what they have.
+// processes go on with what they have until there is a server again, and a while after.
 func (r *run) forgotten(at time.Time) bool {
 	const soon = 3 * time.Second
-	return slices.ContainsFunc(r.kills, func(k time.Time) bool { return at.After(k.Add(-soon)) && at.Before(k.Add(soon)) })
+	return slices.ContainsFunc(r.kills, func(k outage) bool { return at.After(k.began.Add(-soon)) && at.Before(k.over.Add(soon)) })
 }
 
 // explained asserts that a message was started again only where it had failed, where

@@ -71,13 +71,14 @@ func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, t.TempDir(), 0)
 	r := newRun(t, s.url, 1, time.Second)
-	w := r.worker(busy(5 * time.Millisecond))
+	r.worker(busy(5 * time.Millisecond))
 	r.worker(busy(5 * time.Millisecond))
 	p := r.publish(role{Last: 800, Keys: 100})
 	for i := range 2 {
-		w.await("end", 60*(i+1))
+		p.await("acked", 250*(i+1))
 		r.killServer(s)
 		s.start()
+		r.back()
 	}
 	require.NoError(t, p.wait())
 	// It writes what was acknowledged a little later: more than what was held then.
