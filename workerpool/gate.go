@@ -150,6 +150,7 @@ func (g *gate[T]) wait(ctx context.Context, v T) error {
 	c := g.c
 	if !c.mayWait() {
 		g.mu.Unlock()
+		c.books.rejected.Add(1)
 		return ErrFull
 	}
 	defer c.waiting.Add(-1)

@@ -42,6 +42,18 @@ func TestIdleWorkersAreRoom(t *testing.T) {
 	}
 }
 
+// A submitter that may wait lets the workers that there are make room first: their
+// number goes with how long the tasks take, not with how often the queue is full (200
+// to 500 workers here, and 5000 to 8000 with a worker for each task that finds no room).
+func TestAFullQueueIsNoReasonForAWorkerEach(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{MaxWorkers: 20_000, QueueSize: 64})
+	for range 20_000 {
+		require.NoError(t, p.Submit(func() { <-time.After(100 * time.Microsecond) }))
+	}
+	require.Less(t, closeAndCheck(t, p).HighWater, 2000)
+}
+
 // The room is exact from above: with every worker busy, the queue takes QueueSize.
 func TestRoomIsBounded(t *testing.T) {
 	watch(t)
