@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,7 @@ type core[T any] struct {
 
 	_        stats.Pad
 	ctl      ctl
-	arriving atomic.Int64 // woken or new workers that have not looked for a task yet; active already or about to be
+	arriving arrivals
 	_        [stats.Line - 16]byte
 	alert    atomic.Uint32 // rare conditions that workers look for after each take
 	limit    atomic.Int64  // workers allowed now: max + comp
@@ -54,6 +55,21 @@ type core[T any] struct {
 	closed  bool                  // guarded by mu; submissions are refused
 	gone    chan struct{}         // closed when the last worker ended after a close
 	monitor *monitoring           // nil without Config.Monitor
+}
+
+// arrivals counts the woken and new workers that have not looked for a task yet, which are
+// active already or about to be, and, above, how many there ever were: who reads the
+// same twice, and none now, knows that there was none in between.
+type arrivals struct{ n atomic.Uint64 }
+
+func (a *arrivals) begin() { a.n.Add(1<<32 + 1) }
+
+func (a *arrivals) end() { a.n.Add(math.MaxUint64) }
+
+// load returns what to compare with, and whether there is one now.
+func (a *arrivals) load() (mark uint64, some bool) {
+	mark = a.n.Load()
+	return mark, uint32(mark) != 0
 }
 
 // kind says what core must know of the values that it runs.

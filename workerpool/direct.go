@@ -53,7 +53,7 @@ func (c *core[T]) reserve() reservation {
 // first if there is one, and releases mu.
 func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
 	if !given {
-		c.arriving.Add(1)
+		c.arriving.begin()
 	}
 	if how == newWorker {
 		w := c.enlist(&worker[T]{reserved: true, arriving: !given, gift: gift, given: given})

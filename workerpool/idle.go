@@ -9,6 +9,7 @@ import (
 // when the worker is active again and false when it has ended.
 func (c *core[T]) idle(w *worker[T]) bool {
 	if c.direct {
+		c.arrived(w)
 		return c.sleepDirect(w)
 	}
 	var now int64
@@ -18,11 +19,12 @@ func (c *core[T]) idle(w *worker[T]) bool {
 		may = c.search.may(now)
 	}
 	searching, s := c.ctl.leave(may)
+	c.arrived(w)
 	if s.active() == 0 && c.alert.Load()&alertQuiet != 0 {
 		c.checkQuiet()
 	}
 	if searching && c.lookAround(now) {
-		c.arriving.Add(1)
+		c.arriving.begin()
 		w.arriving = true
 		c.ctl.found()
 		return true

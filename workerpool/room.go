@@ -3,7 +3,8 @@ package workerpool
 import "time"
 
 // findRoom accepts v into level l although its ring is full, or returns ErrFull: the
-// ring may be full of tasks that will not run, and workers without a task are room.
+// ring may be full of tasks that will not run, and workers without a task are room. Where
+// a worker is at the queue that has no task yet, or has it just now, it waits for that.
 func (c *core[T]) findRoom(l *level[T], v T) error {
 	if c.weed(l) {
 		if err := c.putRing(l, v); err != ErrFull {
@@ -12,15 +13,30 @@ func (c *core[T]) findRoom(l *level[T], v T) error {
 	}
 	for tries := 0; ; tries++ {
 		before, _ := l.ring.counts()
-		if err := c.tryRoom(l, v); err != ErrFull || tries == maxArrivals {
+		came, _ := c.arriving.load()
+		if err := c.tryRoom(l, v); err != ErrFull || tries == arrivalYields+arrivalSleeps {
 			return err
 		}
-		if now, _ := l.ring.counts(); now == before && c.arriving.Load() == 0 {
+		now, _ := l.ring.counts()
+		if mark, some := c.arriving.load(); now == before && mark == came && !some {
 			return ErrFull
 		}
-		yield() // a worker is active but has taken its task just now, or is about to
+		// A worker is active but has taken its task just now, or is about to.
+		if tries < arrivalYields {
+			yield()
+		} else { // it has lost its core: yields go by in less time than that takes
+			time.Sleep(arrivalSleep)
+		}
 	}
 }
+
+// These bound how long a submission waits for workers that have come to the queue: a
+// millisecond or so, or ten where other processes have the cores.
+const (
+	arrivalYields = 1000
+	arrivalSleeps = 100
+	arrivalSleep  = 100 * time.Microsecond
+)
 
 // tryRoom is one look for room beyond what the ring has.
 func (c *core[T]) tryRoom(l *level[T], v T) error {
@@ -57,10 +73,6 @@ func (c *core[T]) tryRoom(l *level[T], v T) error {
 	c.published()
 	return nil
 }
-
-// maxArrivals bounds how often a submission yields to a worker that has arrived at
-// the queue but may have lost its core there.
-const maxArrivals = 1000
 
 // hasSpare reports whether there are or may be workers without a task.
 func (c *core[T]) hasSpare() bool {

@@ -102,9 +102,18 @@ func (c *core[T]) arrive(w *worker[T]) {
 		w.reserved = false
 		return
 	}
-	c.arriving.Add(1)
+	c.arriving.begin()
 	w.arriving = true
 	c.ctl.arrive()
+}
+
+// arrived takes w out of the count of those that have not looked for a task: it has
+// one, or is not active any more. In between a submission must not count it busy.
+func (c *core[T]) arrived(w *worker[T]) {
+	if w.arriving {
+		w.arriving = false
+		c.arriving.end()
+	}
 }
 
 // serve is the life of a worker's goroutine. However a task ends it, the worker goes
@@ -156,10 +165,6 @@ func (c *core[T]) loop(w *worker[T]) {
 		if !ok {
 			v, at, ok = c.take()
 		}
-		if w.arriving {
-			w.arriving = false
-			c.arriving.Add(-1)
-		}
 		if !ok {
 			if !c.idle(w) {
 				return
@@ -167,6 +172,7 @@ func (c *core[T]) loop(w *worker[T]) {
 			woken = true
 			continue
 		}
+		c.arrived(w)
 		if woken {
 			// Its token is used up: where there is more work, the next worker's
 			// turn comes now, before this one is busy.
