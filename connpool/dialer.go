@@ -1,8 +1,9 @@
 package connpool
 
 import (
-	"math"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
 )
 
 // dialer is the part of a pool that says when a dial may begin and which of those
@@ -96,7 +97,7 @@ func (d *dialer) end(now, took time.Duration, late bool, err error, learn bool) 
 		pause = max(pause, orDefault(d.breaker.OpenFor, time.Second))
 	}
 	if pause > 0 {
-		d.retryAt = after(now, pause)
+		d.retryAt = duration.Add(now, pause)
 	}
 }
 
@@ -105,12 +106,4 @@ func (d *dialer) become(s BreakerState) {
 		d.state = s
 		d.news = append(d.news, s)
 	}
-}
-
-// after returns t + d, or the end of time where that would overflow.
-func after(t, d time.Duration) time.Duration {
-	if d > math.MaxInt64-t {
-		return math.MaxInt64
-	}
-	return t + d
 }

@@ -102,11 +102,20 @@ func TestAcquireNeverHangsInAShortPause(t *testing.T) {
 	require.NoError(t, p.Close())
 }
 
+// A sum that would overflow lies in the past, and what should never come comes at once.
 func TestInstantsDoNotOverflow(t *testing.T) {
-	require.Equal(t, time.Duration(math.MaxInt64), after(1, math.MaxInt64))
-	require.Equal(t, time.Duration(math.MaxInt64), after(math.MaxInt64, math.MaxInt64))
-	require.Equal(t, time.Duration(math.MaxInt64), after(5, math.MaxInt64-5))
-	require.Equal(t, time.Duration(7), after(3, 4))
+	for _, d := range []dialer{
+		{breaker: Breaker{Failures: 1, OpenFor: math.MaxInt64}},
+		{backoff: Backoff{Min: math.MaxInt64, Max: math.MaxInt64, Jitter: -1}},
+	} {
+		d.begin()
+		d.end(math.MaxInt64/2+5, 1, false, errDown, true)
+		ok, again := d.mayDial(math.MaxInt64/2 + 6)
+		require.False(t, ok)
+		require.Positive(t, again)
+	}
+	j := janitor{checkAfterIdle: math.MaxInt64, tick: 5}
+	require.False(t, j.begin(time.Time{}.Add(time.Hour), 1, 1, 0))
 }
 
 // Every duration of Config may be as long as can be: it never comes then.

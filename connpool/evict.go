@@ -1,6 +1,10 @@
 package connpool
 
-import "time"
+import (
+	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
+)
 
 // Which idle connections the limiter takes for those in line.
 
@@ -49,7 +53,7 @@ func (l *limiter[C]) evictUrgent() bool {
 	}
 	if len(others) > 0 { // too young
 		l.mu.Lock()
-		l.armLocked(l.now() + keyGrace)
+		l.armLocked(duration.Add(l.now(), keyGrace))
 		l.mu.Unlock()
 	}
 	return false

@@ -1,6 +1,10 @@
 package connpool
 
-import "time"
+import (
+	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
+)
 
 // janitor is the part of a pool that decides, at each tick, what time has done to
 // its connections. It is guarded by Pool.mu, told the time, and changes nothing but its
@@ -47,7 +51,7 @@ func (j *janitor) begin(wall time.Time, open, idle, closing int) (late bool) {
 	if j.maxClosing < 0 {
 		j.closes = open
 	}
-	return j.checkAfterIdle > 0 && gap >= after(j.checkAfterIdle, j.tick)
+	return j.checkAfterIdle > 0 && gap >= duration.Add(j.checkAfterIdle, j.tick)
 }
 
 // judge decides about an idle connection.

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
 )
 
 // limiter shares slots among the pools of a Keyed.
@@ -95,7 +97,7 @@ func (l *limiter[C]) take(p *Pool[C], waits bool) bool {
 				l.urgent++
 			}
 			l.line.push(p)
-			l.armLocked(after(s.since, keyGrace))
+			l.armLocked(duration.Add(s.since, keyGrace))
 		}
 		return false
 	}
@@ -169,11 +171,11 @@ func (l *limiter[C]) yields(p *Pool[C], age time.Duration, waiting bool) bool {
 	case waiting && (now-first.share.since < keyTurn || want > 0 && have < want+2):
 		return false // the next that comes back asks again
 	case !waiting && want > 0 && have <= want:
-		l.armLocked(now + keyGrace)
+		l.armLocked(duration.Add(now, keyGrace))
 		return false
 	case age < keyTurn:
 		if !waiting {
-			l.armLocked(now + keyTurn - age)
+			l.armLocked(duration.Add(now, keyTurn-age))
 		}
 		return false
 	}
@@ -213,7 +215,7 @@ func (l *limiter[C]) tick() {
 			s.urgent = true
 			l.urgent++
 		default:
-			l.armLocked(after(s.since, keyGrace))
+			l.armLocked(duration.Add(s.since, keyGrace))
 		}
 	}
 	l.mu.Unlock()
