@@ -70,7 +70,7 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 		if c, ok := p.roster.grabSurely(); ok {
 			return c, nil
 		}
-		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
+		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.limits.room(p.usageLocked()) > 0 {
 			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
 				p.wantsOld = !p.dialLocked(nil, false)
 			}
@@ -138,8 +138,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		}
 	}
 	p.provideLocked()
-	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims &&
-		p.waiters.unserved(p.dialer.supply())-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
+	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims && p.fullLocked() {
 		p.dropLocked(w, waitGone)
 		p.n.rejected++
 		p.unlock()
@@ -176,13 +175,13 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	return c, err
 }
 
-// slotsToComeLocked returns how many dials can begin without anybody's return: in
-// slots that are free but must wait (for the back-off, say), or are closing.
-func (p *Pool[C]) slotsToComeLocked() int {
-	if p.paused {
-		return 0
+// fullLocked reports whether more wait for somebody's return than MaxWaiters allows.
+func (p *Pool[C]) fullLocked() bool {
+	wait := p.waiters.unserved(p.dialer.supply())
+	if !p.paused {
+		wait -= p.limits.toCome(p.usageLocked())
 	}
-	return max(p.maxOpen-len(p.roster.all())-p.dialer.under, 0)
+	return wait > max(p.cfg.MaxWaiters, 0)
 }
 
 // The first timeAll waits are in the distribution, then one in timeOneIn, which
@@ -238,7 +237,7 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 		p.n.canceled++
 	}
 	e := &WaitError{
-		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
+		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.limits.maxOpen, Open: p.usageLocked().open(), Dialing: p.dialer.under,
 		Waiting: p.waiters.n, Paused: p.paused, Dial: p.dialer.lastErr,
 	}
 	for _, o := range p.roster.all() {

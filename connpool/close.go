@@ -129,7 +129,7 @@ func (p *Pool[C]) startCloseLocked() {
 
 // drainLocked notices that a closed pool has nothing left.
 func (p *Pool[C]) drainLocked() {
-	if !p.closed || p.tasks > 0 || p.openLocked() > 0 {
+	if !p.closed || p.tasks > 0 || p.usageLocked().open() > 0 {
 		return
 	}
 	select {

@@ -71,7 +71,7 @@ type entry[C any] struct {
 	born      time.Duration // on the pool's clock
 	lifetime  time.Duration // fixed at birth, jitter included; 0: no limit
 	idleLimit time.Duration // the same for IdleTimeout
-	epoch     uint64        // Pool.epoch when its dial began
+	epoch     uint64        // limits.epoch when its dial began
 
 	// Guarded by pool.mu.
 	reason    Reason // why to close it when it comes back; 0: keep

@@ -1,7 +1,6 @@
 package connpool
 
 import (
-	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -11,7 +10,7 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.openLocked() >= p.maxOpen && !p.lacks || p.closed || p.paused {
+	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.usageLocked().open() >= p.limits.maxOpen && !p.lacks || p.closed || p.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
 	lacks := p.startLocked()
@@ -25,12 +24,12 @@ func (p *Pool[C]) provideLocked() {
 func (p *Pool[C]) startLocked() (lacks bool) {
 	p.claimReturningLocked()
 	for p.roster.marked > 0 && p.waiters.unserved(p.dialer.supply()) > 0 {
-		if w := p.waiters.first(); w != nil && w.impatient && p.roomLocked() > 0 {
+		if w := p.waiters.first(); w != nil && w.impatient && p.limits.room(p.usageLocked()) > 0 {
 			break
 		}
 		p.checkOneLocked()
 	}
-	room := p.roomLocked()
+	room := p.limits.room(p.usageLocked())
 	if room <= 0 {
 		return false
 	}
@@ -46,11 +45,6 @@ func (p *Pool[C]) startLocked() (lacks bool) {
 		}
 	}
 	return false
-}
-
-// roomLocked returns how many dials MaxOpen and MaxDialing leave room for.
-func (p *Pool[C]) roomLocked() int {
-	return min(p.maxOpen-p.openLocked(), cmp.Or(p.cfg.MaxDialing, p.maxOpen)-p.dialer.under)
 }
 
 // mayDialLocked is dialer.mayDial; the clock is read once, and only after a failure.
@@ -112,7 +106,7 @@ func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
 	if p.limit != nil && !p.limit.take(p, waits) {
 		return false
 	}
-	j := &dialJob[C]{epoch: p.epoch, waiter: w, shared: w == nil}
+	j := &dialJob[C]{epoch: p.limits.epoch, waiter: w, shared: w == nil}
 	if w != nil {
 		if w.dial != nil {
 			w.dial.waiter = nil // late: whether it fails does not matter any more
@@ -236,7 +230,9 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 		p.nextID++
 		e.id = p.nextID
 	}
-	if why := p.unwantedLocked(e); why != 0 {
+	u := p.usageLocked()
+	u.conns++
+	if why := p.doomLocked(e, u); why != 0 {
 		e.word.Store(stateGone)
 		p.discardLocked(e, why, nil)
 		p.provideLocked()
@@ -254,17 +250,4 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	}
 	e.stamp.Store(p.returned.Add(1))
 	p.returnLocked(e, true)
-}
-
-// unwantedLocked returns why a connection just dialed is not wanted any more, or 0.
-func (p *Pool[C]) unwantedLocked(e *entry[C]) Reason {
-	switch {
-	case p.closed:
-		return ByClose
-	case e.epoch != p.epoch:
-		return ByReset
-	case p.openLocked()-p.closing.n()+1 > p.maxOpen:
-		return ByResize
-	}
-	return 0
 }

@@ -391,7 +391,7 @@ func (p *Pool[C]) keepIdle(on bool) {
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.openLocked() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.freed > 0 {
+	if p.usageLocked().open() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.freed > 0 {
 		return false
 	}
 	p.startCloseLocked()

@@ -63,13 +63,10 @@ type Pool[C any] struct {
 	wantsOld       bool // unlock has the limiter free a slot that was idle for long
 	freed, kept    int  // slots that unlock gives back to the limiter; of them, promised ones
 
-	// Slots: connections + dialer.under + closing <= maxOpen, but after a Resize to less.
-	maxOpen int
+	limits  limits
 	closing closing[C]
 	dialer  dialer
 	janitor janitor
-
-	epoch uint64 // grows with every Reset
 
 	keeping int // keep-alive checks under way
 	warmers warmers
@@ -154,10 +151,13 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 			checkAfterIdle: cfg.CheckAfterIdle, keepAlive: cfg.KeepAlive, leakAfter: cfg.LeakAfter,
 			tick: cfg.Tick, lookedAt: time.Now().Round(0),
 		},
-		maxOpen: cfg.MaxOpen,
+		limits:  limits{maxOpen: cfg.MaxOpen, maxIdle: max(cfg.MaxIdle, 0), maxDialing: cfg.MaxDialing},
 		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
 		fillDue: cfg.fills(),
 		drained: make(chan struct{}),
+	}
+	if cfg.MaxIdle == 0 {
+		p.limits.maxIdle = math.MaxInt
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.ctx, p.cancel = insideCtx{ctx, p}, cancel
@@ -184,15 +184,9 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 // now reads the pool's clock.
 func (p *Pool[C]) now() time.Duration { return time.Since(p.base) }
 
-// openLocked returns how many slots are in use.
-func (p *Pool[C]) openLocked() int { return len(p.roster.all()) + p.dialer.under + p.closing.n() }
-
-// maxIdle returns how many connections may be idle.
-func (p *Pool[C]) maxIdle() int {
-	if p.cfg.MaxIdle == 0 {
-		return math.MaxInt
-	}
-	return max(p.cfg.MaxIdle, 0)
+// usageLocked returns how the slots are used.
+func (p *Pool[C]) usageLocked() usage {
+	return usage{conns: len(p.roster.all()), dialing: p.dialer.under, closing: p.closing.n()}
 }
 
 // lock is mu.Lock for where many come at once. The sections under mu are far
@@ -289,7 +283,7 @@ func (p *Pool[C]) freeSlotLocked() {
 
 // surplusLocked raises the gate while a release may have to close something.
 func (p *Pool[C]) surplusLocked() {
-	p.gate.set(gateSurplus, p.openLocked() > p.maxOpen || len(p.roster.all()) > p.maxIdle())
+	p.gate.set(gateSurplus, p.limits.surplus(p.usageLocked()))
 }
 
 // poke looks again at what waiters need.

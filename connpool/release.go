@@ -36,7 +36,7 @@ func (p *Pool[C]) giveBack(c Conn[C]) {
 		c.stale("Release")
 	}
 	p.lock()
-	if p.cfg.Reset != nil && p.doomLocked(e) == 0 {
+	if p.cfg.Reset != nil && p.doomLocked(e, p.usageLocked()) == 0 {
 		p.resetLocked(e)
 	} else {
 		p.returnLocked(e, false)
@@ -44,28 +44,26 @@ func (p *Pool[C]) giveBack(c Conn[C]) {
 	p.unlock()
 }
 
-// doomLocked returns why e, which the pool holds, must not be lent again, or 0.
-func (p *Pool[C]) doomLocked(e *entry[C]) Reason {
+// doomLocked returns why e, which the pool holds and u counts, must not be lent again, or 0.
+func (p *Pool[C]) doomLocked(e *entry[C], u usage) Reason {
 	switch {
 	case e.reason != 0:
 		return e.reason
 	case p.closed:
 		return ByClose
-	case e.epoch != p.epoch:
-		return ByReset
-	case p.openLocked()-p.closing.n() > p.maxOpen:
-		return ByResize
-	case e.word.Load()&^lowBits-e.unused<<useShift|stateLent >= p.lastWord:
-		return ByMaxUses
 	}
-	return 0
+	why := p.limits.refuses(e.epoch, u)
+	if why == 0 && e.word.Load()&^lowBits-e.unused<<useShift|stateLent >= p.lastWord {
+		why = ByMaxUses
+	}
+	return why
 }
 
 // returnLocked passes e, which the pool holds, to the first waiter, or makes it
 // idle, or closes it. checked says that it was found fit just now.
 func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 	e.phase = 0
-	if why := p.doomLocked(e); why != 0 {
+	if why := p.doomLocked(e, p.usageLocked()); why != 0 {
 		p.retireLocked(e, why, nil)
 		return
 	}
@@ -130,15 +128,11 @@ func (p *Pool[C]) trimLocked() {
 	// From the end: the order of preference of Affinity begins at the start, so
 	// these are the coldest.
 	for i := len(conns) - 1; i >= 0 && idle > 0; i-- {
-		var why Reason
-		switch {
-		case p.closed:
-			why = ByClose
-		case p.openLocked()-p.closing.n() > p.maxOpen:
-			why = ByResize
-		case idle > p.maxIdle():
-			why = ByMaxIdle
-		default:
+		why := ByClose
+		if !p.closed {
+			why = p.limits.trims(p.usageLocked(), idle)
+		}
+		if why == 0 {
 			return
 		}
 		if p.retireIdleLocked(conns[i], why, nil) {

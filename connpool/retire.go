@@ -75,7 +75,7 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 // connections. Reset of a closed pool does nothing.
 func (p *Pool[C]) Reset() {
 	p.mu.Lock()
-	p.epoch++
+	p.limits.epoch++
 	p.condemnAllLocked(ByReset)
 	p.unlock()
 }
@@ -92,7 +92,7 @@ func (p *Pool[C]) Resize(n int) error {
 	if p.closed {
 		return ErrClosed
 	}
-	p.maxOpen = n
+	p.limits.maxOpen = n
 	p.warmers.shrink(p.maxWarmLocked())
 	p.fillDue = p.cfg.fills()
 	p.surplusLocked()

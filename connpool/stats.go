@@ -168,7 +168,7 @@ func (p *Pool[C]) counters() Stats {
 		Unused: n.unused, Retries: p.retries.Load(), WaitTotal: time.Duration(p.waitTotal.Load()),
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
-		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing.n(), Waiting: p.waiters.n,
+		MaxOpen: p.limits.maxOpen, Open: p.usageLocked().open(), Dialing: p.dialer.under, Closing: p.closing.n(), Waiting: p.waiters.n,
 		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
 	}
 	for _, e := range p.roster.all() {
