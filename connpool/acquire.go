@@ -63,7 +63,7 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	switch {
 	case p.closed:
 		return Conn[C]{}, ErrClosed
-	case p.paused:
+	case p.waiters.paused:
 		return Conn[C]{}, ErrPaused
 	}
 	if p.waiters.n == 0 {
@@ -126,12 +126,12 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		p.spares.put(w)
 		return Conn[C]{}, ErrClosed
 	}
-	p.pushLocked(w)
-	if p.waiters.n == 1 && !p.paused {
+	p.waiters.push(w)
+	if p.waiters.n == 1 && !p.waiters.paused {
 		// The gate is up now. A release just before may not have seen it, so look
 		// once more. If others wait already, the first of them has looked.
 		if c, ok := p.roster.grab(); ok {
-			p.dropLocked(w, waitGone)
+			p.waiters.drop(w, waitGone)
 			p.unlock()
 			p.spares.put(w)
 			return c, nil
@@ -139,7 +139,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	}
 	p.provideLocked()
 	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims && p.fullLocked() {
-		p.dropLocked(w, waitGone)
+		p.waiters.drop(w, waitGone)
 		p.n.rejected++
 		p.unlock()
 		p.spares.put(w)
@@ -177,8 +177,8 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 
 // fullLocked reports whether more wait for somebody's return than MaxWaiters allows.
 func (p *Pool[C]) fullLocked() bool {
-	wait := p.waiters.unserved(p.dialer.supply())
-	if !p.paused {
+	wait := p.waiters.unserved()
+	if !p.waiters.paused {
 		wait -= p.limits.toCome(p.usageLocked())
 	}
 	return wait > max(p.cfg.MaxWaiters, 0)
@@ -196,7 +196,7 @@ const (
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	p.lock()
 	if w.state == waitQueued {
-		p.dropLocked(w, waitGone)
+		p.waiters.drop(w, waitGone)
 	}
 	granted := w.state == waitGranted
 	e := p.waitErrorLocked(ctxerr.From(w.ctx), waited)
@@ -238,7 +238,7 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 	}
 	e := &WaitError{
 		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.limits.maxOpen, Open: p.usageLocked().open(), Dialing: p.dialer.under,
-		Waiting: p.waiters.n, Paused: p.paused, Dial: p.dialer.lastErr,
+		Waiting: p.waiters.n, Paused: p.waiters.paused, Dial: p.dialer.lastErr,
 	}
 	for _, o := range p.roster.all() {
 		if o.word.Load()&stateMask == stateLent {

@@ -27,7 +27,7 @@ func (p *Pool[C]) claimLocked(w *waiter[C], returning bool) {
 // claimReturningLocked assigns checks and resets that began for nobody to waiters
 // that have nothing to rely on, one to each.
 func (p *Pool[C]) claimReturningLocked() {
-	for p.waiters.mayClaim() && p.waiters.unserved(p.dialer.supply()) > 0 {
+	for p.waiters.mayClaim() && p.waiters.unserved() > 0 {
 		w := p.waiters.first()
 		if w == nil || w.impatient {
 			return

@@ -18,8 +18,7 @@ func (p *Pool[C]) Resume() { p.setPaused(false) }
 
 func (p *Pool[C]) setPaused(on bool) {
 	p.mu.Lock()
-	p.paused = on
-	p.gate.set(gatePaused, on)
+	p.waiters.pause(on)
 	p.lackLocked(false)
 	if !on && !p.closed {
 		p.serveLocked()
@@ -117,7 +116,7 @@ func (p *Pool[C]) startCloseLocked() {
 	p.closed = true
 	p.gate.set(gateClosed, true)
 	p.lackLocked(false)
-	p.grantAllLocked(ErrClosed)
+	p.waiters.grantAll(ErrClosed)
 	p.warmers.fail(ErrClosed)
 	p.condemnAllLocked(ByClose)
 	if p.retry != nil {

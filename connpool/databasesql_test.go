@@ -276,7 +276,7 @@ func TestCtxEndInDoClosesTheConnUnlessBadSaysNo(t *testing.T) {
 
 // TestConnRequestSet: waiters leave from any place, and those who stay keep theirs.
 func TestQueueKeepsItsOrderWhoeverLeaves(t *testing.T) {
-	var q waiters[int]
+	q := waiters[int]{gate: new(gate), dials: new(dialer)}
 	var ws [8]waiter[int]
 	for i := range ws {
 		q.push(&ws[i])

@@ -10,7 +10,7 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.usageLocked().open() >= p.limits.maxOpen && !p.lacks || p.closed || p.paused {
+	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.usageLocked().open() >= p.limits.maxOpen && !p.lacks || p.closed || p.waiters.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
 	lacks := p.startLocked()
@@ -23,7 +23,7 @@ func (p *Pool[C]) provideLocked() {
 // limiter does not have.
 func (p *Pool[C]) startLocked() (lacks bool) {
 	p.claimReturningLocked()
-	for p.roster.marked > 0 && p.waiters.unserved(p.dialer.supply()) > 0 {
+	for p.roster.marked > 0 && p.waiters.unserved() > 0 {
 		if w := p.waiters.first(); w != nil && w.impatient && p.limits.room(p.usageLocked()) > 0 {
 			break
 		}
@@ -57,7 +57,7 @@ func (p *Pool[C]) mayDialLocked() (ok bool, again time.Duration) {
 
 // wantLocked returns how many dials should be under way if nothing limited them.
 func (p *Pool[C]) wantLocked() int {
-	want := max(p.waiters.unserved(0), 0)
+	want := max(p.waiters.n-p.waiters.claims, 0)
 	if p.fillDue && !p.unfilled {
 		n := len(p.roster.all())
 		want += max(p.cfg.MinIdle-(n-p.roster.count(stateLent)), p.cfg.MinOpen-n, 0)
@@ -73,7 +73,7 @@ func (p *Pool[C]) wantLocked() int {
 func (p *Pool[C]) refusedLocked(again time.Duration) {
 	if p.dialer.state == BreakerOpen && len(p.roster.all()) == 0 && p.dialer.supply() == 0 {
 		err := &breakerError{p.dialer.lastErr}
-		p.grantAllLocked(err)
+		p.waiters.grantAll(err)
 		p.warmers.fail(err)
 		return
 	}
@@ -95,8 +95,8 @@ type dialJob[C any] struct {
 	shared bool // begun for nobody: MinIdle, Warm, TryAcquire
 
 	// Guarded by Pool.mu.
+	pending
 	waiter *waiter[C]  // the one that relies on this dial; nil: none, or not any more
-	late   bool        // counted in dialer.late
 	timer  *time.Timer // ends the patience with it
 }
 
@@ -115,7 +115,7 @@ func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
 	}
 	j.timer = time.AfterFunc(p.dialer.patience(), func() {
 		p.mu.Lock()
-		p.lateLocked(j)
+		p.dialer.giveUp(&j.pending)
 		p.provideLocked()
 		p.unlock()
 	})
@@ -123,14 +123,6 @@ func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
 	p.tellBreakerLocked()
 	p.goLocked(func() { p.dial(j) })
 	return true
-}
-
-// lateLocked notes that nobody should rely on j any more.
-func (p *Pool[C]) lateLocked(j *dialJob[C]) {
-	if !j.late && j.timer != nil {
-		j.late = true
-		p.dialer.late++
-	}
 }
 
 // dialCtx lives as long as the pool lets a dial live, and has the values of the
@@ -200,19 +192,18 @@ func (p *Pool[C]) timeout(d time.Duration) (context.Context, context.CancelFunc)
 func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err error) {
 	p.mu.Lock()
 	defer p.unlock()
-	j.timer.Stop()
-	j.timer = nil // its call, if under way, comes too late
+	j.timer.Stop() // its call, if under way, comes too late
 	asked := j.waiter
 	if asked != nil {
 		j.waiter, asked.dial = nil, nil
 	}
 	p.n.dials++
-	p.dialer.end(p.now(), took, j.late, err, !p.closed)
+	p.dialer.end(&j.pending, p.now(), took, err, !p.closed)
 	p.tellBreakerLocked()
 	if err != nil {
 		p.n.dialErrors++
 		if asked != nil {
-			p.grantLocked(asked, Conn[C]{}, p.dialError(err))
+			p.waiters.grant(asked, Conn[C]{}, p.dialError(err))
 		} else if j.shared {
 			p.warmers.fail(p.dialError(err))
 		}
@@ -242,7 +233,7 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	p.surplusLocked()
 	p.fillDue = p.cfg.fills()
 	p.warmers.reached(len(p.roster.all()))
-	if w := p.headLocked(); w != nil {
+	if w := p.waiters.next(); w != nil {
 		p.n.misses++
 		p.lendLocked(e, 0, w)
 		p.provideLocked()

@@ -28,6 +28,12 @@ type dialer struct {
 	news []BreakerState // changes that OnBreaker was not told of
 }
 
+// pending is a dial under way as the dialer knows it.
+type pending struct {
+	late  bool // counted in dialer.late
+	ended bool
+}
+
 // The patience with a dial is four times what one typically takes, at least
 // minPatience; firstPatience before one is known. It doubles with each dial that
 // is late, because a server that is slow to all is not served by more dials.
@@ -62,7 +68,7 @@ func (d *dialer) mayDial(now time.Duration) (ok bool, again time.Duration) {
 	return d.supply() == 0, 0 // open long enough, or half open: one at a time
 }
 
-// begin counts a dial that mayDial allowed.
+// begin counts a dial that mayDial allowed. Its pending is new.
 func (d *dialer) begin() {
 	d.under++
 	if d.state == BreakerOpen {
@@ -70,11 +76,20 @@ func (d *dialer) begin() {
 	}
 }
 
+// giveUp notes that nobody should rely on a dial any more. It may have ended meanwhile.
+func (d *dialer) giveUp(p *pending) {
+	if !p.late && !p.ended {
+		p.late = true
+		d.late++
+	}
+}
+
 // end counts a dial that took so long and ended with err. A pool that closes does
 // not learn from it.
-func (d *dialer) end(now, took time.Duration, late bool, err error, learn bool) {
+func (d *dialer) end(p *pending, now, took time.Duration, err error, learn bool) {
+	p.ended = true
 	d.under--
-	if late {
+	if p.late {
 		d.late--
 	}
 	if !learn {

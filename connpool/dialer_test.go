@@ -18,14 +18,14 @@ import (
 func TestARefusedDialIsLookedAtAgain(t *testing.T) {
 	d := dialer{backoff: Backoff{Min: 10, Jitter: -1}, breaker: Breaker{Failures: 2, OpenFor: 100}}
 	d.begin()
-	d.end(5, 1, false, errDown, true) // a pause of 10
+	d.end(new(pending), 5, 1, errDown, true) // a pause of 10
 	for now, again := range map[time.Duration]time.Duration{5: 10, 14: 1, 15: 0, 16: 0, math.MaxInt64: 0} {
 		ok, in := d.mayDial(now)
 		require.Equal(t, again, in, "at %d", now)
 		require.Equal(t, again == 0, ok, "at %d", now)
 	}
 	d.begin()
-	d.end(20, 1, false, errDown, true) // opens for 100
+	d.end(new(pending), 20, 1, errDown, true) // opens for 100
 	for now, again := range map[time.Duration]time.Duration{20: 100, 119: 1, 120: 0} {
 		ok, in := d.mayDial(now)
 		require.Equal(t, again, in, "at %d", now)
@@ -109,7 +109,7 @@ func TestInstantsDoNotOverflow(t *testing.T) {
 		{backoff: Backoff{Min: math.MaxInt64, Max: math.MaxInt64, Jitter: -1}},
 	} {
 		d.begin()
-		d.end(math.MaxInt64/2+5, 1, false, errDown, true)
+		d.end(new(pending), math.MaxInt64/2+5, 1, errDown, true)
 		ok, again := d.mayDial(math.MaxInt64/2 + 6)
 		require.False(t, ok)
 		require.Positive(t, again)

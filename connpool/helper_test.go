@@ -242,8 +242,8 @@ func (p *Pool[C]) validate() error {
 		return fmt.Errorf("%d waiters, counted %d", n, p.waiters.n)
 	case gate&gateWaiters != 0 != (n > 0):
 		return fmt.Errorf("gate %b with %d waiters", gate, n)
-	case gate&gateClosed != 0 != p.closed || gate&gatePaused != 0 != p.paused:
-		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.paused)
+	case gate&gateClosed != 0 != p.closed || gate&gatePaused != 0 != p.waiters.paused:
+		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.waiters.paused)
 	case claims != p.waiters.claims:
 		return fmt.Errorf("%d claims, counted %d", claims, p.waiters.claims)
 	case p.waiters.returningClaims > p.waiters.returning || p.waiters.returningClaims > p.waiters.claims:

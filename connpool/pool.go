@@ -55,13 +55,13 @@ type Pool[C any] struct {
 	waiters waiters[C]
 	n       books
 
-	closed, paused bool
-	fillDue        bool // MinIdle is to be looked at
-	unfilled       bool // MinIdle is not kept: the key is unused
-	lacks          bool // stands in the limiter's line
-	unsettled      bool // unlock has the limiter settle
-	wantsOld       bool // unlock has the limiter free a slot that was idle for long
-	freed, kept    int  // slots that unlock gives back to the limiter; of them, promised ones
+	closed      bool
+	fillDue     bool // MinIdle is to be looked at
+	unfilled    bool // MinIdle is not kept: the key is unused
+	lacks       bool // stands in the limiter's line
+	unsettled   bool // unlock has the limiter settle
+	wantsOld    bool // unlock has the limiter free a slot that was idle for long
+	freed, kept int  // slots that unlock gives back to the limiter; of them, promised ones
 
 	limits  limits
 	closing closing[C]
@@ -156,6 +156,7 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		fillDue: cfg.fills(),
 		drained: make(chan struct{}),
 	}
+	p.waiters.gate, p.waiters.dials = &p.gate, &p.dialer
 	if cfg.MaxIdle == 0 {
 		p.limits.maxIdle = math.MaxInt
 	}
@@ -224,7 +225,7 @@ func wakeAll[C any](wake *waiter[C]) {
 
 // unlockShared is unlock in a pool that shares its slots.
 func (p *Pool[C]) unlockShared(wake *waiter[C]) {
-	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && !p.warmers.any() {
+	if p.lacks && p.waiters.unserved() <= 0 && !p.warmers.any() {
 		p.lackLocked(false) // the waiter that lacked it has left, or was served
 	}
 	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld

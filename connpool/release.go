@@ -75,7 +75,7 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 	check := !checked && (p.cfg.CheckAfterIdle < 0 || e.suspect) // before the next loan
 	e.suspect = false
 	if !check {
-		if w := p.headLocked(); w != nil {
+		if w := p.waiters.next(); w != nil {
 			p.waiters.handoffs++
 			p.lendLocked(e, uses, w)
 			return
@@ -94,7 +94,7 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 func (p *Pool[C]) lendLocked(e *entry[C], uses uint64, w *waiter[C]) {
 	word := uses + useOne | stateLent
 	e.word.Store(word)
-	p.grantLocked(w, Conn[C]{e, word}, nil)
+	p.waiters.grant(w, Conn[C]{e, word}, nil)
 }
 
 // settle looks after a connection that went idle while the gate was up.
@@ -108,13 +108,13 @@ func (p *Pool[C]) settle() {
 
 // serveLocked lends idle connections to waiters.
 func (p *Pool[C]) serveLocked() {
-	for w := p.headLocked(); w != nil; w = p.headLocked() {
+	for w := p.waiters.next(); w != nil; w = p.waiters.next() {
 		c, ok := p.roster.grab()
 		if !ok {
 			return
 		}
 		p.waiters.handoffs++
-		p.grantLocked(w, c, nil)
+		p.waiters.grant(w, c, nil)
 	}
 }
 

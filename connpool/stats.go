@@ -169,7 +169,7 @@ func (p *Pool[C]) counters() Stats {
 		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
 		Hijacked: n.hijacked, Leaked: n.leaked,
 		MaxOpen: p.limits.maxOpen, Open: p.usageLocked().open(), Dialing: p.dialer.under, Closing: p.closing.n(), Waiting: p.waiters.n,
-		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
+		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.waiters.paused,
 	}
 	for _, e := range p.roster.all() {
 		w := e.word.Load()

@@ -117,7 +117,7 @@ func (e *entry[C]) lookLocked(now time.Duration) uint64 {
 // keepAliveLocked starts a check of e if it is idle and few others are checked: a
 // pool whose connections all go idle at once must not be busy with itself.
 func (p *Pool[C]) keepAliveLocked(e *entry[C]) bool {
-	if p.paused || p.waiters.n > 0 || p.keeping >= max(len(p.roster.all())/4, 1) {
+	if p.waiters.paused || p.waiters.n > 0 || p.keeping >= max(len(p.roster.all())/4, 1) {
 		return false
 	}
 	w := e.word.Load()
