@@ -72,7 +72,9 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 		}
 		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.limits.room(p.usageLocked()) > 0 {
 			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
-				p.wantsOld = !p.dialLocked(nil, false)
+				if !p.dialLocked(nil, false) {
+					p.share.wantOld()
+				}
 			}
 		}
 	}
@@ -102,7 +104,7 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 		p.mu.Lock()
 		e := p.waitErrorLocked(ctxerr.From(ctx), 0)
 		p.unlock()
-		return Conn[C]{}, p.withShares(e)
+		return Conn[C]{}, p.share.explain(e)
 	}
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.roster.grab(); ok {
@@ -208,15 +210,7 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 		}
 	}
 	p.spares.put(w)
-	return p.withShares(e)
-}
-
-// withShares adds to e how the limiter's slots are spent.
-func (p *Pool[C]) withShares(e *WaitError) *WaitError {
-	if p.limit != nil {
-		e.MaxTotal, e.TotalOpen, e.Shares = p.limit.spent(5)
-	}
-	return e
+	return p.share.explain(e)
 }
 
 // giveUnused returns a connection that its waiter never saw.

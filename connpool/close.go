@@ -19,7 +19,7 @@ func (p *Pool[C]) Resume() { p.setPaused(false) }
 func (p *Pool[C]) setPaused(on bool) {
 	p.mu.Lock()
 	p.waiters.pause(on)
-	p.lackLocked(false)
+	p.share.lack(false)
 	if !on && !p.closed {
 		p.serveLocked()
 		p.provideLocked()
@@ -115,7 +115,7 @@ func (p *Pool[C]) startCloseLocked() {
 	}
 	p.closed = true
 	p.gate.set(gateClosed, true)
-	p.lackLocked(false)
+	p.share.lack(false)
 	p.waiters.grantAll(ErrClosed)
 	p.warmers.fail(ErrClosed)
 	p.condemnAllLocked(ByClose)

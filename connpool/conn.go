@@ -195,7 +195,7 @@ func (c Conn[C]) Hijack() C {
 	}
 	p.removeLocked(e, ended)
 	p.n.hijacked++
-	p.freeSlotLocked()
+	p.freeSlotLocked(false)
 	p.unlock()
 	return e.value
 }

@@ -10,13 +10,10 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.usageLocked().open() >= p.limits.maxOpen && !p.lacks || p.closed || p.waiters.paused {
+	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.usageLocked().open() >= p.limits.maxOpen && !p.share.lacks || p.closed || p.waiters.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
-	lacks := p.startLocked()
-	if p.limit != nil {
-		p.lackLocked(lacks)
-	}
+	p.share.lack(p.startLocked())
 }
 
 // startLocked does it, and reports whether somebody waits for a slot that the
@@ -103,7 +100,7 @@ type dialJob[C any] struct {
 // dialLocked starts a dial, and reports false if the limiter has no slot for it.
 // waits says that somebody waits for it, w or a Warm.
 func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
-	if p.limit != nil && !p.limit.take(p, waits) {
+	if !p.share.take(waits) {
 		return false
 	}
 	j := &dialJob[C]{epoch: p.limits.epoch, waiter: w, shared: w == nil}
@@ -207,9 +204,7 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 		} else if j.shared {
 			p.warmers.fail(p.dialError(err))
 		}
-		if p.limit != nil {
-			p.freed++
-		}
+		p.share.free(false)
 		// Not freeSlotLocked: a failed dial for MinIdle is tried again at the next
 		// tick, not at once.
 		p.surplusLocked()

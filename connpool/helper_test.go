@@ -255,34 +255,34 @@ func (p *Pool[C]) validate() error {
 			p.dialer.under, p.waiters.claims, p.keeping, p.waiters.returning, p.tasks)
 	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
 		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.cfg.MaxDialing)
-	case p.waiters.wake != nil || p.freed != 0 || p.unsettled || p.wantsOld:
+	case p.waiters.wake != nil || p.share.dues != dues{}:
 		return errors.New("unlock forgot something")
 	}
 	return nil
 }
 
 // validate checks the invariants of the limiter that hold at any time.
-func (l *limiter[C]) validate() error {
+func (l *limiter) validate() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	slots, urgent := 0, 0
-	for i, p := range l.spenders.pools {
-		if p.share.spender != i+1 || p.share.slots <= 0 {
-			return fmt.Errorf("spender %d thinks it is %d, with %d slots", i, p.share.spender-1, p.share.slots)
+	for i, s := range l.spenders.all {
+		if s.spender != i+1 || s.slots <= 0 {
+			return fmt.Errorf("spender %d thinks it is %d, with %d slots", i, s.spender-1, s.slots)
 		}
-		if p.gate.Load()&gateShort != 0 != l.raised {
-			return fmt.Errorf("spender %d: gate %b, raised %v", i, p.gate.Load(), l.raised)
+		if s.gate.Load()&gateShort != 0 != l.raised {
+			return fmt.Errorf("spender %d: gate %b, raised %v", i, s.gate.Load(), l.raised)
 		}
-		slots += p.share.slots
+		slots += s.slots
 	}
-	for i, p := range l.line.pools {
-		if p.share.inLine != i+1 {
-			return fmt.Errorf("place %d in line thinks it is %d", i, p.share.inLine-1)
+	for i, s := range l.line.all {
+		if s.inLine != i+1 {
+			return fmt.Errorf("place %d in line thinks it is %d", i, s.inLine-1)
 		}
-		if p.share.urgent {
+		if s.urgent {
 			urgent++
 		}
-		if p.share.slots == 0 && !p.share.urgent {
+		if s.slots == 0 && !s.urgent {
 			return fmt.Errorf("place %d in line has no slot and is not urgent", i)
 		}
 	}

@@ -48,7 +48,7 @@ type KeyedConfig[K comparable, C any] struct {
 // when MaxTotal is reached; bound such waits by ctx.
 type Keyed[K comparable, C any] struct {
 	cfg     KeyedConfig[K, C]
-	limit   *limiter[C]
+	limit   *limiter
 	ctx     context.Context
 	cancel  context.CancelFunc
 	ended   chan struct{} // closed when the janitor has returned
@@ -101,7 +101,7 @@ func NewKeyed[K comparable, C any](cfg KeyedConfig[K, C]) (*Keyed[K, C], error) 
 	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	if cfg.MaxTotal > 0 {
-		k.limit = newLimiter[C](cfg.MaxTotal)
+		k.limit = newLimiter(cfg.MaxTotal)
 	}
 	go k.janitor(probe.Tick)
 	return k, nil
@@ -391,7 +391,7 @@ func (p *Pool[C]) keepIdle(on bool) {
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.usageLocked().open() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.freed > 0 {
+	if p.usageLocked().open() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.share.dues.freed > 0 {
 		return false
 	}
 	p.startCloseLocked()

@@ -269,47 +269,6 @@ func TestKeyedKeysWithMinIdleVanish(t *testing.T) {
 	})
 }
 
-// The pool to take from is that of the key used least recently: against a sort.
-func TestLeastUsedIsFoundWithoutSorting(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	l := newLimiter[int](1000)
-	var pools []*Pool[int]
-	idle := func(p *Pool[int]) *entry[int] { return p.roster.all()[0] }
-	for i := range 50 {
-		p := &Pool[int]{limit: l}
-		e := &entry[int]{pool: p}
-		p.roster.list.Store(&[]*entry[int]{e})
-		p.share.used.Store(uint64(i + 1))
-		require.True(t, l.take(p, false))
-		pools = append(pools, p)
-	}
-	clock := uint64(100)
-	for range 2000 {
-		p := pools[rng.IntN(len(pools))]
-		switch rng.IntN(3) {
-		case 0:
-			clock++
-			p.share.used.Store(clock)
-		case 1:
-			idle(p).word.Store(uint64(rng.IntN(2))) // idle or lent
-		case 2:
-			if p.share.slots == 0 {
-				l.take(p, false)
-			} else {
-				l.give(p, 1, 0)
-			}
-		}
-		var want *Pool[int]
-		for _, p := range pools {
-			if p.share.slots > 0 && p.roster.count(stateIdle) > 0 && (want == nil || p.share.used.Load() < want.share.used.Load()) {
-				want = p
-			}
-		}
-		require.Same(t, want, l.leastUsed())
-		require.NoError(t, l.validate())
-	}
-}
-
 func TestWaitErrorOfAKeyedSaysHowMaxTotalIsSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)

@@ -30,7 +30,6 @@ type Pool[C any] struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	labels   context.Context // pprof labels of the pool's goroutines; nil: none
-	limit    *limiter[C]     // the slots shared with other pools; nil: none
 
 	_         stats.Pad
 	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
@@ -42,8 +41,7 @@ type Pool[C any] struct {
 	useTime   *stats.Histogram
 	waitTotal atomic.Int64 // nanoseconds
 	retries   atomic.Uint64
-	share     share                 // of the limiter's
-	_         [stats.Line + 40]byte // mu begins a line on 64 bits
+	_         [stats.Line + 48]byte // mu begins a line on 64 bits
 
 	// mu is held for short, never while a user's function runs, and guards all below.
 	// It has a cache line of its own, or goroutines that wait for it would slow the one
@@ -55,13 +53,10 @@ type Pool[C any] struct {
 	waiters waiters[C]
 	n       books
 
-	closed      bool
-	fillDue     bool // MinIdle is to be looked at
-	unfilled    bool // MinIdle is not kept: the key is unused
-	lacks       bool // stands in the limiter's line
-	unsettled   bool // unlock has the limiter settle
-	wantsOld    bool // unlock has the limiter free a slot that was idle for long
-	freed, kept int  // slots that unlock gives back to the limiter; of them, promised ones
+	closed   bool
+	fillDue  bool // MinIdle is to be looked at
+	unfilled bool // MinIdle is not kept: the key is unused
+	share    share
 
 	limits  limits
 	closing closing[C]
@@ -132,7 +127,7 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
+func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -142,7 +137,6 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		lastWord: math.MaxUint64,
 		cfg:      cfg,
 		base:     time.Now(),
-		limit:    limit,
 		waitTime: new(stats.Histogram),
 		dialTime: new(stats.Histogram),
 		useTime:  new(stats.Histogram),
@@ -157,6 +151,7 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		drained: make(chan struct{}),
 	}
 	p.waiters.gate, p.waiters.dials = &p.gate, &p.dialer
+	p.share.limit, p.share.pool, p.share.gate, p.share.idle = limit, p, &p.gate, &p.roster
 	if cfg.MaxIdle == 0 {
 		p.limits.maxIdle = math.MaxInt
 	}
@@ -207,12 +202,18 @@ func (p *Pool[C]) lock() {
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
 	wake := p.waiters.takeGranted()
-	if p.limit != nil {
-		p.unlockShared(wake)
+	if p.share.limit == nil {
+		p.mu.Unlock()
+		wakeAll(wake)
 		return
 	}
+	if p.share.lacks && p.waiters.unserved() <= 0 && !p.warmers.any() {
+		p.share.lack(false) // the waiter that lacked it has left, or was served
+	}
+	due := p.share.takeDues()
 	p.mu.Unlock()
 	wakeAll(wake)
+	p.share.settle(due)
 }
 
 func wakeAll[C any](wake *waiter[C]) {
@@ -220,37 +221,6 @@ func wakeAll[C any](wake *waiter[C]) {
 		w := wake
 		wake = w.next // before the send: after it, w belongs to its waiter
 		w.ch <- struct{}{}
-	}
-}
-
-// unlockShared is unlock in a pool that shares its slots.
-func (p *Pool[C]) unlockShared(wake *waiter[C]) {
-	if p.lacks && p.waiters.unserved() <= 0 && !p.warmers.any() {
-		p.lackLocked(false) // the waiter that lacked it has left, or was served
-	}
-	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld
-	p.freed, p.kept, p.unsettled, p.wantsOld = 0, 0, false, false
-	p.mu.Unlock()
-	wakeAll(wake)
-	if freed > 0 {
-		p.limit.give(p, freed, kept)
-	}
-	if settle {
-		p.limit.settle()
-	}
-	if old {
-		p.limit.stealOld()
-	}
-}
-
-// lackLocked notes whether somebody waits for a slot that the limiter does not have.
-func (p *Pool[C]) lackLocked(lacks bool) {
-	if p.lacks == lacks {
-		return
-	}
-	p.lacks, p.unsettled = lacks, true
-	if !lacks {
-		p.limit.leave(p)
 	}
 }
 
@@ -271,11 +241,9 @@ func (p *Pool[C]) goLocked(f func()) {
 	}()
 }
 
-// freeSlotLocked is called after a slot became free.
-func (p *Pool[C]) freeSlotLocked() {
-	if p.limit != nil {
-		p.freed++
-	}
+// freeSlotLocked is called after a slot became free, which the limiter may have promised.
+func (p *Pool[C]) freeSlotLocked(promised bool) {
+	p.share.free(promised)
 	p.fillDue = p.cfg.fills()
 	p.surplusLocked()
 	p.provideLocked()

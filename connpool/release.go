@@ -68,7 +68,7 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 		return
 	}
 	uses := e.word.Load() &^ lowBits
-	if p.gate.Load()&gateShort != 0 && p.limit.yields(p, p.now()-e.born, p.waiters.n > 0) {
+	if p.gate.Load()&gateShort != 0 && p.share.limit.yields(&p.share, p.now()-e.born, p.waiters.n > 0) {
 		p.retireLocked(e, ByKeyLimit, nil)
 		return
 	}

@@ -176,13 +176,10 @@ func (p *Pool[C]) closeConn(e *entry[C], cause error) {
 		p.mu.Lock()
 		info := e.infoLocked(p.now())
 		p.closing.end(e)
-		if e.reason == ByKeyLimit {
-			p.kept++
-		}
 		if err != nil && p.closed {
 			p.closing.report(fmt.Errorf("connpool: close: %w", err))
 		}
-		p.freeSlotLocked()
+		p.freeSlotLocked(e.reason == ByKeyLimit)
 		p.unlock()
 		if f := p.cfg.OnClosed; f != nil {
 			p.functions.hook("OnClosed", func() { f(e.value, info, errors.Join(cause, err)) })
