@@ -162,13 +162,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 			err = p.abandon(w, p.now()-start)
 		}
 	}
-	waited := p.now() - start
-	p.waitTotal.Add(int64(waited))
-	if nth <= timeAll {
-		p.waitTime.Record(waited)
-	} else if nth%timeOneIn == 0 {
-		p.waitTime.RecordN(waited, timeOneIn)
-	}
+	p.times.waited(nth, p.now()-start)
 	if err != nil {
 		return Conn[C]{}, err
 	}
@@ -185,13 +179,6 @@ func (p *Pool[C]) fullLocked() bool {
 	}
 	return wait > max(p.cfg.MaxWaiters, 0)
 }
-
-// The first timeAll waits are in the distribution, then one in timeOneIn, which
-// counts for as many. All are in the sum.
-const (
-	timeAll   = 64
-	timeOneIn = 8
-)
 
 // abandon ends the wait of w, whose ctx has ended. If w was granted a connection
 // meanwhile, abandon gives that back.
@@ -234,10 +221,6 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.limits.maxOpen, Open: p.usageLocked().open(), Dialing: p.dialer.under,
 		Waiting: p.waiters.n, Paused: p.waiters.paused, Dial: p.dialer.lastErr,
 	}
-	for _, o := range p.roster.all() {
-		if o.word.Load()&stateMask == stateLent {
-			e.InUse++
-		}
-	}
+	e.InUse = p.roster.count(stateLent)
 	return e
 }

@@ -68,15 +68,10 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	left := &ShutdownError{Name: p.cfg.Name, Err: ctxerr.From(ctx), Closing: p.closing.n(), Dialing: p.dialer.under}
-	for _, e := range p.roster.all() {
-		if e.word.Load()&stateMask == stateLent {
-			left.InUse++
-		} else {
-			left.Busy++
-		}
+	c := p.roster.census()
+	return &ShutdownError{
+		Name: p.cfg.Name, Err: ctxerr.From(ctx), InUse: c.lent, Busy: c.idle + c.held, Closing: p.closing.n(), Dialing: p.dialer.under,
 	}
-	return left
 }
 
 // Done returns a channel that is closed when a pool that was told to close has

@@ -193,7 +193,8 @@ func (c Conn[C]) Hijack() C {
 		p.mu.Unlock()
 		c.stale("Hijack")
 	}
-	p.removeLocked(e, ended)
+	p.roster.remove(e, ended)
+	p.surplusLocked()
 	p.n.hijacked++
 	p.freeSlotLocked(false)
 	p.unlock()
@@ -227,12 +228,8 @@ func (c Conn[C]) timeUse() {
 	if c.word&timedMask != timedLoan || c.e.word.Load()&^mark != c.word {
 		return
 	}
-	n := uint64(timedOneIn)
-	if c.word>>useShift == 1 {
-		n = 1
-	}
 	p := c.e.pool
-	p.useTime.RecordN(p.now()-time.Duration(c.e.lentAt.Load()), n)
+	p.times.used(c.word>>useShift, p.now()-time.Duration(c.e.lentAt.Load()))
 }
 
 // borrow lends e if it is idle and not marked.

@@ -156,7 +156,7 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	p.functions.contain("Dial", &err, func() { e.value, err = p.cfg.Dial(dialCtx{ctx, j.values}) })
 	now := p.now()
 	took = now - start
-	p.dialTime.Record(took)
+	p.times.dial.Record(took)
 	e.born, e.seenAt, e.checkedAt = now, now, now
 	if p.cfg.MaxLifetime > 0 { // drawn once: a limit drawn at each look would meet its minimum soon
 		e.lifetime = p.cfg.MaxLifetime

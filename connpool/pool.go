@@ -36,12 +36,9 @@ type Pool[C any] struct {
 	functions functions
 	aborted   atomic.Bool // Shutdown has run out of time
 	spares    spares[C]
-	waitTime  *stats.Histogram
-	dialTime  *stats.Histogram
-	useTime   *stats.Histogram
-	waitTotal atomic.Int64 // nanoseconds
+	times     times
 	retries   atomic.Uint64
-	_         [stats.Line + 48]byte // mu begins a line on 64 bits
+	_         [stats.Line + 56]byte // mu begins a line on 64 bits
 
 	// mu is held for short, never while a user's function runs, and guards all below.
 	// It has a cache line of its own, or goroutines that wait for it would slow the one
@@ -137,9 +134,7 @@ func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 		lastWord: math.MaxUint64,
 		cfg:      cfg,
 		base:     time.Now(),
-		waitTime: new(stats.Histogram),
-		dialTime: new(stats.Histogram),
-		useTime:  new(stats.Histogram),
+		times:    times{latencies: new(latencies)},
 		janitor: janitor{
 			minIdle: cfg.MinIdle, minOpen: cfg.MinOpen, maxClosing: cfg.MaxClosing,
 			checkAfterIdle: cfg.CheckAfterIdle, keepAlive: cfg.KeepAlive, leakAfter: cfg.LeakAfter,

@@ -147,17 +147,9 @@ func (p *Pool[C]) retireLocked(e *entry[C], why Reason, cause error) {
 	if why == ByDestroy {
 		flag = ended
 	}
-	p.removeLocked(e, flag)
-	p.discardLocked(e, why, cause)
-}
-
-// removeLocked takes e, which the pool holds, out of the pool.
-func (p *Pool[C]) removeLocked(e *entry[C], flag uint64) {
-	w := e.word.Load()
-	p.n.usesGone += w >> useShift
-	e.word.Store(w&^lowBits | flag | stateGone)
-	p.roster.remove(e)
+	p.roster.remove(e, flag)
 	p.surplusLocked()
+	p.discardLocked(e, why, cause)
 }
 
 // discardLocked closes e, which is not (any more) one of conns. Its slot stays in
