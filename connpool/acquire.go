@@ -193,21 +193,16 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	if granted {
 		<-w.ch // under way: it was granted under mu
 		if w.err == nil {
-			p.giveUnused(w.conn)
+			p.mu.Lock()
+			p.n.undelivered++
+			if w.conn.e.takeBack(w.conn.word) {
+				p.returnLocked(w.conn.e, true)
+			}
+			p.unlock()
 		}
 	}
 	p.spares.put(w)
 	return p.share.explain(e)
-}
-
-// giveUnused returns a connection that its waiter never saw.
-func (p *Pool[C]) giveUnused(c Conn[C]) {
-	p.mu.Lock()
-	p.n.undelivered++
-	if c.e.takeBack(c.word) {
-		p.returnLocked(c.e, true)
-	}
-	p.unlock()
 }
 
 // waitErrorLocked counts and describes an Acquire that ends with its ctx.

@@ -35,8 +35,8 @@ func (p *Pool[C]) setPaused(on bool) {
 // that holds a connection, nor by a function of Config.
 func (p *Pool[C]) Close() error {
 	p.startClose()
-	<-p.drained
-	return p.closeErrors()
+	<-p.drained // nothing is added to closing any more
+	return p.closing.err()
 }
 
 // Shutdown is Close with a bound: when ctx ends first, it cancels the ctx of every
@@ -51,13 +51,13 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	done := ctx.Done()
 	p.startClose()
 	select {
-	case <-p.drained:
-		return p.closeErrors()
+	case <-p.drained: // wins over a ctx that has ended, too
+		return p.closing.err()
 	default:
 	}
 	select {
 	case <-p.drained:
-		return p.closeErrors()
+		return p.closing.err()
 	case <-done:
 	}
 	p.aborted.Store(true) // before the look: a Do stores its cancel, then reads this
@@ -131,10 +131,4 @@ func (p *Pool[C]) drainLocked() {
 	default:
 		close(p.drained)
 	}
-}
-
-func (p *Pool[C]) closeErrors() error {
-	p.mu.Lock()
-	defer p.unlock()
-	return p.closing.err()
 }

@@ -175,8 +175,8 @@ func (c Conn[C]) Destroy(cause error) {
 		c.stale("Destroy")
 	}
 	p.retireLocked(e, ByDestroy, cause)
-	if cause != errUnfinished && cause != errGoexit {
-		p.suspectLocked()
+	if p.cfg.Check != nil && cause != errUnfinished && cause != errGoexit {
+		p.roster.suspect()
 	}
 	p.unlock()
 }
@@ -239,6 +239,13 @@ func (e *entry[C]) borrow() (Conn[C], bool) {
 		return Conn[C]{e, w + useOne + stateLent}, true
 	}
 	return Conn[C]{}, false
+}
+
+// seize moves e from idle to the pool's hands, and reports false if it is not idle, or was
+// borrowed at this moment.
+func (e *entry[C]) seize() bool {
+	w := e.word.Load()
+	return w&stateMask == stateIdle && e.word.CompareAndSwap(w, w&^lowBits|stateHeld)
 }
 
 // takeBack moves e from the loan that made word to the pool's hands, and reports

@@ -30,7 +30,13 @@ func (p *Pool[C]) startLocked() (lacks bool) {
 	if room <= 0 {
 		return false
 	}
-	for want := min(p.wantLocked()-p.dialer.supply(), room); want > 0; want-- {
+	conns := len(p.roster.all())
+	want := max(p.waiters.n-p.waiters.claims, 0)
+	if p.stock.due {
+		want += p.stock.lacks(conns, p.roster.count(stateLent))
+	}
+	want = max(want, p.warmers.most()-conns)
+	for want = min(want-p.dialer.supply(), room); want > 0; want-- {
 		if ok, again := p.mayDialLocked(); !ok {
 			p.refusedLocked(again)
 			return false
@@ -50,18 +56,6 @@ func (p *Pool[C]) mayDialLocked() (ok bool, again time.Duration) {
 		return true, 0
 	}
 	return p.dialer.mayDial(p.now())
-}
-
-// wantLocked returns how many dials should be under way if nothing limited them.
-func (p *Pool[C]) wantLocked() int {
-	want := max(p.waiters.n-p.waiters.claims, 0)
-	if p.fillDue && !p.unfilled {
-		n := len(p.roster.all())
-		want += max(p.cfg.MinIdle-(n-p.roster.count(stateLent)), p.cfg.MinOpen-n, 0)
-	}
-	p.fillDue = false
-	want = max(want, p.warmers.most()-len(p.roster.all()))
-	return want
 }
 
 // refusedLocked deals with waiters while the back-off or the breaker forbids a
@@ -138,7 +132,7 @@ func (c dialCtx) Value(key any) any {
 }
 
 func (p *Pool[C]) dial(j *dialJob[C]) {
-	ctx, cancel := p.timeout(p.cfg.DialTimeout)
+	ctx, cancel := p.functions.timeout(p.cfg.DialTimeout)
 	start := p.now()
 	e := &entry[C]{pool: p, epoch: j.epoch}
 	e.word.Store(stateHeld)
@@ -177,14 +171,6 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	}
 }
 
-// timeout returns a ctx of the pool's that ends after d, if d is not 0.
-func (p *Pool[C]) timeout(d time.Duration) (context.Context, context.CancelFunc) {
-	if d > 0 {
-		return context.WithTimeout(p.ctx, d)
-	}
-	return p.ctx, func() {}
-}
-
 // dialDone files the outcome of a dial.
 func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err error) {
 	p.mu.Lock()
@@ -200,9 +186,9 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	if err != nil {
 		p.n.dialErrors++
 		if asked != nil {
-			p.waiters.grant(asked, Conn[C]{}, p.dialError(err))
+			p.waiters.grant(asked, Conn[C]{}, dialError(p.cfg.Name, err))
 		} else if j.shared {
-			p.warmers.fail(p.dialError(err))
+			p.warmers.fail(dialError(p.cfg.Name, err))
 		}
 		p.share.free(false)
 		// Not freeSlotLocked: a failed dial for MinIdle is tried again at the next
@@ -226,7 +212,7 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	}
 	p.roster.add(e)
 	p.surplusLocked()
-	p.fillDue = p.cfg.fills()
+	p.stock.look()
 	p.warmers.reached(len(p.roster.all()))
 	if w := p.waiters.next(); w != nil {
 		p.n.misses++

@@ -25,7 +25,9 @@ type dialer struct {
 	state    BreakerState
 	typical  time.Duration // how long a dial takes: the mean, recent ones weighing more; 0: none succeeded yet
 
-	news []BreakerState // changes that OnBreaker was not told of
+	tells   bool           // there is an OnBreaker
+	telling bool           // somebody calls takeNews until there are none
+	news    []BreakerState // changes that OnBreaker was not told of
 }
 
 // pending is a dial under way as the dialer knows it.
@@ -119,6 +121,24 @@ func (d *dialer) end(p *pending, now, took time.Duration, err error, learn bool)
 func (d *dialer) become(s BreakerState) {
 	if d.state != s {
 		d.state = s
-		d.news = append(d.news, s)
+		if d.tells {
+			d.news = append(d.news, s)
+		}
 	}
+}
+
+// tell reports whether the caller is to start somebody who takes the news.
+func (d *dialer) tell() bool {
+	if d.telling || len(d.news) == 0 {
+		return false
+	}
+	d.telling = true
+	return true
+}
+
+// takeNews returns what OnBreaker was not told of. Who gets none tells no longer.
+func (d *dialer) takeNews() []BreakerState {
+	news := d.news
+	d.news, d.telling = nil, len(news) > 0
+	return news
 }

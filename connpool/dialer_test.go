@@ -102,6 +102,52 @@ func TestAcquireNeverHangsInAShortPause(t *testing.T) {
 	require.NoError(t, p.Close())
 }
 
+// OnBreaker is told of every change, once, in their order, by one at a time.
+func TestTheDialersNews(t *testing.T) {
+	d := dialer{breaker: Breaker{Failures: 1, OpenFor: 10}, tells: true}
+	fail := func() { d.begin(); d.end(new(pending), 0, 1, errDown, true) }
+	require.False(t, d.tell(), "nothing has changed")
+	fail()
+	require.True(t, d.tell())
+	fail() // half open between
+	require.False(t, d.tell(), "somebody tells already")
+	require.Equal(t, []BreakerState{BreakerOpen, BreakerHalfOpen, BreakerOpen}, d.takeNews())
+	d.begin()
+	d.end(new(pending), 0, 1, nil, true)
+	require.False(t, d.tell(), "it looks once more")
+	require.Equal(t, []BreakerState{BreakerHalfOpen, BreakerClosed}, d.takeNews())
+	require.Empty(t, d.takeNews())
+	require.False(t, d.tell())
+	fail()
+	require.True(t, d.tell(), "the one before has gone")
+
+	d = dialer{breaker: Breaker{Failures: 1}}
+	fail()
+	require.False(t, d.tell(), "no hook")
+	require.Empty(t, d.news)
+}
+
+// A dial is given up once, and not after its end.
+func TestTheDialersSupply(t *testing.T) {
+	var d dialer
+	var a, b pending
+	d.begin()
+	d.begin()
+	require.Equal(t, 2, d.supply())
+	require.Equal(t, firstPatience, d.patience())
+	d.giveUp(&a)
+	d.giveUp(&a)
+	require.Equal(t, 1, d.supply())
+	require.Equal(t, 2*firstPatience, d.patience(), "with each that is late")
+	d.end(&b, 0, 1, nil, false)
+	d.giveUp(&b)
+	require.Zero(t, d.supply())
+	require.Equal(t, 1, d.late)
+	d.end(&a, 0, 1, nil, false)
+	require.Zero(t, d.late)
+	require.Zero(t, d.under)
+}
+
 // A sum that would overflow lies in the past, and what should never come comes at once.
 func TestInstantsDoNotOverflow(t *testing.T) {
 	for _, d := range []dialer{

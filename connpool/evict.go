@@ -121,7 +121,7 @@ func (p *Pool[C]) evictIdle(why Reason, age time.Duration) bool {
 	conns := p.roster.all()
 	for i := len(conns) - 1; i >= 0; i-- {
 		e := conns[i]
-		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && p.retireIdleLocked(e, why, nil) {
+		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && p.retireIdleLocked(e, why) {
 			return true
 		}
 	}
@@ -142,7 +142,7 @@ func (p *Pool[C]) yieldLocked() {
 		if !p.share.limit.yields(&p.share, p.now()-e.born, p.waiters.n > 0) {
 			return
 		}
-		if !p.retireIdleLocked(e, ByKeyLimit, nil) {
+		if !p.retireIdleLocked(e, ByKeyLimit) {
 			p.share.limit.unpromise()
 		}
 	}

@@ -250,9 +250,9 @@ func (p *Pool[C]) validate() error {
 		return fmt.Errorf("%d of %d claims on %d that return", p.waiters.returningClaims, p.waiters.claims, p.waiters.returning)
 	case p.dialer.late < 0 || p.dialer.late > p.dialer.under:
 		return fmt.Errorf("%d of %d dials are late", p.dialer.late, p.dialer.under)
-	case p.dialer.under < 0 || p.waiters.claims < 0 || p.keeping < 0 || p.waiters.returning < 0 || p.tasks < 0:
+	case p.dialer.under < 0 || p.waiters.claims < 0 || p.janitor.refreshing < 0 || p.waiters.returning < 0 || p.tasks < 0:
 		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
-			p.dialer.under, p.waiters.claims, p.keeping, p.waiters.returning, p.tasks)
+			p.dialer.under, p.waiters.claims, p.janitor.refreshing, p.waiters.returning, p.tasks)
 	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
 		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.cfg.MaxDialing)
 	case p.waiters.wake != nil || p.share.dues != dues{}:

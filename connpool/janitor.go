@@ -18,6 +18,8 @@ type janitor struct {
 	// Of the tick under way.
 	idle, open int // connections
 	closes     int // how many more may be closed for their age
+
+	refreshing int // checks for KeepAlive under way
 }
 
 // facts are what a decision about a connection depends on.
@@ -84,3 +86,7 @@ func (j *janitor) closed() {
 
 // leaks reports whether a loan that lasts so long is a suspected leak.
 func (j *janitor) leaks(held time.Duration) bool { return j.leakAfter > 0 && held >= j.leakAfter }
+
+// mayRefresh reports whether one more connection may be checked for KeepAlive: a pool
+// whose connections all go idle at once must not be busy with itself.
+func (j *janitor) mayRefresh(open int) bool { return j.refreshing < max(open/4, 1) }

@@ -376,7 +376,7 @@ func (p *Pool[C]) activity() (n uint64, failing bool) {
 // keepIdle says whether MinIdle and MinOpen are kept.
 func (p *Pool[C]) keepIdle(on bool) {
 	p.mu.Lock()
-	p.unfilled = !on
+	p.stock.off = !on
 	p.mu.Unlock()
 }
 

@@ -26,10 +26,9 @@ type Pool[C any] struct {
 	lastWord uint64 // a lent word from here on had its last use (MaxUses)
 	roster   roster[C]
 	cfg      Config[C]
-	base     time.Time // where the pool's clock starts
-	ctx      context.Context
-	cancel   context.CancelFunc
-	labels   context.Context // pprof labels of the pool's goroutines; nil: none
+	base     time.Time          // where the pool's clock starts
+	cancel   context.CancelFunc // ends functions.ctx
+	labels   context.Context    // pprof labels of the pool's goroutines; nil: none
 
 	_         stats.Pad
 	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
@@ -50,20 +49,16 @@ type Pool[C any] struct {
 	waiters waiters[C]
 	n       books
 
-	closed   bool
-	fillDue  bool // MinIdle is to be looked at
-	unfilled bool // MinIdle is not kept: the key is unused
-	share    share
+	closed bool
+	share  share
 
 	limits  limits
 	closing closing[C]
 	dialer  dialer
 	janitor janitor
-
-	keeping int // keep-alive checks under way
+	stock   stock
 	warmers warmers
 	retry   *time.Timer // provides again when the back-off ends
-	telling bool        // a goroutine calls OnBreaker
 	nextID  uint64
 	tasks   int           // goroutines of the pool
 	drained chan struct{} // closed when the closed pool has nothing left
@@ -141,8 +136,8 @@ func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 			tick: cfg.Tick, lookedAt: time.Now().Round(0),
 		},
 		limits:  limits{maxOpen: cfg.MaxOpen, maxIdle: max(cfg.MaxIdle, 0), maxDialing: cfg.MaxDialing},
-		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
-		fillDue: cfg.fills(),
+		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker, tells: cfg.OnBreaker != nil},
+		stock:   stock{minIdle: cfg.MinIdle, minOpen: cfg.MinOpen},
 		drained: make(chan struct{}),
 	}
 	p.waiters.gate, p.waiters.dials = &p.gate, &p.dialer
@@ -151,7 +146,8 @@ func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 		p.limits.maxIdle = math.MaxInt
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p.ctx, p.cancel = insideCtx{ctx, p}, cancel
+	p.functions.ctx, p.cancel = insideCtx{ctx, p}, cancel
+	p.stock.look()
 	if cfg.Name != "" {
 		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
 	}
@@ -239,7 +235,7 @@ func (p *Pool[C]) goLocked(f func()) {
 // freeSlotLocked is called after a slot became free, which the limiter may have promised.
 func (p *Pool[C]) freeSlotLocked(promised bool) {
 	p.share.free(promised)
-	p.fillDue = p.cfg.fills()
+	p.stock.look()
 	p.surplusLocked()
 	p.provideLocked()
 	p.drainLocked()

@@ -11,7 +11,8 @@ func (p *Pool[C]) releaseSlow(c Conn[C]) {
 	c.timeUse()
 	if p.cfg.OnReleased != nil {
 		defer p.giveBack(c) // also if the hook ends this goroutine
-		p.noteRelease(c)
+		info := c.Info()
+		p.functions.hook("OnReleased", func() { p.cfg.OnReleased(c.e.value, info) })
 		return
 	}
 	p.giveBack(c)
@@ -37,7 +38,8 @@ func (p *Pool[C]) giveBack(c Conn[C]) {
 	}
 	p.lock()
 	if p.cfg.Reset != nil && p.doomLocked(e, p.usageLocked()) == 0 {
-		p.resetLocked(e)
+		p.holdLocked(e, heldJob[C]{})
+		p.provideLocked() // a waiter may rely on the reset now
 	} else {
 		p.returnLocked(e, false)
 	}
@@ -135,7 +137,7 @@ func (p *Pool[C]) trimLocked() {
 		if why == 0 {
 			return
 		}
-		if p.retireIdleLocked(conns[i], why, nil) {
+		if p.retireIdleLocked(conns[i], why) {
 			idle--
 		}
 	}

@@ -94,7 +94,7 @@ func (p *Pool[C]) Resize(n int) error {
 	}
 	p.limits.maxOpen = n
 	p.warmers.shrink(p.maxWarmLocked())
-	p.fillDue = p.cfg.fills()
+	p.stock.look()
 	p.surplusLocked()
 	p.trimLocked()
 	p.provideLocked()
@@ -107,7 +107,7 @@ func (p *Pool[C]) condemnLocked(e *entry[C], why Reason) bool {
 	for e.reason == 0 {
 		switch e.word.Load() & stateMask {
 		case stateIdle:
-			if p.retireIdleLocked(e, why, nil) {
+			if p.retireIdleLocked(e, why) {
 				return true
 			}
 		case stateLent:
@@ -132,12 +132,11 @@ func (p *Pool[C]) condemnAllLocked(why Reason) {
 }
 
 // retireIdleLocked closes e if it is idle.
-func (p *Pool[C]) retireIdleLocked(e *entry[C], why Reason, cause error) bool {
-	w := e.word.Load()
-	if w&stateMask != stateIdle || !e.word.CompareAndSwap(w, w&^lowBits|stateHeld) {
+func (p *Pool[C]) retireIdleLocked(e *entry[C], why Reason) bool {
+	if !e.seize() {
 		return false
 	}
-	p.retireLocked(e, why, cause)
+	p.retireLocked(e, why, nil)
 	return true
 }
 

@@ -219,7 +219,8 @@ func (r *roster[C]) takeMarked() *entry[C] {
 	panic("connpool: marked connections are miscounted")
 }
 
-// suspect has every connection checked before its next loan.
+// suspect has every connection checked before its next loan: when one is found broken, the
+// server may have dropped the others too.
 func (r *roster[C]) suspect() {
 	for _, e := range r.all() {
 		r.mark(e)
