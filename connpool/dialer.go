@@ -11,9 +11,6 @@ import (
 // of dials. It is guarded by Pool.mu and told the time (on the pool's clock), so
 // that one reading decides both what is done now and when to look again.
 type dialer struct {
-	backoff Backoff
-	breaker Breaker
-
 	under int // dials under way
 	// late counts those of them that nobody should rely on: older than the patience,
 	// or given up by the Acquire that asked. late <= under.
@@ -28,6 +25,9 @@ type dialer struct {
 	tells   bool           // there is an OnBreaker
 	telling bool           // somebody calls takeNews until there are none
 	news    []BreakerState // changes that OnBreaker was not told of
+
+	backoff Backoff
+	breaker Breaker
 }
 
 // pending is a dial under way as the dialer knows it.

@@ -47,14 +47,13 @@ type Pool[C any] struct {
 	mu      sync.Mutex
 	_       [stats.Line - 8]byte
 	waiters waiters[C]
-	n       books
-
-	closed bool
-	share  share
-
+	closed  bool
 	limits  limits
 	closing closing[C]
 	dialer  dialer
+	share   share
+
+	n       books
 	janitor janitor
 	stock   stock
 	warmers warmers

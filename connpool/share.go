@@ -10,18 +10,17 @@ import (
 // share collects it for [share.settle]. The zero value is that of a pool whose slots are
 // its own: it lacks none.
 type share struct {
-	limit *limiter      // nil: none
-	pool  tenant        // the pool, as the limiter sees it
-	used  atomic.Uint64 // Keyed.clock at the last use of the key: the order of use
-	name  func() string // the key, for errors
-	gate  *gate         // has gateShort
-	idle  interface {   // the roster
+	limit *limiter // nil: none
+	lacks bool     // somebody waits for a slot that the limiter does not have; guarded by Pool.mu
+	dues  dues     // guarded by Pool.mu
+
+	pool tenant        // the pool, as the limiter sees it
+	used atomic.Uint64 // Keyed.clock at the last use of the key: the order of use
+	name func() string // the key, for errors
+	gate *gate         // has gateShort
+	idle interface {   // the roster
 		count(state uint64) int
 	}
-
-	// Guarded by Pool.mu.
-	lacks bool // somebody waits for a slot that the limiter does not have
-	dues  dues
 
 	// Guarded by limiter.mu.
 	slots   int
