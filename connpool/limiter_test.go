@@ -17,6 +17,7 @@ type lodger struct {
 	ready   []time.Duration // idle connections: since when
 	closing int
 	slow    bool // a close takes until closed is called
+	counted func()
 }
 
 func newLodger(l *limiter) *lodger {
@@ -26,7 +27,13 @@ func newLodger(l *limiter) *lodger {
 	return d
 }
 
-func (d *lodger) count(uint64) int { return len(d.ready) }
+func (d *lodger) count(uint64) int {
+	n := len(d.ready)
+	if d.counted != nil {
+		d.counted()
+	}
+	return n
+}
 
 func (d *lodger) poke() {
 	for ; d.wants > 0; d.wants-- {
@@ -71,12 +78,25 @@ func (d *lodger) back(age time.Duration) {
 	d.poke()
 }
 
+// pass lets time go by in a bubble, and makes the calls of the limiter's timer here.
+func pass(l *limiter, d time.Duration) {
+	for end := l.now() + d; ; {
+		if l.timer == nil || l.timerAt > end {
+			time.Sleep(end - l.now())
+			return
+		}
+		l.timer.Stop()
+		time.Sleep(l.timerAt - l.now())
+		l.tick()
+	}
+}
+
 // Any order of events: the limiter's books are right, no slot is free while somebody is in
 // line, nobody without a slot waits while another has an idle connection, and in the end
 // all are served.
 func TestLimiterInAnyOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for seed := range uint64(long(t, 40)) {
+		for seed := range uint64(Long(t, 40)) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			l := newLimiter(1 + rng.IntN(6))
 			all := make([]*lodger, 2+rng.IntN(4))
@@ -105,17 +125,6 @@ func TestLimiterInAnyOrder(t *testing.T) {
 					}
 				}
 			}
-			pass := func(d time.Duration) { // with the timer's calls made here
-				for end := l.now() + d; ; {
-					if l.timer == nil || l.timerAt > end {
-						time.Sleep(end - l.now()) // in the bubble
-						return
-					}
-					l.timer.Stop()
-					time.Sleep(l.timerAt - l.now()) // in the bubble
-					l.tick()
-				}
-			}
 			for range 200 {
 				d := all[rng.IntN(len(all))]
 				switch rng.IntN(6) {
@@ -135,7 +144,7 @@ func TestLimiterInAnyOrder(t *testing.T) {
 						d.poke()
 					}
 				case 5:
-					pass(time.Duration(rng.IntN(int(2 * keyGrace))))
+					pass(l, time.Duration(rng.IntN(int(2*keyGrace))))
 				}
 				check()
 			}
@@ -149,7 +158,7 @@ func TestLimiterInAnyOrder(t *testing.T) {
 						d.back(2 * keyTurn)
 					}
 				}
-				pass(keyGrace)
+				pass(l, keyGrace)
 				check()
 			}
 			for _, d := range all {
@@ -164,7 +173,7 @@ func TestLimiterInAnyOrder(t *testing.T) {
 			check()
 			require.Zero(t, l.promised)
 			require.False(t, l.raised)
-			pass(time.Second)
+			pass(l, time.Second)
 			require.Nil(t, l.timer)
 		}
 	})
@@ -222,6 +231,87 @@ func TestLimiterYields(t *testing.T) {
 				if l.timer != nil {
 					l.timer.Stop()
 				}
+			})
+		})
+	}
+}
+
+// A connection that comes back after the limiter has looked for idle ones, and before it
+// has raised the gates, asks nobody: the limiter must look once more.
+func TestLimiterLooksAgainAfterItRaisedTheGates(t *testing.T) {
+	l := newLimiter(1)
+	holder, other := newLodger(l), newLodger(l)
+	holder.wants, other.wants = 1, 1
+	holder.poke()
+	looks := 0
+	holder.counted = func() {
+		if looks++; looks == 2 { // the first of the heap, then all
+			require.Zero(t, holder.gate.Load())
+			holder.lent--
+			holder.ready = append(holder.ready, l.now())
+		}
+	}
+	other.poke()
+	require.GreaterOrEqual(t, looks, 2)
+	require.Equal(t, 1, other.lent)
+	require.Zero(t, holder.slots)
+	require.NoError(t, l.validate())
+	holder.counted = nil
+	other.back(0)
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// A free slot is for the first in line. Only one with fewer slots goes before.
+func TestLimiterTakeOvertakesNoEqual(t *testing.T) {
+	l := newLimiter(2)
+	a, b, c := newLodger(l), newLodger(l), newLodger(l)
+	require.True(t, a.take(true))
+	require.True(t, b.take(true))
+	require.False(t, b.take(true), "in line with one slot")
+	l.give(&a.share, 1, 0) // free now, and not settled
+	require.False(t, a.share.slots > 0)
+	require.False(t, c.take(false), "waits for nothing")
+	require.True(t, c.take(true), "it has none")
+	require.False(t, c.take(true), "in line, with one slot too")
+	l.give(&b.share, 1, 0)
+	l.give(&c.share, 1, 0)
+	require.False(t, a.take(true), "b has stood longer, and has none")
+	require.False(t, c.take(true))
+	require.True(t, b.take(true))
+	require.True(t, c.take(true), "it is first now")
+	l.timer.Stop()
+}
+
+// One that has a slot gets an idle connection of a key that has more at once when it is
+// urgent, and that of any other when it has been idle for keyGrace.
+func TestLimiterTakesFromTheRicher(t *testing.T) {
+	for name, tt := range map[string]struct {
+		slots int           // of the other key
+		want  time.Duration // when its connection is taken
+	}{
+		"more":    {2, keyGrace},
+		"as many": {1, 2 * keyGrace},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLimiter(1 + tt.slots)
+				other, first := newLodger(l), newLodger(l)
+				other.wants, first.wants = tt.slots, 1
+				other.poke()
+				first.poke()
+				begin := l.now()
+				first.wants = 1
+				first.poke()
+				pass(l, keyGrace-time.Millisecond)
+				other.lent--
+				other.ready = append(other.ready, l.now())
+				for first.lent < 2 {
+					pass(l, time.Millisecond/2)
+				}
+				require.InDelta(t, tt.want, l.now()-begin, float64(time.Millisecond))
+				require.NoError(t, l.validate())
 			})
 		})
 	}

@@ -17,7 +17,7 @@ func TestWaitersInAnyOrder(t *testing.T) {
 	q := waiters[int]{gate: g, dials: dials}
 	var model []*waiter[int]
 	var woken []*waiter[int]
-	for range long(t, 3000) {
+	for range Long(t, 3000) {
 		switch op := rng.IntN(7); {
 		case op < 2:
 			w := &waiter[int]{}
@@ -123,4 +123,32 @@ func TestWaitersNext(t *testing.T) {
 	require.EqualValues(t, 7, a.conn.word)
 	require.Equal(t, errDown, b.err)
 	require.Nil(t, q.takeGranted())
+}
+
+// Waiters leave from any place, and those who stay keep theirs.
+func TestQueueKeepsItsOrderWhoeverLeaves(t *testing.T) {
+	q := waiters[int]{gate: new(gate), dials: new(dialer)}
+	var ws [8]waiter[int]
+	for i := range ws {
+		q.push(&ws[i])
+	}
+	for _, i := range []int{3, 0, 7, 4} { // middle, head, tail, middle
+		q.remove(&ws[i])
+	}
+	q.push(&ws[0])
+	var got []int
+	for w := range q.all {
+		for i := range ws {
+			if w == &ws[i] {
+				got = append(got, i)
+			}
+		}
+	}
+	require.Equal(t, []int{1, 2, 5, 6, 0}, got)
+	require.Equal(t, 5, q.n)
+	for q.head != nil {
+		q.remove(q.head)
+	}
+	require.Zero(t, q.n)
+	require.Nil(t, q.tail)
 }
