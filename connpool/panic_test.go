@@ -77,3 +77,20 @@ func TestPanicsAndGoexitsOfUserFunctions(t *testing.T) {
 		s.end(p)
 	})
 }
+
+// Bad did not say whether the connection is broken, so it is closed; the panic is the
+// caller's error, beside that of its function.
+func TestAPanicOfBadClosesTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *connpool.Config[*fake]) { c.Bad = func(error) bool { panic("bad") } })
+		err := p.Do(t.Context(), func(context.Context, *fake) error { return errDown })
+		require.ErrorIs(t, err, errDown)
+		var pe *connpool.PanicError
+		require.ErrorAs(t, err, &pe)
+		require.Equal(t, "Bad", pe.Func)
+		synctest.Wait()
+		require.EqualValues(t, 1, p.Stats().ClosedBy.Destroy)
+		s.end(p)
+	})
+}
