@@ -16,7 +16,7 @@ func (c *core[T]) beginClose() {
 		c.room = 0
 		c.collectLocked(&e)
 		for c.waiters.any() {
-			e.settle(&c.waiters, c.waiters.first(), ErrClosed)
+			e.settle(c.waiters.pop(), ErrClosed)
 		}
 		for c.idle.any() {
 			c.wakeLocked(&e)

@@ -41,9 +41,8 @@ func (e *effects[T]) wakeTaker(t *taker) {
 	e.takers = t
 }
 
-// settle takes w, a blocked sender, off its list with an outcome, and wakes it.
-func (e *effects[T]) settle(l *waitList[T], w *waiter[T], err error) {
-	l.remove(w)
+// settle wakes w, a blocked sender that was taken out of its list, with an outcome.
+func (e *effects[T]) settle(w *waiter[T], err error) {
 	w.err = err
 	w.next = e.waiters
 	e.waiters = w

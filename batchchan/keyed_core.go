@@ -43,12 +43,9 @@ type keyed[K comparable, T any] struct {
 	tookBack    bool // Shutdown handed items back
 	keys        keyTable[K, T]
 	ready       keyList[K, T]
-	idleKeys    keyList[K, T] // longest idle first
-	waits       keyHeap[K, T] // oldest first segment first
-	wantRoom    keyHeap[K, T] // busy keys that senders wait with, by arrival
-	wantKey     keyHeap[K, T] // others that senders wait with, by arrival
-	waiting     int           // senders
-	waited      uint64        // senders that have waited
+	idleKeys    keyList[K, T]   // longest idle first
+	waits       keyHeap[K, T]   // oldest first segment first
+	line        keyedLine[K, T] // blocked senders
 	busyKeys    int
 	stoppedKeys int
 	pending     int
@@ -82,7 +79,8 @@ func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]
 	k.base = time.Now()
 	k.done = make(chan struct{})
 	k.freeWait.New = func() any { return newWaiter[keyedItem[K, T]]() }
-	k.waits, k.wantRoom, k.wantKey = bySegment[K, T](), byWaiter[K, T](), byWaiter[K, T]()
+	k.waits = bySegment[K, T]()
+	k.line.init()
 	k.mu.init(true)
 }
 
@@ -131,7 +129,7 @@ func (k *keyed[K, T]) addLocked(s *keyState[K, T], item T, size int, e *effects[
 			k.idleKeys.remove(s)
 		}
 		k.trimIdleLocked()
-		k.rankLocked(s)
+		k.line.rank(s)
 	}
 	seg := s.segs.back()
 	seg.n++
@@ -226,7 +224,7 @@ func (k *keyed[K, T]) pressLocked(e *effects[keyedItem[K, T]]) {
 
 // idleLocked follows the end of a key's last batch.
 func (k *keyed[K, T]) idleLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
-	k.rankLocked(s)
+	k.line.rank(s)
 	if s.stopped {
 		return
 	}

@@ -80,7 +80,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 			return r
 		}
 		k.promoteLocked(now, &e)
-		if k.waiting > 0 {
+		if k.line.len() > 0 {
 			k.pressLocked(&e)
 		}
 		if k.ready.len() > 0 {
@@ -214,7 +214,7 @@ func (k *keyed[K, T]) stats() KeyedStats {
 	s := KeyedStats{Name: k.cfg.Name, Keys: k.busyKeys, IdleKeys: k.idleKeys.len(), StoppedKeys: k.stoppedKeys}
 	s.Pending, s.PendingBytes = k.pending, k.pendingSize
 	s.InFlight, s.InFlightBatches, s.Aside = k.inFlight, k.inFlightB, len(k.later.heap)
-	s.Waiting = k.waiting
+	s.Waiting = k.line.len()
 	s.Accepted = k.accepted + n.direct
 	s.Uptime = k.now()
 	k.mu.unlock()
