@@ -47,7 +47,7 @@ func (c *core[T]) expectRetryLocked(now time.Duration, e *effects[T]) {
 	switch {
 	case !ok:
 	case at <= now:
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	case c.retryTimer == nil:
 		c.retryTimer = time.AfterFunc(at-now, c.onRetryTimer)
 	default:

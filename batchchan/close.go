@@ -18,11 +18,9 @@ func (c *core[T]) beginClose() {
 		for c.waiters.any() {
 			e.settle(c.waiters.pop(), ErrClosed)
 		}
-		for c.idle.any() {
-			c.wakeLocked(&e)
-		}
+		c.crew.wakeIdle(&e.wakeUps)
 		if c.pendingLocked() > 0 {
-			c.wakeLocked(&e)
+			c.crew.wake(&e.wakeUps)
 		}
 		c.endLocked(&e)
 	}

@@ -49,15 +49,13 @@ type core[T any] struct {
 	lanes       []*lane[T]
 	lanesAt     time.Duration // no active lane's first item is older
 	waiters     waitList[T]   // blocked senders
-	idle        idlers        // takers that have nothing to do
-	workers     int           // worker goroutines and senders that run a batch
+	crew        crew          // workers, or Recv callers
 	inFlight    int           // batches taken and not completed
 	inFlightN   int           // their items
 	outstanding int           // batches cut and not completed
 	barriers    barriers      // unfinished Flush calls
 	free        []*batch[T]   // empty batches
 	timer       *time.Timer
-	poke        bool
 	later       later[*batch[T]] // aside, until their next attempt
 	retryTimer  *time.Timer      // for these
 	bulkState[T]
@@ -128,6 +126,9 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 			c.chunk = laneItems / c.chunk * c.chunk
 		}
 	}
+	if process != nil {
+		c.crew.most = cfg.Workers
+	}
 	c.mu.init(true)
 	c.buf = c.newItems()
 	return c
@@ -160,7 +161,7 @@ func (c *core[T]) roomLocked() {
 func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 	if c.cfg.MaxBytes > 0 && size > c.cfg.MaxBytes-c.bufBytes && len(c.buf) > 0 {
 		c.cutLocked(ByBytes)
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	}
 	opens := len(c.buf) == c.bound
 	if opens {
@@ -180,7 +181,7 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 		c.filledLocked(e)
 	case c.cfg.MaxBytes > 0 && c.bufBytes >= c.cfg.MaxBytes:
 		c.cutLocked(ByBytes)
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	case opens:
 		c.openedLocked(e)
 	}
@@ -227,14 +228,14 @@ func (c *core[T]) filledLocked(e *effects[T]) {
 	if len(c.buf) == c.bulk {
 		c.cutLocked(BySize)
 	}
-	c.wakeLocked(e)
+	c.crew.wake(&e.wakeUps)
 }
 
 // openedLocked follows the first item of a batch that is not due by size.
 func (c *core[T]) openedLocked(e *effects[T]) {
 	switch {
 	case c.cfg.Linger == 0 || c.closing:
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	case c.cfg.Linger > 0:
 		c.expectLocked(e)
 	}

@@ -47,7 +47,7 @@ func (k *keyed[K, T]) flushLocked(e *effects[keyedItem[K, T]]) *barrier {
 func (k *keyed[K, T]) hurryRetriesLocked(e *effects[keyedItem[K, T]]) {
 	if _, ok := k.later.next(); ok {
 		k.later.hurry()
-		k.wakeLocked(e)
+		k.crew.wake(&e.wakeUps)
 	}
 }
 

@@ -56,8 +56,7 @@ type keyed[K comparable, T any] struct {
 	opened      uint64 // segments opened
 	manualTo    uint64 // those up to this one are due: Flush
 	pressTo     uint64 // those up to this one are due: a send found no room
-	idle        idlers
-	workers     int
+	crew        crew
 	free        []*keyState[K, T]
 	barriers    barriers // unfinished Flush calls
 	later       later[*keyWork[K, T]]
@@ -81,6 +80,7 @@ func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]
 	k.freeWait.New = func() any { return newWaiter[keyedItem[K, T]]() }
 	k.waits = bySegment[K, T]()
 	k.line.init()
+	k.crew.most = cfg.Workers
 	k.mu.init(true)
 }
 
@@ -195,7 +195,7 @@ func (k *keyed[K, T]) placeLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]
 func (k *keyed[K, T]) readyLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
 	k.waits.remove(s)
 	k.ready.push(s, inReady)
-	k.wakeLocked(e)
+	k.crew.wake(&e.wakeUps)
 }
 
 // promoteLocked makes some of the keys ready whose first batch has become due. It
@@ -282,7 +282,7 @@ func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 		if retry > k.now() {
 			at = min(at, retry)
 		} else { // a worker that is free takes it, or else the next that looks
-			k.wakeLocked(e)
+			k.crew.wake(&e.wakeUps)
 		}
 	}
 	if at == math.MaxInt64 || k.armed && k.armedAt <= at {
@@ -334,13 +334,4 @@ func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
 		close(k.done)
 	}
 	*e = effects[keyedItem[K, T]]{}
-}
-
-func (k *keyed[K, T]) wakeLocked(e *effects[keyedItem[K, T]]) {
-	if k.idle.any() {
-		e.wakeTaker(k.idle.pop())
-	} else if k.workers < k.cfg.Workers {
-		k.workers++
-		e.spawn++
-	}
 }

@@ -192,7 +192,7 @@ func (k *keyed[K, T]) admitLocked(e *effects[keyedItem[K, T]]) {
 		e.settle(k.line.pop(s), nil)
 		k.addLocked(s, it.item, it.size, e)
 	}
-	if k.line.len() > 0 && (k.idle.any() || k.workers < k.cfg.Workers) {
+	if k.line.len() > 0 && k.crew.ready() {
 		k.pressLocked(e)
 	}
 }

@@ -27,11 +27,11 @@ func (c *core[T]) firstLocked() (time.Duration, bool) {
 func (c *core[T]) expectLocked(e *effects[T]) {
 	if c.cfg.PreciseLinger && !c.fakeClock && c.cfg.Linger <= preciseWindow {
 		if !c.spinning {
-			c.wakeLocked(e)
+			c.crew.wake(&e.wakeUps)
 		}
 		return
 	}
-	if !c.armed && c.takersLocked() {
+	if !c.armed && c.crew.ready() {
 		c.armLocked(e)
 	}
 }
@@ -50,7 +50,7 @@ func (c *core[T]) armLocked(e *effects[T]) {
 		d -= preciseWindow
 	}
 	if d <= 0 {
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 		return
 	}
 	c.armed = true
@@ -68,7 +68,7 @@ func (c *core[T]) onTimer() {
 	var e effects[T]
 	c.mu.lock()
 	c.armed = false
-	if !c.closing && c.takersLocked() {
+	if !c.closing && c.crew.ready() {
 		c.armLocked(&e)
 	}
 	c.unlock(&e)
