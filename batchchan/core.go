@@ -35,7 +35,6 @@ type core[T any] struct {
 	closing     bool
 	pressed     bool   // the open batch is due: a send found no room
 	finished    bool   // done is closed
-	armed       bool   // timer runs
 	spinning    bool   // a taker yields towards the open batch's deadline
 	fakeClock   bool   // yielding does not advance the clock (testing/synctest)
 	bufSeq      uint64 // the number of buf's first batch
@@ -55,9 +54,8 @@ type core[T any] struct {
 	outstanding int           // batches cut and not completed
 	barriers    barriers      // unfinished Flush calls
 	free        []*batch[T]   // empty batches
-	timer       *time.Timer
+	alarm       alarm
 	later       later[*batch[T]] // aside, until their next attempt
-	retryTimer  *time.Timer      // for these
 	bulkState[T]
 	leaveState[T]
 
@@ -117,6 +115,7 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 		done:     make(chan struct{}),
 		bufSeq:   1,
 	}
+	c.alarm.ring = c.onAlarm
 	c.freeWait.New = func() any { return newWaiter[T]() }
 	c.executor.init(cfg)
 	c.bulk = bulkSize(cfg, process != nil)

@@ -18,7 +18,7 @@ import (
 //     batches in the processor or aside, busyKeys the keys that have either
 //   - a segment that is not the last of its key is full
 //   - if ready is not empty and a worker is idle, a wake-up is on its way
-//   - the timer is armed for no later than the earliest time at which something is due
+//   - the alarm is set for no later than the earliest time at which something is due
 //   - no sender waits while there is room for its item, unless it stands behind a
 //     sender whose item is too large for the room that there is
 //   - no work under mu grows with the number of keys or of senders, except that of a
@@ -60,9 +60,7 @@ type keyed[K comparable, T any] struct {
 	free        []*keyState[K, T]
 	barriers    barriers // unfinished Flush calls
 	later       later[*keyWork[K, T]]
-	timer       *time.Timer
-	armed       bool
-	armedAt     time.Duration
+	alarm       alarm
 	accepted    uint64
 	n           counts
 }
@@ -80,6 +78,7 @@ func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]
 	k.freeWait.New = func() any { return newWaiter[keyedItem[K, T]]() }
 	k.waits = bySegment[K, T]()
 	k.line.init()
+	k.alarm.ring = k.onAlarm
 	k.crew.most = cfg.Workers
 	k.mu.init(true)
 }
@@ -265,8 +264,7 @@ func (k *keyed[K, T]) forgetLocked(s *keyState[K, T]) {
 	k.free = append(k.free, s)
 }
 
-// armLocked sets the timer for the earliest time at which something is due, unless it
-// runs and fires no later.
+// armLocked sets the alarm for the earliest time at which something is due.
 func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 	if k.finished {
 		return
@@ -285,23 +283,17 @@ func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 			k.crew.wake(&e.wakeUps)
 		}
 	}
-	if at == math.MaxInt64 || k.armed && k.armedAt <= at {
-		return
-	}
-	k.armed, k.armedAt = true, at
-	if d := at - k.now(); k.timer == nil {
-		k.timer = time.AfterFunc(d, k.onTimer)
-	} else {
-		k.timer.Reset(d)
+	if at != math.MaxInt64 && !k.alarm.before(at) {
+		k.alarm.set(at, k.now())
 	}
 }
 
-// onTimer does what is due, a step at a time.
-func (k *keyed[K, T]) onTimer() {
+// onAlarm does what is due, a step at a time.
+func (k *keyed[K, T]) onAlarm() {
 	for more := true; more; {
 		var e effects[keyedItem[K, T]]
 		k.mu.lock()
-		k.armed = false
+		k.alarm.rang()
 		now := k.now()
 		more = k.promoteLocked(now, &e)
 		for range step {

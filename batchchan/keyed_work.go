@@ -199,9 +199,7 @@ func (k *keyed[K, T]) passLocked(seq uint64, e *effects[keyedItem[K, T]]) {
 func (k *keyed[K, T]) endLocked(e *effects[keyedItem[K, T]]) {
 	if k.closing && !k.finished && k.crew.workers == 0 && k.inFlight == 0 && k.pending == 0 {
 		k.finished = true
-		if k.timer != nil {
-			k.timer.Stop()
-		}
+		k.alarm.stop()
 		e.end = true
 	}
 }

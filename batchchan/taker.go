@@ -11,9 +11,7 @@ import (
 func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now time.Duration, woken bool) {
 	t.arm()
 	c.crew.park(t)
-	if c.cfg.Linger > 0 {
-		c.armLocked(e)
-	}
+	c.armLocked(e)
 	c.unlock(e)
 	if t.waitOr(ctx.Done(), c.yields) {
 		now = c.now()
@@ -126,12 +124,7 @@ func (c *core[T]) workFrom(b *batch[T]) {
 func (c *core[T]) endLocked(e *effects[T]) {
 	if c.closing && !c.finished && c.crew.workers == 0 && c.inFlight == 0 && c.pendingLocked() == 0 {
 		c.finished = true
-		if c.timer != nil {
-			c.timer.Stop()
-		}
-		if c.retryTimer != nil {
-			c.retryTimer.Stop()
-		}
+		c.alarm.stop()
 		e.end = true
 	}
 }
