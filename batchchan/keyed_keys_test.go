@@ -149,7 +149,7 @@ func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
 		close(gate)
 		require.NoError(t, k.Flush(bg))
 		require.Eventually(t, func() bool { return k.Stats().IdleKeys == 0 }, 10*time.Second, time.Millisecond) // real time: the keys' idle time
-		for i := range 2000 { // the keys that come now
+		for i := range 2000 {                                                                                   // the keys that come now
 			require.NoError(t, k.Send(bg, i%10))
 		}
 		require.NoError(t, k.Flush(bg))
