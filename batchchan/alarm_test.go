@@ -53,6 +53,8 @@ func TestAlarmRingsAtTheEarliestTime(t *testing.T) {
 				mu.unlock()
 			}
 			time.Sleep(time.Hour)
+			mu.lock()
+			defer mu.unlock()
 			require.Empty(rt, left)
 			require.False(rt, a.armed, "nothing rings when nothing is due")
 		})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -28,9 +29,10 @@ func (r *rig) settled(goroutines uint64) {
 	require.LessOrEqual(r.t, r.connections(), int64(16), "the bound of the pool")
 }
 
-// underLoad has a shop with customers go through a fault, and audits it.
-func underLoad(t *testing.T, fault func(*rig)) {
-	r := newRig(t)
+// underLoad has a shop with customers go through a fault, audits it and ends it.
+func underLoad(t *testing.T, prepare, fault func(*rig)) {
+	t.Helper()
+	r := newRig(t, prepare)
 	stop := r.customers(16, ada)
 	defer func() { stop() }()
 	r.recovered() // the shop is warm
@@ -44,56 +46,70 @@ func underLoad(t *testing.T, fault func(*rig)) {
 	r.end()
 }
 
+// viewers look at products, and must not notice anything, until stop.
+func (r *rig) viewers(n int) (stop func()) {
+	var bad atomic.Int64
+	var wg sync.WaitGroup
+	quit := make(chan struct{})
+	for c := range n {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-quit:
+					return
+				default:
+				}
+				resp, err := r.client.Get(fmt.Sprint(r.url, "/products/", 1+(c*250+i)%1000))
+				if err != nil || resp.StatusCode != http.StatusOK {
+					bad.Add(1)
+				}
+				if err == nil {
+					_, _ = io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+				}
+			}
+		})
+	}
+	return func() {
+		r.t.Helper()
+		close(quit)
+		wg.Wait()
+		require.Zero(r.t, bad.Load(), "products that were not shown")
+	}
+}
+
+func killRedis(t *testing.T, dir string) {
+	text, err := os.ReadFile(filepath.Join(dir, "redis", "pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+}
+
 func TestRedisIsKilled(t *testing.T) {
 	dir := servers(t)
-	underLoad(t, func(r *rig) {
-		var bad atomic.Int64
-		var wg sync.WaitGroup
-		quit := make(chan struct{})
-		for c := range 4 { // who look at products must not notice
-			wg.Go(func() {
-				for i := 0; ; i++ {
-					select {
-					case <-quit:
-						return
-					default:
-					}
-					resp, err := r.client.Get(fmt.Sprint(r.url, "/products/", 1+(c*250+i)%1000))
-					if err != nil || resp.StatusCode != http.StatusOK {
-						bad.Add(1)
-					}
-					if err == nil {
-						_ = resp.Body.Close()
-					}
-				}
-			})
-		}
-		text, err := os.ReadFile(filepath.Join(dir, "redis", "pid"))
-		require.NoError(t, err)
-		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-		require.NoError(t, err)
-		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	underLoad(t, nil, func(r *rig) {
+		look := r.viewers(4)
+		killRedis(t, dir)
 		<-time.After(time.Second) // the fault's length
 		r.recovered()             // without Redis
 		r.script("restart", dir, "redis")
 		was := r.figures().Commands
 		within(t, recovery, "Redis is not used again", func() bool { return r.figures().Commands > was+20 })
-		close(quit)
-		wg.Wait()
-		require.Zero(t, bad.Load(), "products that were not shown")
+		look()
 	})
 }
 
 func TestPostgresIsRestarted(t *testing.T) {
 	dir := servers(t)
-	underLoad(t, func(r *rig) {
+	underLoad(t, nil, func(r *rig) {
 		r.script("restart", dir, "postgres")
 		r.connect() // the test's own connection is gone, too
 	})
 }
 
 func TestPaymentsAreSilent(t *testing.T) {
-	underLoad(t, func(r *rig) {
+	underLoad(t, nil, func(r *rig) {
 		r.pay.BlackHole(true)
 		within(t, recovery, "orders are still taken", func() bool { return r.row.Load() == 0 })
 		<-time.After(2 * time.Second) // the fault's length
@@ -103,7 +119,7 @@ func TestPaymentsAreSilent(t *testing.T) {
 
 // The process is stopped for three seconds, as a machine that sleeps or swaps is.
 func TestTheProcessIsFrozen(t *testing.T) {
-	underLoad(t, func(r *rig) {
+	underLoad(t, nil, func(r *rig) {
 		require.NoError(t, r.cmd.Process.Signal(syscall.SIGSTOP))
 		<-time.After(3 * time.Second) // the fault's length
 		require.NoError(t, r.cmd.Process.Signal(syscall.SIGCONT))
@@ -113,7 +129,7 @@ func TestTheProcessIsFrozen(t *testing.T) {
 // Every order that was begun when the signal came is answered, and what was answered is
 // in the database. Customers who got no answer ask the next process with the same key.
 func TestTheProcessIsTerminated(t *testing.T) {
-	underLoad(t, func(r *rig) {
+	underLoad(t, nil, func(r *rig) {
 		r.end()
 		r.start()
 		r.mu.Lock()
@@ -140,7 +156,7 @@ func TestTheProcessIsTerminated(t *testing.T) {
 
 // One order in ten passes the shop's own checks and not the table's.
 func TestPoisonOrders(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, nil)
 	long := strings.Repeat("A", 150)
 	stop := r.customers(16, func(i int) string {
 		if i%10 == 3 {

@@ -48,8 +48,10 @@ type rig struct {
 	addr, url string // the same after a restart
 	debug     string
 	client    *http.Client
+	args      []string // further ones
 
-	row atomic.Int64 // orders taken in a row
+	row   atomic.Int64 // orders taken in a row
+	http2 atomic.Int64 // answers that came over HTTP/2
 
 	mu      sync.Mutex // guards all below
 	taken   map[string]bool
@@ -77,7 +79,8 @@ func servers(t *testing.T) (dir string) {
 
 var nextProduct atomic.Int64
 
-func newRig(t *testing.T) *rig {
+// newRig starts a shop; prepare may change how, or be nil.
+func newRig(t *testing.T, prepare func(*rig)) *rig {
 	servers(t)
 	r := &rig{
 		t: t, name: fmt.Sprintf("shop%d-%d", os.Getpid(), nextProduct.Add(1)), pay: new(goods.Payments),
@@ -85,12 +88,15 @@ func newRig(t *testing.T) *rig {
 		addr:   "127.0.0.1:0",
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
-	t.Cleanup(r.client.CloseIdleConnections)
 	pay := httptest.NewServer(r.pay)
 	t.Cleanup(pay.Close)
 	t.Cleanup(func() { r.pay.BlackHole(false) })
 	r.payURL = pay.URL
 	r.product = 100 + nextProduct.Load()
+	if prepare != nil {
+		prepare(r)
+	}
+	t.Cleanup(r.client.CloseIdleConnections)
 	r.start()
 	r.connect()
 	t.Cleanup(func() { _ = r.pg.Close(context.Background()) })
@@ -113,8 +119,10 @@ func (r *rig) start() {
 	} else {
 		url += "?application_name=" + r.name
 	}
-	r.cmd = exec.Command(os.Args[0], "-addr", r.addr, "-debug", "127.0.0.1:0", "-postgres", url,
-		"-payment", r.payURL, "-queue", "", "-products", "1000", "-hold", hold.String())
+	r.cmd = exec.Command(os.Args[0], append([]string{
+		"-addr", r.addr, "-debug", "127.0.0.1:0", "-postgres", url,
+		"-payment", r.payURL, "-queue", "", "-products", "1000", "-hold", hold.String(),
+	}, r.args...)...)
 	r.cmd.Env = append(os.Environ(), child+"=1")
 	r.cmd.Stderr = os.Stderr
 	out, err := r.cmd.StdoutPipe()
@@ -133,7 +141,8 @@ func (r *rig) start() {
 	_, err = fmt.Sscanf(line, "listening %s debug %s", &where, &r.debug)
 	require.NoError(r.t, err, line)
 	if r.url == "" { // customers read it from now on
-		r.url, r.addr = where, strings.TrimPrefix(where, "http://")
+		r.url = where
+		_, r.addr, _ = strings.Cut(where, "://")
 	}
 }
 
@@ -209,6 +218,9 @@ func (r *rig) repeat(key string) (status int) {
 	resp, err := r.client.Post(r.url+"/orders", "application/json", strings.NewReader(body))
 	if err == nil {
 		status = resp.StatusCode
+		if resp.ProtoMajor == 2 {
+			r.http2.Add(1)
+		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
 	}

@@ -96,7 +96,11 @@ func listen(ctx context.Context, o options, the shop, out io.Writer) error {
 		ended <- server.Serve(public)
 	}()
 	go func() { ended <- debug.Serve(inside) }()
-	fmt.Fprintf(out, "listening http://%s debug http://%s\n", public.Addr(), inside.Addr())
+	scheme := "http"
+	if o.cert != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(out, "listening %s://%s debug http://%s\n", scheme, public.Addr(), inside.Addr())
 	left := 2 // of the servers
 	select {
 	case <-ctx.Done():

@@ -1,7 +1,10 @@
 package service
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -51,4 +54,23 @@ func TestAdvice(t *testing.T) {
 	} {
 		require.Contains(t, advice(c), want)
 	}
+}
+
+// An outage does not flood the log, and the log says how much it left out.
+func TestALineASecondForEachRoute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		var f failures
+		for range 100 {
+			f.log(log, "GET /a", 503, errShort)
+		}
+		f.log(log, "GET /b", 503, errShort)
+		require.Equal(t, 2, strings.Count(out.String(), "\n"))
+		time.Sleep(time.Second)
+		f.log(log, "GET /a", 503, errShort)
+		f.log(log, "GET /b", 503, errShort)
+		require.Equal(t, 1, strings.Count(out.String(), "unlogged_before=99"))
+		require.Equal(t, 3, strings.Count(out.String(), "unlogged_before=0"))
+	})
 }

@@ -5,7 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 
@@ -89,7 +92,7 @@ func (s *Shop) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, context.Canceled):
 		return // the client has left
 	default:
-		s.cfg.Log.Error("request failed", "route", r.Pattern, "status", status, "err", err)
+		s.failures.log(s.cfg.Log, r.Pattern, status, err)
 		w.Header().Set("Retry-After", "1")
 		err = errTryAgain
 	}
@@ -97,3 +100,34 @@ func (s *Shop) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 var errTryAgain = errors.New("shop: not now, try again")
+
+// failures logs what is wrong with the shop, a line a second for each route: a database
+// that is down makes a thousand errors a second, all alike.
+type failures struct {
+	mu     sync.Mutex
+	routes map[string]*unlogged // guarded by mu
+}
+
+type unlogged struct {
+	until  time.Time // no further line before
+	errors int
+}
+
+func (f *failures) log(to *slog.Logger, route string, status int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	u := f.routes[route]
+	if u == nil {
+		u = new(unlogged)
+		if f.routes == nil {
+			f.routes = map[string]*unlogged{}
+		}
+		f.routes[route] = u
+	}
+	if now := time.Now(); now.Before(u.until) {
+		u.errors++
+	} else {
+		to.Error("request failed", "route", route, "status", status, "err", err, "unlogged_before", u.errors)
+		*u = unlogged{until: now.Add(time.Second)}
+	}
+}

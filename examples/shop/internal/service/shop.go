@@ -46,6 +46,7 @@ type Shop struct {
 	jobs      Queue
 	audit     *audit
 	handler   http.Handler
+	failures  failures
 
 	ends []func(context.Context) error // of what was made, in that order; run the other way
 }
