@@ -23,36 +23,21 @@ type core[T any] struct {
 	direct bool            // NoQueue: tasks pass through q.levels[0].spill to reserved workers
 	grows  bool            // Unbounded: what does not fit into the ring goes to the spill
 
-	_        stats.Pad
-	ctl      ctl
-	arriving atomic.Int64 // woken or new workers that have not looked for a task yet; active already or about to be
-	_        [stats.Line - 16]byte
-	alert    atomic.Uint32 // rare conditions that workers look for after each take
-	limit    atomic.Int64  // workers allowed now: max + comp
-	_        [stats.Line - 16]byte
-
-	q        queues[T] // mu is the mutex that guards some of it
+	crew     crew[T]       // mu is the mutex that guards some of it
+	alert    atomic.Uint32 // rare conditions
+	q        queues[T]     // mu is the mutex that guards some of it
 	search   search
 	yielders atomic.Int32 // submitters that yield at a full queue
 	waiting  atomic.Int64 // submitters that wait for room, views' among them
 	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
-	roll     roll[T]
 	books    books
 	reports  reports
 
 	mu      sync.Mutex
-	idlers  idlers[T] // guarded by mu
-	timer   *time.Timer
-	armed   bool                  // guarded by mu; timer is running
-	min     int                   // guarded by mu; as configured
-	keep    int                   // guarded by mu; min, or what the monitor's Scale asks for
-	max     int                   // guarded by mu
-	comp    int                   // guarded by mu; workers blocked on the pool itself
 	weeding budget                // guarded by mu
 	quiets  []*quietWaiter        // guarded by mu
 	views   map[*gate[T]]struct{} // guarded by mu; views with a queue of their own
 	closed  bool                  // guarded by mu; submissions are refused
-	gone    chan struct{}         // closed when the last worker ended after a close
 	monitor *monitoring           // nil without Config.Monitor
 }
 
@@ -75,9 +60,7 @@ const (
 
 // Bits of core.alert, changed under mu.
 const (
-	alertSurplus = 1 << iota // more workers than the limit
-	alertQuiet               // somebody waits for the pool to become quiet
-	alertStop                // idle workers must end
+	alertQuiet   = 1 << iota // somebody waits for the pool to become quiet
 	alertClosed              // new tasks are refused
 	alertExpired             // a Shutdown gave up: tasks with a ctx are cancelled
 	alertCtx                 // tasks with a ctx have been submitted: queued ones may have ended
@@ -107,11 +90,9 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 	}
 	c := &core[T]{
 		cfg: cfg, kind: kind,
-		direct: cfg.QueueSize == NoQueue,
-		grows:  cfg.QueueSize == Unbounded,
-		clean:  cleanLabels(cfg.Name),
-		min:    cfg.MinWorkers, keep: cfg.MinWorkers, max: cfg.MaxWorkers,
-		gone:    make(chan struct{}),
+		direct:  cfg.QueueSize == NoQueue,
+		grows:   cfg.QueueSize == Unbounded,
+		clean:   cleanLabels(cfg.Name),
 		weeding: newBudget(),
 	}
 	c.reports = reports{name: cfg.Name, onPanic: cfg.OnPanic, onDrop: cfg.OnDrop, now: c.clock.now}
@@ -131,10 +112,16 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 		size = defaultQueueSize
 	}
 	c.q.init(cfg.Priorities, size, c.direct, &c.clock)
-	c.limit.Store(int64(c.max))
-	c.growTo(c.min)
+	c.crew.init(&cfg, &c.mu, func(w *worker[T]) { c.serve(w) })
+	c.crew.grow(cfg.MinWorkers)
 	if cfg.Monitor != nil {
-		c.monitor = startMonitor(cfg.Monitor, c, &c.reports)
+		c.monitor = startMonitor(cfg.Monitor, &c.reports, monitored{
+			stats:   c.stats,
+			scaleTo: c.crew.scaleTo,
+			stalled: func(after time.Duration) []StalledTask {
+				return stalled(c.crew.roll.running(), c.clock.now(), after)
+			},
+		})
 	}
 	return c, nil
 }
@@ -142,7 +129,7 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 // published makes sure that somebody will look at the queue after a value was
 // put into it.
 func (c *core[T]) published() {
-	if s := c.ctl.load(); s.token() != tokenSearch {
+	if !c.crew.searched() {
 		c.notify()
 	}
 }
@@ -155,38 +142,17 @@ const secondWake = 16
 // already, or none may be had: then the busy ones will find the task.
 func (c *core[T]) notify() {
 	for {
-		s := c.ctl.load()
-		var next ctlState
-		switch s.token() {
-		case tokenNone:
-			next = tokenComing
-		case tokenComing:
-			if s.idle() == 0 && s.workers() >= int(c.limit.Load()) || c.q.backlog() < secondWake {
-				return
-			}
-			next = tokenTwo
-		default:
+		s, next := c.crew.wanted()
+		if next == tokenNone || next == tokenTwo && c.q.backlog() < secondWake {
 			return
 		}
-		switch {
-		case s.paused():
+		switch c.crew.call(s, next) {
+		case callNone, callDone:
 			return
-		case s.idle() > 0:
-			if c.ctl.cas(s, (s - idleOne).withToken(next)) {
-				c.mu.Lock()
-				w := c.idlers.pop()
-				c.mu.Unlock()
-				c.books.wakes.Add(1)
-				w.wake <- true
+		case callRefused:
+			if !c.q.ready() {
 				return
 			}
-		case s.workers() < int(c.limit.Load()):
-			if c.ctl.cas(s, (s + workerOne).withToken(next)) {
-				c.spawn()
-				return
-			}
-		default:
-			return
 		}
 	}
 }

@@ -4,15 +4,6 @@ package workerpool
 // are counted active from the reservation on. All of it happens under mu: a finer
 // scheme would gain nothing, because each task costs a wake-up anyway.
 
-// reservation is where a reserved worker comes from.
-type reservation uint8
-
-const (
-	noWorker reservation = iota
-	idleWorker
-	newWorker
-)
-
 // submitDirect hands v to a worker of its own or returns ErrFull.
 func (c *core[T]) submitDirect(l *level[T], v T) error {
 	c.mu.Lock()
@@ -20,71 +11,18 @@ func (c *core[T]) submitDirect(l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if l.waiters.len() > 0 || c.reserve() == noWorker {
+	if l.waiters.len() > 0 || c.crew.reserve() == noWorker {
 		c.mu.Unlock()
 		return ErrFull
 	}
 	return c.handOver(l, c.q.pass(v))
 }
 
-// reserve makes an idle worker active, or counts a new active one where the limit
-// allows it. The caller holds mu and, if it got one, calls handOver or wakeReserved.
-func (c *core[T]) reserve() reservation {
-	for {
-		s := c.ctl.load()
-		switch {
-		case s.paused():
-			return noWorker
-		case s.idle() > 0:
-			if c.ctl.cas(s, s-idleOne+activeOne) {
-				return idleWorker
-			}
-		case s.workers() < int(c.limit.Load()):
-			if c.ctl.cas(s, s+workerOne+activeOne) {
-				return newWorker
-			}
-		default:
-			return noWorker
-		}
-	}
-}
-
-// wakeReserved wakes or starts the worker that reserve returned, with a task to run
-// first if there is one, and releases mu.
-func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
-	if !given {
-		c.arriving.Add(1)
-	}
-	if how == newWorker {
-		w := c.enlist(&worker[T]{reserved: true, arriving: !given, gift: gift, given: given})
-		c.mu.Unlock()
-		go c.start(w)
-		return
-	}
-	w := c.idlers.pop()
-	c.mu.Unlock()
-	w.reserved, w.arriving, w.gift, w.given = true, !given, gift, given
-	c.books.wakes.Add(1)
-	w.wake <- true
-}
-
 // handOver gives it, which is booked as handed, to the worker that reserve made active,
 // and releases mu.
-// Tasks and reserved workers are equal in number, so it does not matter which
-// worker takes which task.
 func (c *core[T]) handOver(l *level[T], it item[T]) error {
 	l.spill.push(it)
-	var w *worker[T]
-	if c.idlers.len() > 0 {
-		w = c.idlers.pop()
-	}
-	c.mu.Unlock()
-	if w != nil {
-		c.books.wakes.Add(1)
-		w.wake <- true
-	} else {
-		c.spawn()
-	}
+	c.crew.sendAny()
 	return nil
 }
 
@@ -114,8 +52,7 @@ func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
 // directWaiting reports whether a value waits that an active worker may take. The
 // caller holds mu.
 func (c *core[T]) directWaiting() bool {
-	s := c.ctl.load()
-	return c.q.nested.len+c.q.levels[0].waiters.len() > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
+	return c.q.nested.len+c.q.levels[0].waiters.len() > 0 && c.crew.mayTake()
 }
 
 // nextDirect removes the value that waits for a worker next and returns the
@@ -139,7 +76,7 @@ func (c *core[T]) matchBlocked() {
 	l := &c.q.levels[0]
 	for {
 		c.mu.Lock()
-		if c.q.nested.len+l.waiters.len() == 0 || c.reserve() == noWorker {
+		if c.q.nested.len+l.waiters.len() == 0 || c.crew.reserve() == noWorker {
 			c.mu.Unlock()
 			return
 		}

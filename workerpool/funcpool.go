@@ -142,7 +142,7 @@ func (p *FuncPool[T]) Done() <-chan struct{} {
 	if p == nil || p.c == nil {
 		return closedChan()
 	}
-	return p.c.gone
+	return p.c.crew.gone
 }
 
 // Stats is [Pool.Stats].

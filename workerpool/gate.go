@@ -313,7 +313,7 @@ func (g *gate[T]) ends() <-chan struct{} {
 func (g *gate[T]) close() error {
 	done := g.ends()
 	g.refuse()
-	for w := g.c.roll.self(); w != nil; w = w.outer {
+	for w := g.c.crew.roll.self(); w != nil; w = w.outer {
 		if w.gate == g {
 			return ErrInside
 		}

@@ -22,7 +22,7 @@ func (c *core[T]) quiet(w *quietWaiter) bool {
 	if !w.pause && (c.held.Load() > 0 || !c.q.empty()) {
 		return false
 	}
-	return c.ctl.load().active() == 0
+	return c.crew.active() == 0
 }
 
 // release ends the count of a view's task in held, once it is in the queue or
@@ -79,7 +79,7 @@ func (c *core[T]) wait(ctx context.Context) error {
 	if err := ctxEnd(ctx); err != nil {
 		return err
 	}
-	if c.roll.inside() {
+	if c.crew.roll.inside() {
 		return ErrInside
 	}
 	return c.waitQuiet(ctx, false)
@@ -87,7 +87,7 @@ func (c *core[T]) wait(ctx context.Context) error {
 
 func (c *core[T]) pause(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	if c.roll.inside() {
+	if c.crew.roll.inside() {
 		return ErrInside
 	}
 	c.mu.Lock()
@@ -115,11 +115,7 @@ func (c *core[T]) resume() {
 // setPaused holds or releases every queue. The caller holds mu.
 func (c *core[T]) setPaused(on bool) {
 	c.q.hold(on)
-	if on {
-		c.ctl.w.Or(uint64(pausedBit))
-	} else {
-		c.ctl.w.And(^uint64(pausedBit))
-	}
+	c.crew.pause(on)
 }
 
 // kick looks for work that may be started now but was not when it came.
@@ -140,50 +136,9 @@ func (c *core[T]) resize(minWorkers, maxWorkers int) error {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	c.min, c.keep, c.max = minWorkers, minWorkers, maxWorkers
-	c.setLimit()
-	c.armIfSurplus()
+	c.crew.resize(minWorkers, maxWorkers)
 	c.mu.Unlock()
-	if c.alert.Load()&alertSurplus != 0 {
-		c.reap()
-	}
-	c.growTo(minWorkers)
+	c.crew.settle(minWorkers)
 	c.kick()
 	return nil
-}
-
-// growTo starts workers until there are n.
-func (c *core[T]) growTo(n int) {
-	for c.countOne(n) {
-		c.spawn()
-	}
-}
-
-// countOne counts one more worker, to be started, if there are fewer than n.
-func (c *core[T]) countOne(n int) bool {
-	c.mu.Lock() // keeps the limit, and a worker counted before alertStop is waited for by Close
-	defer c.mu.Unlock()
-	if c.alert.Load()&alertStop != 0 {
-		return false
-	}
-	n = min(n, int(c.limit.Load()))
-	for {
-		s := c.ctl.load()
-		if s.workers() >= n {
-			return false
-		}
-		next := s + workerOne
-		if c.direct {
-			next += activeOne // workers without a queue begin active
-		}
-		if c.ctl.cas(s, next) {
-			return true
-		}
-	}
-}
-
-// setLimit follows a change of max or comp. The caller holds mu.
-func (c *core[T]) setLimit() {
-	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
-	c.settleSurplus()
 }

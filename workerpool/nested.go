@@ -13,31 +13,22 @@ func (w *worker[T]) own() *worker[T] {
 // tasks: one more worker may run meanwhile, and one more task of each view whose
 // places the waiting ones hold. The zero absence is that of any other goroutine.
 type absence[T any] struct {
-	c     *core[T]
+	crew  *crew[T]
 	own   *worker[T] // the worker that waits, if it is one
-	inner *worker[T]
+	inner *worker[T] // what runs the task: own, or a submitter that runs one itself
 }
 
-// stepAside begins the absence of the calling goroutine, if it runs a task of the
-// pool, before a wait; the caller ends it by back, or must not wait if err is
-// not nil.
-func (c *core[T]) stepAside() (absence[T], error) {
-	a, err := c.makePlace()
-	if a.own != nil {
-		c.kick()
-	}
-	return a, err
-}
-
-// makePlace is stepAside that does not look for a task which may run now.
-func (c *core[T]) makePlace() (a absence[T], err error) {
-	w := c.roll.self()
+// absent begins the absence of the calling goroutine, if that runs a task of the pool
+// of crew, before a wait. The caller ends it by back, or must not wait if err is not
+// nil.
+func absent[T any](crew *crew[T]) (a absence[T], err error) {
+	w := crew.roll.self()
 	if w == nil {
 		return a, nil
 	}
-	a = absence[T]{c, w.own(), w}
+	a = absence[T]{crew, w.own(), w}
 	if a.own != nil {
-		if err := c.compensate(); err != nil {
+		if err := crew.compensate(); err != nil {
 			return absence[T]{}, err
 		}
 	}
@@ -52,7 +43,7 @@ func (a absence[T]) back() {
 	}
 	a.lend(-1)
 	if a.own != nil {
-		a.c.uncompensate()
+		a.crew.uncompensate()
 	}
 }
 
@@ -64,28 +55,13 @@ func (a absence[T]) lend(d int) {
 	}
 }
 
-// compensate allows one more worker, because one waits for the pool itself.
-func (c *core[T]) compensate() error {
-	c.mu.Lock()
-	if c.comp >= c.cfg.MaxNested {
-		c.mu.Unlock()
-		c.books.nestedRefused.Add(1)
-		return ErrNested
+// stepAside is absent, and looks for a task that may run now.
+func (c *core[T]) stepAside() (absence[T], error) {
+	a, err := absent(&c.crew)
+	if a.own != nil {
+		c.kick()
 	}
-	c.comp++
-	c.setLimit()
-	c.mu.Unlock()
-	return nil
-}
-
-func (c *core[T]) uncompensate() {
-	c.mu.Lock()
-	c.comp--
-	c.setLimit()
-	c.mu.Unlock()
-	if c.alert.Load()&alertSurplus != 0 {
-		c.reap()
-	}
+	return a, err
 }
 
 // runNested has v, for which a task of the pool is about to wait, run at once by
@@ -104,7 +80,7 @@ func (c *core[T]) runNested(v T) error {
 		return ErrFull
 	}
 	c.q.nested.push(item[T]{v, c.clock.sample(c.q.passed.Load())})
-	how := c.reserve()
+	how := c.crew.reserve()
 	if how == noWorker {
 		c.q.flagNested()
 		c.mu.Unlock()
@@ -115,7 +91,7 @@ func (c *core[T]) runNested(v T) error {
 	if c.direct {
 		return c.handOver(&c.q.levels[0], it)
 	}
-	c.wakeReserved(how, it, true)
+	c.crew.send(how, it, true)
 	return nil
 }
 

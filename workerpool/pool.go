@@ -208,7 +208,7 @@ func (p *Pool) Done() <-chan struct{} {
 	if p == nil || p.c == nil {
 		return closedChan()
 	}
-	return p.c.gone
+	return p.c.crew.gone
 }
 
 // Stats returns the pool's counters and gauges. It may be called at any time,

@@ -40,7 +40,7 @@ func TestBlockedSubmitterMeetsAnIdleWorker(t *testing.T) {
 		close(gate)
 		waitFor(t, "the worker is about to sleep", func() bool {
 			taken, put := c.q.levels[0].ring.counts()
-			return taken == put && c.ctl.load().active() == 0
+			return taken == put && c.crew.ctl.load().active() == 0
 		})
 		c.mu.Unlock()
 		select {
@@ -61,10 +61,10 @@ func TestWorkerAboveALoweredLimitEnds(t *testing.T) {
 	require.NoError(t, p.Submit(func() { close(in); <-gate }))
 	<-in
 	c := p.c
-	for s := c.ctl.load(); !c.ctl.cas(s, (s + workerOne).withToken(tokenComing)); s = c.ctl.load() {
+	for s := c.crew.ctl.load(); !c.crew.ctl.cas(s, (s + workerOne).withToken(tokenComing)); s = c.crew.ctl.load() {
 	}
-	c.spawn()
-	waitFor(t, "one worker", func() bool { return c.ctl.load().workers() == 1 })
+	c.crew.hire()
+	waitFor(t, "one worker", func() bool { return c.crew.ctl.load().workers() == 1 })
 	close(gate)
 	require.NoError(t, p.Close())
 }
@@ -114,14 +114,14 @@ func TestDropAtAClosingPool(t *testing.T) {
 	p, err := New(Config{MaxWorkers: 1, QueueSize: 1, Overflow: DropOldest})
 	require.NoError(t, err)
 	c, ran := p.c, false
-	require.True(t, c.ctl.cas(0, ctlState(0).withToken(tokenSearch)))
+	require.True(t, c.crew.ctl.cas(0, ctlState(0).withToken(tokenSearch)))
 	require.NoError(t, p.Submit(func() { ran = true }))
 	closed := make(chan error, 1)
 	go func() { closed <- p.Close() }()
 	waitFor(t, "Close waits", func() bool { return c.alert.Load()&alertQuiet != 0 })
 	err = c.submitDropping(&c.q.levels[0], plain(func() { t.Error("a refused task ran") }))
 	require.ErrorIs(t, err, ErrClosed)
-	c.ctl.w.And(^uint64(tokenMask))
+	c.crew.ctl.w.And(^uint64(tokenMask))
 	c.kick() // the searcher has gone
 	select {
 	case err := <-closed:

@@ -15,7 +15,7 @@ func (c *core[T]) findRoom(l *level[T], v T) error {
 		if err := c.tryRoom(l, v); err != ErrFull || tries == maxArrivals {
 			return err
 		}
-		if now, _ := l.ring.counts(); now == before && c.arriving.Load() == 0 {
+		if now, _ := l.ring.counts(); now == before && c.crew.arriving.Load() == 0 {
 			return ErrFull
 		}
 		yield() // a worker is active but has taken its task just now, or is about to
@@ -24,7 +24,7 @@ func (c *core[T]) findRoom(l *level[T], v T) error {
 
 // tryRoom is one look for room beyond what the ring has.
 func (c *core[T]) tryRoom(l *level[T], v T) error {
-	if !c.hasSpare() {
+	if !c.crew.spare() {
 		return c.putRing(l, v)
 	}
 	c.mu.Lock()
@@ -40,7 +40,7 @@ func (c *core[T]) tryRoom(l *level[T], v T) error {
 		c.published()
 		return nil
 	}
-	how := c.reserve()
+	how := c.crew.reserve()
 	if how == noWorker {
 		return c.owe(l, v)
 	}
@@ -53,7 +53,7 @@ func (c *core[T]) tryRoom(l *level[T], v T) error {
 	if !accepted {
 		c.q.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.q.outside))})
 	}
-	c.wakeReserved(how, gift, given)
+	c.crew.send(how, gift, given)
 	c.published()
 	return nil
 }
@@ -62,19 +62,12 @@ func (c *core[T]) tryRoom(l *level[T], v T) error {
 // the queue but may have lost its core there.
 const maxArrivals = 1000
 
-// hasSpare reports whether there are or may be workers without a task.
-func (c *core[T]) hasSpare() bool {
-	s := c.ctl.load()
-	return !s.paused() && (s.active() < s.workers() || s.workers() < int(c.limit.Load()))
-}
-
 // owe accepts v where fewer values wait for them than there are workers that have no
 // task and are reserved by nobody: those that search, or are on their way to or
 // from their sleep, and will look at the queue. It releases mu, which the caller
 // holds.
 func (c *core[T]) owe(l *level[T], v T) error {
-	s := c.ctl.load()
-	if s.paused() || s.workers()-s.active()-s.idle() <= c.q.outside+c.q.nested.len {
+	if c.crew.between() <= c.q.outside+c.q.nested.len {
 		c.mu.Unlock()
 		return ErrFull
 	}

@@ -27,9 +27,7 @@ func (c *core[T]) refuse() {
 		}
 		refused = append(refused, subs...)
 	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
+	c.crew.close()
 	if c.q.held {
 		c.setPaused(false)
 	}
@@ -43,28 +41,6 @@ func (c *core[T]) refuse() {
 	c.kick()
 }
 
-// askStop makes the workers of a closed and quiet pool end. The last one closes gone.
-func (c *core[T]) askStop() {
-	c.mu.Lock()
-	c.alert.Or(alertStop)
-	c.ctl.w.Or(uint64(pausedBit)) // a late notify starts no worker
-	c.closeGone()
-	c.mu.Unlock()
-	c.reap()
-}
-
-// closeGone closes gone once a stopped pool has no worker left. The caller holds mu.
-func (c *core[T]) closeGone() {
-	if !c.roll.empty() || c.alert.Load()&alertStop == 0 || c.ctl.load().workers() > 0 {
-		return
-	}
-	select {
-	case <-c.gone:
-	default:
-		close(c.gone)
-	}
-}
-
 func (c *core[T]) close() error { return c.shutdown(context.Background()) }
 
 // shutdown refuses new tasks, runs the accepted ones, ends the workers and waits
@@ -72,7 +48,7 @@ func (c *core[T]) close() error { return c.shutdown(context.Background()) }
 // runs.
 func (c *core[T]) shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	inside := c.roll.inside()
+	inside := c.crew.roll.inside()
 	c.refuse()
 	if inside {
 		return ErrInside
@@ -81,8 +57,8 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 	if err := c.waitQuiet(ctx, false); err != nil {
 		return c.abandon(ctx, sampling)
 	}
-	c.askStop()
-	<-c.gone
+	c.crew.stop()
+	<-c.crew.gone
 	if sampling {
 		return &ShutdownError{Name: c.cfg.Name, Monitor: true, Cause: ctxerr.From(ctx)}
 	}
@@ -112,10 +88,10 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 	for _, cancel := range cancels {
 		cancel(ErrClosed)
 	}
-	running := c.ctl.load().active()
+	running := c.crew.active()
 	go func() { // ends with the last running task
 		_ = c.waitQuiet(context.Background(), false)
-		c.askStop()
+		c.crew.stop()
 	}()
 	c.checkQuiet()
 	for _, d := range all {
@@ -143,7 +119,7 @@ func (c *core[T]) expire() (views []*gate[T], cancels []func(error)) {
 	c.alert.Or(alertExpired)
 	views = slices.Collect(maps.Keys(c.views))
 	c.mu.Unlock()
-	for _, r := range c.roll.running() {
+	for _, r := range c.crew.roll.running() {
 		r.mu.Lock()
 		if r.cancel != nil {
 			cancels = append(cancels, r.cancel)

@@ -125,7 +125,7 @@ func (c *core[T]) force(l *level[T], v T) bool {
 		return false
 	case !c.direct:
 		c.overflow(l, v)
-	case c.reserve() != noWorker:
+	case c.crew.reserve() != noWorker:
 		_ = c.handOver(l, c.q.pass(v))
 	default: // the next worker that ends its task finds it
 		c.q.awaitAccepted(l, item[T]{val: v})
@@ -246,7 +246,7 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if c.direct && l.waiters.len() == 0 && c.reserve() != noWorker {
+	if c.direct && l.waiters.len() == 0 && c.crew.reserve() != noWorker {
 		return c.handOver(l, c.q.pass(v))
 	}
 	s := c.q.await(l, v)

@@ -138,7 +138,7 @@ func (t *taskCore) refused(err error) error {
 
 // do submits t and waits for its end.
 func (t *taskCore) do(v *View) error {
-	away, err := t.c.makePlace()
+	away, err := absent(&t.c.crew)
 	if err != nil {
 		return t.refused(err)
 	}
