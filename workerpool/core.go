@@ -2,43 +2,39 @@ package workerpool
 
 import (
 	"context"
-	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// core is the engine under Pool (T is a job) and FuncPool (T is the argument):
-// queues, workers and books. What a T is, its kind knows.
+// core is the engine under Pool (T is a job) and FuncPool (T is the argument): the
+// policies of a full queue, the life of a worker, and the end of it all. What a T is,
+// its kind knows.
 //
-// Lock order: gate.mu before mu, which is a leaf. No user function runs under
-// either, no channel is waited for under them, and holders never sleep.
+// Lock order: gate.mu before desk.mu before roll.mu, which is a leaf. No user function
+// runs under any, no channel is waited for under them, and holders never sleep.
 type core[T any] struct {
-	cfg    Config
-	kind   kind[T]
-	clock  sampler
-	clean  context.Context // has the pprof labels of workers between tasks
-	direct bool            // NoQueue: tasks pass through q.levels[0].spill to reserved workers
-	grows  bool            // Unbounded: what does not fit into the ring goes to the spill
+	cfg     Config
+	kind    kind[T]
+	clock   sampler
+	clean   context.Context // has the pprof labels of workers between tasks
+	search  search
+	alert   atomic.Uint32 // rare conditions
+	monitor *monitoring   // nil without Config.Monitor
 
-	crew     crew[T]       // mu is the mutex that guards some of it
-	alert    atomic.Uint32 // rare conditions
-	q        queues[T]     // mu is the mutex that guards some of it
-	search   search
+	desk desk[T]
+
 	yielders atomic.Int32 // submitters that yield at a full queue
 	waiting  atomic.Int64 // submitters that wait for room, views' among them
 	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
 	books    books
 	reports  reports
 
-	mu      sync.Mutex
-	weeding budget                // guarded by mu
-	quiets  []*quietWaiter        // guarded by mu
-	views   map[*gate[T]]struct{} // guarded by mu; views with a queue of their own
-	closed  bool                  // guarded by mu; submissions are refused
-	monitor *monitoring           // nil without Config.Monitor
+	// desk.mu guards these.
+	weeding budget
+	quiets  []*quietWaiter
+	views   map[*gate[T]]struct{} // views with a queue of their own
 }
 
 // kind says what core must know of the values that it runs.
@@ -58,7 +54,7 @@ const (
 	timedOut               // its deadline had passed before it started
 )
 
-// Bits of core.alert, changed under mu.
+// Bits of core.alert.
 const (
 	alertQuiet   = 1 << iota // somebody waits for the pool to become quiet
 	alertClosed              // new tasks are refused
@@ -90,8 +86,6 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 	}
 	c := &core[T]{
 		cfg: cfg, kind: kind,
-		direct:  cfg.QueueSize == NoQueue,
-		grows:   cfg.QueueSize == Unbounded,
 		clean:   cleanLabels(cfg.Name),
 		weeding: newBudget(),
 	}
@@ -104,74 +98,16 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 	if c.clock.on {
 		c.books.wait, c.books.run = new(stats.Histogram), new(stats.Histogram)
 	}
-	size := cfg.QueueSize
-	switch {
-	case c.direct:
-		size = 1 // unused
-	case c.grows:
-		size = defaultQueueSize
-	}
-	c.q.init(cfg.Priorities, size, c.direct, &c.clock)
-	c.crew.init(&cfg, &c.mu, func(w *worker[T]) { c.serve(w) })
-	c.crew.grow(cfg.MinWorkers)
+	c.desk.init(&cfg, &c.clock, func(w *worker[T]) { c.serve(w) })
+	c.desk.crew.grow(cfg.MinWorkers)
 	if cfg.Monitor != nil {
 		c.monitor = startMonitor(cfg.Monitor, &c.reports, monitored{
 			stats:   c.stats,
-			scaleTo: c.crew.scaleTo,
+			scaleTo: c.desk.crew.scaleTo,
 			stalled: func(after time.Duration) []StalledTask {
-				return stalled(c.crew.roll.running(), c.clock.now(), after)
+				return stalled(c.desk.crew.roll.running(), c.clock.now(), after)
 			},
 		})
 	}
 	return c, nil
 }
-
-// published makes sure that somebody will look at the queue after a value was
-// put into it.
-func (c *core[T]) published() {
-	if !c.crew.searched() {
-		c.notify()
-	}
-}
-
-// A wake-up on its way is enough for small backlogs; from this many waiting tasks
-// on a second one is sent (the comparison's case burst/tasks=100).
-const secondWake = 16
-
-// notify wakes an idle worker or starts a new one, unless one is looking for work
-// already, or none may be had: then the busy ones will find the task.
-func (c *core[T]) notify() {
-	for {
-		s, next := c.crew.wanted()
-		if next == tokenNone || next == tokenTwo && c.q.backlog() < secondWake {
-			return
-		}
-		switch c.crew.call(s, next) {
-		case callNone, callDone:
-			return
-		case callRefused:
-			if !c.q.ready() {
-				return
-			}
-		}
-	}
-}
-
-// take removes the task to run next.
-func (c *core[T]) take() (v T, at int64, ok bool) {
-	if c.direct {
-		return c.takeDirect()
-	}
-	if c.q.flags.Load()&someNested != 0 {
-		if v, at, ok = c.takeNested(); ok {
-			return v, at, ok
-		}
-	}
-	v, at, ok = c.q.take()
-	if c.q.flags.Load()&someOutside != 0 && c.refillAll() && !ok {
-		return c.q.take()
-	}
-	return v, at, ok
-}
-
-func yield() { runtime.Gosched() }

@@ -113,10 +113,10 @@ func (g *gate[T]) enqueue(ctx context.Context, v T, overflow Overflow) error {
 // weed ends queued tasks that will not run, and lets submitters in for them.
 func (g *gate[T]) weed() {
 	c := g.c
-	c.mu.Lock()
+	c.desk.mu.Lock()
 	start := c.clock.now()
 	allowed := c.weeding.allows(start)
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 	if !allowed {
 		return
 	}
@@ -132,9 +132,9 @@ func (g *gate[T]) weed() {
 		told = append(told, s)
 	}
 	g.mu.Unlock()
-	c.mu.Lock()
+	c.desk.mu.Lock()
 	c.weeding.spend(c.clock.now() - start)
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 	for _, s := range told {
 		s.done <- nil
 	}
@@ -156,7 +156,7 @@ func (g *gate[T]) wait(ctx context.Context, v T) error {
 	defer c.waiting.Add(-1)
 	s := g.waiters.push(v)
 	g.mu.Unlock()
-	away, err := c.stepAside() // may make a place for v itself
+	away, err := c.desk.stepAside() // may make a place for v itself
 	if err == nil {
 		defer away.back()
 		select {
@@ -206,7 +206,7 @@ func (g *gate[T]) change(f func()) {
 		if s := g.admit(); s != nil {
 			told = append(told, s)
 		}
-		if g.pending.len == 0 || !c.force(g.level(g.pending.peek().val), g.mark(g.pending.peek().val)) {
+		if g.pending.len == 0 || !c.desk.force(g.level(g.pending.peek().val), g.mark(g.pending.peek().val)) {
 			break
 		}
 		g.running++
@@ -313,12 +313,12 @@ func (g *gate[T]) ends() <-chan struct{} {
 func (g *gate[T]) close() error {
 	done := g.ends()
 	g.refuse()
-	for w := g.c.crew.roll.self(); w != nil; w = w.outer {
+	for w := g.c.desk.crew.roll.self(); w != nil; w = w.outer {
 		if w.gate == g {
 			return ErrInside
 		}
 	}
-	away, err := g.c.stepAside()
+	away, err := g.c.desk.stepAside()
 	if err != nil {
 		return err
 	}

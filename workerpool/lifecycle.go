@@ -19,10 +19,10 @@ type quietWaiter struct {
 // is active before it takes a task, so one that left the queue is seen there. The
 // caller holds mu.
 func (c *core[T]) quiet(w *quietWaiter) bool {
-	if !w.pause && (c.held.Load() > 0 || !c.q.empty()) {
+	if !w.pause && (c.held.Load() > 0 || !c.desk.q.empty()) {
 		return false
 	}
-	return c.crew.active() == 0
+	return c.desk.crew.active() == 0
 }
 
 // release ends the count of a view's task in held, once it is in the queue or
@@ -35,7 +35,7 @@ func (c *core[T]) release() {
 
 // checkQuiet wakes those whose condition holds now.
 func (c *core[T]) checkQuiet() {
-	c.mu.Lock()
+	c.desk.mu.Lock()
 	c.quiets = slices.DeleteFunc(c.quiets, func(w *quietWaiter) bool {
 		if !c.quiet(w) {
 			return false
@@ -46,24 +46,24 @@ func (c *core[T]) checkQuiet() {
 	if len(c.quiets) == 0 {
 		c.alert.And(math.MaxUint32 &^ alertQuiet)
 	}
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 }
 
 // waitQuiet waits until the pool is quiet or ctx ends.
 func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
 	w := &quietWaiter{done: make(chan struct{}), pause: pause}
-	c.mu.Lock()
+	c.desk.mu.Lock()
 	c.quiets = append(c.quiets, w)
 	c.alert.Or(alertQuiet)
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 	c.checkQuiet() // a worker that became idle before it could see alertQuiet has not checked
 	select {
 	case <-w.done:
 		return nil
 	case <-ctx.Done():
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.desk.mu.Lock()
+	defer c.desk.mu.Unlock()
 	i := slices.Index(c.quiets, w)
 	if i < 0 {
 		return nil // became quiet at the same moment
@@ -79,7 +79,7 @@ func (c *core[T]) wait(ctx context.Context) error {
 	if err := ctxEnd(ctx); err != nil {
 		return err
 	}
-	if c.crew.roll.inside() {
+	if c.desk.crew.roll.inside() {
 		return ErrInside
 	}
 	return c.waitQuiet(ctx, false)
@@ -87,16 +87,16 @@ func (c *core[T]) wait(ctx context.Context) error {
 
 func (c *core[T]) pause(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	if c.crew.roll.inside() {
+	if c.desk.crew.roll.inside() {
 		return ErrInside
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	c.desk.mu.Lock()
+	if c.desk.closed {
+		c.desk.mu.Unlock()
 		return ErrClosed
 	}
-	c.setPaused(true)
-	c.mu.Unlock()
+	c.desk.pause(true)
+	c.desk.mu.Unlock()
 	if err := ctxerr.From(ctx); err != nil {
 		return err
 	}
@@ -104,41 +104,26 @@ func (c *core[T]) pause(ctx context.Context) error {
 }
 
 func (c *core[T]) resume() {
-	c.mu.Lock()
-	if c.q.held && !c.closed {
-		c.setPaused(false)
+	c.desk.mu.Lock()
+	if c.desk.q.held && !c.desk.closed {
+		c.desk.pause(false)
 	}
-	c.mu.Unlock()
-	c.kick()
-}
-
-// setPaused holds or releases every queue. The caller holds mu.
-func (c *core[T]) setPaused(on bool) {
-	c.q.hold(on)
-	c.crew.pause(on)
-}
-
-// kick looks for work that may be started now but was not when it came.
-func (c *core[T]) kick() {
-	if c.direct {
-		c.matchBlocked()
-	} else if c.q.ready() {
-		c.notify()
-	}
+	c.desk.mu.Unlock()
+	c.desk.kick()
 }
 
 func (c *core[T]) resize(minWorkers, maxWorkers int) error {
 	if err := checkWorkers(minWorkers, maxWorkers); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	c.desk.mu.Lock()
+	if c.desk.closed {
+		c.desk.mu.Unlock()
 		return ErrClosed
 	}
-	c.crew.resize(minWorkers, maxWorkers)
-	c.mu.Unlock()
-	c.crew.settle(minWorkers)
-	c.kick()
+	c.desk.crew.resize(minWorkers, maxWorkers)
+	c.desk.mu.Unlock()
+	c.desk.crew.settle(minWorkers)
+	c.desk.kick()
 	return nil
 }

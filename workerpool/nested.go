@@ -56,10 +56,10 @@ func (a absence[T]) lend(d int) {
 }
 
 // stepAside is absent, and looks for a task that may run now.
-func (c *core[T]) stepAside() (absence[T], error) {
-	a, err := absent(&c.crew)
+func (d *desk[T]) stepAside() (absence[T], error) {
+	a, err := absent(&d.crew)
 	if a.own != nil {
-		c.kick()
+		d.kick()
 	}
 	return a, err
 }
@@ -69,39 +69,40 @@ func (c *core[T]) stepAside() (absence[T], error) {
 // turn there, each task before it that does the same would cost one more worker. Where
 // the place is taken, because a worker too many has not ended yet, v is the next thing
 // that any worker takes. It returns ErrFull while the pool is paused.
-func (c *core[T]) runNested(v T) error {
-	c.mu.Lock()
+func (d *desk[T]) runNested(v T) error {
+	d.mu.Lock()
 	switch {
-	case c.closed:
-		c.mu.Unlock()
+	case d.closed:
+		d.mu.Unlock()
 		return ErrClosed
-	case c.q.held:
-		c.mu.Unlock()
+	case d.q.held:
+		d.mu.Unlock()
 		return ErrFull
 	}
-	c.q.nested.push(item[T]{v, c.clock.sample(c.q.passed.Load())})
-	how := c.crew.reserve()
+	d.q.nested.push(item[T]{v, d.q.clock.sample(d.q.passed.Load())})
+	how := d.crew.reserve()
 	if how == noWorker {
-		c.q.flagNested()
-		c.mu.Unlock()
-		c.kick() // for a worker that went to sleep before it could see someNested
+		d.q.flagNested()
+		d.mu.Unlock()
+		d.kick() // for a worker that went to sleep before it could see someNested
 		return nil
 	}
-	it := c.q.popNested()
-	if c.direct {
-		return c.handOver(&c.q.levels[0], it)
+	it := d.q.popNested()
+	if d.direct {
+		d.handOver(&d.q.levels[0], it)
+		return nil
 	}
-	c.crew.send(how, it, true)
+	d.crew.send(how, it, true)
 	return nil
 }
 
 // takeNested takes the value for which a task has waited longest in nested.
-func (c *core[T]) takeNested() (v T, at int64, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.q.nested.len == 0 || c.q.held {
+func (d *desk[T]) takeNested() (v T, at int64, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.q.nested.len == 0 || d.q.held {
 		return v, 0, false
 	}
-	it := c.q.popNested()
+	it := d.q.popNested()
 	return it.val, it.at, true
 }

@@ -54,14 +54,14 @@ func flooded(tasks uint64, ns int64) bool { return tasks > uint64(ns/int64(time.
 // lookAround looks for work, yielding, from the time start on, for as long as
 // c.search says; it reports whether it saw any.
 func (c *core[T]) lookAround(start int64) bool {
-	last, put := start, c.q.puts()
+	last, put := start, c.desk.q.puts()
 	for i := range maxSearches {
-		if c.q.ready() {
+		if c.desk.q.ready() {
 			if i == 0 {
 				return true
 			}
 			// The task may have come during a loss.
-			if now := c.clock.now(); now-last >= lostCore && !flooded(c.q.puts()-put, now-last) {
+			if now := c.clock.now(); now-last >= lostCore && !flooded(c.desk.q.puts()-put, now-last) {
 				c.search.look(last, now)
 			}
 			return true
@@ -71,7 +71,7 @@ func (c *core[T]) lookAround(start int64) bool {
 			if !c.search.look(last, now) || now-start >= c.search.spin {
 				return false
 			}
-			last, put = now, c.q.puts()
+			last, put = now, c.desk.q.puts()
 		}
 		yield()
 	}

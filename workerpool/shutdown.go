@@ -11,34 +11,18 @@ import (
 // refuse makes every later submission fail with ErrClosed. Blocked submitters fail
 // too: their tasks were not accepted.
 func (c *core[T]) refuse() {
-	c.mu.Lock()
-	c.closed = true
-	c.alert.Or(alertClosed)
+	refused := c.desk.close()
+	c.desk.mu.Lock()
+	c.alert.Or(alertClosed) // in one step with the look at views: a gate that sees it may leave
 	views := slices.Collect(maps.Keys(c.views))
-	var refused []*waiter[T]
-	for i := range c.q.levels {
-		l := &c.q.levels[i]
-		l.ring.close()
-		subs := l.waiters.takeSubmitters()
-		c.q.setOutside(-len(subs))
-		if l.waiters.len() == 0 {
-			l.ring.unbar()
-			l.setDue()
-		}
-		refused = append(refused, subs...)
-	}
-	c.crew.close()
-	if c.q.held {
-		c.setPaused(false)
-	}
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 	for _, s := range refused {
 		s.done <- ErrClosed
 	}
 	for _, v := range views {
 		v.refuse()
 	}
-	c.kick()
+	c.desk.kick()
 }
 
 func (c *core[T]) close() error { return c.shutdown(context.Background()) }
@@ -48,7 +32,7 @@ func (c *core[T]) close() error { return c.shutdown(context.Background()) }
 // runs.
 func (c *core[T]) shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	inside := c.crew.roll.inside()
+	inside := c.desk.crew.roll.inside()
 	c.refuse()
 	if inside {
 		return ErrInside
@@ -57,8 +41,8 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 	if err := c.waitQuiet(ctx, false); err != nil {
 		return c.abandon(ctx, sampling)
 	}
-	c.crew.stop()
-	<-c.crew.gone
+	c.desk.crew.stop()
+	<-c.desk.crew.gone
 	if sampling {
 		return &ShutdownError{Name: c.cfg.Name, Monitor: true, Cause: ctxerr.From(ctx)}
 	}
@@ -82,16 +66,16 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 			c.release()
 		}
 	}
-	for i := range c.q.levels {
-		c.dropAll(&c.q.levels[i], drop)
+	for i := range c.desk.q.levels {
+		c.dropAll(&c.desk.q.levels[i], drop)
 	}
 	for _, cancel := range cancels {
 		cancel(ErrClosed)
 	}
-	running := c.crew.active()
+	running := c.desk.crew.active()
 	go func() { // ends with the last running task
 		_ = c.waitQuiet(context.Background(), false)
-		c.crew.stop()
+		c.desk.crew.stop()
 	}()
 	c.checkQuiet()
 	for _, d := range all {
@@ -115,11 +99,12 @@ func (c *core[T]) drop(v T, err error) {
 // that start from now on from going on with it. It returns the views that have
 // tasks of their own and the cancel functions of the running tasks.
 func (c *core[T]) expire() (views []*gate[T], cancels []func(error)) {
-	c.mu.Lock()
 	c.alert.Or(alertExpired)
+	c.desk.expire()
+	c.desk.mu.Lock()
 	views = slices.Collect(maps.Keys(c.views))
-	c.mu.Unlock()
-	for _, r := range c.crew.roll.running() {
+	c.desk.mu.Unlock()
+	for _, r := range c.desk.crew.roll.running() {
 		r.mu.Lock()
 		if r.cancel != nil {
 			cancels = append(cancels, r.cancel)
@@ -132,19 +117,13 @@ func (c *core[T]) expire() (views []*gate[T], cancels []func(error)) {
 // dropAll hands everything queued at l to drop.
 func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 	for {
-		c.mu.Lock() // over both places: a value moves from one to the other under mu
-		v, ok := c.evict(l)
-		if !ok {
-			if v, ok = c.q.evictOutside(l); ok {
-				c.books.dropped.Add(1)
-			}
-		}
-		taken, put := l.ring.counts()
-		c.mu.Unlock()
+		c.desk.mu.Lock() // over both places: a value moves from one to the other under mu
+		v, ok, empty := c.desk.q.evictAny(l)
+		c.desk.mu.Unlock()
 		switch {
 		case ok:
 			drop(v)
-		case taken == put:
+		case empty:
 			return
 		default:
 			yield() // a task is between a ticket and its slot
@@ -154,9 +133,9 @@ func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 
 // list makes Close and Shutdown see to the tasks of v. It returns false after they began.
 func (c *core[T]) list(v *gate[T]) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
+	c.desk.mu.Lock()
+	defer c.desk.mu.Unlock()
+	if c.desk.closed {
 		return false
 	}
 	if c.views == nil {
@@ -168,7 +147,7 @@ func (c *core[T]) list(v *gate[T]) bool {
 
 // unlist ends that.
 func (c *core[T]) unlist(v *gate[T]) {
-	c.mu.Lock()
+	c.desk.mu.Lock()
 	delete(c.views, v)
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 }

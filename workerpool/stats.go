@@ -63,7 +63,7 @@ type Stats struct {
 // are off the common path.
 type books struct {
 	failed, panics, goexits, canceled, timeouts atomic.Uint64
-	runTimeouts, dropped, rejected, callerRan   atomic.Uint64
+	runTimeouts, rejected, callerRan            atomic.Uint64
 	waits                                       atomic.Uint64
 	last                                        atomic.Int64
 	wait, run                                   *stats.Histogram // nil with Timing Off
@@ -88,15 +88,15 @@ func (c *core[T]) stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	c.mu.Lock()
-	taken, accepted := c.q.counts()
-	dropped := b.dropped.Load()
+	c.desk.mu.Lock()
+	taken, accepted := c.desk.q.counts()
+	dropped := c.desk.q.dropped.Load()
 	st := Stats{
 		Name:   c.cfg.Name,
 		Queued: int(accepted - taken), QueueCap: c.cfg.QueueSize, Dropped: dropped,
 	}
-	c.crew.stats(&st)
-	c.mu.Unlock()
+	c.desk.crew.stats(&st)
+	c.desk.mu.Unlock()
 
 	callerRan := b.callerRan.Load()
 	st.Failed, st.Panics, st.Goexits = b.failed.Load(), b.panics.Load(), b.goexits.Load()
@@ -116,8 +116,8 @@ func (c *core[T]) stats() Stats {
 	b.completed = max(b.completed, st.Completed)
 	st.Submitted, st.Started, st.Completed = b.submitted, b.started, b.completed
 
-	if c.cfg.QueueSize > 0 && !c.grows {
-		st.QueueCap *= len(c.q.levels)
+	if c.cfg.QueueSize > 0 && !c.desk.grows {
+		st.QueueCap *= len(c.desk.q.levels)
 		st.QueueUsage = min(stats.Ratio(uint64(st.Queued), uint64(st.QueueCap)), 1)
 	}
 	if l := b.last.Load(); l != 0 {

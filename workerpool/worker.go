@@ -66,19 +66,19 @@ func (w *worker[T]) clearNow() {
 // serve is the life of a worker's goroutine. However a task ends it, the worker goes
 // on: with the same goroutine after a panic, with a new one after a runtime.Goexit.
 func (c *core[T]) serve(w *worker[T]) {
-	c.crew.roll.bind(w)
+	c.desk.crew.roll.bind(w)
 	w.labels = setLabels(c.clean)
 	ended := false
 	defer func() { // the only place that every end of the goroutine passes
 		if !ended {
-			c.crew.roll.unbind(w)
+			c.desk.crew.roll.unbind(w)
 			go c.serve(w)
 		}
 	}()
 	for !ended {
 		ended = c.run(w)
 	}
-	c.crew.forget(w)
+	c.desk.crew.forget(w)
 }
 
 // run runs tasks until the worker ends (true) or a task ends otherwise than by
@@ -110,9 +110,9 @@ func (c *core[T]) loop(w *worker[T]) {
 	for {
 		v, at, ok := w.unwrap(woken)
 		if !ok {
-			v, at, ok = c.take()
+			v, at, ok = c.desk.take()
 		}
-		c.crew.looked(w)
+		c.desk.crew.looked(w)
 		if !ok {
 			if !c.idle(w) {
 				return
@@ -124,8 +124,8 @@ func (c *core[T]) loop(w *worker[T]) {
 			// Its token is used up: where there is more work, the next worker's
 			// turn comes now, before this one is busy.
 			woken = false
-			if !c.direct && c.q.ready() {
-				c.notify()
+			if !c.desk.direct && c.desk.q.ready() {
+				c.desk.notify()
 			}
 		}
 		if at == 0 {
@@ -136,7 +136,7 @@ func (c *core[T]) loop(w *worker[T]) {
 		if !rt.SeesLabels || rt.Labels() != w.labels {
 			w.labels = setLabels(c.clean)
 		}
-		if c.crew.surplus() && c.retire() {
+		if c.desk.crew.surplus() && c.retire() {
 			return
 		}
 	}
@@ -168,9 +168,9 @@ func (c *core[T]) runTimed(w *worker[T], v T, at int64) {
 func (c *core[T]) callerRun(v T) {
 	w := &worker[T]{caller: true}
 	var how fate
-	c.crew.roll.bind(w)
+	c.desk.crew.roll.bind(w)
 	defer func() {
-		c.crew.roll.unbind(w)
+		c.desk.crew.roll.unbind(w)
 		c.books.callerRan.Add(1)
 		c.bookEnd(w, &how)
 	}()
