@@ -18,7 +18,7 @@ import (
 type crew[T any] struct {
 	_        stats.Pad
 	ctl      ctl
-	arriving atomic.Int64 // woken or new workers that have not looked for a task yet; active already or about to be
+	arriving atomic.Uint64 // see arrivals
 	_        [stats.Line - 16]byte
 	alert    atomic.Uint32 // crewSurplus and crewStop: what workers look for after each task
 	limit    atomic.Int64  // workers allowed now: max + comp
@@ -194,11 +194,23 @@ func (c *crew[T]) found(w *worker[T]) {
 	c.ctl.found()
 }
 
-// looked notes that w has looked for a task.
-func (c *crew[T]) looked(w *worker[T]) {
+// arrivals tells, in its low bits (arrivingMask), how many woken or new workers have not
+// got a task yet, nor left: they are active, or about to be, but cannot be told from busy
+// ones. The other bits count those that have left without a task. So a look at the workers
+// has missed none of them if it was between two equal answers with the low bits zero.
+func (c *crew[T]) arrivals() uint64 { return c.arriving.Load() }
+
+const (
+	arrivingBits = 32
+	arrivingMask = 1<<arrivingBits - 1
+	leftInVain   = 1<<arrivingBits - 1 // one more has left, one fewer is arriving
+)
+
+// got notes that w has a task.
+func (c *crew[T]) got(w *worker[T]) {
 	if w.arriving {
 		w.arriving = false
-		c.arriving.Add(-1)
+		c.arriving.Add(math.MaxUint64) // -1
 	}
 }
 

@@ -116,8 +116,7 @@ func (m *crewModel) step(t *testing.T, rng *rand.Rand) {
 		if !ok {
 			return
 		}
-		c.looked(w)
-		searching, last := c.leave(rng.IntN(2) == 0)
+		searching, last := c.leave(w, rng.IntN(2) == 0)
 		require.Equal(t, len(m.active) == 0, last)
 		if searching && rng.IntN(2) == 0 {
 			c.found(w)
@@ -137,7 +136,7 @@ func (m *crewModel) step(t *testing.T, rng *rand.Rand) {
 		if !ok {
 			return
 		}
-		c.looked(w)
+		c.got(w)
 		surplus := m.workers()+1 > m.limit()
 		require.Equal(t, surplus, c.surplus())
 		if surplus {
@@ -237,7 +236,7 @@ func TestCrewAgainstAModel(t *testing.T) {
 			m.step(t, rng)
 			m.check(t)
 		}
-		require.Zero(t, m.crew.arriving.Load())
+		require.Zero(t, m.crew.arriving.Load()&arrivingMask)
 	}
 }
 
@@ -252,8 +251,7 @@ func TestCrewEndsThoseThatWereIdleThroughout(t *testing.T) {
 	lie := func() {
 		w := m.active[0]
 		m.active = m.active[1:]
-		c.looked(w)
-		c.leave(false)
+		c.leave(w, false)
 		c.lieDown(w, false)
 		m.asleep = append(m.asleep, w)
 	}
@@ -347,8 +345,7 @@ func TestCrewAndALateWorker(t *testing.T) {
 	lie := func() {
 		w := m.active[0]
 		m.active = m.active[1:]
-		c.looked(w)
-		c.leave(false)
+		c.leave(w, false)
 		c.lieDown(w, false)
 		m.asleep = append(m.asleep, w)
 		c.endSurplus()

@@ -29,7 +29,7 @@ func (d *deskTest) takes(t *testing.T, w *worker[int], want int) {
 	if !ok {
 		v, _, ok = d.take()
 	}
-	d.crew.looked(w)
+	d.crew.got(w)
 	require.True(t, ok)
 	require.Equal(t, want, v)
 }
@@ -38,14 +38,13 @@ func (d *deskTest) takes(t *testing.T, w *worker[int], want int) {
 func (d *deskTest) finds(t *testing.T, w *worker[int]) {
 	t.Helper()
 	_, _, ok := d.take()
-	d.crew.looked(w)
 	require.False(t, ok)
 	if d.direct {
 		stays, _ := d.restDirect(w)
 		require.False(t, stays)
 		return
 	}
-	d.crew.leave(false)
+	d.crew.leave(w, false)
 	d.crew.lieDown(w, false)
 }
 
@@ -111,7 +110,7 @@ func TestDeskOwesAPlaceToWorkersOnTheirWay(t *testing.T) {
 	d.takes(t, w, 1)
 	_, _, ok := d.take()
 	require.False(t, ok)
-	d.crew.leave(false) // it is on its way to its sleep
+	d.crew.leave(w, false) // it is on its way to its sleep
 	require.NoError(t, d.putRing(l, 2))
 	require.NoError(t, d.findRoom(l, 3), "w will look")
 	require.ErrorIs(t, d.findRoom(l, 4), ErrFull, "3 waits for w already")
@@ -121,7 +120,21 @@ func TestDeskOwesAPlaceToWorkersOnTheirWay(t *testing.T) {
 	require.True(t, d.crew.sleep(w))
 	d.takes(t, w, 2)
 	d.takes(t, w, 3)
-	d.finds(t, w)
+
+	d.crew.leave(w, true)
+	require.NoError(t, d.putRing(l, 4)) // w will find it, but another comes before
+	d.crew.found(w)
+	_, _, ok = d.take()
+	require.True(t, ok)
+	_, _, ok = d.take()
+	require.False(t, ok)
+	require.EqualValues(t, 1, d.crew.arriving.Load()&arrivingMask, "w has no task")
+	arrivals := d.crew.arrivals()
+	d.crew.leave(w, false)
+	require.Greater(t, d.crew.arrivals()>>arrivingBits, arrivals>>arrivingBits)
+	require.Zero(t, d.crew.arriving.Load()&arrivingMask)
+	require.Equal(t, 1, d.crew.between(), "now it shows here")
+	d.crew.lieDown(w, false)
 	d.end(t)
 }
 

@@ -12,7 +12,7 @@ func (c *core[T]) idle(w *worker[T]) bool {
 		now = c.clock.now()
 		may = c.search.may(now)
 	}
-	searching, last := c.desk.crew.leave(may)
+	searching, last := c.desk.crew.leave(w, may)
 	if last && c.alert.Load()&alertQuiet != 0 {
 		c.checkQuiet()
 	}

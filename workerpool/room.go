@@ -71,10 +71,11 @@ func (d *desk[T]) force(l *level[T], v T) bool {
 func (d *desk[T]) findRoom(l *level[T], v T) error {
 	for tries := 0; ; tries++ {
 		before, _ := l.ring.counts()
+		arrivals := d.crew.arrivals()
 		if err := d.tryRoom(l, v); err != ErrFull || tries == maxArrivals {
 			return err
 		}
-		if now, _ := l.ring.counts(); now == before && d.crew.arriving.Load() == 0 {
+		if now, _ := l.ring.counts(); now == before && arrivals&arrivingMask == 0 && d.crew.arrivals() == arrivals {
 			return ErrFull
 		}
 		yield() // a worker is active but has taken its task just now, or is about to

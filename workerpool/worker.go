@@ -112,7 +112,6 @@ func (c *core[T]) loop(w *worker[T]) {
 		if !ok {
 			v, at, ok = c.desk.take()
 		}
-		c.desk.crew.looked(w)
 		if !ok {
 			if !c.idle(w) {
 				return
@@ -120,6 +119,7 @@ func (c *core[T]) loop(w *worker[T]) {
 			woken = true
 			continue
 		}
+		c.desk.crew.got(w)
 		if woken {
 			// Its token is used up: where there is more work, the next worker's
 			// turn comes now, before this one is busy.
