@@ -27,14 +27,14 @@ type core[T any] struct {
 
 	yielders atomic.Int32 // submitters that yield at a full queue
 	waiting  atomic.Int64 // submitters that wait for room, views' among them
-	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
 	books    books
 	reports  reports
 
+	views views[T]
+
 	// desk.mu guards these.
 	weeding budget
-	quiets  []*quietWaiter
-	views   map[*gate[T]]struct{} // views with a queue of their own
+	quiets  quiets
 }
 
 // kind says what core must know of the values that it runs.
@@ -56,9 +56,7 @@ const (
 
 // Bits of core.alert.
 const (
-	alertQuiet   = 1 << iota // somebody waits for the pool to become quiet
-	alertClosed              // new tasks are refused
-	alertExpired             // a Shutdown gave up: tasks with a ctx are cancelled
+	alertExpired = 1 << iota // a Shutdown gave up: tasks with a ctx are cancelled
 	alertCtx                 // tasks with a ctx have been submitted: queued ones may have ended
 )
 

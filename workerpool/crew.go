@@ -20,8 +20,9 @@ type crew[T any] struct {
 	ctl      ctl
 	arriving atomic.Uint64 // see arrivals
 	_        [stats.Line - 16]byte
-	alert    atomic.Uint32 // crewSurplus and crewStop: what workers look for after each task
-	limit    atomic.Int64  // workers allowed now: max + comp
+	surplus  atomic.Bool  // there are more workers than limit: a busy one asks retire after its task; changed under mu
+	stopped  atomic.Bool  // idle workers must end; set under mu
+	limit    atomic.Int64 // workers allowed now: max + comp
 	_        [stats.Line - 16]byte
 
 	live        func(*worker[T]) // what the goroutine of a new worker runs
@@ -31,7 +32,8 @@ type crew[T any] struct {
 	roll        roll[T]
 	gone        chan struct{} // closed when the last worker has ended after a stop
 
-	peak, wakes, nestedRefused atomic.Uint64
+	peak                 highWater // of the number of workers
+	wakes, nestedRefused atomic.Uint64
 
 	mu      *sync.Mutex
 	idlers  idlers[T] // guarded by mu
@@ -43,12 +45,6 @@ type crew[T any] struct {
 	comp    int  // guarded by mu; workers whose tasks wait for the pool itself
 	closing bool // guarded by mu; all workers will end: no timer, no Scale
 }
-
-// Bits of crew.alert, changed under mu.
-const (
-	crewSurplus = 1 << iota // more workers than the limit
-	crewStop                // idle workers must end
-)
 
 // init sets up a crew without workers; the caller then calls grow.
 func (c *crew[T]) init(cfg *Config, mu *sync.Mutex, live func(*worker[T])) {
@@ -171,7 +167,7 @@ func (c *crew[T]) enlist(w *worker[T]) *worker[T] {
 func (c *crew[T]) start(w *worker[T]) {
 	go func() {
 		c.arrive(w)
-		c.notePeak(c.ctl.load().workers())
+		c.peak.note(c.ctl.load().workers())
 		c.live(w)
 	}()
 }
@@ -288,21 +284,10 @@ func (c *crew[T]) pause(on bool) {
 	}
 }
 
-// notePeak records a number of workers if it is the highest yet.
-func (c *crew[T]) notePeak(workers int) {
-	n := uint64(workers)
-	for {
-		p := c.peak.Load()
-		if n <= p || c.peak.CompareAndSwap(p, n) {
-			return
-		}
-	}
-}
-
 // stats fills in what st says of workers. The caller holds mu.
 func (c *crew[T]) stats(st *Stats) {
 	s := c.ctl.load()
-	c.notePeak(s.workers()) // a new worker's own note may come later
+	c.peak.note(s.workers()) // a new worker's own note may come later
 	st.Workers, st.Active = s.workers(), min(s.active(), s.workers())
 	st.Idle = st.Workers - st.Active
 	st.HighWater = int(c.peak.Load())
@@ -312,6 +297,14 @@ func (c *crew[T]) stats(st *Stats) {
 	st.Utilization = stats.Ratio(uint64(st.Active), uint64(st.Workers))
 }
 
-// setAlert and clearAlert change bits of alert. The caller holds mu.
-func (c *crew[T]) setAlert(bits uint32)   { c.alert.Or(bits) }
-func (c *crew[T]) clearAlert(bits uint32) { c.alert.And(math.MaxUint32 &^ bits) }
+// highWater is the highest of the numbers that it was told.
+type highWater struct{ atomic.Uint64 }
+
+func (h *highWater) note(n int) {
+	for {
+		p := h.Load()
+		if uint64(n) <= p || h.CompareAndSwap(p, uint64(n)) {
+			return
+		}
+	}
+}

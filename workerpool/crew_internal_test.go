@@ -138,7 +138,7 @@ func (m *crewModel) step(t *testing.T, rng *rand.Rand) {
 		}
 		c.got(w)
 		surplus := m.workers()+1 > m.limit()
-		require.Equal(t, surplus, c.surplus())
+		require.Equal(t, surplus, c.surplus.Load())
 		if surplus {
 			require.True(t, c.retire())
 			c.forget(w)
@@ -201,7 +201,7 @@ func (m *crewModel) check(t *testing.T) {
 	require.Equal(t, m.workers(), st.Workers)
 	require.Equal(t, len(m.asleep), m.crew.ctl.load().idle())
 	require.Equal(t, m.asleep, slices.Clone(m.crew.idlers.stack))
-	require.Equal(t, m.workers() > m.limit(), m.crew.surplus())
+	require.Equal(t, m.workers() > m.limit(), m.crew.surplus.Load())
 	require.Equal(t, []int{m.min, m.keep, m.max, m.comp}, []int{st.MinWorkers, m.crew.keep, st.MaxWorkers, st.Nested})
 	require.GreaterOrEqual(t, st.HighWater, st.Workers)
 	require.Equal(t, m.workers() == 0, m.crew.roll.empty())
@@ -336,9 +336,9 @@ func TestCrewAndALateWorker(t *testing.T) {
 	}
 	count()
 	c.uncompensate()
-	require.True(t, c.surplus())
+	require.True(t, c.surplus.Load())
 	require.False(t, c.hire())
-	require.False(t, c.surplus())
+	require.False(t, c.surplus.Load())
 	require.Equal(t, tokenNone, c.ctl.load().token())
 	m.check(t)
 

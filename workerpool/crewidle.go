@@ -92,14 +92,14 @@ func (c *crew[T]) endIdle(want func(ctlState) int) {
 // endSurplus ends the idle workers that a stop or a lowered limit asks to end, if one
 // does. A worker that has lain down calls it, because whoever asked has not seen it.
 func (c *crew[T]) endSurplus() {
-	if c.alert.Load()&(crewStop|crewSurplus) != 0 {
+	if c.stopped.Load() || c.surplus.Load() {
 		c.reap()
 	}
 }
 
 func (c *crew[T]) reap() {
 	c.mu.Lock()
-	stop := c.alert.Load()&crewStop != 0
+	stop := c.stopped.Load()
 	c.endIdle(func(s ctlState) int {
 		if stop {
 			return s.idle()
@@ -109,10 +109,6 @@ func (c *crew[T]) reap() {
 	c.settleSurplus()
 	c.mu.Unlock()
 }
-
-// surplus reports whether there are more workers than may be: a busy one then asks
-// retire after its task.
-func (c *crew[T]) surplus() bool { return c.alert.Load()&crewSurplus != 0 }
 
 // retire takes the calling active worker out of the count, if there are more than may
 // be; it reports whether it did. The caller then looks at the queue again, and whether
@@ -151,7 +147,7 @@ func (c *crew[T]) close() {
 // stop makes all workers end as they go to sleep. The last one closes gone.
 func (c *crew[T]) stop() {
 	c.mu.Lock()
-	c.setAlert(crewStop)
+	c.stopped.Store(true)
 	c.pause(true) // a late call starts no worker
 	c.closeGone()
 	c.mu.Unlock()
@@ -160,7 +156,7 @@ func (c *crew[T]) stop() {
 
 // closeGone closes gone once a stopped crew has no worker left. The caller holds mu.
 func (c *crew[T]) closeGone() {
-	if !c.roll.empty() || c.alert.Load()&crewStop == 0 || c.ctl.load().workers() > 0 {
+	if !c.roll.empty() || !c.stopped.Load() || c.ctl.load().workers() > 0 {
 		return
 	}
 	select {

@@ -11,7 +11,7 @@ func (c *crew[T]) resize(minWorkers, maxWorkers int) {
 // settle makes the number of workers follow a resize: it ends idle ones above the
 // limit, and starts those that are missing.
 func (c *crew[T]) settle(minWorkers int) {
-	if c.surplus() {
+	if c.surplus.Load() {
 		c.reap()
 	}
 	c.grow(minWorkers)
@@ -42,7 +42,7 @@ func (c *crew[T]) grow(n int) {
 func (c *crew[T]) addOne(n int) *worker[T] {
 	c.mu.Lock() // keeps the limit, and a worker counted before a stop is waited for
 	defer c.mu.Unlock()
-	if c.alert.Load()&crewStop != 0 {
+	if c.stopped.Load() {
 		return nil
 	}
 	n = min(n, int(c.limit.Load()))
@@ -80,7 +80,7 @@ func (c *crew[T]) uncompensate() {
 	c.comp--
 	c.setLimit()
 	c.mu.Unlock()
-	if c.surplus() {
+	if c.surplus.Load() {
 		c.reap()
 	}
 }
@@ -91,12 +91,7 @@ func (c *crew[T]) setLimit() {
 	c.settleSurplus()
 }
 
-// settleSurplus keeps crewSurplus equal to "more workers than the limit". The
-// caller holds mu.
+// settleSurplus keeps surplus right. The caller holds mu.
 func (c *crew[T]) settleSurplus() {
-	if c.ctl.load().workers() > int(c.limit.Load()) {
-		c.setAlert(crewSurplus)
-	} else {
-		c.clearAlert(crewSurplus)
-	}
+	c.surplus.Store(c.ctl.load().workers() > int(c.limit.Load()))
 }

@@ -236,7 +236,7 @@ func TestDeskNested(t *testing.T) {
 	extra := <-d.started
 	d.takes(t, extra, 4)
 	d.crew.uncompensate()
-	require.True(t, d.crew.surplus() && d.crew.retire())
+	require.True(t, d.crew.surplus.Load() && d.crew.retire())
 	d.crew.forget(extra)
 	d.mu.Lock()
 	d.pause(true)

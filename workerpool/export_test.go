@@ -12,4 +12,4 @@ func Waiting(p *Pool) int {
 }
 
 // Held returns how many tasks p believes to wait in queues of views.
-func Held(p *Pool) int64 { return p.c.held.Load() }
+func Held(p *Pool) int64 { return p.c.views.held.Load() }

@@ -13,8 +13,8 @@ func (c *core[T]) idle(w *worker[T]) bool {
 		may = c.search.may(now)
 	}
 	searching, last := c.desk.crew.leave(w, may)
-	if last && c.alert.Load()&alertQuiet != 0 {
-		c.checkQuiet()
+	if last {
+		c.lookQuiet()
 	}
 	if searching && c.lookAround(now) {
 		c.desk.crew.found(w)
@@ -36,8 +36,8 @@ func (c *core[T]) sleepDirect(w *worker[T]) bool {
 	if stays {
 		return true
 	}
-	if last && c.alert.Load()&alertQuiet != 0 {
-		c.checkQuiet()
+	if last {
+		c.lookQuiet()
 	}
 	c.desk.crew.endSurplus()
 	if c.desk.q.flags.Load()&someOutside != 0 {
@@ -51,9 +51,7 @@ func (c *core[T]) retire() bool {
 	if !c.desk.crew.retire() {
 		return false
 	}
-	if c.alert.Load()&alertQuiet != 0 {
-		c.checkQuiet()
-	}
+	c.lookQuiet()
 	if !c.desk.direct && c.desk.q.ready() {
 		c.desk.notify()
 	}

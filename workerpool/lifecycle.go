@@ -2,61 +2,41 @@ package workerpool
 
 import (
 	"context"
-	"math"
-	"slices"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// quietWaiter is one call that waits for the pool to have nothing active and,
-// unless it is a Pause, nothing queued.
-type quietWaiter struct {
-	done  chan struct{}
-	pause bool
-}
-
-// quiet reports whether w's condition holds. The queue is read first: a worker
-// is active before it takes a task, so one that left the queue is seen there. The
-// caller holds mu.
-func (c *core[T]) quiet(w *quietWaiter) bool {
-	if !w.pause && (c.held.Load() > 0 || !c.desk.q.empty()) {
-		return false
-	}
-	return c.desk.crew.active() == 0
-}
-
-// release ends the count of a view's task in held, once it is in the queue or
+// release ends the count of a view's task in views.held, once it is in the queue or
 // dropped.
 func (c *core[T]) release() {
-	if c.held.Add(-1) == 0 && c.alert.Load()&alertQuiet != 0 {
+	if c.views.held.Add(-1) == 0 {
+		c.lookQuiet()
+	}
+}
+
+// lookQuiet calls checkQuiet if somebody waits.
+func (c *core[T]) lookQuiet() {
+	if c.quiets.some.Load() {
 		c.checkQuiet()
 	}
 }
 
-// checkQuiet wakes those whose condition holds now.
+// checkQuiet tells those that wait for the pool to be quiet what holds now. The queue is
+// read first: a worker is active before it takes a task, so one that left the queue is
+// seen there.
 func (c *core[T]) checkQuiet() {
 	c.desk.mu.Lock()
-	c.quiets = slices.DeleteFunc(c.quiets, func(w *quietWaiter) bool {
-		if !c.quiet(w) {
-			return false
-		}
-		close(w.done)
-		return true
-	})
-	if len(c.quiets) == 0 {
-		c.alert.And(math.MaxUint32 &^ alertQuiet)
-	}
+	empty := c.views.held.Load() == 0 && c.desk.q.empty()
+	c.quiets.tell(empty, c.desk.crew.active() == 0)
 	c.desk.mu.Unlock()
 }
 
 // waitQuiet waits until the pool is quiet or ctx ends.
 func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
-	w := &quietWaiter{done: make(chan struct{}), pause: pause}
 	c.desk.mu.Lock()
-	c.quiets = append(c.quiets, w)
-	c.alert.Or(alertQuiet)
+	w := c.quiets.join(pause)
 	c.desk.mu.Unlock()
-	c.checkQuiet() // a worker that became idle before it could see alertQuiet has not checked
+	c.checkQuiet() // a worker that became idle before it could see w has not checked
 	select {
 	case <-w.done:
 		return nil
@@ -64,13 +44,8 @@ func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
 	}
 	c.desk.mu.Lock()
 	defer c.desk.mu.Unlock()
-	i := slices.Index(c.quiets, w)
-	if i < 0 {
+	if !c.quiets.leave(w) {
 		return nil // became quiet at the same moment
-	}
-	c.quiets = slices.Delete(c.quiets, i, i+1)
-	if len(c.quiets) == 0 {
-		c.alert.And(math.MaxUint32 &^ alertQuiet)
 	}
 	return ctxerr.From(ctx)
 }

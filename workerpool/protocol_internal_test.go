@@ -118,7 +118,7 @@ func TestDropAtAClosingPool(t *testing.T) {
 	require.NoError(t, p.Submit(func() { ran = true }))
 	closed := make(chan error, 1)
 	go func() { closed <- p.Close() }()
-	waitFor(t, "Close waits", func() bool { return c.alert.Load()&alertQuiet != 0 })
+	waitFor(t, "Close waits", func() bool { return c.quiets.some.Load() })
 	err = c.submitDropping(&c.desk.q.levels[0], plain(func() { t.Error("a refused task ran") }))
 	require.ErrorIs(t, err, ErrClosed)
 	c.desk.crew.ctl.w.And(^uint64(tokenMask))

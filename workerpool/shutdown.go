@@ -2,8 +2,6 @@ package workerpool
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
@@ -12,10 +10,7 @@ import (
 // too: their tasks were not accepted.
 func (c *core[T]) refuse() {
 	refused := c.desk.close()
-	c.desk.mu.Lock()
-	c.alert.Or(alertClosed) // in one step with the look at views: a gate that sees it may leave
-	views := slices.Collect(maps.Keys(c.views))
-	c.desk.mu.Unlock()
+	views := c.views.close()
 	for _, s := range refused {
 		s.done <- ErrClosed
 	}
@@ -52,7 +47,9 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 // abandon ends a shutdown whose ctx has ended. It calls OnDrop last, because OnDrop may
 // end the goroutine.
 func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
-	views, cancels := c.expire()
+	c.alert.Or(alertExpired) // no task with a ctx that starts now goes on with it
+	c.desk.expire()          // and none passes from a view into the pool
+	cancels := c.desk.crew.roll.cancels()
 	var all []DroppedTask
 	drop := func(v T) {
 		d := c.kind.report(v)
@@ -60,7 +57,7 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 		all = append(all, d)
 		c.kind.drop(v, ErrClosed)
 	}
-	for _, v := range views {
+	for _, v := range c.views.all() {
 		for _, task := range v.takeAll() {
 			drop(task)
 			c.release()
@@ -95,25 +92,6 @@ func (c *core[T]) drop(v T, err error) {
 	c.reports.dropped(d)
 }
 
-// expire keeps tasks from passing from views into the pool, and tasks with a ctx
-// that start from now on from going on with it. It returns the views that have
-// tasks of their own and the cancel functions of the running tasks.
-func (c *core[T]) expire() (views []*gate[T], cancels []func(error)) {
-	c.alert.Or(alertExpired)
-	c.desk.expire()
-	c.desk.mu.Lock()
-	views = slices.Collect(maps.Keys(c.views))
-	c.desk.mu.Unlock()
-	for _, r := range c.desk.crew.roll.running() {
-		r.mu.Lock()
-		if r.cancel != nil {
-			cancels = append(cancels, r.cancel)
-		}
-		r.mu.Unlock()
-	}
-	return views, cancels
-}
-
 // dropAll hands everything queued at l to drop.
 func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 	for {
@@ -129,25 +107,4 @@ func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 			yield() // a task is between a ticket and its slot
 		}
 	}
-}
-
-// list makes Close and Shutdown see to the tasks of v. It returns false after they began.
-func (c *core[T]) list(v *gate[T]) bool {
-	c.desk.mu.Lock()
-	defer c.desk.mu.Unlock()
-	if c.desk.closed {
-		return false
-	}
-	if c.views == nil {
-		c.views = map[*gate[T]]struct{}{}
-	}
-	c.views[v] = struct{}{}
-	return true
-}
-
-// unlist ends that.
-func (c *core[T]) unlist(v *gate[T]) {
-	c.desk.mu.Lock()
-	delete(c.views, v)
-	c.desk.mu.Unlock()
 }

@@ -43,8 +43,8 @@ func (c *core[T]) weed(l *level[T]) bool {
 	if c.desk.q.ready() {
 		c.desk.notify() // a worker that found the ring held may have gone to sleep
 	}
-	if len(dead) > 0 && c.alert.Load()&alertQuiet != 0 {
-		c.checkQuiet()
+	if len(dead) > 0 {
+		c.lookQuiet()
 	}
 	return len(dead) > 0
 }

@@ -136,7 +136,7 @@ func (c *core[T]) loop(w *worker[T]) {
 		if !rt.SeesLabels || rt.Labels() != w.labels {
 			w.labels = setLabels(c.clean)
 		}
-		if c.desk.crew.surplus() && c.retire() {
+		if c.desk.crew.surplus.Load() && c.retire() {
 			return
 		}
 	}
