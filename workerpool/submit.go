@@ -11,7 +11,9 @@ func (c *core[T]) submit(l *level[T], v T) error {
 	if !c.desk.direct && (!c.desk.grows || c.desk.q.flags.Load()&someOutside == 0) {
 		switch l.ring.put(v, 0, &c.clock, false) {
 		case putOK:
-			c.desk.published()
+			if !c.desk.crew.searched() { // as desk.published, which is too long to be inlined
+				c.desk.notify()
+			}
 			return nil
 		case putClosed:
 			return ErrClosed
