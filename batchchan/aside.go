@@ -17,7 +17,7 @@ func (c *core[T]) asideLocked(b *batch[T], now time.Duration, e *effects[T]) {
 		at = now
 	}
 	c.later.add(at, b)
-	c.expectRetryLocked(now, e)
+	c.armLocked(e)
 }
 
 // takeRetryLocked returns a batch that was aside and whose time has come, or nil.
@@ -27,7 +27,7 @@ func (c *core[T]) takeRetryLocked(now time.Duration, e *effects[T]) *batch[T] {
 		return nil
 	}
 	if at > now {
-		// now is of before the lock; the timer may have fired since and found
+		// now is of before the lock; the alarm may have rung since and found
 		// this taker on its way.
 		now = c.now()
 	}
@@ -36,38 +36,14 @@ func (c *core[T]) takeRetryLocked(now time.Duration, e *effects[T]) *batch[T] {
 		return nil
 	}
 	c.aside.release()
-	c.expectRetryLocked(now, e)
+	c.armLocked(e) // for the next one
 	return b
-}
-
-// expectRetryLocked sets the timer for the next batch that is aside, or wakes a worker
-// if the time of that batch has come.
-func (c *core[T]) expectRetryLocked(now time.Duration, e *effects[T]) {
-	at, ok := c.later.next()
-	switch {
-	case !ok:
-	case at <= now:
-		c.wakeLocked(e)
-	case c.retryTimer == nil:
-		c.retryTimer = time.AfterFunc(at-now, c.onRetryTimer)
-	default:
-		c.retryTimer.Reset(at - now)
-	}
-}
-
-func (c *core[T]) onRetryTimer() {
-	var e effects[T]
-	c.mu.lock()
-	if !c.finished {
-		c.expectRetryLocked(c.now(), &e)
-	}
-	c.unlock(&e)
 }
 
 // hurryRetriesLocked makes what is aside due.
 func (c *core[T]) hurryRetriesLocked(e *effects[T]) {
 	if _, ok := c.later.next(); ok {
 		c.later.hurry()
-		c.expectRetryLocked(c.now(), e)
+		c.armLocked(e)
 	}
 }

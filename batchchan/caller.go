@@ -192,7 +192,10 @@ func (k *Caller[Req, Res]) run(ctx context.Context, calls []*call[Req, Res]) err
 	if k.detach {
 		s = new(callBatch[Req, Res])
 	}
-	var failed *ItemErrors
+	var (
+		failed *ItemErrors
+		asked  time.Duration
+	)
 	for i, c := range calls {
 		if c.gone.Load() {
 			failed = failed.with(itemError{i, errLeft, false})
@@ -215,7 +218,7 @@ func (k *Caller[Req, Res]) run(ctx context.Context, calls []*call[Req, Res]) err
 			if !ok || whole != nil {
 				return err // s is left to the collector: fn may have kept it in the error
 			}
-			failed = k.failParts(s, parts, failed)
+			failed, asked = k.failParts(s, parts, failed), asksFor(err)
 		}
 		for i, c := range s.calls {
 			if c != nil {
@@ -229,6 +232,9 @@ func (k *Caller[Req, Res]) run(ctx context.Context, calls []*call[Req, Res]) err
 		clear(s.results)
 		s.calls, s.at, s.reqs, s.results = s.calls[:0], s.at[:0], s.reqs[:0], s.results[:0]
 		k.scratch.Put(s)
+	}
+	if asked > 0 {
+		return RetryAfter(failed.Err(), asked)
 	}
 	return failed.Err()
 }

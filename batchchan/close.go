@@ -16,13 +16,11 @@ func (c *core[T]) beginClose() {
 		c.room = 0
 		c.collectLocked(&e)
 		for c.waiters.any() {
-			e.settle(&c.waiters, c.waiters.first(), ErrClosed)
+			e.settle(c.waiters.pop(), ErrClosed)
 		}
-		for c.idle.any() {
-			c.wakeLocked(&e)
-		}
+		c.crew.wakeIdle(&e.wakeUps)
 		if c.pendingLocked() > 0 {
-			c.wakeLocked(&e)
+			c.crew.wake(&e.wakeUps)
 		}
 		c.endLocked(&e)
 	}

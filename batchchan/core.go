@@ -35,7 +35,6 @@ type core[T any] struct {
 	closing     bool
 	pressed     bool   // the open batch is due: a send found no room
 	finished    bool   // done is closed
-	armed       bool   // timer runs
 	spinning    bool   // a taker yields towards the open batch's deadline
 	fakeClock   bool   // yielding does not advance the clock (testing/synctest)
 	bufSeq      uint64 // the number of buf's first batch
@@ -49,17 +48,14 @@ type core[T any] struct {
 	lanes       []*lane[T]
 	lanesAt     time.Duration // no active lane's first item is older
 	waiters     waitList[T]   // blocked senders
-	idle        idlers        // takers that have nothing to do
-	workers     int           // worker goroutines and senders that run a batch
+	crew        crew          // workers, or Recv callers
 	inFlight    int           // batches taken and not completed
 	inFlightN   int           // their items
 	outstanding int           // batches cut and not completed
 	barriers    barriers      // unfinished Flush calls
 	free        []*batch[T]   // empty batches
-	timer       *time.Timer
-	poke        bool
+	alarm       alarm
 	later       later[*batch[T]] // aside, until their next attempt
-	retryTimer  *time.Timer      // for these
 	bulkState[T]
 	leaveState[T]
 
@@ -119,6 +115,7 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 		done:     make(chan struct{}),
 		bufSeq:   1,
 	}
+	c.alarm.ring = c.onAlarm
 	c.freeWait.New = func() any { return newWaiter[T]() }
 	c.executor.init(cfg)
 	c.bulk = bulkSize(cfg, process != nil)
@@ -127,6 +124,9 @@ func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
 		if cfg.Linger >= 0 { // age shows what the size trigger sees late
 			c.chunk = laneItems / c.chunk * c.chunk
 		}
+	}
+	if process != nil {
+		c.crew.most = cfg.Workers
 	}
 	c.mu.init(true)
 	c.buf = c.newItems()
@@ -160,7 +160,7 @@ func (c *core[T]) roomLocked() {
 func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 	if c.cfg.MaxBytes > 0 && size > c.cfg.MaxBytes-c.bufBytes && len(c.buf) > 0 {
 		c.cutLocked(ByBytes)
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	}
 	opens := len(c.buf) == c.bound
 	if opens {
@@ -180,7 +180,7 @@ func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
 		c.filledLocked(e)
 	case c.cfg.MaxBytes > 0 && c.bufBytes >= c.cfg.MaxBytes:
 		c.cutLocked(ByBytes)
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	case opens:
 		c.openedLocked(e)
 	}
@@ -227,14 +227,14 @@ func (c *core[T]) filledLocked(e *effects[T]) {
 	if len(c.buf) == c.bulk {
 		c.cutLocked(BySize)
 	}
-	c.wakeLocked(e)
+	c.crew.wake(&e.wakeUps)
 }
 
 // openedLocked follows the first item of a batch that is not due by size.
 func (c *core[T]) openedLocked(e *effects[T]) {
 	switch {
 	case c.cfg.Linger == 0 || c.closing:
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	case c.cfg.Linger > 0:
 		c.expectLocked(e)
 	}

@@ -5,10 +5,9 @@ import "time"
 // effects are what a section under mu leaves to be done after unlock: wake-ups,
 // which are long, and calls of user functions, which are forbidden there.
 type effects[T any] struct {
-	takers   *taker
+	wakeUps
 	waiters  *waiter[T]
 	barriers *barrier
-	spawn    int
 	since    time.Duration // when the first item of a taken batch came; 0 unless its sender waits for the answer
 	end      bool          // nothing is left: close done
 }
@@ -35,15 +34,8 @@ func (c *core[T]) after(e *effects[T]) {
 	*e = effects[T]{}
 }
 
-// wakeTaker wakes t, which was parked.
-func (e *effects[T]) wakeTaker(t *taker) {
-	t.next = e.takers
-	e.takers = t
-}
-
-// settle takes w, a blocked sender, off its list with an outcome, and wakes it.
-func (e *effects[T]) settle(l *waitList[T], w *waiter[T], err error) {
-	l.remove(w)
+// settle wakes w, a blocked sender that was taken out of its list, with an outcome.
+func (e *effects[T]) settle(w *waiter[T], err error) {
 	w.err = err
 	w.next = e.waiters
 	e.waiters = w

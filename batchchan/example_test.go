@@ -187,6 +187,24 @@ func (l *perSecond) Wait(ctx context.Context) error {
 
 // A backend that throttles gets no more calls than it allows; the batches become
 // larger meanwhile.
+func ExampleRetryAfter() {
+	throttled := errors.New("too many requests")
+	calls := 0
+	b := batchchan.Must(batchchan.New(batchchan.Config[string]{
+		Retry: batchchan.Retry{MaxAttempts: 3, Backoff: time.Millisecond, MaxBackoff: time.Minute},
+	}, func(context.Context, []string) error {
+		if calls++; calls == 1 {
+			return batchchan.RetryAfter(throttled, 20*time.Millisecond) // from the answer's Retry-After
+		}
+		return nil
+	}))
+	start := time.Now()
+	b.Send(context.Background(), "span")
+	err := b.Close()
+	fmt.Println(calls, err, time.Since(start) >= 20*time.Millisecond)
+	// Output: 2 <nil> true
+}
+
 func ExampleLimiter() {
 	b, _ := batchchan.New(batchchan.Config[int]{RateLimit: &perSecond{}}, func(_ context.Context, items []int) error {
 		return nil

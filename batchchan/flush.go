@@ -28,7 +28,7 @@ func (c *core[T]) flush(ctx context.Context) error {
 		target += uint64(n)
 		if c.manualTo < target {
 			c.manualTo = target
-			c.wakeLocked(&e)
+			c.crew.wake(&e.wakeUps)
 		}
 	}
 	if left == 0 {

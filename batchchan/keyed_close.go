@@ -47,7 +47,7 @@ func (k *keyed[K, T]) flushLocked(e *effects[keyedItem[K, T]]) *barrier {
 func (k *keyed[K, T]) hurryRetriesLocked(e *effects[keyedItem[K, T]]) {
 	if _, ok := k.later.next(); ok {
 		k.later.hurry()
-		k.wakeLocked(e)
+		k.crew.wake(&e.wakeUps)
 	}
 }
 
@@ -65,7 +65,7 @@ func (k *keyed[K, T]) beginClose() {
 				break
 			}
 		}
-		more := k.nextWaiting() != nil
+		more := k.line.next(true) != nil
 		k.promoteLocked(k.now(), &e)
 		if !more {
 			k.drainedLocked(&e)
@@ -78,24 +78,13 @@ func (k *keyed[K, T]) beginClose() {
 	}
 }
 
-// nextWaiting returns a key that senders wait with, or nil.
-func (k *keyed[K, T]) nextWaiting() *keyState[K, T] {
-	if s := k.wantRoom.top(); s != nil {
-		return s
-	}
-	return k.wantKey.top()
-}
-
 // refuseLocked ends the wait of one sender, and reports false if there is none.
 func (k *keyed[K, T]) refuseLocked(e *effects[keyedItem[K, T]]) bool {
-	s := k.nextWaiting()
+	s := k.line.next(true)
 	if s == nil {
 		return false
 	}
-	k.unrankLocked(s)
-	k.waiting--
-	e.settle(&s.waiters, s.waiters.first(), ErrClosed)
-	k.rankLocked(s)
+	e.settle(k.line.pop(s), ErrClosed)
 	if !s.busy() && !s.stopped && s.list == inNone {
 		k.forgetLocked(s)
 	}

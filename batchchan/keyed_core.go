@@ -18,7 +18,7 @@ import (
 //     batches in the processor or aside, busyKeys the keys that have either
 //   - a segment that is not the last of its key is full
 //   - if ready is not empty and a worker is idle, a wake-up is on its way
-//   - the timer is armed for no later than the earliest time at which something is due
+//   - the alarm is set for no later than the earliest time at which something is due
 //   - no sender waits while there is room for its item, unless it stands behind a
 //     sender whose item is too large for the room that there is
 //   - no work under mu grows with the number of keys or of senders, except that of a
@@ -43,12 +43,9 @@ type keyed[K comparable, T any] struct {
 	tookBack    bool // Shutdown handed items back
 	keys        keyTable[K, T]
 	ready       keyList[K, T]
-	idleKeys    keyList[K, T] // longest idle first
-	waits       keyHeap[K, T] // oldest first segment first
-	wantRoom    keyHeap[K, T] // busy keys that senders wait with, by arrival
-	wantKey     keyHeap[K, T] // others that senders wait with, by arrival
-	waiting     int           // senders
-	waited      uint64        // senders that have waited
+	idleKeys    keyList[K, T]   // longest idle first
+	waits       keyHeap[K, T]   // oldest first segment first
+	line        keyedLine[K, T] // blocked senders
 	busyKeys    int
 	stoppedKeys int
 	pending     int
@@ -59,14 +56,11 @@ type keyed[K comparable, T any] struct {
 	opened      uint64 // segments opened
 	manualTo    uint64 // those up to this one are due: Flush
 	pressTo     uint64 // those up to this one are due: a send found no room
-	idle        idlers
-	workers     int
+	crew        crew
 	free        []*keyState[K, T]
 	barriers    barriers // unfinished Flush calls
 	later       later[*keyWork[K, T]]
-	timer       *time.Timer
-	armed       bool
-	armedAt     time.Duration
+	alarm       alarm
 	accepted    uint64
 	n           counts
 }
@@ -82,7 +76,10 @@ func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]
 	k.base = time.Now()
 	k.done = make(chan struct{})
 	k.freeWait.New = func() any { return newWaiter[keyedItem[K, T]]() }
-	k.waits, k.wantRoom, k.wantKey = bySegment[K, T](), byWaiter[K, T](), byWaiter[K, T]()
+	k.waits = bySegment[K, T]()
+	k.line.init()
+	k.alarm.ring = k.onAlarm
+	k.crew.most = cfg.Workers
 	k.mu.init(true)
 }
 
@@ -131,7 +128,7 @@ func (k *keyed[K, T]) addLocked(s *keyState[K, T], item T, size int, e *effects[
 			k.idleKeys.remove(s)
 		}
 		k.trimIdleLocked()
-		k.rankLocked(s)
+		k.line.rank(s)
 	}
 	seg := s.segs.back()
 	seg.n++
@@ -197,7 +194,7 @@ func (k *keyed[K, T]) placeLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]
 func (k *keyed[K, T]) readyLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
 	k.waits.remove(s)
 	k.ready.push(s, inReady)
-	k.wakeLocked(e)
+	k.crew.wake(&e.wakeUps)
 }
 
 // promoteLocked makes some of the keys ready whose first batch has become due. It
@@ -226,7 +223,7 @@ func (k *keyed[K, T]) pressLocked(e *effects[keyedItem[K, T]]) {
 
 // idleLocked follows the end of a key's last batch.
 func (k *keyed[K, T]) idleLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
-	k.rankLocked(s)
+	k.line.rank(s)
 	if s.stopped {
 		return
 	}
@@ -267,8 +264,7 @@ func (k *keyed[K, T]) forgetLocked(s *keyState[K, T]) {
 	k.free = append(k.free, s)
 }
 
-// armLocked sets the timer for the earliest time at which something is due, unless it
-// runs and fires no later.
+// armLocked sets the alarm for the earliest time at which something is due.
 func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 	if k.finished {
 		return
@@ -284,26 +280,20 @@ func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
 		if retry > k.now() {
 			at = min(at, retry)
 		} else { // a worker that is free takes it, or else the next that looks
-			k.wakeLocked(e)
+			k.crew.wake(&e.wakeUps)
 		}
 	}
-	if at == math.MaxInt64 || k.armed && k.armedAt <= at {
-		return
-	}
-	k.armed, k.armedAt = true, at
-	if d := at - k.now(); k.timer == nil {
-		k.timer = time.AfterFunc(d, k.onTimer)
-	} else {
-		k.timer.Reset(d)
+	if at != math.MaxInt64 && !k.alarm.before(at) {
+		k.alarm.set(at, k.now())
 	}
 }
 
-// onTimer does what is due, a step at a time.
-func (k *keyed[K, T]) onTimer() {
+// onAlarm does what is due, a step at a time.
+func (k *keyed[K, T]) onAlarm() {
 	for more := true; more; {
 		var e effects[keyedItem[K, T]]
 		k.mu.lock()
-		k.armed = false
+		k.alarm.rang()
 		now := k.now()
 		more = k.promoteLocked(now, &e)
 		for range step {
@@ -336,13 +326,4 @@ func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
 		close(k.done)
 	}
 	*e = effects[keyedItem[K, T]]{}
-}
-
-func (k *keyed[K, T]) wakeLocked(e *effects[keyedItem[K, T]]) {
-	if k.idle.any() {
-		e.wakeTaker(k.idle.pop())
-	} else if k.workers < k.cfg.Workers {
-		k.workers++
-		e.spawn++
-	}
 }

@@ -148,7 +148,8 @@ func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
 		k.k.idleTime = min(k.k.idleTime, time.Microsecond) // as if the hour had passed
 		close(gate)
 		require.NoError(t, k.Flush(bg))
-		for i := range 2000 { // the keys that come now
+		require.Eventually(t, func() bool { return k.Stats().IdleKeys == 0 }, 10*time.Second, time.Millisecond) // real time: the keys' idle time
+		for i := range 2000 {                                                                                   // the keys that come now
 			require.NoError(t, k.Send(bg, i%10))
 		}
 		require.NoError(t, k.Flush(bg))

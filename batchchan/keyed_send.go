@@ -7,12 +7,6 @@ import (
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// A sender that finds no room waits in the FIFO of its key. The key is in one of two
-// heaps, ordered by the arrival of its first sender. wantRoom holds the keys that are
-// busy: their senders need room for the item alone. wantKey holds the others: their
-// senders also need room for one more busy key (MaxKeys). So the first sender that can
-// go on is found without a look at those that cannot.
-
 func (k *keyed[K, T]) send(ctx context.Context, item T, d time.Duration) error {
 	ctxerr.NotNil(ctx, "batchchan")
 	if ctx.Err() != nil {
@@ -65,7 +59,7 @@ func (k *keyed[K, T]) sendLocked(ctx context.Context, key K, item T, size int, d
 		k.unlock(e)
 		k.drop(item, DroppedNewest)
 		return nil
-	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx) || !k.mayWait(k.waiting):
+	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx) || !k.mayWait(k.line.len()):
 		k.n.rejected++
 		k.unlock(e)
 		return ErrFull
@@ -143,14 +137,11 @@ func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
 func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d time.Duration, e *effects[keyedItem[K, T]]) error {
 	s := k.stateLocked(it.key)
 	w := k.freeWait.Get().(*waiter[keyedItem[K, T]])
-	k.waited++
-	it.nth, it.s = k.waited, s
+	it.s = s
 	w.one[0], w.err = it, nil
 	w.arm()
 	k.n.blocked++
-	k.waiting++
-	s.waiters.push(w)
-	k.rankLocked(s)
+	k.line.add(s, w)
 	start := k.now()
 	k.unlock(e)
 	err := w.wait(ctx, d)
@@ -178,69 +169,30 @@ func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d tim
 // leaveLocked takes out a sender whose time is over.
 func (k *keyed[K, T]) leaveLocked(w *waiter[keyedItem[K, T]], e *effects[keyedItem[K, T]]) {
 	s := w.one[0].s
-	k.unrankLocked(s)
-	s.waiters.remove(w)
-	k.waiting--
-	k.rankLocked(s)
+	k.line.remove(s, w)
 	if !s.busy() && !s.stopped && s.list == inNone {
 		k.forgetLocked(s)
 	}
 	k.admitLocked(e) // the next may be smaller
 }
 
-// rankLocked puts s in the heap where it belongs, after a change of its senders or
-// of whether it is busy.
-func (k *keyed[K, T]) rankLocked(s *keyState[K, T]) {
-	k.unrankLocked(s)
-	switch {
-	case !s.waiters.any():
-	case s.busy():
-		k.wantRoom.push(s)
-	default:
-		k.wantKey.push(s)
-	}
-}
-
-func (k *keyed[K, T]) unrankLocked(s *keyState[K, T]) {
-	if s.waitAt == 0 {
-		return
-	}
-	if i := s.waitAt - 1; i < len(k.wantRoom.all) && k.wantRoom.all[i] == s {
-		k.wantRoom.remove(s)
-	} else {
-		k.wantKey.remove(s)
-	}
-}
-
 // nextLocked returns the key of the first sender that could go on if there were
 // room for its item, or nil.
-func (k *keyed[K, T]) nextLocked() *keyState[K, T] {
-	s := k.wantRoom.top()
-	if k.keyRoomLocked() {
-		if t := k.wantKey.top(); s == nil || t != nil && t.waiters.first().one[0].nth < s.waiters.first().one[0].nth {
-			return t
-		}
-	}
-	return s
-}
+func (k *keyed[K, T]) nextLocked() *keyState[K, T] { return k.line.next(k.keyRoomLocked()) }
 
 // admitLocked accepts the items of the senders that there is room for now, first
 // come, first served. Where senders still wait, nothing is due and a worker is free,
 // the oldest batch becomes due.
 func (k *keyed[K, T]) admitLocked(e *effects[keyedItem[K, T]]) {
 	for s := k.nextLocked(); s != nil; s = k.nextLocked() {
-		w := s.waiters.first()
-		it := w.one[0]
+		it := s.waiters.first().one[0]
 		if !k.roomLocked(it.size, !s.busy()) {
 			break
 		}
-		k.unrankLocked(s)
-		k.waiting--
-		e.settle(&s.waiters, w, nil)
-		k.rankLocked(s)
+		e.settle(k.line.pop(s), nil)
 		k.addLocked(s, it.item, it.size, e)
 	}
-	if k.waiting > 0 && (k.idle.any() || k.workers < k.cfg.Workers) {
+	if k.line.len() > 0 && k.crew.ready() {
 		k.pressLocked(e)
 	}
 }

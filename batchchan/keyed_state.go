@@ -15,7 +15,7 @@ type keyState[K comparable, T any] struct {
 	gen     uint32 // of the table that holds it
 	list    uint8  // which of ready and idleKeys it is in
 	heapAt  int    // index+1 in waits; 0: not there
-	waitAt  int    // index+1 in wantRoom or wantKey; 0: not there
+	waitAt  int    // index+1 in a heap of keyedLine; 0: not there
 	running bool   // a batch of it is in the processor or aside
 	stopped bool
 	buf     fifo[T]
@@ -57,7 +57,7 @@ type keyedItem[K comparable, T any] struct {
 	key  K
 	item T
 	size int
-	nth  uint64 // senders that have waited before
+	nth  uint64 // of all senders that have waited: set by keyedLine
 	s    *keyState[K, T]
 }
 

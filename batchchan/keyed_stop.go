@@ -20,10 +20,8 @@ func (k *keyed[K, T]) stopKey(w *keyWork[K, T]) {
 	w.rest = s.buf.steal()
 	k.pending -= len(w.rest)
 	k.n.undelivered += uint64(len(w.rest))
-	k.unrankLocked(s)
 	for s.waiters.any() {
-		k.waiting--
-		e.settle(&s.waiters, s.waiters.first(), ErrStopped)
+		e.settle(k.line.pop(s), ErrStopped)
 	}
 	k.admitLocked(&e)
 	k.unlock(&e)

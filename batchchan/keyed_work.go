@@ -80,20 +80,20 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 			return r
 		}
 		k.promoteLocked(now, &e)
-		if k.waiting > 0 {
+		if k.line.len() > 0 {
 			k.pressLocked(&e)
 		}
 		if k.ready.len() > 0 {
 			break
 		}
 		if k.closing && k.pending == 0 {
-			k.workers--
+			k.crew.leave()
 			k.endLocked(&e)
 			k.unlock(&e)
 			return nil
 		}
 		t.arm()
-		k.idle.add(t)
+		k.crew.park(t)
 		k.unlock(&e)
 		t.wait()
 		now = k.now()
@@ -184,9 +184,7 @@ func (k *keyed[K, T]) completeLocked(w *keyWork[K, T], e *effects[keyedItem[K, T
 // drainedLocked sends the workers home when nothing will come any more.
 func (k *keyed[K, T]) drainedLocked(e *effects[keyedItem[K, T]]) {
 	if k.closing && k.pending == 0 {
-		for k.idle.any() {
-			k.wakeLocked(e)
-		}
+		k.crew.wakeIdle(&e.wakeUps)
 	}
 	k.endLocked(e)
 }
@@ -199,11 +197,9 @@ func (k *keyed[K, T]) passLocked(seq uint64, e *effects[keyedItem[K, T]]) {
 
 // endLocked closes done when k is closed and nothing is left to do.
 func (k *keyed[K, T]) endLocked(e *effects[keyedItem[K, T]]) {
-	if k.closing && !k.finished && k.workers == 0 && k.inFlight == 0 && k.pending == 0 {
+	if k.closing && !k.finished && k.crew.workers == 0 && k.inFlight == 0 && k.pending == 0 {
 		k.finished = true
-		if k.timer != nil {
-			k.timer.Stop()
-		}
+		k.alarm.stop()
 		e.end = true
 	}
 }
@@ -214,7 +210,7 @@ func (k *keyed[K, T]) stats() KeyedStats {
 	s := KeyedStats{Name: k.cfg.Name, Keys: k.busyKeys, IdleKeys: k.idleKeys.len(), StoppedKeys: k.stoppedKeys}
 	s.Pending, s.PendingBytes = k.pending, k.pendingSize
 	s.InFlight, s.InFlightBatches, s.Aside = k.inFlight, k.inFlightB, len(k.later.heap)
-	s.Waiting = k.waiting
+	s.Waiting = k.line.len()
 	s.Accepted = k.accepted + n.direct
 	s.Uptime = k.now()
 	k.mu.unlock()

@@ -1,13 +1,10 @@
 package batchchan
 
-import "time"
+import (
+	"time"
 
-// There is one timer per core, and it is armed lazily: it is set when a batch
-// is opened while it does not run, and on firing it is set again for whatever
-// is open then. Under load that is one timer operation per Linger instead of one
-// per batch. Since Linger is constant, a running timer fires no later than any
-// batch opened after it was set is due. It is not set while no taker is idle:
-// a taker that has finished looks at the deadline itself.
+	"github.com/poundlock/poundlock/internal/duration"
+)
 
 // firstLocked returns when the oldest item that is not in a ready batch came.
 func (c *core[T]) firstLocked() (time.Duration, bool) {
@@ -27,48 +24,56 @@ func (c *core[T]) firstLocked() (time.Duration, bool) {
 func (c *core[T]) expectLocked(e *effects[T]) {
 	if c.cfg.PreciseLinger && !c.fakeClock && c.cfg.Linger <= preciseWindow {
 		if !c.spinning {
-			c.wakeLocked(e)
+			c.crew.wake(&e.wakeUps)
 		}
 		return
 	}
-	if !c.armed && c.takersLocked() {
+	if c.crew.ready() {
 		c.armLocked(e)
 	}
 }
 
-// armLocked sets the timer for what is open, unless it runs.
-func (c *core[T]) armLocked(e *effects[T]) {
-	if c.armed || c.spinning {
-		return
+// lookLocked returns when a taker must look for what is due then: a batch that is
+// aside, or what is open. That does not count while no taker is free (one that has
+// finished looks at the clock itself) or one yields towards it.
+func (c *core[T]) lookLocked() (at time.Duration, ok bool) {
+	at, ok = c.later.next()
+	first, open := c.firstLocked()
+	if !open || c.cfg.Linger <= 0 || c.spinning || c.closing || !c.crew.ready() {
+		return at, ok
 	}
-	first, ok := c.firstLocked()
-	if !ok {
-		return
-	}
-	d := first + c.cfg.Linger - c.now()
+	due := duration.Add(first, c.cfg.Linger)
 	if c.cfg.PreciseLinger && !c.fakeClock {
-		d -= preciseWindow
+		due -= preciseWindow
 	}
-	if d <= 0 {
-		c.wakeLocked(e)
-		return
+	if ok {
+		return min(at, due), true
 	}
-	c.armed = true
-	if c.timer == nil {
-		c.timer = time.AfterFunc(d, c.onTimer)
-	} else {
-		c.timer.Reset(d)
-	}
+	return due, true
 }
 
-// onTimer wakes a taker if something is due, and else sets the timer again. It
+// armLocked sets the alarm for what is due next, or wakes a taker if that is due
+// already.
+func (c *core[T]) armLocked(e *effects[T]) {
+	at, ok := c.lookLocked()
+	if !ok || c.alarm.before(at) {
+		return
+	}
+	if now := c.now(); at > now {
+		c.alarm.set(at, now)
+		return
+	}
+	c.crew.wake(&e.wakeUps)
+}
+
+// onAlarm wakes a taker if something is due, and else sets the alarm again. It
 // takes nothing itself, so it cannot steal a batch from a Close that has
 // already decided what is left.
-func (c *core[T]) onTimer() {
+func (c *core[T]) onAlarm() {
 	var e effects[T]
 	c.mu.lock()
-	c.armed = false
-	if !c.closing && c.takersLocked() {
+	c.alarm.rang()
+	if !c.finished {
 		c.armLocked(&e)
 	}
 	c.unlock(&e)

@@ -8,7 +8,8 @@ import (
 
 // Retry describes how a failed batch is tried again: after Backoff, then twice
 // that, and so on up to MaxBackoff, each time shortened at random by up to half
-// (so that many clients do not come back at the same moment). A Flush
+// (so that many clients do not come back at the same moment). An error may ask for
+// more, see [RetryAfter]. A Flush
 // ends the waits that are under way when it begins, and Shutdown ends them when it
 // gives up; the batch then fails.
 type Retry struct {
@@ -103,7 +104,7 @@ func (x *executor[T]) settle(b *batch[T], fn processFunc[T]) {
 				return
 			}
 		}
-		d := x.backOff(a.attempt)
+		d := x.wait(a)
 		if x.ctx.Err() == nil && x.aside != nil && x.aside.reserve() {
 			a.wait = max(d, 1)
 			return
@@ -162,6 +163,19 @@ func (x *executor[T]) backOff(attempts int) time.Duration {
 		d -= rand.N(d/2 + 1)
 	}
 	return d
+}
+
+// wait returns how long to wait before the next attempt: the back-off, or what the
+// errors ask for, if that is longer. Their methods are the user's: see apart.
+func (x *executor[T]) wait(a *again[T]) time.Duration {
+	asked := time.Duration(0)
+	x.apart(func() {
+		asked = asksFor(a.err)
+		for _, err := range a.errs {
+			asked = max(asked, asksFor(err))
+		}
+	})
+	return max(x.backOff(a.attempt), min(asked, x.cfg.Retry.MaxBackoff))
 }
 
 func (x *executor[T]) retryable(err error) (ok bool) {

@@ -72,7 +72,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		// cannot reach.
 		if c.ready.head == nil && len(c.buf) > 0 && !c.pressed {
 			c.pressed = true
-			c.wakeLocked(e)
+			c.crew.wake(&e.wakeUps)
 		}
 		switch c.cfg.Overflow {
 		case DropNewest:
@@ -133,7 +133,7 @@ func (c *core[T]) rejectLocked(err error, e *effects[T]) error {
 func (c *core[T]) dropOldestLocked(e *effects[T]) T {
 	if c.ready.head == nil {
 		c.cutLocked(ByBytes)
-		c.wakeLocked(e)
+		c.crew.wake(&e.wakeUps)
 	}
 	c.noteHighWaterLocked()
 	if c.gone > 0 && c.skipGoneLocked(e) {

@@ -6,33 +6,12 @@ import (
 	"time"
 )
 
-// wakeLocked wakes an idle taker or, if there is none, starts a worker where one more
-// is allowed.
-func (c *core[T]) wakeLocked(e *effects[T]) {
-	if c.idle.any() {
-		e.wakeTaker(c.idle.pop())
-		return
-	}
-	c.poke = true
-	if c.process != nil && c.workers < c.cfg.Workers {
-		c.workers++
-		e.spawn++
-	}
-}
-
-// takersLocked says whether a taker is idle or may be started.
-func (c *core[T]) takersLocked() bool {
-	return c.idle.any() || c.process != nil && c.workers < c.cfg.Workers
-}
-
 // parkLocked makes t idle; mu is released while it waits and held on return.
 // It returns the time and whether t was woken, rather than ctx done.
 func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now time.Duration, woken bool) {
 	t.arm()
-	c.idle.add(t)
-	if c.cfg.Linger > 0 {
-		c.armLocked(e)
-	}
+	c.crew.park(t)
+	c.armLocked(e)
 	c.unlock(e)
 	if t.waitOr(ctx.Done(), c.yields) {
 		now = c.now()
@@ -40,14 +19,14 @@ func (c *core[T]) parkLocked(ctx context.Context, t *taker, e *effects[T]) (now 
 		return now, true
 	}
 	c.mu.lock()
-	if c.idle.remove(t) {
+	if c.crew.unpark(t) {
 		return 0, false
 	}
 	// Somebody has just counted on this taker: pass the wake-up on.
 	c.mu.unlock()
 	<-t.ch
 	c.mu.lock()
-	c.wakeLocked(e)
+	c.crew.wake(&e.wakeUps)
 	return 0, false
 }
 
@@ -86,7 +65,7 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 			return b
 		}
 		if c.closing {
-			c.workers--
+			c.crew.leave()
 			c.endLocked(&e)
 			c.unlock(&e)
 			return nil
@@ -143,14 +122,9 @@ func (c *core[T]) workFrom(b *batch[T]) {
 
 // endLocked closes done when c is closed and nothing is left to do.
 func (c *core[T]) endLocked(e *effects[T]) {
-	if c.closing && !c.finished && c.workers == 0 && c.inFlight == 0 && c.pendingLocked() == 0 {
+	if c.closing && !c.finished && c.crew.workers == 0 && c.inFlight == 0 && c.pendingLocked() == 0 {
 		c.finished = true
-		if c.timer != nil {
-			c.timer.Stop()
-		}
-		if c.retryTimer != nil {
-			c.retryTimer.Stop()
-		}
+		c.alarm.stop()
 		e.end = true
 	}
 }
@@ -164,7 +138,7 @@ func (c *core[T]) spinLocked(now *time.Duration, e *effects[T]) bool {
 		return false
 	}
 	deadline := first + c.cfg.Linger
-	c.spinning, c.poke = true, false
+	c.spinning, c.crew.missed = true, false
 	c.unlock(e)
 	stuck := 0
 	for i := 0; *now < deadline && stuck <= spinStuck; i++ {
@@ -176,7 +150,7 @@ func (c *core[T]) spinLocked(now *time.Duration, e *effects[T]) bool {
 			stuck++
 		}
 		if i%4 == 3 && c.mu.tryLock() {
-			poked := c.poke
+			poked := c.crew.missed
 			c.mu.unlock()
 			if poked {
 				break
@@ -186,7 +160,7 @@ func (c *core[T]) spinLocked(now *time.Duration, e *effects[T]) bool {
 	c.mu.lock()
 	c.spinning = false
 	c.fakeClock = c.fakeClock || stuck > spinStuck
-	if c.poke { // this taker goes off with another batch: somebody must look
+	if c.crew.missed { // this taker goes off with another batch: somebody must look
 		if _, ok := c.firstLocked(); ok {
 			c.expectLocked(e)
 		}

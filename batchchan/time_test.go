@@ -124,7 +124,7 @@ func TestNoTimerRunsWhenIdle(t *testing.T) {
 		armed := func() bool {
 			b.c.mu.lock()
 			defer b.c.mu.unlock()
-			return b.c.armed
+			return b.c.alarm.armed
 		}
 		require.False(t, armed())
 		require.NoError(t, b.Send(bg, 1))

@@ -116,9 +116,9 @@ func (k *keyed[K, T]) validate(t require.TestingT, inProcessor int) {
 		if s.waiters.any() {
 			want++
 			require.Positive(t, s.waitAt)
-			h := &k.wantKey
+			h := &k.line.wantKey
 			if s.busy() {
-				h = &k.wantRoom
+				h = &k.line.wantRoom
 			}
 			require.Same(t, s, h.all[s.waitAt-1])
 		} else {
@@ -152,8 +152,8 @@ func (k *keyed[K, T]) validate(t require.TestingT, inProcessor int) {
 	require.Equal(t, ready, k.ready.len())
 	require.Equal(t, idle, k.idleKeys.len())
 	require.Equal(t, heap, k.waits.len())
-	require.Equal(t, want, k.wantKey.len()+k.wantRoom.len())
-	require.Equal(t, waiting, k.waiting, "waiting")
+	require.Equal(t, want, k.line.wantKey.len()+k.line.wantRoom.len())
+	require.Equal(t, waiting, k.line.len(), "waiting")
 	if inProcessor == 0 {
 		require.Zero(t, k.inFlight)
 	}

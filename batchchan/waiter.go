@@ -40,6 +40,9 @@ func (l *waitList[T]) first() *waiter[T] { return l.list.Front() }
 
 func (l *waitList[T]) push(w *waiter[T]) { l.list.PushBack(&w.node) }
 
+// pop takes out the sender that came first. There is one.
+func (l *waitList[T]) pop() *waiter[T] { return l.list.PopFront() }
+
 func (l *waitList[T]) remove(w *waiter[T]) { l.list.Remove(&w.node) }
 
 // newWaiter returns a waiter that is in no list.
@@ -96,7 +99,7 @@ func (c *core[T]) admitLocked(e *effects[T]) {
 		if len(w.items) > 0 {
 			return
 		}
-		e.settle(&c.waiters, w, nil)
+		e.settle(c.waiters.pop(), nil)
 	}
 	c.roomLocked()
 }

@@ -63,16 +63,18 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	switch {
 	case p.closed:
 		return Conn[C]{}, ErrClosed
-	case p.paused:
+	case p.waiters.paused:
 		return Conn[C]{}, ErrPaused
 	}
 	if p.waiters.n == 0 {
 		if c, ok := p.roster.grabSurely(); ok {
 			return c, nil
 		}
-		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.roomLocked() > 0 {
+		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.limits.room(p.usageLocked()) > 0 {
 			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
-				p.wantsOld = !p.dialLocked(nil, false)
+				if !p.dialLocked(nil, false) {
+					p.share.wantOld()
+				}
 			}
 		}
 	}
@@ -102,7 +104,7 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 		p.mu.Lock()
 		e := p.waitErrorLocked(ctxerr.From(ctx), 0)
 		p.unlock()
-		return Conn[C]{}, p.withShares(e)
+		return Conn[C]{}, p.share.explain(e)
 	}
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.roster.grab(); ok {
@@ -126,21 +128,20 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		p.spares.put(w)
 		return Conn[C]{}, ErrClosed
 	}
-	p.pushLocked(w)
-	if p.waiters.n == 1 && !p.paused {
+	p.waiters.push(w)
+	if p.waiters.n == 1 && !p.waiters.paused {
 		// The gate is up now. A release just before may not have seen it, so look
 		// once more. If others wait already, the first of them has looked.
 		if c, ok := p.roster.grab(); ok {
-			p.dropLocked(w, waitGone)
+			p.waiters.drop(w, waitGone)
 			p.unlock()
 			p.spares.put(w)
 			return c, nil
 		}
 	}
 	p.provideLocked()
-	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims &&
-		p.waiters.unserved(p.dialer.supply())-p.slotsToComeLocked() > max(p.cfg.MaxWaiters, 0) {
-		p.dropLocked(w, waitGone)
+	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims && p.fullLocked() {
+		p.waiters.drop(w, waitGone)
 		p.n.rejected++
 		p.unlock()
 		p.spares.put(w)
@@ -161,13 +162,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 			err = p.abandon(w, p.now()-start)
 		}
 	}
-	waited := p.now() - start
-	p.waitTotal.Add(int64(waited))
-	if nth <= timeAll {
-		p.waitTime.Record(waited)
-	} else if nth%timeOneIn == 0 {
-		p.waitTime.RecordN(waited, timeOneIn)
-	}
+	p.times.waited(nth, p.now()-start)
 	if err != nil {
 		return Conn[C]{}, err
 	}
@@ -176,28 +171,21 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	return c, err
 }
 
-// slotsToComeLocked returns how many dials can begin without anybody's return: in
-// slots that are free but must wait (for the back-off, say), or are closing.
-func (p *Pool[C]) slotsToComeLocked() int {
-	if p.paused {
-		return 0
+// fullLocked reports whether more wait for somebody's return than MaxWaiters allows.
+func (p *Pool[C]) fullLocked() bool {
+	wait := p.waiters.unserved()
+	if !p.waiters.paused {
+		wait -= p.limits.toCome(p.usageLocked())
 	}
-	return max(p.maxOpen-len(p.roster.all())-p.dialer.under, 0)
+	return wait > max(p.cfg.MaxWaiters, 0)
 }
-
-// The first timeAll waits are in the distribution, then one in timeOneIn, which
-// counts for as many. All are in the sum.
-const (
-	timeAll   = 64
-	timeOneIn = 8
-)
 
 // abandon ends the wait of w, whose ctx has ended. If w was granted a connection
 // meanwhile, abandon gives that back.
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	p.lock()
 	if w.state == waitQueued {
-		p.dropLocked(w, waitGone)
+		p.waiters.drop(w, waitGone)
 	}
 	granted := w.state == waitGranted
 	e := p.waitErrorLocked(ctxerr.From(w.ctx), waited)
@@ -205,29 +193,16 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	if granted {
 		<-w.ch // under way: it was granted under mu
 		if w.err == nil {
-			p.giveUnused(w.conn)
+			p.mu.Lock()
+			p.n.undelivered++
+			if w.conn.e.takeBack(w.conn.word) {
+				p.returnLocked(w.conn.e, true)
+			}
+			p.unlock()
 		}
 	}
 	p.spares.put(w)
-	return p.withShares(e)
-}
-
-// withShares adds to e how the limiter's slots are spent.
-func (p *Pool[C]) withShares(e *WaitError) *WaitError {
-	if p.limit != nil {
-		e.MaxTotal, e.TotalOpen, e.Shares = p.limit.spent(5)
-	}
-	return e
-}
-
-// giveUnused returns a connection that its waiter never saw.
-func (p *Pool[C]) giveUnused(c Conn[C]) {
-	p.mu.Lock()
-	p.n.undelivered++
-	if c.e.takeBack(c.word) {
-		p.returnLocked(c.e, true)
-	}
-	p.unlock()
+	return p.share.explain(e)
 }
 
 // waitErrorLocked counts and describes an Acquire that ends with its ctx.
@@ -238,13 +213,9 @@ func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
 		p.n.canceled++
 	}
 	e := &WaitError{
-		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under,
-		Waiting: p.waiters.n, Paused: p.paused, Dial: p.dialer.lastErr,
+		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.limits.maxOpen, Open: p.usageLocked().open(), Dialing: p.dialer.under,
+		Waiting: p.waiters.n, Paused: p.waiters.paused, Dial: p.dialer.lastErr,
 	}
-	for _, o := range p.roster.all() {
-		if o.word.Load()&stateMask == stateLent {
-			e.InUse++
-		}
-	}
+	e.InUse = p.roster.count(stateLent)
 	return e
 }

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestWhichErrorsBreakAConn(t *testing.T) {
@@ -19,15 +21,15 @@ func TestWhichErrorsBreakAConn(t *testing.T) {
 	_, noHost := net.Dial("tcp", "127.0.0.1:1")
 	require.Error(t, noHost)
 	for _, err := range []error{
-		ErrBadConn, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded,
+		connpool.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, os.ErrDeadlineExceeded,
 		context.Canceled, context.DeadlineExceeded, noHost, syscall.ECONNRESET, syscall.EPIPE,
 		os.NewSyscallError("read", syscall.ECONNRESET),
 		&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ENOBUFS)},
 		&url.Error{Op: "Get", Err: io.EOF},
 	} {
-		require.True(t, breaksConn(err), "%v", err)
-		require.True(t, breaksConn(fmt.Errorf("query: %w", err)), "%v", err)
-		require.True(t, breaksConn(errors.Join(errDown, fmt.Errorf("query: %w", err))), "%v", err)
+		require.True(t, connpool.BreaksConn(err), "%v", err)
+		require.True(t, connpool.BreaksConn(fmt.Errorf("query: %w", err)), "%v", err)
+		require.True(t, connpool.BreaksConn(errors.Join(errDown, fmt.Errorf("query: %w", err))), "%v", err)
 	}
 	for _, err := range []error{
 		nil, errDown, noFile, os.ErrNotExist, syscall.ENOENT, os.NewSyscallError("stat", syscall.ENOENT),
@@ -35,7 +37,7 @@ func TestWhichErrorsBreakAConn(t *testing.T) {
 		&os.LinkError{Op: "rename", Old: "a", New: "b", Err: syscall.EXDEV},
 		errors.Join(errDown, noFile),
 	} {
-		require.False(t, breaksConn(err), "%v", err)
-		require.False(t, breaksConn(fmt.Errorf("query: %w", err)), "%v", err)
+		require.False(t, connpool.BreaksConn(err), "%v", err)
+		require.False(t, connpool.BreaksConn(fmt.Errorf("query: %w", err)), "%v", err)
 	}
 }

@@ -104,31 +104,23 @@ func (s *BreakerState) UnmarshalText(text []byte) error {
 	return fmt.Errorf("connpool: unknown breaker state %q", text)
 }
 
-// tellBreakerLocked has OnBreaker told of the changes that it does not know yet.
+// tellBreakerLocked has OnBreaker called for the changes that it does not know yet, in
+// their order.
 func (p *Pool[C]) tellBreakerLocked() {
-	switch {
-	case len(p.dialer.news) == 0 || p.telling:
-	case p.cfg.OnBreaker == nil:
-		p.dialer.news = nil
-	default:
-		p.telling = true
-		p.goLocked(p.tellBreaker)
+	if !p.dialer.tell() {
+		return
 	}
-}
-
-// tellBreaker calls the hook for each change, in their order.
-func (p *Pool[C]) tellBreaker() {
-	for {
-		p.mu.Lock()
-		news := p.dialer.news
-		p.dialer.news = nil
-		p.telling = len(news) > 0
-		p.unlock()
-		if len(news) == 0 {
-			return
+	p.goLocked(func() {
+		for {
+			p.mu.Lock()
+			news := p.dialer.takeNews()
+			p.unlock()
+			if len(news) == 0 {
+				return
+			}
+			for _, s := range news {
+				p.functions.hookApart("OnBreaker", func() { p.cfg.OnBreaker(s) })
+			}
 		}
-		for _, s := range news {
-			p.functions.hookApart("OnBreaker", func() { p.cfg.OnBreaker(s) })
-		}
-	}
+	})
 }

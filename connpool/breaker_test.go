@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestBackoffSpacesDials(t *testing.T) {
@@ -21,9 +23,9 @@ func TestBackoffSpacesDials(t *testing.T) {
 			}
 			return nil
 		}
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxDialing = 1
-			c.Backoff = Backoff{Min: 100 * ms, Max: 800 * ms, Jitter: -1}
+			c.Backoff = connpool.Backoff{Min: 100 * ms, Max: 800 * ms, Jitter: -1}
 		})
 		errs := 0
 		for {
@@ -41,60 +43,43 @@ func TestBackoffSpacesDials(t *testing.T) {
 	})
 }
 
-func TestBackoffJitterAndBounds(t *testing.T) {
-	b := Backoff{Min: 100 * ms, Max: time.Second, Factor: 3, Jitter: 0.5}
-	for k, full := range map[int]time.Duration{1: 100 * ms, 2: 300 * ms, 3: 900 * ms, 4: time.Second, 1000: time.Second} {
-		lo, hi := time.Hour, time.Duration(0)
-		for range 200 {
-			d := b.pause(k)
-			lo, hi = min(lo, d), max(hi, d)
-		}
-		require.GreaterOrEqual(t, lo, full/2)
-		require.LessOrEqual(t, hi, full)
-		require.Less(t, lo, full*6/10)
-		require.Greater(t, hi, full*9/10)
-	}
-	require.Zero(t, (&Backoff{}).pause(3))
-	require.Equal(t, 64*ms, (&Backoff{Min: ms, Jitter: -1}).pause(50), "Max's default")
-}
-
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialErr = errDown
-		var states []BreakerState
-		p := s.pool(func(c *Config[*fake]) {
-			c.Breaker = Breaker{Failures: 3, OpenFor: 10 * time.Second}
-			c.OnBreaker = func(b BreakerState) { s.set(func() { states = append(states, b) }) }
+		var states []connpool.BreakerState
+		p := s.pool(func(c *connpool.Config[*fake]) {
+			c.Breaker = connpool.Breaker{Failures: 3, OpenFor: 10 * time.Second}
+			c.OnBreaker = func(b connpool.BreakerState) { s.set(func() { states = append(states, b) }) }
 		})
 		for range 3 {
 			_, err := p.Acquire(t.Context())
 			require.ErrorIs(t, err, errDown)
-			require.NotErrorIs(t, err, ErrBreakerOpen)
+			require.NotErrorIs(t, err, connpool.ErrBreakerOpen)
 			synctest.Wait()
 		}
-		require.Equal(t, BreakerOpen, p.Stats().Breaker)
+		require.Equal(t, connpool.BreakerOpen, p.Stats().Breaker)
 		for range 100 {
 			_, err := p.Acquire(t.Context())
-			require.ErrorIs(t, err, ErrBreakerOpen)
+			require.ErrorIs(t, err, connpool.ErrBreakerOpen)
 			require.ErrorIs(t, err, errDown)
 		}
-		require.ErrorIs(t, p.Warm(t.Context(), 2), ErrBreakerOpen)
+		require.ErrorIs(t, p.Warm(t.Context(), 2), connpool.ErrBreakerOpen)
 		require.Equal(t, 3, s.n(&s.dials), "fails at once, without a dial")
 		time.Sleep(10 * time.Second)
 		_, err := p.Acquire(t.Context())
 		require.ErrorIs(t, err, errDown, "half open: one try")
-		require.NotErrorIs(t, err, ErrBreakerOpen)
+		require.NotErrorIs(t, err, connpool.ErrBreakerOpen)
 		require.Equal(t, 4, s.n(&s.dials))
 		_, err = p.Acquire(t.Context())
-		require.ErrorIs(t, err, ErrBreakerOpen)
+		require.ErrorIs(t, err, connpool.ErrBreakerOpen)
 		time.Sleep(10 * time.Second)
 		s.set(func() { s.dialErr = nil })
 		acquire(t, p).Release()
-		require.Equal(t, BreakerClosed, p.Stats().Breaker)
+		require.Equal(t, connpool.BreakerClosed, p.Stats().Breaker)
 		s.end(p)
-		require.Equal(t, []BreakerState{
-			BreakerOpen, BreakerHalfOpen, BreakerOpen, BreakerHalfOpen, BreakerClosed,
+		require.Equal(t, []connpool.BreakerState{
+			connpool.BreakerOpen, connpool.BreakerHalfOpen, connpool.BreakerOpen, connpool.BreakerHalfOpen, connpool.BreakerClosed,
 		}, states)
 	})
 }
@@ -102,7 +87,7 @@ func TestBreaker(t *testing.T) {
 func TestOpenBreakerLetsWaitersWaitForConnsOnLoan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.Breaker = Breaker{Failures: 1, OpenFor: time.Hour} })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.Breaker = connpool.Breaker{Failures: 1, OpenFor: time.Hour} })
 		c := acquire(t, p)
 		s.set(func() { s.dialErr = errDown })
 		_, err := p.Acquire(t.Context())
@@ -124,7 +109,7 @@ func TestOpenBreakerLetsWaitersWaitForConnsOnLoan(t *testing.T) {
 		synctest.Wait()
 		c.Release()
 		require.NoError(t, <-got)
-		require.ErrorIs(t, <-got, ErrBreakerOpen, "nothing can come back any more")
+		require.ErrorIs(t, <-got, connpool.ErrBreakerOpen, "nothing can come back any more")
 		s.end(p)
 	})
 }
@@ -133,7 +118,7 @@ func TestHalfOpenBreakerTriesOneDialAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialErr, s.dialTime = errDown, ms
-		p := s.pool(func(c *Config[*fake]) { c.Breaker = Breaker{Failures: 1, OpenFor: time.Second} })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.Breaker = connpool.Breaker{Failures: 1, OpenFor: time.Second} })
 		_, err := p.Acquire(t.Context())
 		require.Error(t, err)
 		time.Sleep(time.Second)

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // A Pause in which several resets end: nobody relies on them after the Resume.
@@ -14,14 +16,14 @@ func TestResumeTakesBackEveryClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n := 1; n <= 4; n++ {
 			s := newServer(t)
-			p := s.pool(func(c *Config[*fake]) {
+			p := s.pool(func(c *connpool.Config[*fake]) {
 				c.Reset = func(ctx context.Context, _ *fake) error { _ = sleep(ctx, ms); return errDown }
 			})
-			var held []Conn[*fake]
+			var held []connpool.Conn[*fake]
 			for range 4 {
 				held = append(held, acquire(t, p))
 			}
-			got := make(chan Conn[*fake], 4)
+			got := make(chan connpool.Conn[*fake], 4)
 			for range n {
 				go func() { got <- acquire(t, p) }()
 			}
@@ -31,10 +33,10 @@ func TestResumeTakesBackEveryClaim(t *testing.T) {
 			}
 			p.Pause()
 			time.Sleep(2 * ms)
-			require.NoError(t, p.validate(), "while it is paused, too")
+			require.NoError(t, p.Validate(), "while it is paused, too")
 			begin := time.Now()
 			p.Resume()
-			require.NoError(t, p.validate())
+			require.NoError(t, p.Validate())
 			for range n {
 				(<-got).Destroy(nil)
 			}
@@ -61,7 +63,7 @@ func TestWarmEndsWhenAResizeMakesItImpossible(t *testing.T) {
 		s.end(p)
 
 		s = newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MaxOpen = 2, 9 })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MaxOpen = 2, 9 })
 		require.ErrorContains(t, k.Warm(t.Context(), "a", 3), "exceeds the limit of 2")
 		require.NoError(t, k.Warm(t.Context(), "a", 2))
 		s.endKeyed(k)

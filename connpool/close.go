@@ -18,9 +18,8 @@ func (p *Pool[C]) Resume() { p.setPaused(false) }
 
 func (p *Pool[C]) setPaused(on bool) {
 	p.mu.Lock()
-	p.paused = on
-	p.gate.set(gatePaused, on)
-	p.lackLocked(false)
+	p.waiters.pause(on)
+	p.share.lack(false)
 	if !on && !p.closed {
 		p.serveLocked()
 		p.provideLocked()
@@ -36,8 +35,8 @@ func (p *Pool[C]) setPaused(on bool) {
 // that holds a connection, nor by a function of Config.
 func (p *Pool[C]) Close() error {
 	p.startClose()
-	<-p.drained
-	return p.closeErrors()
+	<-p.drained // nothing is added to closing any more
+	return p.closing.err()
 }
 
 // Shutdown is Close with a bound: when ctx ends first, it cancels the ctx of every
@@ -52,13 +51,13 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	done := ctx.Done()
 	p.startClose()
 	select {
-	case <-p.drained:
-		return p.closeErrors()
+	case <-p.drained: // wins over a ctx that has ended, too
+		return p.closing.err()
 	default:
 	}
 	select {
 	case <-p.drained:
-		return p.closeErrors()
+		return p.closing.err()
 	case <-done:
 	}
 	p.aborted.Store(true) // before the look: a Do stores its cancel, then reads this
@@ -69,15 +68,10 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	left := &ShutdownError{Name: p.cfg.Name, Err: ctxerr.From(ctx), Closing: p.closing.n(), Dialing: p.dialer.under}
-	for _, e := range p.roster.all() {
-		if e.word.Load()&stateMask == stateLent {
-			left.InUse++
-		} else {
-			left.Busy++
-		}
+	c := p.roster.census()
+	return &ShutdownError{
+		Name: p.cfg.Name, Err: ctxerr.From(ctx), InUse: c.lent, Busy: c.idle + c.held, Closing: p.closing.n(), Dialing: p.dialer.under,
 	}
-	return left
 }
 
 // Done returns a channel that is closed when a pool that was told to close has
@@ -116,8 +110,8 @@ func (p *Pool[C]) startCloseLocked() {
 	}
 	p.closed = true
 	p.gate.set(gateClosed, true)
-	p.lackLocked(false)
-	p.grantAllLocked(ErrClosed)
+	p.share.lack(false)
+	p.waiters.grantAll(ErrClosed)
 	p.warmers.fail(ErrClosed)
 	p.condemnAllLocked(ByClose)
 	if p.retry != nil {
@@ -129,7 +123,7 @@ func (p *Pool[C]) startCloseLocked() {
 
 // drainLocked notices that a closed pool has nothing left.
 func (p *Pool[C]) drainLocked() {
-	if !p.closed || p.tasks > 0 || p.openLocked() > 0 {
+	if !p.closed || p.tasks > 0 || p.usageLocked().open() > 0 {
 		return
 	}
 	select {
@@ -137,10 +131,4 @@ func (p *Pool[C]) drainLocked() {
 	default:
 		close(p.drained)
 	}
-}
-
-func (p *Pool[C]) closeErrors() error {
-	p.mu.Lock()
-	defer p.unlock()
-	return p.closing.err()
 }

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestCloseIsIdempotentAndReportsCloseErrors(t *testing.T) {
@@ -18,14 +20,14 @@ func TestCloseIsIdempotentAndReportsCloseErrors(t *testing.T) {
 		require.ErrorIs(t, p.Close(), errDown)
 		require.ErrorIs(t, p.Close(), errDown)
 		require.ErrorIs(t, p.Shutdown(t.Context()), errDown)
-		require.ErrorIs(t, p.Warm(t.Context(), 1), ErrClosed)
-		require.ErrorIs(t, p.Resize(3), ErrClosed)
+		require.ErrorIs(t, p.Warm(t.Context(), 1), connpool.ErrClosed)
+		require.ErrorIs(t, p.Resize(3), connpool.ErrClosed)
 		require.Empty(t, p.AcquireAllIdle())
 		require.Zero(t, p.Evict(nil))
 		p.Reset()
 		p.Pause()
 		p.Resume()
-		require.ErrorIs(t, p.Do(t.Context(), nil), ErrClosed)
+		require.ErrorIs(t, p.Do(t.Context(), nil), connpool.ErrClosed)
 		s.end(p)
 	})
 }
@@ -62,7 +64,7 @@ func TestShutdownCancelsWhatRunsInDo(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, p.Shutdown(ctx), context.DeadlineExceeded)
-		require.ErrorIs(t, <-done, ErrClosed)
+		require.ErrorIs(t, <-done, connpool.ErrClosed)
 		s.end(p)
 	})
 }
@@ -70,7 +72,7 @@ func TestShutdownCancelsWhatRunsInDo(t *testing.T) {
 func TestCloseCancelsChecksAndResets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.Reset = func(ctx context.Context, _ *fake) error { <-ctx.Done(); return ctx.Err() }
 			c.CheckTimeout = -1
 		})
@@ -87,14 +89,14 @@ func TestCloseCancelsChecksAndResets(t *testing.T) {
 func TestPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 2 })
 		held := acquire(t, p)
 		acquire(t, p).Release()
 		p.Pause()
 		_, err := p.TryAcquire()
-		require.ErrorIs(t, err, ErrPaused)
+		require.ErrorIs(t, err, connpool.ErrPaused)
 		require.Empty(t, p.AcquireAllIdle())
-		got := make(chan Conn[*fake], 2)
+		got := make(chan connpool.Conn[*fake], 2)
 		for range 2 {
 			go func() { got <- acquire(t, p) }()
 		}
@@ -118,7 +120,7 @@ func TestPause(t *testing.T) {
 func TestPausedPoolDialsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.Tick = 2, ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MinIdle, c.Tick = 2, ms })
 		synctest.Wait()
 		p.Pause()
 		p.Reset()
@@ -135,7 +137,7 @@ func TestWarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = 10 * ms
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxDialing, c.MaxIdle = 6, 2, 5 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxDialing, c.MaxIdle = 6, 2, 5 })
 		begin := time.Now()
 		require.NoError(t, p.Warm(t.Context(), 5))
 		require.Equal(t, 30*ms, time.Since(begin), "two at a time")
@@ -152,12 +154,12 @@ func TestWarm(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		require.ErrorIs(t, p.Warm(ctx, 5), context.DeadlineExceeded)
-		require.False(t, p.warmers.any())
+		require.False(t, p.Warming())
 		warm := make(chan error)
 		go func() { warm <- p.Warm(context.Background(), 5) }()
 		synctest.Wait()
 		require.NoError(t, p.Close())
-		require.ErrorIs(t, <-warm, ErrClosed)
+		require.ErrorIs(t, <-warm, connpool.ErrClosed)
 		s.end(p)
 	})
 }
@@ -166,24 +168,24 @@ func TestMaxWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = ms
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxWaiters = 2, 1 })
-		got := make(chan Conn[*fake], 3)
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxWaiters = 2, 1 })
+		got := make(chan connpool.Conn[*fake], 3)
 		for range 3 { // two with a dial of their own, one waiter
 			go func() { got <- acquire(t, p) }()
 		}
 		synctest.Wait()
 		_, err := p.Acquire(t.Context())
-		require.ErrorIs(t, err, ErrFull)
+		require.ErrorIs(t, err, connpool.ErrFull)
 		require.EqualValues(t, 1, p.Stats().Rejected)
 		for range 3 {
 			(<-got).Release()
 		}
 		s.end(p)
 
-		p = s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxWaiters = 1, -1 })
+		p = s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxWaiters = 1, -1 })
 		c := acquire(t, p)
 		_, err = p.Acquire(t.Context())
-		require.ErrorIs(t, err, ErrFull, "none may wait")
+		require.ErrorIs(t, err, connpool.ErrFull, "none may wait")
 		c.Release()
 		require.NoError(t, p.Close())
 	})
@@ -192,14 +194,14 @@ func TestMaxWaiters(t *testing.T) {
 func TestTryAcquire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		_, err := p.TryAcquire()
-		require.ErrorIs(t, err, ErrNotReady)
+		require.ErrorIs(t, err, connpool.ErrNotReady)
 		synctest.Wait()
 		c, err := p.TryAcquire()
 		require.NoError(t, err, "dialed in the background")
 		_, err = p.TryAcquire()
-		require.ErrorIs(t, err, ErrNotReady)
+		require.ErrorIs(t, err, connpool.ErrNotReady)
 		require.Equal(t, 1, s.n(&s.dials))
 		require.EqualValues(t, 2, p.Stats().NotReady)
 		c.Release()
@@ -228,7 +230,7 @@ func TestAcquireAllIdle(t *testing.T) {
 func TestHijackFreesTheSlotAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		c := acquire(t, p)
 		f := c.Hijack()
 		c.Release() // deferred, say
@@ -256,10 +258,10 @@ func TestDoneCtxWinsOverAnIdleConn(t *testing.T) {
 }
 
 func TestOrders(t *testing.T) {
-	for order, want := range map[Order][]int{LIFO: {2, 4, 1, 3}, FIFO: {3, 1, 4, 2}} {
+	for order, want := range map[connpool.Order][]int{connpool.LIFO: {2, 4, 1, 3}, connpool.FIFO: {3, 1, 4, 2}} {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.Order = order })
-		conns := map[int]Conn[*fake]{}
+		p := s.pool(func(c *connpool.Config[*fake]) { c.Order = order })
+		conns := map[int]connpool.Conn[*fake]{}
 		for range 4 {
 			c := acquire(t, p)
 			conns[c.Value().id] = c

@@ -71,7 +71,7 @@ type entry[C any] struct {
 	born      time.Duration // on the pool's clock
 	lifetime  time.Duration // fixed at birth, jitter included; 0: no limit
 	idleLimit time.Duration // the same for IdleTimeout
-	epoch     uint64        // Pool.epoch when its dial began
+	epoch     uint64        // limits.epoch when its dial began
 
 	// Guarded by pool.mu.
 	reason    Reason // why to close it when it comes back; 0: keep
@@ -175,8 +175,8 @@ func (c Conn[C]) Destroy(cause error) {
 		c.stale("Destroy")
 	}
 	p.retireLocked(e, ByDestroy, cause)
-	if cause != errUnfinished && cause != errGoexit {
-		p.suspectLocked()
+	if p.cfg.Check != nil && cause != errUnfinished && cause != errGoexit {
+		p.roster.suspect()
 	}
 	p.unlock()
 }
@@ -193,9 +193,10 @@ func (c Conn[C]) Hijack() C {
 		p.mu.Unlock()
 		c.stale("Hijack")
 	}
-	p.removeLocked(e, ended)
+	p.roster.remove(e, ended)
+	p.surplusLocked()
 	p.n.hijacked++
-	p.freeSlotLocked()
+	p.freeSlotLocked(false)
 	p.unlock()
 	return e.value
 }
@@ -227,12 +228,8 @@ func (c Conn[C]) timeUse() {
 	if c.word&timedMask != timedLoan || c.e.word.Load()&^mark != c.word {
 		return
 	}
-	n := uint64(timedOneIn)
-	if c.word>>useShift == 1 {
-		n = 1
-	}
 	p := c.e.pool
-	p.useTime.RecordN(p.now()-time.Duration(c.e.lentAt.Load()), n)
+	p.times.used(c.word>>useShift, p.now()-time.Duration(c.e.lentAt.Load()))
 }
 
 // borrow lends e if it is idle and not marked.
@@ -242,6 +239,13 @@ func (e *entry[C]) borrow() (Conn[C], bool) {
 		return Conn[C]{e, w + useOne + stateLent}, true
 	}
 	return Conn[C]{}, false
+}
+
+// seize moves e from idle to the pool's hands, and reports false if it is not idle, or was
+// borrowed at this moment.
+func (e *entry[C]) seize() bool {
+	w := e.word.Load()
+	return w&stateMask == stateIdle && e.word.CompareAndSwap(w, w&^lowBits|stateHeld)
 }
 
 // takeBack moves e from the loan that made word to the pool's hands, and reports

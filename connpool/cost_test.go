@@ -1,14 +1,16 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
-func benchPool(b *testing.B, change ...func(*Config[*int])) *Pool[*int] {
+func benchPool(b *testing.B, change ...func(*connpool.Config[*int])) *connpool.Pool[*int] {
 	b.Helper()
-	cfg := Config[*int]{
+	cfg := connpool.Config[*int]{
 		Dial:    func(context.Context) (*int, error) { return new(int), nil },
 		Close:   func(*int) error { return nil },
 		MaxOpen: 64,
@@ -16,7 +18,7 @@ func benchPool(b *testing.B, change ...func(*Config[*int])) *Pool[*int] {
 	for _, f := range change {
 		f(&cfg)
 	}
-	p, err := New(cfg)
+	p, err := connpool.New(cfg)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func benchPool(b *testing.B, change ...func(*Config[*int])) *Pool[*int] {
 	return p
 }
 
-func cycle(b *testing.B, p *Pool[*int]) {
+func cycle(b *testing.B, p *connpool.Pool[*int]) {
 	c, err := p.Acquire(context.Background())
 	if err != nil {
 		b.Error(err)
@@ -45,7 +47,7 @@ func BenchmarkAcquireRelease(b *testing.B) {
 }
 
 func BenchmarkAcquireReleaseWithLimits(b *testing.B) {
-	p := benchPool(b, func(c *Config[*int]) {
+	p := benchPool(b, func(c *connpool.Config[*int]) {
 		c.LeakAfter, c.IdleTimeout, c.MaxLifetime, c.MaxUses = time.Minute, time.Minute, time.Hour, 1<<40
 	})
 	for b.Loop() {
@@ -74,7 +76,7 @@ func BenchmarkParallelOwnPools(b *testing.B) {
 }
 
 func BenchmarkHandoff(b *testing.B) {
-	p := benchPool(b, func(c *Config[*int]) { c.MaxOpen = 1 })
+	p := benchPool(b, func(c *connpool.Config[*int]) { c.MaxOpen = 1 })
 	b.SetParallelism(8)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -93,7 +95,7 @@ func BenchmarkDo(b *testing.B) {
 }
 
 func BenchmarkReleaseWithReset(b *testing.B) {
-	p := benchPool(b, func(c *Config[*int]) {
+	p := benchPool(b, func(c *connpool.Config[*int]) {
 		c.Reset = func(context.Context, *int) error { return nil }
 	})
 	for b.Loop() {
@@ -102,9 +104,9 @@ func BenchmarkReleaseWithReset(b *testing.B) {
 }
 
 func BenchmarkKeyed(b *testing.B) {
-	k, err := NewKeyed(KeyedConfig[int, *int]{
+	k, err := connpool.NewKeyed(connpool.KeyedConfig[int, *int]{
 		Dial: func(context.Context, int) (*int, error) { return new(int), nil },
-		Pool: Config[*int]{Close: func(*int) error { return nil }},
+		Pool: connpool.Config[*int]{Close: func(*int) error { return nil }},
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // The books, step by step, as puddle's TestPoolStat... ask.
@@ -17,31 +19,31 @@ func TestStatsFollowEveryStateOfAConn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime, s.closeTime = 10*ms, 10*ms
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.Reset = func(ctx context.Context, _ *fake) error { return sleep(ctx, 10*ms) }
 		})
-		gauges := func(want Stats) {
+		gauges := func(want connpool.Stats) {
 			t.Helper()
 			synctest.Wait()
 			st := p.Stats()
-			got := Stats{Open: st.Open, Idle: st.Idle, InUse: st.InUse, Busy: st.Busy, Dialing: st.Dialing, Closing: st.Closing}
+			got := connpool.Stats{Open: st.Open, Idle: st.Idle, InUse: st.InUse, Busy: st.Busy, Dialing: st.Dialing, Closing: st.Closing}
 			require.Equal(t, want, got)
 			require.Len(t, p.Conns(), st.Open-st.Dialing)
 		}
-		gauges(Stats{})
-		got := make(chan Conn[*fake], 1)
+		gauges(connpool.Stats{})
+		got := make(chan connpool.Conn[*fake], 1)
 		go func() { got <- acquire(t, p) }()
-		gauges(Stats{Open: 1, Dialing: 1})
+		gauges(connpool.Stats{Open: 1, Dialing: 1})
 		c := <-got
-		gauges(Stats{Open: 1, InUse: 1})
+		gauges(connpool.Stats{Open: 1, InUse: 1})
 		c.Release()
-		gauges(Stats{Open: 1, Busy: 1})
+		gauges(connpool.Stats{Open: 1, Busy: 1})
 		time.Sleep(10 * ms)
-		gauges(Stats{Open: 1, Idle: 1})
+		gauges(connpool.Stats{Open: 1, Idle: 1})
 		acquire(t, p).Destroy(nil)
-		gauges(Stats{Open: 1, Closing: 1})
+		gauges(connpool.Stats{Open: 1, Closing: 1})
 		time.Sleep(10 * ms)
-		gauges(Stats{})
+		gauges(connpool.Stats{})
 		s.end(p)
 	})
 }
@@ -50,7 +52,7 @@ func TestStatsFollowEveryStateOfAConn(t *testing.T) {
 func TestStatsCountHitsMissesAndWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 2 })
 		counts := func(acquires, hits, misses, waited, handoffs uint64) {
 			t.Helper()
 			st := p.Stats()
@@ -85,7 +87,7 @@ func TestCanceledIsCountedWhereverTheCtxEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = 50 * ms
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		giveUp := func(after time.Duration) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(after, cancel)
@@ -96,7 +98,7 @@ func TestCanceledIsCountedWhereverTheCtxEnds(t *testing.T) {
 			_, err := p.Acquire(ctx)
 			require.ErrorIs(t, err, context.Canceled)
 			require.Equal(t, after, time.Since(begin))
-			var w *WaitError
+			var w *connpool.WaitError
 			require.True(t, errors.As(err, &w))
 			require.Equal(t, after, w.Waited)
 		}
@@ -119,16 +121,16 @@ func TestCanceledIsCountedWhereverTheCtxEnds(t *testing.T) {
 func TestInfoTellsAgeIdleAndHeldTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.LeakAfter, c.Tick = time.Hour, time.Second })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.LeakAfter, c.Tick = time.Hour, time.Second })
 		c := acquire(t, p)
 		time.Sleep(10 * time.Second)
 		i := c.Info()
-		require.Equal(t, Info{ID: 1, State: StateInUse, Age: 10 * time.Second, Uses: 1, Held: i.Held}, i)
+		require.Equal(t, connpool.Info{ID: 1, State: connpool.StateInUse, Age: 10 * time.Second, Uses: 1, Held: i.Held}, i)
 		require.InDelta(t, 10*time.Second, i.Held, float64(time.Second))
 		c.Release()
 		time.Sleep(5 * time.Second)
 		i = p.Conns()[0]
-		require.Equal(t, Info{ID: 1, State: StateIdle, Age: 15 * time.Second, Uses: 1, Idle: i.Idle}, i)
+		require.Equal(t, connpool.Info{ID: 1, State: connpool.StateIdle, Age: 15 * time.Second, Uses: 1, Idle: i.Idle}, i)
 		require.InDelta(t, 5*time.Second, i.Idle, float64(time.Second))
 		c = acquire(t, p)
 		require.Less(t, c.Info().Held, time.Second, "a new loan")

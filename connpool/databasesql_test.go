@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // What database/sql's tests ask of a pool and the others here do not.
@@ -18,8 +20,8 @@ import (
 func TestCancelledWaitersDoNotExhaustThePool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 3 })
-		held := []Conn[*fake]{acquire(t, p), acquire(t, p), acquire(t, p)}
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 3 })
+		held := []connpool.Conn[*fake]{acquire(t, p), acquire(t, p), acquire(t, p)}
 		for range 20 {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(100*ms, cancel)
@@ -46,7 +48,7 @@ func TestBatchesOpenNoMoreThanTheMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = ms
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 10 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 10 })
 		for range 2 {
 			begin := time.Now()
 			var wg sync.WaitGroup
@@ -78,7 +80,7 @@ func TestEveryCallerOfAServerThatIsDownGetsAnError(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
 			s.dialErr, s.dialTime = errDown, ms
-			p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxIdle = 2, maxIdle })
+			p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxIdle = 2, maxIdle })
 			begin := time.Now()
 			errs := make(chan error, 6)
 			for range 6 {
@@ -101,7 +103,7 @@ func TestEveryCallerOfAServerThatIsDownGetsAnError(t *testing.T) {
 func TestLifetimeCountsFromEachConnsOwnBirth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxLifetime, c.LifetimeJitter, c.Tick = 10*time.Second, -1, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxLifetime, c.LifetimeJitter, c.Tick = 10*time.Second, -1, 100*ms })
 		a := acquire(t, p)
 		time.Sleep(5 * time.Second)
 		b := acquire(t, p)
@@ -124,7 +126,7 @@ func TestConnThatExpiresAtItsReturnIsNotHandedOver(t *testing.T) {
 		t.Run(fmt.Sprintf("old=%t,bad=%t", ok.old, ok.bad), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newServer(t)
-				p := s.pool(func(c *Config[*fake]) {
+				p := s.pool(func(c *connpool.Config[*fake]) {
 					c.MaxOpen, c.MaxLifetime, c.LifetimeJitter, c.Tick = 1, 10*time.Second, -1, time.Second
 					c.Reset = func(_ context.Context, f *fake) error {
 						if f.broken.Load() {
@@ -134,7 +136,7 @@ func TestConnThatExpiresAtItsReturnIsNotHandedOver(t *testing.T) {
 					}
 				})
 				c := acquire(t, p)
-				got := make(chan Conn[*fake], 1)
+				got := make(chan connpool.Conn[*fake], 1)
 				go func() { got <- acquire(t, p) }()
 				if ok.old {
 					time.Sleep(12 * time.Second)
@@ -161,7 +163,7 @@ func TestConnThatExpiresAtItsReturnIsNotHandedOver(t *testing.T) {
 func TestOneAcquireOutlastsAnyNumberOfBrokenIdleConns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Check, c.CheckAfterIdle = 20, s.check, -1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.Check, c.CheckAfterIdle = 20, s.check, -1 })
 		require.NoError(t, p.Warm(t.Context(), 20))
 		s.set(func() {
 			for f := range s.conns {
@@ -183,7 +185,7 @@ func TestOneAcquireOutlastsAnyNumberOfBrokenIdleConns(t *testing.T) {
 func TestLateDialBeyondMaxIdleIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxIdle = 3, 2 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxIdle = 3, 2 })
 		a, b := acquire(t, p), acquire(t, p)
 		hold := make(chan struct{})
 		s.set(func() { s.onDial = func(context.Context, int) error { <-hold; return nil } })
@@ -209,7 +211,7 @@ func TestLateDialBeyondMaxIdleIsClosed(t *testing.T) {
 func TestMaxIdleClosesAreCounted(t *testing.T) {
 	for maxIdle, want := range map[int]uint64{1: 0, -1: 10} {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxIdle = 1, maxIdle })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxIdle = 1, maxIdle })
 		for range 10 {
 			acquire(t, p).Release()
 		}
@@ -220,14 +222,14 @@ func TestMaxIdleClosesAreCounted(t *testing.T) {
 
 // TestMaxIdleTime: five were used, two are used again, three expire.
 func TestIdleTimeClosesOnlyWhatWasNotUsedAgain(t *testing.T) {
-	for _, order := range []Order{Affinity, LIFO} { // FIFO uses all in turn
+	for _, order := range []connpool.Order{connpool.Affinity, connpool.LIFO} { // FIFO uses all in turn
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
-			p := s.pool(func(c *Config[*fake]) {
+			p := s.pool(func(c *connpool.Config[*fake]) {
 				c.MaxOpen, c.IdleTimeout, c.Tick, c.Order = 5, time.Second, 100*ms, order
 			})
 			use := func(n int) {
-				var held []Conn[*fake]
+				var held []connpool.Conn[*fake]
 				for range n {
 					held = append(held, acquire(t, p))
 				}
@@ -254,7 +256,7 @@ func TestCtxEndInDoClosesTheConnUnlessBadSaysNo(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
-			p := s.pool(func(c *Config[*fake]) {
+			p := s.pool(func(c *connpool.Config[*fake]) {
 				if known {
 					c.Bad = func(err error) bool { return !errors.Is(err, context.DeadlineExceeded) }
 				}
@@ -272,32 +274,4 @@ func TestCtxEndInDoClosesTheConnUnlessBadSaysNo(t *testing.T) {
 			s.end(p)
 		})
 	}
-}
-
-// TestConnRequestSet: waiters leave from any place, and those who stay keep theirs.
-func TestQueueKeepsItsOrderWhoeverLeaves(t *testing.T) {
-	var q waiters[int]
-	var ws [8]waiter[int]
-	for i := range ws {
-		q.push(&ws[i])
-	}
-	for _, i := range []int{3, 0, 7, 4} { // middle, head, tail, middle
-		q.remove(&ws[i])
-	}
-	q.push(&ws[0])
-	var got []int
-	for w := range q.all {
-		for i := range ws {
-			if w == &ws[i] {
-				got = append(got, i)
-			}
-		}
-	}
-	require.Equal(t, []int{1, 2, 5, 6, 0}, got)
-	require.Equal(t, 5, q.n)
-	for q.head != nil {
-		q.remove(q.head)
-	}
-	require.Zero(t, q.n)
-	require.Nil(t, q.tail)
 }

@@ -1,7 +1,6 @@
 package connpool
 
 import (
-	"cmp"
 	"context"
 	"math/rand/v2"
 	"time"
@@ -11,30 +10,33 @@ import (
 // as far as the limits allow. It is called whenever one of these changed: somebody
 // waits, a slot became free, a dial or check ended, time passed.
 func (p *Pool[C]) provideLocked() {
-	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.openLocked() >= p.maxOpen && !p.lacks || p.closed || p.paused {
+	if p.roster.marked|p.waiters.returning|p.waiters.returningClaims == 0 && p.usageLocked().open() >= p.limits.maxOpen && !p.share.lacks || p.closed || p.waiters.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
-	lacks := p.startLocked()
-	if p.limit != nil {
-		p.lackLocked(lacks)
-	}
+	p.share.lack(p.startLocked())
 }
 
 // startLocked does it, and reports whether somebody waits for a slot that the
 // limiter does not have.
 func (p *Pool[C]) startLocked() (lacks bool) {
 	p.claimReturningLocked()
-	for p.roster.marked > 0 && p.waiters.unserved(p.dialer.supply()) > 0 {
-		if w := p.waiters.first(); w != nil && w.impatient && p.roomLocked() > 0 {
+	for p.roster.marked > 0 && p.waiters.unserved() > 0 {
+		if w := p.waiters.first(); w != nil && w.impatient && p.limits.room(p.usageLocked()) > 0 {
 			break
 		}
 		p.checkOneLocked()
 	}
-	room := p.roomLocked()
+	room := p.limits.room(p.usageLocked())
 	if room <= 0 {
 		return false
 	}
-	for want := min(p.wantLocked()-p.dialer.supply(), room); want > 0; want-- {
+	conns := len(p.roster.all())
+	want := max(p.waiters.n-p.waiters.claims, 0)
+	if p.stock.due {
+		want += p.stock.lacks(conns, p.roster.count(stateLent))
+	}
+	want = max(want, p.warmers.most()-conns)
+	for want = min(want-p.dialer.supply(), room); want > 0; want-- {
 		if ok, again := p.mayDialLocked(); !ok {
 			p.refusedLocked(again)
 			return false
@@ -48,11 +50,6 @@ func (p *Pool[C]) startLocked() (lacks bool) {
 	return false
 }
 
-// roomLocked returns how many dials MaxOpen and MaxDialing leave room for.
-func (p *Pool[C]) roomLocked() int {
-	return min(p.maxOpen-p.openLocked(), cmp.Or(p.cfg.MaxDialing, p.maxOpen)-p.dialer.under)
-}
-
 // mayDialLocked is dialer.mayDial; the clock is read once, and only after a failure.
 func (p *Pool[C]) mayDialLocked() (ok bool, again time.Duration) {
 	if p.dialer.failures == 0 {
@@ -61,25 +58,13 @@ func (p *Pool[C]) mayDialLocked() (ok bool, again time.Duration) {
 	return p.dialer.mayDial(p.now())
 }
 
-// wantLocked returns how many dials should be under way if nothing limited them.
-func (p *Pool[C]) wantLocked() int {
-	want := max(p.waiters.unserved(0), 0)
-	if p.fillDue && !p.unfilled {
-		n := len(p.roster.all())
-		want += max(p.cfg.MinIdle-(n-p.roster.count(stateLent)), p.cfg.MinOpen-n, 0)
-	}
-	p.fillDue = false
-	want = max(want, p.warmers.most()-len(p.roster.all()))
-	return want
-}
-
 // refusedLocked deals with waiters while the back-off or the breaker forbids a
 // dial: they wait for its end, or fail at once if the breaker is open and no
 // connection could come to serve them. again is what mayDial returned.
 func (p *Pool[C]) refusedLocked(again time.Duration) {
 	if p.dialer.state == BreakerOpen && len(p.roster.all()) == 0 && p.dialer.supply() == 0 {
 		err := &breakerError{p.dialer.lastErr}
-		p.grantAllLocked(err)
+		p.waiters.grantAll(err)
 		p.warmers.fail(err)
 		return
 	}
@@ -101,18 +86,18 @@ type dialJob[C any] struct {
 	shared bool // begun for nobody: MinIdle, Warm, TryAcquire
 
 	// Guarded by Pool.mu.
+	pending
 	waiter *waiter[C]  // the one that relies on this dial; nil: none, or not any more
-	late   bool        // counted in dialer.late
 	timer  *time.Timer // ends the patience with it
 }
 
 // dialLocked starts a dial, and reports false if the limiter has no slot for it.
 // waits says that somebody waits for it, w or a Warm.
 func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
-	if p.limit != nil && !p.limit.take(p, waits) {
+	if !p.share.take(waits) {
 		return false
 	}
-	j := &dialJob[C]{epoch: p.epoch, waiter: w, shared: w == nil}
+	j := &dialJob[C]{epoch: p.limits.epoch, waiter: w, shared: w == nil}
 	if w != nil {
 		if w.dial != nil {
 			w.dial.waiter = nil // late: whether it fails does not matter any more
@@ -121,7 +106,7 @@ func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
 	}
 	j.timer = time.AfterFunc(p.dialer.patience(), func() {
 		p.mu.Lock()
-		p.lateLocked(j)
+		p.dialer.giveUp(&j.pending)
 		p.provideLocked()
 		p.unlock()
 	})
@@ -129,14 +114,6 @@ func (p *Pool[C]) dialLocked(w *waiter[C], waits bool) bool {
 	p.tellBreakerLocked()
 	p.goLocked(func() { p.dial(j) })
 	return true
-}
-
-// lateLocked notes that nobody should rely on j any more.
-func (p *Pool[C]) lateLocked(j *dialJob[C]) {
-	if !j.late && j.timer != nil {
-		j.late = true
-		p.dialer.late++
-	}
 }
 
 // dialCtx lives as long as the pool lets a dial live, and has the values of the
@@ -155,7 +132,7 @@ func (c dialCtx) Value(key any) any {
 }
 
 func (p *Pool[C]) dial(j *dialJob[C]) {
-	ctx, cancel := p.timeout(p.cfg.DialTimeout)
+	ctx, cancel := p.functions.timeout(p.cfg.DialTimeout)
 	start := p.now()
 	e := &entry[C]{pool: p, epoch: j.epoch}
 	e.word.Store(stateHeld)
@@ -173,7 +150,7 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	p.functions.contain("Dial", &err, func() { e.value, err = p.cfg.Dial(dialCtx{ctx, j.values}) })
 	now := p.now()
 	took = now - start
-	p.dialTime.Record(took)
+	p.times.dial.Record(took)
 	e.born, e.seenAt, e.checkedAt = now, now, now
 	if p.cfg.MaxLifetime > 0 { // drawn once: a limit drawn at each look would meet its minimum soon
 		e.lifetime = p.cfg.MaxLifetime
@@ -194,37 +171,26 @@ func (p *Pool[C]) dial(j *dialJob[C]) {
 	}
 }
 
-// timeout returns a ctx of the pool's that ends after d, if d is not 0.
-func (p *Pool[C]) timeout(d time.Duration) (context.Context, context.CancelFunc) {
-	if d > 0 {
-		return context.WithTimeout(p.ctx, d)
-	}
-	return p.ctx, func() {}
-}
-
 // dialDone files the outcome of a dial.
 func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err error) {
 	p.mu.Lock()
 	defer p.unlock()
-	j.timer.Stop()
-	j.timer = nil // its call, if under way, comes too late
+	j.timer.Stop() // its call, if under way, comes too late
 	asked := j.waiter
 	if asked != nil {
 		j.waiter, asked.dial = nil, nil
 	}
 	p.n.dials++
-	p.dialer.end(p.now(), took, j.late, err, !p.closed)
+	p.dialer.end(&j.pending, p.now(), took, err, !p.closed)
 	p.tellBreakerLocked()
 	if err != nil {
 		p.n.dialErrors++
 		if asked != nil {
-			p.grantLocked(asked, Conn[C]{}, p.dialError(err))
+			p.waiters.grant(asked, Conn[C]{}, dialError(p.cfg.Name, err))
 		} else if j.shared {
-			p.warmers.fail(p.dialError(err))
+			p.warmers.fail(dialError(p.cfg.Name, err))
 		}
-		if p.limit != nil {
-			p.freed++
-		}
+		p.share.free(false)
 		// Not freeSlotLocked: a failed dial for MinIdle is tried again at the next
 		// tick, not at once.
 		p.surplusLocked()
@@ -236,7 +202,9 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 		p.nextID++
 		e.id = p.nextID
 	}
-	if why := p.unwantedLocked(e); why != 0 {
+	u := p.usageLocked()
+	u.conns++
+	if why := p.doomLocked(e, u); why != 0 {
 		e.word.Store(stateGone)
 		p.discardLocked(e, why, nil)
 		p.provideLocked()
@@ -244,9 +212,9 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	}
 	p.roster.add(e)
 	p.surplusLocked()
-	p.fillDue = p.cfg.fills()
+	p.stock.look()
 	p.warmers.reached(len(p.roster.all()))
-	if w := p.headLocked(); w != nil {
+	if w := p.waiters.next(); w != nil {
 		p.n.misses++
 		p.lendLocked(e, 0, w)
 		p.provideLocked()
@@ -254,17 +222,4 @@ func (p *Pool[C]) dialDone(j *dialJob[C], e *entry[C], took time.Duration, err e
 	}
 	e.stamp.Store(p.returned.Add(1))
 	p.returnLocked(e, true)
-}
-
-// unwantedLocked returns why a connection just dialed is not wanted any more, or 0.
-func (p *Pool[C]) unwantedLocked(e *entry[C]) Reason {
-	switch {
-	case p.closed:
-		return ByClose
-	case e.epoch != p.epoch:
-		return ByReset
-	case p.openLocked()-p.closing.n()+1 > p.maxOpen:
-		return ByResize
-	}
-	return 0
 }

@@ -1,8 +1,9 @@
 package connpool
 
 import (
-	"math"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
 )
 
 // dialer is the part of a pool that says when a dial may begin and which of those
@@ -10,9 +11,6 @@ import (
 // of dials. It is guarded by Pool.mu and told the time (on the pool's clock), so
 // that one reading decides both what is done now and when to look again.
 type dialer struct {
-	backoff Backoff
-	breaker Breaker
-
 	under int // dials under way
 	// late counts those of them that nobody should rely on: older than the patience,
 	// or given up by the Acquire that asked. late <= under.
@@ -24,7 +22,18 @@ type dialer struct {
 	state    BreakerState
 	typical  time.Duration // how long a dial takes: the mean, recent ones weighing more; 0: none succeeded yet
 
-	news []BreakerState // changes that OnBreaker was not told of
+	tells   bool           // there is an OnBreaker
+	telling bool           // somebody calls takeNews until there are none
+	news    []BreakerState // changes that OnBreaker was not told of
+
+	backoff Backoff
+	breaker Breaker
+}
+
+// pending is a dial under way as the dialer knows it.
+type pending struct {
+	late  bool // counted in dialer.late
+	ended bool
 }
 
 // The patience with a dial is four times what one typically takes, at least
@@ -61,7 +70,7 @@ func (d *dialer) mayDial(now time.Duration) (ok bool, again time.Duration) {
 	return d.supply() == 0, 0 // open long enough, or half open: one at a time
 }
 
-// begin counts a dial that mayDial allowed.
+// begin counts a dial that mayDial allowed. Its pending is new.
 func (d *dialer) begin() {
 	d.under++
 	if d.state == BreakerOpen {
@@ -69,11 +78,20 @@ func (d *dialer) begin() {
 	}
 }
 
+// giveUp notes that nobody should rely on a dial any more. It may have ended meanwhile.
+func (d *dialer) giveUp(p *pending) {
+	if !p.late && !p.ended {
+		p.late = true
+		d.late++
+	}
+}
+
 // end counts a dial that took so long and ended with err. A pool that closes does
 // not learn from it.
-func (d *dialer) end(now, took time.Duration, late bool, err error, learn bool) {
+func (d *dialer) end(p *pending, now, took time.Duration, err error, learn bool) {
+	p.ended = true
 	d.under--
-	if late {
+	if p.late {
 		d.late--
 	}
 	if !learn {
@@ -96,21 +114,31 @@ func (d *dialer) end(now, took time.Duration, late bool, err error, learn bool) 
 		pause = max(pause, orDefault(d.breaker.OpenFor, time.Second))
 	}
 	if pause > 0 {
-		d.retryAt = after(now, pause)
+		d.retryAt = duration.Add(now, pause)
 	}
 }
 
 func (d *dialer) become(s BreakerState) {
 	if d.state != s {
 		d.state = s
-		d.news = append(d.news, s)
+		if d.tells {
+			d.news = append(d.news, s)
+		}
 	}
 }
 
-// after returns t + d, or the end of time where that would overflow.
-func after(t, d time.Duration) time.Duration {
-	if d > math.MaxInt64-t {
-		return math.MaxInt64
+// tell reports whether the caller is to start somebody who takes the news.
+func (d *dialer) tell() bool {
+	if d.telling || len(d.news) == 0 {
+		return false
 	}
-	return t + d
+	d.telling = true
+	return true
+}
+
+// takeNews returns what OnBreaker was not told of. Who gets none tells no longer.
+func (d *dialer) takeNews() []BreakerState {
+	news := d.news
+	d.news, d.telling = nil, len(news) > 0
+	return news
 }

@@ -128,7 +128,7 @@ func (e *breakerError) Error() string {
 }
 func (e *breakerError) Unwrap() []error { return []error{ErrBreakerOpen, e.dial} }
 
-// dialError is what the Acquire gets whose dial failed.
-func (p *Pool[C]) dialError(err error) error {
-	return fmt.Errorf("%sdial: %w", prefix(p.cfg.Name), err)
+// dialError is what the Acquire gets whose dial failed. name is the pool's.
+func dialError(name string, err error) error {
+	return fmt.Errorf("%sdial: %w", prefix(name), err)
 }

@@ -1,64 +1,68 @@
 package connpool
 
-import "time"
+import (
+	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
+)
 
 // Which idle connections the limiter takes for those in line.
 
 // evictOld closes a connection that has been idle for minIdleAge, of the key that
 // was used least recently. It reports false if there is none.
-func (l *limiter[C]) evictOld() bool {
-	p := l.leastUsed()
-	return p != nil && l.evict(p, minIdleAge)
+func (l *limiter) evictOld() bool {
+	s := l.leastUsed()
+	return s != nil && l.evict(s, minIdleAge)
 }
 
 // evictUrgent closes an idle connection for the first in line.
-func (l *limiter[C]) evictUrgent() bool {
+func (l *limiter) evictUrgent() bool {
 	l.mu.Lock()
 	want := 0
-	var richer, others []*Pool[C]
-	if first := l.line.first(); first != nil && first.share.slots > 0 {
-		want = first.share.slots
-		for _, p := range l.spenders.pools {
+	var richer, others []*share
+	if first := l.line.first(); first != nil && first.slots > 0 {
+		want = first.slots
+		for _, s := range l.spenders.all {
 			switch {
-			case p == first || p.roster.count(stateIdle) == 0:
-			case p.share.slots > want:
-				richer = append(richer, p)
+			case s == first || s.idle.count(stateIdle) == 0:
+			case s.slots > want:
+				richer = append(richer, s)
 			default:
-				others = append(others, p)
+				others = append(others, s)
 			}
 		}
 	}
 	l.mu.Unlock()
 	if want == 0 {
-		for p := l.leastUsed(); p != nil; p = l.leastUsed() {
-			if l.evict(p, 0) {
+		for s := l.leastUsed(); s != nil; s = l.leastUsed() {
+			if l.evict(s, 0) {
 				return true
 			}
 		}
 		return false
 	}
-	for _, p := range richer {
-		if l.evict(p, 0) {
+	for _, s := range richer {
+		if l.evict(s, 0) {
 			return true
 		}
 	}
-	for _, p := range others {
-		if l.evict(p, keyGrace) {
+	for _, s := range others {
+		if l.evict(s, keyGrace) {
 			return true
 		}
 	}
 	if len(others) > 0 { // too young
 		l.mu.Lock()
-		l.armLocked(l.now() + keyGrace)
+		l.armLocked(duration.Add(l.now(), keyGrace))
 		l.mu.Unlock()
 	}
 	return false
 }
 
-// evict closes a connection of p that has been idle for the given time. It reports
+// evict closes a connection of s that has been idle for the given time. It reports
 // false if there is none.
-func (l *limiter[C]) evict(p *Pool[C], idle time.Duration) bool {
-	if !p.evictIdle(ByKeyLimit, idle) {
+func (l *limiter) evict(s *share, idle time.Duration) bool {
+	if !s.pool.evictIdle(ByKeyLimit, idle) {
 		return false
 	}
 	// Its slot may have come back already: then promised was one less than nothing for
@@ -72,26 +76,26 @@ func (l *limiter[C]) evict(p *Pool[C], idle time.Duration) bool {
 // leastUsed returns the pool that was used least recently of those that have an
 // idle connection. Mostly it is the first of the heap, which costs the logarithm of
 // the number of pools.
-func (l *limiter[C]) leastUsed() *Pool[C] {
+func (l *limiter) leastUsed() *share {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first := l.spenders.first()
 	for first != nil { // placed is the past: move those down that were used since
-		used := first.share.used.Load()
-		if used == first.share.placed {
+		used := first.used.Load()
+		if used == first.placed {
 			break
 		}
-		first.share.placed = used
+		first.placed = used
 		l.spenders.fix(first)
 		first = l.spenders.first()
 	}
-	if first != nil && first.roster.count(stateIdle) > 0 {
+	if first != nil && first.idle.count(stateIdle) > 0 {
 		return first
 	}
-	var least *Pool[C]
-	for _, p := range l.spenders.pools {
-		if (least == nil || p.share.used.Load() < least.share.used.Load()) && p.roster.count(stateIdle) > 0 {
-			least = p
+	var least *share
+	for _, s := range l.spenders.all {
+		if (least == nil || s.used.Load() < least.used.Load()) && s.idle.count(stateIdle) > 0 {
+			least = s
 		}
 	}
 	return least
@@ -99,7 +103,7 @@ func (l *limiter[C]) leastUsed() *Pool[C] {
 
 // stealOld makes a free slot of a connection that has been idle for long, for a
 // later call that does not wait.
-func (l *limiter[C]) stealOld() {
+func (l *limiter) stealOld() {
 	l.mu.Lock()
 	enough := l.used < l.max || l.promised > 0
 	l.mu.Unlock()
@@ -117,7 +121,7 @@ func (p *Pool[C]) evictIdle(why Reason, age time.Duration) bool {
 	conns := p.roster.all()
 	for i := len(conns) - 1; i >= 0; i-- {
 		e := conns[i]
-		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && p.retireIdleLocked(e, why, nil) {
+		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && p.retireIdleLocked(e, why) {
 			return true
 		}
 	}
@@ -135,11 +139,11 @@ func (p *Pool[C]) yieldLocked() {
 		if e.word.Load()&stateMask != stateIdle {
 			continue
 		}
-		if !p.limit.yields(p, p.now()-e.born, p.waiters.n > 0) {
+		if !p.share.limit.yields(&p.share, p.now()-e.born, p.waiters.n > 0) {
 			return
 		}
-		if !p.retireIdleLocked(e, ByKeyLimit, nil) {
-			p.limit.unpromise()
+		if !p.retireIdleLocked(e, ByKeyLimit) {
+			p.share.limit.unpromise()
 		}
 	}
 }

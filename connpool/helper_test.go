@@ -1,9 +1,8 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,9 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// long multiplies the length of the stress tests when POUNDLOCK_LONG is set.
+func long(t testing.TB, n int) int { return connpool.Long(t, n) }
 
 var errDown = errors.New("server is down")
 
@@ -140,23 +144,23 @@ func (s *server) check(ctx context.Context, c *fake) error {
 	return err
 }
 
-func (s *server) config() Config[*fake] {
-	return Config[*fake]{Dial: s.dial, Close: s.close, MaxOpen: 4}
+func (s *server) config() connpool.Config[*fake] {
+	return connpool.Config[*fake]{Dial: s.dial, Close: s.close, MaxOpen: 4}
 }
 
 // pool makes a pool of the server and checks at the test's end that nothing is left.
-func (s *server) pool(change ...func(*Config[*fake])) *Pool[*fake] {
+func (s *server) pool(change ...func(*connpool.Config[*fake])) *connpool.Pool[*fake] {
 	cfg := s.config()
 	for _, f := range change {
 		f(&cfg)
 	}
-	p, err := New(cfg)
+	p, err := connpool.New(cfg)
 	require.NoError(s.t, err)
 	return p
 }
 
 // end closes the pool and checks that the books are exact.
-func (s *server) end(p *Pool[*fake]) {
+func (s *server) end(p *connpool.Pool[*fake]) {
 	s.t.Helper()
 	_ = p.Close()
 	s.settled(p)
@@ -168,16 +172,16 @@ func (s *server) end(p *Pool[*fake]) {
 
 // hijack takes c out of the pool. The server stops counting it before the pool does:
 // the pool may dial in its slot at once.
-func (s *server) hijack(c Conn[*fake]) {
+func (s *server) hijack(c connpool.Conn[*fake]) {
 	f := c.Value()
 	s.set(func() { s.slots--; delete(s.conns, f) })
 	c.Hijack()
 }
 
 // settled checks the books of a pool in which nothing is under way.
-func (s *server) settled(p *Pool[*fake]) {
+func (s *server) settled(p *connpool.Pool[*fake]) {
 	s.t.Helper()
-	require.NoError(s.t, p.validate())
+	require.NoError(s.t, p.Validate())
 	st := p.Stats()
 	require.Zero(s.t, st.Waiting, "waiting")
 	require.Equal(s.t, st.Acquires, st.Hits+st.Misses)
@@ -189,7 +193,7 @@ func (s *server) settled(p *Pool[*fake]) {
 }
 
 // use holds c for d and reports if somebody else holds it too.
-func (s *server) use(c Conn[*fake], d time.Duration) {
+func (s *server) use(c connpool.Conn[*fake], d time.Duration) {
 	f := c.Value()
 	if !f.held.CompareAndSwap(false, true) {
 		s.t.Errorf("connection %d is held twice", f.id)
@@ -203,99 +207,7 @@ func (s *server) use(c Conn[*fake], d time.Duration) {
 	f.held.Store(false)
 }
 
-// validate checks the invariants of the pool that hold at any time.
-func (p *Pool[C]) validate() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	conns := p.roster.all()
-	marked := 0
-	for _, e := range conns {
-		w := e.word.Load()
-		if w&stateMask == stateGone {
-			return fmt.Errorf("connection %d is gone and listed", e.id)
-		}
-		if e.marked {
-			marked++
-			if w&lowBits != stateIdle|mark {
-				return fmt.Errorf("connection %d is marked in state %b", e.id, w&lowBits)
-			}
-		}
-	}
-	n, claims := 0, 0
-	for w := range p.waiters.all {
-		n++
-		if w.claims {
-			claims++
-		}
-		if w.dial != nil && w.dial.waiter != w {
-			return errors.New("a waiter relies on a dial that does not know it")
-		}
-		if w.state != waitQueued {
-			return fmt.Errorf("a waiter in the queue has state %d", w.state)
-		}
-	}
-	gate := p.gate.Load()
-	switch {
-	case marked != p.roster.marked:
-		return fmt.Errorf("%d marked, counted %d", marked, p.roster.marked)
-	case n != p.waiters.n:
-		return fmt.Errorf("%d waiters, counted %d", n, p.waiters.n)
-	case gate&gateWaiters != 0 != (n > 0):
-		return fmt.Errorf("gate %b with %d waiters", gate, n)
-	case gate&gateClosed != 0 != p.closed || gate&gatePaused != 0 != p.paused:
-		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.paused)
-	case claims != p.waiters.claims:
-		return fmt.Errorf("%d claims, counted %d", claims, p.waiters.claims)
-	case p.waiters.returningClaims > p.waiters.returning || p.waiters.returningClaims > p.waiters.claims:
-		return fmt.Errorf("%d of %d claims on %d that return", p.waiters.returningClaims, p.waiters.claims, p.waiters.returning)
-	case p.dialer.late < 0 || p.dialer.late > p.dialer.under:
-		return fmt.Errorf("%d of %d dials are late", p.dialer.late, p.dialer.under)
-	case p.dialer.under < 0 || p.waiters.claims < 0 || p.keeping < 0 || p.waiters.returning < 0 || p.tasks < 0:
-		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
-			p.dialer.under, p.waiters.claims, p.keeping, p.waiters.returning, p.tasks)
-	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
-		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.cfg.MaxDialing)
-	case p.waiters.wake != nil || p.freed != 0 || p.unsettled || p.wantsOld:
-		return errors.New("unlock forgot something")
-	}
-	return nil
-}
-
-// validate checks the invariants of the limiter that hold at any time.
-func (l *limiter[C]) validate() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	slots, urgent := 0, 0
-	for i, p := range l.spenders.pools {
-		if p.share.spender != i+1 || p.share.slots <= 0 {
-			return fmt.Errorf("spender %d thinks it is %d, with %d slots", i, p.share.spender-1, p.share.slots)
-		}
-		if p.gate.Load()&gateShort != 0 != l.raised {
-			return fmt.Errorf("spender %d: gate %b, raised %v", i, p.gate.Load(), l.raised)
-		}
-		slots += p.share.slots
-	}
-	for i, p := range l.line.pools {
-		if p.share.inLine != i+1 {
-			return fmt.Errorf("place %d in line thinks it is %d", i, p.share.inLine-1)
-		}
-		if p.share.urgent {
-			urgent++
-		}
-		if p.share.slots == 0 && !p.share.urgent {
-			return fmt.Errorf("place %d in line has no slot and is not urgent", i)
-		}
-	}
-	switch {
-	case slots != l.used || l.used > l.max:
-		return fmt.Errorf("%d slots, counted %d of %d", slots, l.used, l.max)
-	case urgent != l.urgent:
-		return fmt.Errorf("%d urgent, counted %d", urgent, l.urgent)
-	}
-	return nil
-}
-
-func acquire(t testing.TB, p *Pool[*fake]) Conn[*fake] {
+func acquire(t testing.TB, p *connpool.Pool[*fake]) connpool.Conn[*fake] {
 	t.Helper()
 	c, err := p.Acquire(context.Background())
 	require.NoError(t, err)

@@ -1,13 +1,16 @@
 package connpool
 
 import (
+	"context"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 )
 
 // functions is the part of a pool that calls the functions of its Config.
 type functions struct {
-	name   string // of the pool
+	name   string          // of the pool
+	ctx    context.Context // ends when the pool closes
 	panics atomic.Uint64
 }
 
@@ -29,6 +32,14 @@ func (fs *functions) contain(name string, err *error, f func()) {
 	}()
 	f()
 	done = true
+}
+
+// timeout returns a ctx that ends after d, if d is not 0, or with the pool.
+func (fs *functions) timeout(d time.Duration) (context.Context, context.CancelFunc) {
+	if d > 0 {
+		return context.WithTimeout(fs.ctx, d)
+	}
+	return fs.ctx, func() {}
 }
 
 // hook runs a hook that is not nil, and contains its panic.

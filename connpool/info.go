@@ -125,9 +125,3 @@ func (p *Pool[C]) note(c Conn[C]) {
 		ok = true
 	}
 }
-
-// noteRelease calls the hook for the loan c, which ends.
-func (p *Pool[C]) noteRelease(c Conn[C]) {
-	info := c.Info()
-	p.functions.hook("OnReleased", func() { p.cfg.OnReleased(c.e.value, info) })
-}

@@ -1,6 +1,10 @@
 package connpool
 
-import "time"
+import (
+	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
+)
 
 // janitor is the part of a pool that decides, at each tick, what time has done to
 // its connections. It is guarded by Pool.mu, told the time, and changes nothing but its
@@ -14,6 +18,8 @@ type janitor struct {
 	// Of the tick under way.
 	idle, open int // connections
 	closes     int // how many more may be closed for their age
+
+	refreshing int // checks for KeepAlive under way
 }
 
 // facts are what a decision about a connection depends on.
@@ -47,7 +53,7 @@ func (j *janitor) begin(wall time.Time, open, idle, closing int) (late bool) {
 	if j.maxClosing < 0 {
 		j.closes = open
 	}
-	return j.checkAfterIdle > 0 && gap >= after(j.checkAfterIdle, j.tick)
+	return j.checkAfterIdle > 0 && gap >= duration.Add(j.checkAfterIdle, j.tick)
 }
 
 // judge decides about an idle connection.
@@ -80,3 +86,7 @@ func (j *janitor) closed() {
 
 // leaks reports whether a loan that lasts so long is a suspected leak.
 func (j *janitor) leaks(held time.Duration) bool { return j.leakAfter > 0 && held >= j.leakAfter }
+
+// mayRefresh reports whether one more connection may be checked for KeepAlive: a pool
+// whose connections all go idle at once must not be busy with itself.
+func (j *janitor) mayRefresh(open int) bool { return j.refreshing < max(open/4, 1) }

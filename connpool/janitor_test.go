@@ -63,6 +63,17 @@ func TestTheJanitorsVerdicts(t *testing.T) {
 	require.False(t, begin(func(j *janitor) { j.leakAfter = 0 }).leaks(1<<60))
 }
 
+// At most a quarter is checked at once, and one where that is none.
+func TestTheJanitorRefreshesFewAtOnce(t *testing.T) {
+	for open, most := range map[int]int{0: 1, 1: 1, 7: 1, 8: 2, 100: 25} {
+		var j janitor
+		for j.mayRefresh(open) {
+			j.refreshing++
+		}
+		require.Equal(t, most, j.refreshing, "of %d", open)
+	}
+}
+
 func TestTheJanitorNoticesThatItIsLate(t *testing.T) {
 	start := time.Unix(1, 0)
 	for gap, late := range map[time.Duration]bool{0: false, 5: false, 14: false, 15: true, time.Hour: true, -time.Hour: false} {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
-	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // KeyedConfig says how a [Keyed] works. Only Dial and Pool.Close are required.
@@ -47,18 +46,16 @@ type KeyedConfig[K comparable, C any] struct {
 // connections of one key while it waits for another's can deadlock with its like
 // when MaxTotal is reached; bound such waits by ctx.
 type Keyed[K comparable, C any] struct {
-	cfg     KeyedConfig[K, C]
-	limit   *limiter[C]
-	ctx     context.Context
-	cancel  context.CancelFunc
-	ended   chan struct{} // closed when the janitor has returned
-	done    chan struct{} // closed when the closed Keyed has nothing left
-	clock   atomic.Uint64 // counts changes of the key in use
-	last    atomic.Pointer[keyPool[K, C]]
-	waiting stats.Histogram
-	dialing stats.Histogram
-	using   stats.Histogram
-	index   sync.Map // what pools holds, for look-ups that write nothing shared (connpool/keyed)
+	cfg       KeyedConfig[K, C]
+	limit     *limiter
+	ctx       context.Context
+	cancel    context.CancelFunc
+	ended     chan struct{} // closed when the janitor has returned
+	done      chan struct{} // closed when the closed Keyed has nothing left
+	clock     atomic.Uint64 // counts changes of the key in use
+	last      atomic.Pointer[keyPool[K, C]]
+	latencies latencies
+	index     sync.Map // what pools holds, for look-ups that write nothing shared (connpool/keyed)
 
 	mu     sync.RWMutex // guards all below; taken before a Pool.mu, never after
 	pools  map[K]*keyPool[K, C]
@@ -101,7 +98,7 @@ func NewKeyed[K comparable, C any](cfg KeyedConfig[K, C]) (*Keyed[K, C], error) 
 	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	if cfg.MaxTotal > 0 {
-		k.limit = newLimiter[C](cfg.MaxTotal)
+		k.limit = newLimiter(cfg.MaxTotal)
 	}
 	go k.janitor(probe.Tick)
 	return k, nil
@@ -282,7 +279,7 @@ func (k *Keyed[K, C]) make(key K) (*keyPool[K, C], error) {
 		return nil, err
 	}
 	p.share.name = func() string { return fmt.Sprint(key) }
-	p.waitTime, p.dialTime, p.useTime = &k.waiting, &k.dialing, &k.using
+	p.times.latencies = &k.latencies
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if kp := k.pools[key]; kp != nil || k.closed {
@@ -372,17 +369,14 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 func (p *Pool[C]) activity() (n uint64, failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n = p.n.usesGone + p.waiters.waits + p.n.rejected + p.n.notReady + p.n.warms
-	for _, e := range p.roster.all() {
-		n += e.word.Load() >> useShift
-	}
+	n = p.roster.census().uses + p.waiters.waits + p.n.rejected + p.n.notReady + p.n.warms
 	return n, p.dialer.failures > 0
 }
 
 // keepIdle says whether MinIdle and MinOpen are kept.
 func (p *Pool[C]) keepIdle(on bool) {
 	p.mu.Lock()
-	p.unfilled = !on
+	p.stock.off = !on
 	p.mu.Unlock()
 }
 
@@ -391,7 +385,7 @@ func (p *Pool[C]) keepIdle(on bool) {
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.openLocked() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.freed > 0 {
+	if p.usageLocked().open() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.share.dues.freed > 0 {
 		return false
 	}
 	p.startCloseLocked()

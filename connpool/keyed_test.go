@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -11,22 +11,24 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
-func (s *server) keyed(change ...func(*KeyedConfig[string, *fake])) *Keyed[string, *fake] {
-	cfg := KeyedConfig[string, *fake]{
+func (s *server) keyed(change ...func(*connpool.KeyedConfig[string, *fake])) *connpool.Keyed[string, *fake] {
+	cfg := connpool.KeyedConfig[string, *fake]{
 		Dial: func(ctx context.Context, _ string) (*fake, error) { return s.dial(ctx) },
-		Pool: Config[*fake]{Close: s.close, MaxOpen: 2},
+		Pool: connpool.Config[*fake]{Close: s.close, MaxOpen: 2},
 	}
 	for _, f := range change {
 		f(&cfg)
 	}
-	k, err := NewKeyed(cfg)
+	k, err := connpool.NewKeyed(cfg)
 	require.NoError(s.t, err)
 	return k
 }
 
-func (s *server) endKeyed(k *Keyed[string, *fake]) {
+func (s *server) endKeyed(k *connpool.Keyed[string, *fake]) {
 	s.t.Helper()
 	require.NoError(s.t, k.Close())
 	st := k.Stats()
@@ -34,15 +36,12 @@ func (s *server) endKeyed(k *Keyed[string, *fake]) {
 	require.Equal(s.t, st.Dials, st.DialErrors+st.Closed)
 	require.EqualValues(s.t, s.n(&s.dials), st.Dials)
 	require.Zero(s.t, s.n(&s.slots))
-	if k.limit != nil {
-		require.NoError(s.t, k.limit.validate())
-		require.Zero(s.t, k.limit.used, "slots of the limiter")
-		require.Zero(s.t, k.limit.line.Len(), "pools in line")
-		require.Zero(s.t, k.limit.promised, "promises")
-	}
+	require.NoError(s.t, k.Validate())
+	require.NoError(s.t, k.AtRest())
+	require.Zero(s.t, k.Slots(), "slots of the limiter")
 }
 
-func use(t testing.TB, k *Keyed[string, *fake], key string) {
+func use(t testing.TB, k *connpool.Keyed[string, *fake], key string) {
 	t.Helper()
 	c, err := k.Acquire(t.Context(), key)
 	require.NoError(t, err)
@@ -52,7 +51,7 @@ func use(t testing.TB, k *Keyed[string, *fake], key string) {
 func TestKeyedClosesTheLeastRecentlyUsedKeyFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal = 3 })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal = 3 })
 		for _, key := range []string{"a", "b", "c", "a", "b"} { // so c is the oldest
 			use(t, k, key)
 		}
@@ -71,12 +70,12 @@ func TestKeyedClosesTheLeastRecentlyUsedKeyFirst(t *testing.T) {
 func TestKeyedWaitsForAReturnAtTheGlobalMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal = 2 })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal = 2 })
 		a, err := k.Acquire(t.Context(), "a")
 		require.NoError(t, err)
 		b, err := k.Acquire(t.Context(), "b")
 		require.NoError(t, err)
-		got := make(chan Conn[*fake])
+		got := make(chan connpool.Conn[*fake])
 		go func() {
 			c, err := k.Acquire(t.Context(), "c")
 			require.NoError(t, err)
@@ -87,7 +86,7 @@ func TestKeyedWaitsForAReturnAtTheGlobalMaximum(t *testing.T) {
 		begin := time.Now()
 		b.Release() // goes idle under another key: closed, the slot moves
 		(<-got).Release()
-		require.Equal(t, keyTurn, time.Since(begin), "it had just been dialed")
+		require.Equal(t, connpool.KeyTurn, time.Since(begin), "it had just been dialed")
 		require.EqualValues(t, 1, k.Stats().ClosedBy.KeyLimit)
 		a.Release()
 		synctest.Wait()
@@ -100,8 +99,8 @@ func TestKeyedWaitsForAReturnAtTheGlobalMaximum(t *testing.T) {
 func TestKeyedPerKeyMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) {
-			c.ForKey = func(key string, c Config[*fake]) Config[*fake] {
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) {
+			c.ForKey = func(key string, c connpool.Config[*fake]) connpool.Config[*fake] {
 				if key == "big" {
 					c.MaxOpen = 5
 				}
@@ -121,7 +120,9 @@ func TestKeyedPerKeyMaximum(t *testing.T) {
 func TestKeyedIdleKeysVanish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTimeout, c.Pool.Tick = 10*time.Second, time.Second })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) {
+			c.KeyIdleTimeout, c.Pool.Tick = 10*time.Second, time.Second
+		})
 		for i := range 100 {
 			use(t, k, fmt.Sprint(i))
 		}
@@ -149,9 +150,9 @@ func TestKeyedRemembersAKeyThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialErr = errDown
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) {
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) {
 			c.Pool.Tick = time.Second
-			c.Pool.Breaker = Breaker{Failures: 3, OpenFor: 30 * time.Second}
+			c.Pool.Breaker = connpool.Breaker{Failures: 3, OpenFor: 30 * time.Second}
 		})
 		for range 3 {
 			_, err := k.Acquire(t.Context(), "a")
@@ -159,7 +160,7 @@ func TestKeyedRemembersAKeyThatFails(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		}
 		_, err := k.Acquire(t.Context(), "a")
-		require.ErrorIs(t, err, ErrBreakerOpen)
+		require.ErrorIs(t, err, connpool.ErrBreakerOpen)
 		time.Sleep(time.Hour)
 		require.Empty(t, k.Keys())
 		s.endKeyed(k)
@@ -176,10 +177,10 @@ func TestKeyedClosed(t *testing.T) {
 		defer cancel()
 		require.ErrorIs(t, k.Shutdown(ctx), context.DeadlineExceeded)
 		_, err = k.Acquire(t.Context(), "a")
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, connpool.ErrClosed)
 		_, err = k.TryAcquire("b")
-		require.ErrorIs(t, err, ErrClosed)
-		require.ErrorIs(t, k.Do(t.Context(), "b", nil), ErrClosed)
+		require.ErrorIs(t, err, connpool.ErrClosed)
+		require.ErrorIs(t, k.Do(t.Context(), "b", nil), connpool.ErrClosed)
 		c.Release()
 		s.endKeyed(k)
 	})
@@ -190,10 +191,10 @@ func TestKeyedClosed(t *testing.T) {
 func TestKeyedReturnsADialErrorThatWrapsErrClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		s.dialErr = fmt.Errorf("tunnel: %w", ErrClosed)
+		s.dialErr = fmt.Errorf("tunnel: %w", connpool.ErrClosed)
 		k := s.keyed()
 		_, err := k.Acquire(t.Context(), "a")
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, connpool.ErrClosed)
 		require.ErrorContains(t, err, "tunnel")
 		require.ErrorContains(t, k.Warm(t.Context(), "a", 1), "tunnel")
 		require.Equal(t, 2, s.n(&s.dials))
@@ -202,9 +203,9 @@ func TestKeyedReturnsADialErrorThatWrapsErrClosed(t *testing.T) {
 }
 
 func TestKeyedRefusesKeysThatItCouldNotFindAgain(t *testing.T) {
-	k, err := NewKeyed(KeyedConfig[any, int]{
+	k, err := connpool.NewKeyed(connpool.KeyedConfig[any, int]{
 		Dial: func(context.Context, any) (int, error) { return 1, nil },
-		Pool: Config[int]{Close: func(int) error { return nil }},
+		Pool: connpool.Config[int]{Close: func(int) error { return nil }},
 	})
 	require.NoError(t, err)
 	_, err = k.Acquire(t.Context(), math.NaN())
@@ -221,17 +222,16 @@ func TestKeyedRefusesKeysThatItCouldNotFindAgain(t *testing.T) {
 	} {
 		require.Panics(t, func() { f([]int{1}) }, name)
 		require.NotPanics(t, func() { f(math.NaN()) }, name)
-		require.True(t, k.mu.TryLock(), "%s leaves it unlocked", name)
-		k.mu.Unlock()
+		require.True(t, k.Unlocked(), name)
 	}
 	require.NoError(t, k.Do(t.Context(), "a", func(context.Context, int) error { return nil }))
 	require.NoError(t, k.Close())
 }
 
 func TestKeyedAllocatesNothing(t *testing.T) {
-	k, err := NewKeyed(KeyedConfig[string, int]{
+	k, err := connpool.NewKeyed(connpool.KeyedConfig[string, int]{
 		Dial: func(context.Context, string) (int, error) { return 1, nil },
-		Pool: Config[int]{Close: func(int) error { return nil }}, MaxTotal: 8,
+		Pool: connpool.Config[int]{Close: func(int) error { return nil }}, MaxTotal: 8,
 	})
 	require.NoError(t, err)
 	keys := []string{"one", "two"}
@@ -249,14 +249,14 @@ func TestKeyedAllocatesNothing(t *testing.T) {
 func TestKeyedConfigErrors(t *testing.T) {
 	s := newServer(t)
 	dial := func(ctx context.Context, _ string) (*fake, error) { return s.dial(ctx) }
-	for want, cfg := range map[string]KeyedConfig[string, *fake]{
-		"Dial is nil":       {Pool: Config[*fake]{Close: s.close}},
+	for want, cfg := range map[string]connpool.KeyedConfig[string, *fake]{
+		"Dial is nil":       {Pool: connpool.Config[*fake]{Close: s.close}},
 		"Pool.Dial must be": {Dial: dial, Pool: s.config()},
 		"Close is nil":      {Dial: dial},
-		"MaxTotal -1":       {Dial: dial, Pool: Config[*fake]{Close: s.close}, MaxTotal: -1},
-		"MinIdle 9 exceeds": {Dial: dial, Pool: Config[*fake]{Close: s.close, MinIdle: 9, MaxOpen: 4}},
+		"MaxTotal -1":       {Dial: dial, Pool: connpool.Config[*fake]{Close: s.close}, MaxTotal: -1},
+		"MinIdle 9 exceeds": {Dial: dial, Pool: connpool.Config[*fake]{Close: s.close, MinIdle: 9, MaxOpen: 4}},
 	} {
-		_, err := NewKeyed(cfg)
+		_, err := connpool.NewKeyed(cfg)
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -269,7 +269,7 @@ func TestKeyedStress(t *testing.T) {
 		}
 		return nil
 	}
-	k := s.keyed(func(c *KeyedConfig[string, *fake]) {
+	k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) {
 		c.MaxTotal, c.KeyIdleTimeout, c.Pool.Tick = 5, ms, ms
 	})
 	var wg sync.WaitGroup

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // work keeps n goroutines busy with the key, each loan of the given length, until
 // stop is closed.
-func work(wg *sync.WaitGroup, stop chan struct{}, k *Keyed[string, *fake], key string, n int, hold time.Duration, served *atomic.Int64) {
+func work(wg *sync.WaitGroup, stop chan struct{}, k *connpool.Keyed[string, *fake], key string, n int, hold time.Duration, served *atomic.Int64) {
 	for range n {
 		wg.Go(func() {
 			for {
@@ -53,7 +55,7 @@ func TestKeyedIsFairBetweenKeysThatWait(t *testing.T) {
 		t.Run(fmt.Sprint(tt), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newServer(t)
-				k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MaxOpen = tt.total, tt.total })
+				k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MaxOpen = tt.total, tt.total })
 				var wg sync.WaitGroup
 				stop := make(chan struct{})
 				served := map[string]*atomic.Int64{}
@@ -76,7 +78,7 @@ func TestKeyedIsFairBetweenKeysThatWait(t *testing.T) {
 				}
 				dials := s.n(&s.dials)
 				time.Sleep(10 * time.Second)
-				require.NoError(t, k.limit.validate())
+				require.NoError(t, k.Validate())
 				dials = s.n(&s.dials) - dials
 				close(stop)
 				wg.Wait()
@@ -102,7 +104,7 @@ func TestKeyedDoesNotChurn(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
 			s.dialTime = ms
-			k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MaxOpen = 20, 20 })
+			k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MaxOpen = 20, 20 })
 			var wg sync.WaitGroup
 			for g := range 16 {
 				rng := rand.New(rand.NewPCG(uint64(g), 3))
@@ -126,19 +128,19 @@ func TestKeyedDoesNotChurn(t *testing.T) {
 func TestKeyedStealsOnlyOldConnsForWhoDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.Tick = 1, 100*ms })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.Tick = 1, 100*ms })
 		use(t, k, "a")
 		_, err := k.TryAcquire("b")
-		require.ErrorIs(t, err, ErrNotReady)
+		require.ErrorIs(t, err, connpool.ErrNotReady)
 		time.Sleep(ms)
 		st, _ := k.KeyStats("a")
 		require.Equal(t, 1, st.Idle)
-		time.Sleep(minIdleAge + 200*ms)
+		time.Sleep(connpool.MinIdleAge + 200*ms)
 		_, err = k.TryAcquire("b")
-		require.ErrorIs(t, err, ErrNotReady)
+		require.ErrorIs(t, err, connpool.ErrNotReady)
 		synctest.Wait()
 		_, err = k.TryAcquire("b")
-		require.ErrorIs(t, err, ErrNotReady)
+		require.ErrorIs(t, err, connpool.ErrNotReady)
 		synctest.Wait()
 		c, err := k.TryAcquire("b")
 		require.NoError(t, err)
@@ -151,7 +153,7 @@ func TestKeyedStealsOnlyOldConnsForWhoDoesNotWait(t *testing.T) {
 func TestKeyedMinIdleTakesNothingFromOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MinIdle = 2, 1 })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal, c.Pool.MinIdle = 2, 1 })
 		for _, key := range []string{"a", "b", "c"} {
 			use(t, k, key)
 		}
@@ -165,34 +167,33 @@ func TestKeyedMinIdleTakesNothingFromOthers(t *testing.T) {
 
 // A call that has given up must not cost another key a connection later.
 func TestKeyedWhoLeftTheLineCostsNothing(t *testing.T) {
-	leave := map[string]func(t *testing.T, k *Keyed[string, *fake]){
-		"an Acquire that gave up": func(t *testing.T, k *Keyed[string, *fake]) {
+	leave := map[string]func(t *testing.T, k *connpool.Keyed[string, *fake]){
+		"an Acquire that gave up": func(t *testing.T, k *connpool.Keyed[string, *fake]) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			_, err := k.Acquire(ctx, "b")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		},
-		"a Warm that gave up": func(t *testing.T, k *Keyed[string, *fake]) {
+		"a Warm that gave up": func(t *testing.T, k *connpool.Keyed[string, *fake]) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			require.ErrorIs(t, k.Warm(ctx, "b", 1), context.DeadlineExceeded)
 		},
-		"TryAcquire": func(t *testing.T, k *Keyed[string, *fake]) {
+		"TryAcquire": func(t *testing.T, k *connpool.Keyed[string, *fake]) {
 			_, err := k.TryAcquire("b")
-			require.ErrorIs(t, err, ErrNotReady)
+			require.ErrorIs(t, err, connpool.ErrNotReady)
 		},
 	}
 	for name, f := range leave {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
-			k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal = 1 })
+			k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal = 1 })
 			c, err := k.Acquire(t.Context(), "a")
 			require.NoError(t, err)
 			f(t, k)
 			time.Sleep(time.Minute)
-			require.NoError(t, k.limit.validate())
-			require.Zero(t, k.limit.line.Len(), name)
-			require.False(t, k.limit.raised, name)
+			require.NoError(t, k.Validate())
+			require.NoError(t, k.AtRest(), name)
 			c.Release()
 			time.Sleep(time.Second)
 			require.Equal(t, 1, k.Stats().Idle, name)
@@ -205,8 +206,8 @@ func TestKeyedWhoLeftTheLineCostsNothing(t *testing.T) {
 func TestKeyedAKeyThatMayNotDialLeavesTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) {
-			c.MaxTotal, c.Pool.Backoff = 1, Backoff{Min: time.Hour}
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) {
+			c.MaxTotal, c.Pool.Backoff = 1, connpool.Backoff{Min: time.Hour}
 			c.Dial = func(ctx context.Context, key string) (*fake, error) {
 				if key == "down" {
 					s.set(func() { s.dials++ })
@@ -250,7 +251,7 @@ func TestKeyedAKeyThatMayNotDialLeavesTheLine(t *testing.T) {
 func TestKeyedKeysWithMinIdleVanish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.KeyIdleTimeout, c.Pool.MinIdle = time.Minute, 1 })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.KeyIdleTimeout, c.Pool.MinIdle = time.Minute, 1 })
 		for i := range 10 {
 			use(t, k, fmt.Sprint(i))
 		}
@@ -269,52 +270,11 @@ func TestKeyedKeysWithMinIdleVanish(t *testing.T) {
 	})
 }
 
-// The pool to take from is that of the key used least recently: against a sort.
-func TestLeastUsedIsFoundWithoutSorting(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	l := newLimiter[int](1000)
-	var pools []*Pool[int]
-	idle := func(p *Pool[int]) *entry[int] { return p.roster.all()[0] }
-	for i := range 50 {
-		p := &Pool[int]{limit: l}
-		e := &entry[int]{pool: p}
-		p.roster.list.Store(&[]*entry[int]{e})
-		p.share.used.Store(uint64(i + 1))
-		require.True(t, l.take(p, false))
-		pools = append(pools, p)
-	}
-	clock := uint64(100)
-	for range 2000 {
-		p := pools[rng.IntN(len(pools))]
-		switch rng.IntN(3) {
-		case 0:
-			clock++
-			p.share.used.Store(clock)
-		case 1:
-			idle(p).word.Store(uint64(rng.IntN(2))) // idle or lent
-		case 2:
-			if p.share.slots == 0 {
-				l.take(p, false)
-			} else {
-				l.give(p, 1, 0)
-			}
-		}
-		var want *Pool[int]
-		for _, p := range pools {
-			if p.share.slots > 0 && p.roster.count(stateIdle) > 0 && (want == nil || p.share.used.Load() < want.share.used.Load()) {
-				want = p
-			}
-		}
-		require.Same(t, want, l.leastUsed())
-		require.NoError(t, l.validate())
-	}
-}
-
 func TestWaitErrorOfAKeyedSaysHowMaxTotalIsSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.MaxTotal, c.Name, c.Pool.Name = 3, "all", "each" })
-		var held []Conn[*fake]
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.MaxTotal, c.Name, c.Pool.Name = 3, "all", "each" })
+		var held []connpool.Conn[*fake]
 		for _, key := range []string{"a", "b", "b"} {
 			c, err := k.Acquire(t.Context(), key)
 			require.NoError(t, err)

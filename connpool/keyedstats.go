@@ -30,7 +30,7 @@ func (s KeyedStats) LogValue() slog.Value { return describe.LogValue(s) }
 // Histograms yields the distributions behind the Latency fields of Stats, under
 // their JSON names, each as a function that adds it to a snapshot.
 func (k *Keyed[K, C]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
-	return histograms(&k.waiting, &k.dialing, &k.using)
+	return k.latencies.all()
 }
 
 // Stats returns the sum over all keys.
@@ -47,7 +47,7 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 	if k.cfg.MaxTotal > 0 {
 		sum.MaxOpen = k.cfg.MaxTotal
 	}
-	sum.WaitTime, sum.DialTime, sum.UseTime = k.waiting.Latency(), k.dialing.Latency(), k.using.Latency()
+	k.latencies.fill(&sum.Stats)
 	sum.derive()
 	return sum
 }

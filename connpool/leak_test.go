@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"slices"
@@ -7,17 +7,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestLeakIsReportedOnceWithItsStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		var leaks []Info
-		p := s.pool(func(c *Config[*fake]) {
-			c.LeakAfter, c.LeakStacks, c.Tick = 10*time.Second, SampleAll, time.Second
-			c.OnLeaked = func(_ *fake, i Info) { s.set(func() { leaks = append(leaks, i) }) }
+		var leaks []connpool.Info
+		p := s.pool(func(c *connpool.Config[*fake]) {
+			c.LeakAfter, c.LeakStacks, c.Tick = 10*time.Second, connpool.SampleAll, time.Second
+			c.OnLeaked = func(_ *fake, i connpool.Info) { s.set(func() { leaks = append(leaks, i) }) }
 		})
-		seen := func() []Info { s.mu.Lock(); defer s.mu.Unlock(); return slices.Clone(leaks) }
+		seen := func() []connpool.Info { s.mu.Lock(); defer s.mu.Unlock(); return slices.Clone(leaks) }
 		c := acquire(t, p)
 		time.Sleep(9 * time.Second)
 		require.Empty(t, seen())
@@ -40,7 +42,7 @@ func TestLeakIsReportedOnceWithItsStack(t *testing.T) {
 func TestShortLoansAreNoLeaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.LeakAfter, c.Tick = 2*time.Second, time.Second })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.LeakAfter, c.Tick = 2*time.Second, time.Second })
 		for range 50 {
 			c := acquire(t, p)
 			time.Sleep(1900 * ms)
@@ -53,7 +55,7 @@ func TestShortLoansAreNoLeaks(t *testing.T) {
 
 func TestLeakStacksSampling(t *testing.T) {
 	s := newServer(t)
-	p := s.pool(func(c *Config[*fake]) { c.LeakStacks = 3 })
+	p := s.pool(func(c *connpool.Config[*fake]) { c.LeakStacks = 3 })
 	for i := range 9 {
 		c := acquire(t, p)
 		require.Equal(t, i%3 == 0, c.Info().Stack != "", "loan %d", i)

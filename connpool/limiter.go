@@ -6,9 +6,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
 )
 
-// limiter shares slots among the pools of a Keyed.
+// limiter shares slots among the pools of a Keyed. It knows each pool by its share alone.
 //
 // A pool for which somebody waits and that finds no slot free stands in line: the
 // one with the fewest slots first, of equals the one that has stood longest. A free
@@ -26,19 +28,19 @@ import (
 //
 // What comes back is taken only if it has served its key for keyTurn: a slot moves at
 // most once in keyTurn.
-type limiter[C any] struct {
+type limiter struct {
 	base time.Time // where the limiter's clock starts
 
 	asked atomic.Int64 // calls of settle that the one under way must answer
 
-	mu       sync.Mutex // a leaf: held inside Pool.mu; guards all below and every share
+	mu       sync.Mutex // a leaf: held inside Pool.mu; guards all below, and its part of every share
 	max      int
 	used     int         // slots
 	promised int         // connections being closed for those in line; below 0 for a moment, see evict
 	urgent   int         // pools in line that are urgent: without a slot, or there for keyGrace
 	raised   bool        // gateShort is up in every pool that has a slot
-	line     poolHeap[C] // pools that lack a slot
-	spenders poolHeap[C] // pools that have a slot, by their last use
+	line     shareHeap   // pools that lack a slot
+	spenders shareHeap   // pools that have a slot, by their last use
 	timer    *time.Timer // calls tick, at:
 	timerAt  time.Duration
 }
@@ -49,103 +51,88 @@ const (
 	minIdleAge = time.Second
 )
 
-// share is a pool's part in a limiter. Guarded by limiter.mu, but for used.
-type share struct {
-	used atomic.Uint64 // Keyed.clock at the last use of the key: the order of use
-	name func() string // the key, for errors
-
-	slots   int
-	since   time.Duration // in line since then
-	urgent  bool          // counted in limiter.urgent
-	placed  uint64        // used, when it was placed in spenders
-	inLine  int           // 1 + index in line; 0: not there
-	spender int           // 1 + index in spenders; 0: not there
-}
-
-func newLimiter[C any](max int) *limiter[C] {
-	return &limiter[C]{
+func newLimiter(max int) *limiter {
+	return &limiter{
 		max: max, base: time.Now(),
-		line: poolHeap[C]{
+		line: shareHeap{
 			less: func(a, b *share) bool {
 				return cmp.Or(cmp.Compare(a.slots, b.slots), cmp.Compare(a.since, b.since)) < 0
 			},
 			place: func(s *share) *int { return &s.inLine },
 		},
-		spenders: poolHeap[C]{
+		spenders: shareHeap{
 			less:  func(a, b *share) bool { return a.placed < b.placed },
 			place: func(s *share) *int { return &s.spender },
 		},
 	}
 }
 
-func (l *limiter[C]) now() time.Duration { return time.Since(l.base) }
+func (l *limiter) now() time.Duration { return time.Since(l.base) }
 
-// take takes a slot for p. If there is none, it reports false, and p stands in line
+// take takes a slot for s. If there is none, it reports false, and s stands in line
 // if somebody waits for the slot.
-func (l *limiter[C]) take(p *Pool[C], waits bool) bool {
+func (l *limiter) take(s *share, waits bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &p.share
 	ahead := l.line.first()
-	first := ahead == nil || ahead == p || waits && !l.line.has(p) && s.slots < ahead.share.slots
+	first := ahead == nil || ahead == s || waits && !l.line.has(s) && s.slots < ahead.slots
 	if l.used >= l.max || !first {
-		if waits && !l.line.has(p) {
+		if waits && !l.line.has(s) {
 			s.since, s.urgent = l.now(), s.slots == 0
 			if s.urgent {
 				l.urgent++
 			}
-			l.line.push(p)
-			l.armLocked(after(s.since, keyGrace))
+			l.line.push(s)
+			l.armLocked(duration.Add(s.since, keyGrace))
 		}
 		return false
 	}
-	l.removeLocked(p)
+	l.removeLocked(s)
 	l.used++
 	s.slots++
-	if !l.spenders.has(p) {
+	if !l.spenders.has(s) {
 		s.placed = s.used.Load()
-		l.spenders.push(p)
-		p.gate.set(gateShort, l.raised)
+		l.spenders.push(s)
+		s.gate.set(gateShort, l.raised)
 	}
 	return true
 }
 
-// leave takes p, which lacks nothing any more, out of the line.
-func (l *limiter[C]) leave(p *Pool[C]) {
+// leave takes s, which lacks nothing any more, out of the line.
+func (l *limiter) leave(s *share) {
 	l.mu.Lock()
-	l.removeLocked(p)
+	l.removeLocked(s)
 	l.mu.Unlock()
 }
 
-func (l *limiter[C]) removeLocked(p *Pool[C]) {
-	l.line.remove(p)
-	if p.share.urgent {
-		p.share.urgent = false
+func (l *limiter) removeLocked(s *share) {
+	l.line.remove(s)
+	if s.urgent {
+		s.urgent = false
 		l.urgent--
 	}
 }
 
-// give takes back n slots of p, of which so many had been promised.
-func (l *limiter[C]) give(p *Pool[C], n, promised int) {
+// give takes back n slots of s, of which so many had been promised.
+func (l *limiter) give(s *share, n, promised int) {
 	l.mu.Lock()
-	s := &p.share
 	l.used -= n
 	l.promised -= promised
 	s.slots -= n
 	if s.slots == 0 {
-		l.spenders.remove(p)
-		if l.line.has(p) && !s.urgent {
+		l.spenders.remove(s)
+		if l.line.has(s) && !s.urgent {
 			s.urgent = true
 			l.urgent++
 		}
 	}
-	l.line.fix(p)
+	l.line.fix(s)
 	l.mu.Unlock()
 }
 
 // lackingLocked returns how many pools in line, or urgent ones, have neither a free
 // slot nor a promised one to expect.
-func (l *limiter[C]) lackingLocked(urgent bool) int {
+func (l *limiter) lackingLocked(urgent bool) int {
 	n := l.line.Len()
 	if urgent {
 		n = l.urgent
@@ -153,27 +140,27 @@ func (l *limiter[C]) lackingLocked(urgent bool) int {
 	return n - (l.max - l.used) - l.promised
 }
 
-// yields reports whether a connection of p that has just become idle, or would
-// serve a waiter of p, is to be closed for the first in line, and promises it. If it
+// yields reports whether a connection of s that has just become idle, or would
+// serve a waiter of s, is to be closed for the first in line, and promises it. If it
 // is not, it may have to be later: one reading of the clock decides which.
-func (l *limiter[C]) yields(p *Pool[C], age time.Duration, waiting bool) bool {
+func (l *limiter) yields(s *share, age time.Duration, waiting bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	first := l.line.first()
-	if l.lackingLocked(true) <= 0 || first == p {
+	if l.lackingLocked(true) <= 0 || first == s {
 		return false
 	}
 	now := l.now()
-	have, want := p.share.slots, first.share.slots
+	have, want := s.slots, first.slots
 	switch {
-	case waiting && (now-first.share.since < keyTurn || want > 0 && have < want+2):
+	case waiting && (now-first.since < keyTurn || want > 0 && have < want+2):
 		return false // the next that comes back asks again
 	case !waiting && want > 0 && have <= want:
-		l.armLocked(now + keyGrace)
+		l.armLocked(duration.Add(now, keyGrace))
 		return false
 	case age < keyTurn:
 		if !waiting {
-			l.armLocked(now + keyTurn - age)
+			l.armLocked(duration.Add(now, keyTurn-age))
 		}
 		return false
 	}
@@ -182,14 +169,14 @@ func (l *limiter[C]) yields(p *Pool[C], age time.Duration, waiting bool) bool {
 }
 
 // unpromise takes back what yields promised.
-func (l *limiter[C]) unpromise() {
+func (l *limiter) unpromise() {
 	l.mu.Lock()
 	l.promised--
 	l.mu.Unlock()
 }
 
 // armLocked has tick called at the given time, or earlier.
-func (l *limiter[C]) armLocked(at time.Duration) {
+func (l *limiter) armLocked(at time.Duration) {
 	if l.timer != nil {
 		if l.timerAt <= at {
 			return
@@ -202,18 +189,18 @@ func (l *limiter[C]) armLocked(at time.Duration) {
 
 // tick finds the pools that have become urgent, and when the next will. One reading of the
 // clock decides both.
-func (l *limiter[C]) tick() {
+func (l *limiter) tick() {
 	l.mu.Lock()
 	l.timer = nil
 	now := l.now()
-	for _, p := range l.line.pools {
-		switch s := &p.share; {
+	for _, s := range l.line.all {
+		switch {
 		case s.urgent:
 		case now-s.since >= keyGrace:
 			s.urgent = true
 			l.urgent++
 		default:
-			l.armLocked(after(s.since, keyGrace))
+			l.armLocked(duration.Add(s.since, keyGrace))
 		}
 	}
 	l.mu.Unlock()
@@ -222,7 +209,7 @@ func (l *limiter[C]) tick() {
 
 // settle is called, outside all locks, after the line or the slots have changed. One
 // call at a time does the work, and works again for those that came meanwhile.
-func (l *limiter[C]) settle() {
+func (l *limiter) settle() {
 	if l.asked.Add(1) > 1 {
 		return
 	}
@@ -235,10 +222,10 @@ func (l *limiter[C]) settle() {
 	}
 }
 
-func (l *limiter[C]) settleOnce() {
+func (l *limiter) settleOnce() {
 	// Free slots, to the first in line. It takes one, or leaves the line.
-	for p := l.firstServed(); p != nil; p = l.firstServed() {
-		p.poke()
+	for s := l.firstServed(); s != nil; s = l.firstServed() {
+		s.pool.poke()
 	}
 	for l.lacks(false) && l.evictOld() {
 	}
@@ -254,7 +241,7 @@ func (l *limiter[C]) settleOnce() {
 }
 
 // firstServed returns the first in line if a slot is free for it.
-func (l *limiter[C]) firstServed() *Pool[C] {
+func (l *limiter) firstServed() *share {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.used < l.max {
@@ -263,7 +250,7 @@ func (l *limiter[C]) firstServed() *Pool[C] {
 	return nil
 }
 
-func (l *limiter[C]) lacks(urgent bool) bool {
+func (l *limiter) lacks(urgent bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.lackingLocked(urgent) > 0
@@ -271,7 +258,7 @@ func (l *limiter[C]) lacks(urgent bool) bool {
 
 // setGates makes the gates of all pools that have a slot say whether an urgent pool
 // lacks one, and reports whether it raised them.
-func (l *limiter[C]) setGates() bool {
+func (l *limiter) setGates() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	want := l.lackingLocked(true) > 0
@@ -279,20 +266,20 @@ func (l *limiter[C]) setGates() bool {
 		return false
 	}
 	l.raised = want
-	for _, p := range l.spenders.pools {
-		p.gate.set(gateShort, want)
+	for _, s := range l.spenders.all {
+		s.gate.set(gateShort, want)
 	}
 	return want
 }
 
 // spent describes how the slots are spent, the largest shares first, at most n.
-func (l *limiter[C]) spent(n int) (max, used int, shares []KeyShare) {
+func (l *limiter) spent(n int) (max, used int, shares []KeyShare) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	spenders := slices.Clone(l.spenders.pools)
-	slices.SortFunc(spenders, func(a, b *Pool[C]) int { return cmp.Compare(b.share.slots, a.share.slots) })
-	for _, p := range spenders[:min(n, len(spenders))] {
-		shares = append(shares, KeyShare{Key: p.share.name(), Open: p.share.slots})
+	spenders := slices.Clone(l.spenders.all)
+	slices.SortFunc(spenders, func(a, b *share) int { return cmp.Compare(b.slots, a.slots) })
+	for _, s := range spenders[:min(n, len(spenders))] {
+		shares = append(shares, KeyShare{Key: s.name(), Open: s.slots})
 	}
 	return l.max, l.used, shares
 }

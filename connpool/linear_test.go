@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // The operations of a history and what they answered. Connections are known by
@@ -46,9 +48,9 @@ func linStep(maxOpen int, s linState, in linIn, out linOut) (bool, linState) {
 	switch in.op {
 	case "acquire", "try":
 		switch {
-		case errors.Is(out.err, ErrClosed):
+		case errors.Is(out.err, connpool.ErrClosed):
 			return s.closed, s
-		case out.err == ErrNotReady:
+		case out.err == connpool.ErrNotReady:
 			return !s.closed && (in.mayFail || s.live&^s.held == 0), s
 		case out.err != nil: // the ctx ended
 			return true, s
@@ -131,10 +133,10 @@ func (h *history) all() []porcupine.Operation {
 }
 
 // play has a few goroutines do random operations on a new pool.
-func play(t *testing.T, rng *rand.Rand, order Order, maxOpen int, withClose bool) []porcupine.Operation {
+func play(t *testing.T, rng *rand.Rand, order connpool.Order, maxOpen int, withClose bool) []porcupine.Operation {
 	const goroutines, each = 4, 9
 	s := newServer(t)
-	p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Order = maxOpen, order })
+	p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.Order = maxOpen, order })
 	require.NoError(t, p.Warm(context.Background(), maxOpen))
 	h := new(history)
 	var wg sync.WaitGroup
@@ -146,15 +148,15 @@ func play(t *testing.T, rng *rand.Rand, order Order, maxOpen int, withClose bool
 			for ready.Add(1); ready.Load() < goroutines; {
 				runtime.Gosched()
 			}
-			var held []Conn[*fake]
-			got := func(c Conn[*fake], err error) linOut {
+			var held []connpool.Conn[*fake]
+			got := func(c connpool.Conn[*fake], err error) linOut {
 				if err != nil {
 					return linOut{err: err}
 				}
 				held = append(held, c)
 				return linOut{id: c.Value().id}
 			}
-			end := func(op string, f func(Conn[*fake])) {
+			end := func(op string, f func(connpool.Conn[*fake])) {
 				c := held[0]
 				held = held[1:]
 				h.do(g, linIn{op: op, id: c.Value().id}, func() linOut { f(c); return linOut{} })
@@ -163,17 +165,17 @@ func play(t *testing.T, rng *rand.Rand, order Order, maxOpen int, withClose bool
 				switch k := rng.IntN(24); {
 				case k == 0: // or its number would run past the model's bits
 					if len(held) > 0 {
-						end("destroy", func(c Conn[*fake]) { c.Destroy(nil) })
+						end("destroy", func(c connpool.Conn[*fake]) { c.Destroy(nil) })
 					}
 				case k == 1:
 					if len(held) > 0 {
-						end("hijack", func(c Conn[*fake]) {
+						end("hijack", func(c connpool.Conn[*fake]) {
 							f := c.Hijack()
 							s.set(func() { s.slots--; delete(s.conns, f) })
 						})
 					}
 				case len(held) > 0 && k < 14:
-					end("release", Conn[*fake].Release)
+					end("release", connpool.Conn[*fake].Release)
 					// Who waits has it now, or so it seems: it gives up, often before
 					// it wakes.
 					if cancel := waiting.Load(); k < 6 && cancel != nil {
@@ -193,7 +195,7 @@ func play(t *testing.T, rng *rand.Rand, order Order, maxOpen int, withClose bool
 				}
 			}
 			for len(held) > 0 {
-				end("release", Conn[*fake].Release)
+				end("release", connpool.Conn[*fake].Release)
 			}
 		})
 	}
@@ -225,7 +227,7 @@ func play(t *testing.T, rng *rand.Rand, order Order, maxOpen int, withClose bool
 // gets ErrNotReady could not have had one, Close means it.
 func TestLinearizable(t *testing.T) {
 	undecided, n := 0, long(t, 3000)
-	orders := []Order{Affinity, LIFO, FIFO}
+	orders := []connpool.Order{connpool.Affinity, connpool.LIFO, connpool.FIFO}
 	for i := range n {
 		maxOpen := 1 + i%3
 		model := linModel(maxOpen)
@@ -255,15 +257,15 @@ func TestModelRejects(t *testing.T) {
 	end := func(how string, id int) porcupine.Operation { return op(linIn{op: how, id: id}, linOut{}) }
 	try := func(err error) porcupine.Operation { return op(linIn{op: "try"}, linOut{err: err}) }
 	accept := func(ops ...porcupine.Operation) bool { return porcupine.CheckOperations(linModel(2), ops) }
-	require.True(t, accept(lent(1), lent(2), try(ErrNotReady), end("release", 1), lent(1), end("destroy", 2), lent(3),
-		end("close", 0), try(ErrClosed), end("release", 1), end("release", 3), end("closed", 0)))
+	require.True(t, accept(lent(1), lent(2), try(connpool.ErrNotReady), end("release", 1), lent(1), end("destroy", 2), lent(3),
+		end("close", 0), try(connpool.ErrClosed), end("release", 1), end("release", 3), end("closed", 0)))
 	require.False(t, accept(lent(1), lent(1)), "two holders")
 	require.False(t, accept(lent(3)), "a third of two")
 	require.False(t, accept(lent(1), end("destroy", 1), lent(1)), "back from the dead")
 	require.False(t, accept(lent(1), end("hijack", 1), lent(3), lent(2), end("release", 2), lent(4)), "too many after a hijack")
-	require.False(t, accept(lent(1), try(ErrNotReady)), "one is idle")
+	require.False(t, accept(lent(1), try(connpool.ErrNotReady)), "one is idle")
 	require.False(t, accept(end("release", 1)), "nobody had it")
-	require.False(t, accept(try(ErrClosed)), "it is open")
+	require.False(t, accept(try(connpool.ErrClosed)), "it is open")
 	require.False(t, accept(end("close", 0), lent(1)), "it is closed")
 	require.False(t, accept(lent(1), end("close", 0), end("closed", 0), end("release", 1)), "Close did not wait")
 }
@@ -272,9 +274,9 @@ func TestModelRejects(t *testing.T) {
 // at every moment, but not the same one. A search that looks at each once can find
 // each on loan.
 func TestTryAcquireFailsOnlyIfNothingIsReady(t *testing.T) {
-	for _, order := range []Order{Affinity, LIFO, FIFO} {
+	for _, order := range []connpool.Order{connpool.Affinity, connpool.LIFO, connpool.FIFO} {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Order = 400, order })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.Order = 400, order })
 		require.NoError(t, p.Warm(context.Background(), 400))
 		held := p.AcquireAllIdle()
 		first, last := held[0], held[len(held)-1]
@@ -285,8 +287,8 @@ func TestTryAcquireFailsOnlyIfNothingIsReady(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for !stop.Load() {
-				for _, e := range []*entry[*fake]{first.e, last.e} {
-					if c, ok := e.borrow(); ok {
+				for _, one := range []connpool.Conn[*fake]{first, last} {
+					if c, ok := one.Borrow(); ok {
 						runtime.Gosched() // the other is idle
 						c.Release()
 					}

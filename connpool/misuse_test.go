@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"unsafe"
 
-	"github.com/poundlock/poundlock/internal/stats"
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func wantPanic(t *testing.T, want string, f func()) {
@@ -29,7 +29,7 @@ func wantPanic(t *testing.T, want string, f func()) {
 
 func TestMisuseIsDetectedExactly(t *testing.T) {
 	s := newServer(t)
-	p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+	p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 	c := acquire(t, p)
 	stale := c // a copy of the same loan
 	c.Release()
@@ -61,8 +61,8 @@ func TestMisuseIsDetectedExactly(t *testing.T) {
 	p.Evict(nil)
 	wantPanic(t, "Release of a connection that was released", d.Release)
 	for _, f := range []func(){
-		Conn[*fake]{}.Release, func() { Conn[*fake]{}.Value() }, func() { Conn[*fake]{}.Destroy(nil) },
-		func() { Conn[*fake]{}.Hijack() }, func() { Conn[*fake]{}.Info() },
+		connpool.Conn[*fake]{}.Release, func() { connpool.Conn[*fake]{}.Value() }, func() { connpool.Conn[*fake]{}.Destroy(nil) },
+		func() { connpool.Conn[*fake]{}.Hijack() }, func() { connpool.Conn[*fake]{}.Info() },
 	} {
 		wantPanic(t, "zero Conn", f)
 	}
@@ -72,13 +72,13 @@ func TestMisuseIsDetectedExactly(t *testing.T) {
 func TestDoubleReleaseIsDetectedWithWaitersAndFeatures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
-			c.MaxOpen, c.Order = 1, LIFO
-			c.OnReleased = func(*fake, Info) {}
+		p := s.pool(func(c *connpool.Config[*fake]) {
+			c.MaxOpen, c.Order = 1, connpool.LIFO
+			c.OnReleased = func(*fake, connpool.Info) {}
 			c.Reset = func(context.Context, *fake) error { return nil }
 		})
 		c := acquire(t, p)
-		got := make(chan Conn[*fake], 1)
+		got := make(chan connpool.Conn[*fake], 1)
 		go func() { got <- acquire(t, p) }()
 		synctest.Wait()
 		c.Release()
@@ -92,38 +92,38 @@ func TestDoubleReleaseIsDetectedWithWaitersAndFeatures(t *testing.T) {
 
 func TestConfigErrors(t *testing.T) {
 	s := newServer(t)
-	for want, change := range map[string]func(*Config[*fake]){
-		"Dial is nil":                  func(c *Config[*fake]) { c.Dial = nil },
-		"Close is nil":                 func(c *Config[*fake]) { c.Close = nil },
-		"MaxOpen -1":                   func(c *Config[*fake]) { c.MaxOpen = -1 },
-		"MinIdle 8 exceeds MaxOpen 4":  func(c *Config[*fake]) { c.MinIdle = 8 },
-		"MinOpen 8 exceeds MaxOpen 4":  func(c *Config[*fake]) { c.MinOpen = 8 },
-		"MinOpen 3 exceeds MaxIdle 2":  func(c *Config[*fake]) { c.MinOpen, c.MaxIdle = 3, 2 },
-		"MinOpen -1":                   func(c *Config[*fake]) { c.MinOpen = -1 },
-		"IdleJitter 2s exceeds":        func(c *Config[*fake]) { c.IdleJitter, c.IdleTimeout = 2*time.Second, time.Second },
-		"MinIdle 3 exceeds MaxIdle 2":  func(c *Config[*fake]) { c.MinIdle, c.MaxIdle = 3, 2 },
-		"MinIdle 1 exceeds MaxIdle -1": func(c *Config[*fake]) { c.MinIdle, c.MaxIdle = 1, -1 },
-		"MaxDialing -2":                func(c *Config[*fake]) { c.MaxDialing = -2 },
-		"MaxLifetime -1ns":             func(c *Config[*fake]) { c.MaxLifetime = -1 },
-		"LifetimeJitter 2s exceeds":    func(c *Config[*fake]) { c.LifetimeJitter, c.MaxLifetime = 2*time.Second, time.Second },
-		"IdleTimeout":                  func(c *Config[*fake]) { c.IdleTimeout = -1 },
-		"KeepAlive":                    func(c *Config[*fake]) { c.KeepAlive = -1 },
-		"LeakAfter":                    func(c *Config[*fake]) { c.LeakAfter = -1 },
-		"Tick":                         func(c *Config[*fake]) { c.Tick = -1 },
-		"Backoff.Max 1ms is below":     func(c *Config[*fake]) { c.Backoff = Backoff{Min: 2 * ms, Max: ms} },
-		"Backoff.Factor 0.5":           func(c *Config[*fake]) { c.Backoff.Factor = 0.5 },
-		"Backoff.Jitter 2":             func(c *Config[*fake]) { c.Backoff.Jitter = 2 },
-		"Breaker.Failures -1":          func(c *Config[*fake]) { c.Breaker.Failures = -1 },
-		"Breaker.OpenFor":              func(c *Config[*fake]) { c.Breaker.OpenFor = -1 },
-		"Order 7":                      func(c *Config[*fake]) { c.Order = 7 },
+	for want, change := range map[string]func(*connpool.Config[*fake]){
+		"Dial is nil":                  func(c *connpool.Config[*fake]) { c.Dial = nil },
+		"Close is nil":                 func(c *connpool.Config[*fake]) { c.Close = nil },
+		"MaxOpen -1":                   func(c *connpool.Config[*fake]) { c.MaxOpen = -1 },
+		"MinIdle 8 exceeds MaxOpen 4":  func(c *connpool.Config[*fake]) { c.MinIdle = 8 },
+		"MinOpen 8 exceeds MaxOpen 4":  func(c *connpool.Config[*fake]) { c.MinOpen = 8 },
+		"MinOpen 3 exceeds MaxIdle 2":  func(c *connpool.Config[*fake]) { c.MinOpen, c.MaxIdle = 3, 2 },
+		"MinOpen -1":                   func(c *connpool.Config[*fake]) { c.MinOpen = -1 },
+		"IdleJitter 2s exceeds":        func(c *connpool.Config[*fake]) { c.IdleJitter, c.IdleTimeout = 2*time.Second, time.Second },
+		"MinIdle 3 exceeds MaxIdle 2":  func(c *connpool.Config[*fake]) { c.MinIdle, c.MaxIdle = 3, 2 },
+		"MinIdle 1 exceeds MaxIdle -1": func(c *connpool.Config[*fake]) { c.MinIdle, c.MaxIdle = 1, -1 },
+		"MaxDialing -2":                func(c *connpool.Config[*fake]) { c.MaxDialing = -2 },
+		"MaxLifetime -1ns":             func(c *connpool.Config[*fake]) { c.MaxLifetime = -1 },
+		"LifetimeJitter 2s exceeds":    func(c *connpool.Config[*fake]) { c.LifetimeJitter, c.MaxLifetime = 2*time.Second, time.Second },
+		"IdleTimeout":                  func(c *connpool.Config[*fake]) { c.IdleTimeout = -1 },
+		"KeepAlive":                    func(c *connpool.Config[*fake]) { c.KeepAlive = -1 },
+		"LeakAfter":                    func(c *connpool.Config[*fake]) { c.LeakAfter = -1 },
+		"Tick":                         func(c *connpool.Config[*fake]) { c.Tick = -1 },
+		"Backoff.Max 1ms is below":     func(c *connpool.Config[*fake]) { c.Backoff = connpool.Backoff{Min: 2 * ms, Max: ms} },
+		"Backoff.Factor 0.5":           func(c *connpool.Config[*fake]) { c.Backoff.Factor = 0.5 },
+		"Backoff.Jitter 2":             func(c *connpool.Config[*fake]) { c.Backoff.Jitter = 2 },
+		"Breaker.Failures -1":          func(c *connpool.Config[*fake]) { c.Breaker.Failures = -1 },
+		"Breaker.OpenFor":              func(c *connpool.Config[*fake]) { c.Breaker.OpenFor = -1 },
+		"Order 7":                      func(c *connpool.Config[*fake]) { c.Order = 7 },
 	} {
 		cfg := s.config()
 		change(&cfg)
-		_, err := New(cfg)
+		_, err := connpool.New(cfg)
 		require.ErrorContains(t, err, "connpool: ")
 		require.ErrorContains(t, err, want)
 	}
-	p, err := New(Config[*fake]{Dial: s.dial, Close: s.close})
+	p, err := connpool.New(connpool.Config[*fake]{Dial: s.dial, Close: s.close})
 	require.NoError(t, err, "the other fields' zero values work")
 	require.GreaterOrEqual(t, p.Stats().MaxOpen, 4)
 	acquire(t, p).Release()
@@ -141,14 +141,14 @@ func TestHooks(t *testing.T) {
 			mu.Unlock()
 			panic("hooks are contained")
 		}
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.Check, c.CheckAfterIdle, c.MaxOpen = s.check, -1, 1
-			c.OnDialed = func(_ *fake, i Info) { say("dialed") }
+			c.OnDialed = func(_ *fake, i connpool.Info) { say("dialed") }
 			c.OnDialFailed = func(err error) { say("dial failed: " + err.Error()) }
-			c.OnAcquired = func(_ *fake, i Info) { say("acquired " + i.State.String()) }
-			c.OnReleased = func(_ *fake, i Info) { say("released " + i.State.String()) }
-			c.OnCheckFailed = func(_ *fake, _ Info, err error) { say("check failed: " + err.Error()) }
-			c.OnClosed = func(_ *fake, i Info, err error) { say("closed " + i.Reason.String() + ": " + err.Error()) }
+			c.OnAcquired = func(_ *fake, i connpool.Info) { say("acquired " + i.State.String()) }
+			c.OnReleased = func(_ *fake, i connpool.Info) { say("released " + i.State.String()) }
+			c.OnCheckFailed = func(_ *fake, _ connpool.Info, err error) { say("check failed: " + err.Error()) }
+			c.OnClosed = func(_ *fake, i connpool.Info, err error) { say("closed " + i.Reason.String() + ": " + err.Error()) }
 		})
 		s.dialErr = errDown
 		_, err := p.Acquire(t.Context())
@@ -174,20 +174,20 @@ func TestHooks(t *testing.T) {
 
 func TestStatsAreReadableAsJSON(t *testing.T) {
 	s := newServer(t)
-	p := s.pool(func(c *Config[*fake]) { c.Name = "db" })
+	p := s.pool(func(c *connpool.Config[*fake]) { c.Name = "db" })
 	acquire(t, p).Release()
 	b, err := json.Marshal(p.Stats())
 	require.NoError(t, err)
 	for _, want := range []string{`"name":"db"`, `"acquires":1`, `"breaker":"closed"`, `"lifetime":0`, `"wait_time":{"count":1`} {
 		require.Contains(t, string(b), want)
 	}
-	var back Stats
+	var back connpool.Stats
 	require.NoError(t, json.Unmarshal(b, &back))
-	require.Equal(t, BreakerClosed, back.Breaker)
+	require.Equal(t, connpool.BreakerClosed, back.Breaker)
 	b, err = json.Marshal(p.Conns())
 	require.NoError(t, err)
 	require.Contains(t, string(b), `"state":"idle"`)
-	typ := reflect.TypeFor[Stats]()
+	typ := reflect.TypeFor[connpool.Stats]()
 	for i := range typ.NumField() {
 		require.NotEmpty(t, typ.Field(i).Tag.Get("json"), typ.Field(i).Name)
 	}
@@ -204,19 +204,6 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		c.Release()
 	}))
 	s.end(p)
-}
-
-func TestHotWordsShareNoLine(t *testing.T) {
-	require.GreaterOrEqual(t, int(unsafe.Sizeof(entry[*fake]{})), stats.Line)
-	var p Pool[*fake]
-	require.GreaterOrEqual(t, int(unsafe.Offsetof(p.waiters)-unsafe.Offsetof(p.mu)), stats.Line, "who waits for mu disturbs no holder")
-	if unsafe.Sizeof(uintptr(0)) == 8 {
-		require.EqualValues(t, 128, unsafe.Sizeof(waiter[*fake]{}), "a size class that begins on a line")
-		require.Zero(t, unsafe.Offsetof(p.mu)%64)
-		require.Zero(t, unsafe.Offsetof(p.waiters)%64)
-		require.LessOrEqual(t, int(unsafe.Offsetof(p.waiters.handoffs)+8), 64, "what a hand-over writes")
-	}
-	require.GreaterOrEqual(t, int(unsafe.Sizeof(hint[*fake]{})), stats.Line-8)
 }
 
 func TestImportsAreFew(t *testing.T) {

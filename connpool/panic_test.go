@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestPanicsAndGoexitsOfUserFunctions(t *testing.T) {
@@ -15,7 +17,7 @@ func TestPanicsAndGoexitsOfUserFunctions(t *testing.T) {
 		s := newServer(t)
 		boom := errors.New("boom")
 		mode := 0
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.CheckAfterIdle = 1, -1
 			c.Check = func(context.Context, *fake) error {
 				switch mode {
@@ -51,13 +53,13 @@ func TestPanicsAndGoexitsOfUserFunctions(t *testing.T) {
 		for mode = 1; mode <= 2; mode++ {
 			_, err := p.Acquire(t.Context())
 			require.Error(t, err)
-			var pe *PanicError
+			var pe *connpool.PanicError
 			if mode == 1 {
 				require.ErrorAs(t, err, &pe)
 				require.ErrorIs(t, err, boom)
 				require.Contains(t, string(pe.Stack), "panic_test.go")
 			} else {
-				require.ErrorIs(t, err, errGoexit)
+				require.ErrorIs(t, err, connpool.ErrGoexit)
 			}
 		}
 		mode = 0
@@ -72,6 +74,23 @@ func TestPanicsAndGoexitsOfUserFunctions(t *testing.T) {
 		mode = 0
 		acquire(t, p).Release()
 		require.EqualValues(t, 6, p.Stats().Panics)
+		s.end(p)
+	})
+}
+
+// Bad did not say whether the connection is broken, so it is closed; the panic is the
+// caller's error, beside that of its function.
+func TestAPanicOfBadClosesTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *connpool.Config[*fake]) { c.Bad = func(error) bool { panic("bad") } })
+		err := p.Do(t.Context(), func(context.Context, *fake) error { return errDown })
+		require.ErrorIs(t, err, errDown)
+		var pe *connpool.PanicError
+		require.ErrorAs(t, err, &pe)
+		require.Equal(t, "Bad", pe.Func)
+		synctest.Wait()
+		require.EqualValues(t, 1, p.Stats().ClosedBy.Destroy)
 		s.end(p)
 	})
 }

@@ -26,24 +26,18 @@ type Pool[C any] struct {
 	lastWord uint64 // a lent word from here on had its last use (MaxUses)
 	roster   roster[C]
 	cfg      Config[C]
-	base     time.Time // where the pool's clock starts
-	ctx      context.Context
-	cancel   context.CancelFunc
-	labels   context.Context // pprof labels of the pool's goroutines; nil: none
-	limit    *limiter[C]     // the slots shared with other pools; nil: none
+	base     time.Time          // where the pool's clock starts
+	cancel   context.CancelFunc // ends functions.ctx
+	labels   context.Context    // pprof labels of the pool's goroutines; nil: none
 
 	_         stats.Pad
 	returned  atomic.Uint64 // stamps entries as they come back; Order LIFO and FIFO
 	functions functions
 	aborted   atomic.Bool // Shutdown has run out of time
 	spares    spares[C]
-	waitTime  *stats.Histogram
-	dialTime  *stats.Histogram
-	useTime   *stats.Histogram
-	waitTotal atomic.Int64 // nanoseconds
+	times     times
 	retries   atomic.Uint64
-	share     share                 // of the limiter's
-	_         [stats.Line + 40]byte // mu begins a line on 64 bits
+	_         [stats.Line + 56]byte // mu begins a line on 64 bits
 
 	// mu is held for short, never while a user's function runs, and guards all below.
 	// It has a cache line of its own, or goroutines that wait for it would slow the one
@@ -53,28 +47,17 @@ type Pool[C any] struct {
 	mu      sync.Mutex
 	_       [stats.Line - 8]byte
 	waiters waiters[C]
-	n       books
-
-	closed, paused bool
-	fillDue        bool // MinIdle is to be looked at
-	unfilled       bool // MinIdle is not kept: the key is unused
-	lacks          bool // stands in the limiter's line
-	unsettled      bool // unlock has the limiter settle
-	wantsOld       bool // unlock has the limiter free a slot that was idle for long
-	freed, kept    int  // slots that unlock gives back to the limiter; of them, promised ones
-
-	// Slots: connections + dialer.under + closing <= maxOpen, but after a Resize to less.
-	maxOpen int
+	closed  bool
+	limits  limits
 	closing closing[C]
 	dialer  dialer
+	share   share
+
+	n       books
 	janitor janitor
-
-	epoch uint64 // grows with every Reset
-
-	keeping int // keep-alive checks under way
+	stock   stock
 	warmers warmers
 	retry   *time.Timer // provides again when the back-off ends
-	telling bool        // a goroutine calls OnBreaker
 	nextID  uint64
 	tasks   int           // goroutines of the pool
 	drained chan struct{} // closed when the closed pool has nothing left
@@ -135,7 +118,7 @@ func Must[T any](v T, err error) T {
 	return v
 }
 
-func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
+func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -145,22 +128,25 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 		lastWord: math.MaxUint64,
 		cfg:      cfg,
 		base:     time.Now(),
-		limit:    limit,
-		waitTime: new(stats.Histogram),
-		dialTime: new(stats.Histogram),
-		useTime:  new(stats.Histogram),
+		times:    times{latencies: new(latencies)},
 		janitor: janitor{
 			minIdle: cfg.MinIdle, minOpen: cfg.MinOpen, maxClosing: cfg.MaxClosing,
 			checkAfterIdle: cfg.CheckAfterIdle, keepAlive: cfg.KeepAlive, leakAfter: cfg.LeakAfter,
 			tick: cfg.Tick, lookedAt: time.Now().Round(0),
 		},
-		maxOpen: cfg.MaxOpen,
-		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker},
-		fillDue: cfg.fills(),
+		limits:  limits{maxOpen: cfg.MaxOpen, maxIdle: max(cfg.MaxIdle, 0), maxDialing: cfg.MaxDialing},
+		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker, tells: cfg.OnBreaker != nil},
+		stock:   stock{minIdle: cfg.MinIdle, minOpen: cfg.MinOpen},
 		drained: make(chan struct{}),
 	}
+	p.waiters.gate, p.waiters.dials = &p.gate, &p.dialer
+	p.share.limit, p.share.pool, p.share.gate, p.share.idle = limit, p, &p.gate, &p.roster
+	if cfg.MaxIdle == 0 {
+		p.limits.maxIdle = math.MaxInt
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p.ctx, p.cancel = insideCtx{ctx, p}, cancel
+	p.functions.ctx, p.cancel = insideCtx{ctx, p}, cancel
+	p.stock.look()
 	if cfg.Name != "" {
 		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
 	}
@@ -184,15 +170,9 @@ func newPool[C any](cfg Config[C], limit *limiter[C]) (*Pool[C], error) {
 // now reads the pool's clock.
 func (p *Pool[C]) now() time.Duration { return time.Since(p.base) }
 
-// openLocked returns how many slots are in use.
-func (p *Pool[C]) openLocked() int { return len(p.roster.all()) + p.dialer.under + p.closing.n() }
-
-// maxIdle returns how many connections may be idle.
-func (p *Pool[C]) maxIdle() int {
-	if p.cfg.MaxIdle == 0 {
-		return math.MaxInt
-	}
-	return max(p.cfg.MaxIdle, 0)
+// usageLocked returns how the slots are used.
+func (p *Pool[C]) usageLocked() usage {
+	return usage{conns: len(p.roster.all()), dialing: p.dialer.under, closing: p.closing.n()}
 }
 
 // lock is mu.Lock for where many come at once. The sections under mu are far
@@ -212,12 +192,18 @@ func (p *Pool[C]) lock() {
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
 	wake := p.waiters.takeGranted()
-	if p.limit != nil {
-		p.unlockShared(wake)
+	if p.share.limit == nil {
+		p.mu.Unlock()
+		wakeAll(wake)
 		return
 	}
+	if p.share.lacks && p.waiters.unserved() <= 0 && !p.warmers.any() {
+		p.share.lack(false) // the waiter that lacked it has left, or was served
+	}
+	due := p.share.takeDues()
 	p.mu.Unlock()
 	wakeAll(wake)
+	p.share.settle(due)
 }
 
 func wakeAll[C any](wake *waiter[C]) {
@@ -225,37 +211,6 @@ func wakeAll[C any](wake *waiter[C]) {
 		w := wake
 		wake = w.next // before the send: after it, w belongs to its waiter
 		w.ch <- struct{}{}
-	}
-}
-
-// unlockShared is unlock in a pool that shares its slots.
-func (p *Pool[C]) unlockShared(wake *waiter[C]) {
-	if p.lacks && p.waiters.unserved(p.dialer.supply()) <= 0 && !p.warmers.any() {
-		p.lackLocked(false) // the waiter that lacked it has left, or was served
-	}
-	freed, kept, settle, old := p.freed, p.kept, p.unsettled || p.freed > 0, p.wantsOld
-	p.freed, p.kept, p.unsettled, p.wantsOld = 0, 0, false, false
-	p.mu.Unlock()
-	wakeAll(wake)
-	if freed > 0 {
-		p.limit.give(p, freed, kept)
-	}
-	if settle {
-		p.limit.settle()
-	}
-	if old {
-		p.limit.stealOld()
-	}
-}
-
-// lackLocked notes whether somebody waits for a slot that the limiter does not have.
-func (p *Pool[C]) lackLocked(lacks bool) {
-	if p.lacks == lacks {
-		return
-	}
-	p.lacks, p.unsettled = lacks, true
-	if !lacks {
-		p.limit.leave(p)
 	}
 }
 
@@ -276,12 +231,10 @@ func (p *Pool[C]) goLocked(f func()) {
 	}()
 }
 
-// freeSlotLocked is called after a slot became free.
-func (p *Pool[C]) freeSlotLocked() {
-	if p.limit != nil {
-		p.freed++
-	}
-	p.fillDue = p.cfg.fills()
+// freeSlotLocked is called after a slot became free, which the limiter may have promised.
+func (p *Pool[C]) freeSlotLocked(promised bool) {
+	p.share.free(promised)
+	p.stock.look()
 	p.surplusLocked()
 	p.provideLocked()
 	p.drainLocked()
@@ -289,7 +242,7 @@ func (p *Pool[C]) freeSlotLocked() {
 
 // surplusLocked raises the gate while a release may have to close something.
 func (p *Pool[C]) surplusLocked() {
-	p.gate.set(gateSurplus, p.openLocked() > p.maxOpen || len(p.roster.all()) > p.maxIdle())
+	p.gate.set(gateSurplus, p.limits.surplus(p.usageLocked()))
 }
 
 // poke looks again at what waiters need.

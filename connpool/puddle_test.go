@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // What puddle v2's tests ask of a pool and the others here do not.
@@ -34,7 +36,7 @@ func TestOneBorrowerAtATimeNeedsOneConn(t *testing.T) {
 func TestWaiterWithACtxThatCouldEndIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		c, err := p.Acquire(ctx)
@@ -69,7 +71,7 @@ func TestFailedDialLeavesNothing(t *testing.T) {
 func TestNilCtxPanicsAndLeavesThePoolUsable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		var none context.Context
 		broken := func() { _, _ = p.Acquire(none) }
 		require.Panics(t, broken, "nothing is open")
@@ -114,7 +116,7 @@ func TestTryAcquireSurvivesAFailedDial(t *testing.T) {
 		p := s.pool()
 		for i := range 3 {
 			_, err := p.TryAcquire()
-			require.ErrorIs(t, err, ErrNotReady)
+			require.ErrorIs(t, err, connpool.ErrNotReady)
 			synctest.Wait()
 			require.Equal(t, i+1, s.n(&s.dials), "tried again with each call")
 			require.Zero(t, p.Stats().Open)
@@ -142,7 +144,7 @@ func TestDialBegunForNobodyIsNotKeptAcrossCloseOrReset(t *testing.T) {
 				warm := make(chan error, 1)
 				if try {
 					_, err := p.TryAcquire()
-					require.ErrorIs(t, err, ErrNotReady)
+					require.ErrorIs(t, err, connpool.ErrNotReady)
 				} else {
 					go func() { warm <- p.Warm(context.Background(), 1) }()
 				}
@@ -154,7 +156,7 @@ func TestDialBegunForNobodyIsNotKeptAcrossCloseOrReset(t *testing.T) {
 				require.EqualValues(t, 1, p.Stats().ClosedBy.Reset)
 				if try {
 					_, err := p.TryAcquire()
-					require.ErrorIs(t, err, ErrNotReady)
+					require.ErrorIs(t, err, connpool.ErrNotReady)
 				}
 				synctest.Wait() // Warm has begun another by itself
 				require.Equal(t, 1, p.Stats().Dialing)
@@ -165,7 +167,7 @@ func TestDialBegunForNobodyIsNotKeptAcrossCloseOrReset(t *testing.T) {
 				require.NoError(t, <-closed)
 				require.EqualValues(t, 1, p.Stats().ClosedBy.Close)
 				if !try {
-					require.ErrorIs(t, <-warm, ErrClosed)
+					require.ErrorIs(t, <-warm, connpool.ErrClosed)
 				}
 				s.end(p)
 			})
@@ -183,7 +185,7 @@ func TestDestroyAndThenAFailedDialStrandNobody(t *testing.T) {
 			}
 			return nil
 		}
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		c := acquire(t, p)
 		errs := []chan error{make(chan error, 1), make(chan error, 1)}
 		for _, errs := range errs {
@@ -207,7 +209,7 @@ func TestDestroyAndThenAFailedDialStrandNobody(t *testing.T) {
 // two ways of taking it get it at once.
 func TestAcquireAllIdleBesideTheOthersSharesNothing(t *testing.T) {
 	s := newServer(t)
-	p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+	p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 	var wg sync.WaitGroup
 	var all, try atomic.Int64
 	var left atomic.Int64
@@ -231,7 +233,7 @@ func TestAcquireAllIdleBesideTheOthersSharesNothing(t *testing.T) {
 				try.Add(1)
 				s.use(c, 0)
 				c.Release()
-			} else if err != ErrNotReady {
+			} else if err != connpool.ErrNotReady {
 				t.Error(err)
 			}
 		}
@@ -251,8 +253,8 @@ func TestAcquireAllIdleBesideTheOthersSharesNothing(t *testing.T) {
 // at every moment of it.
 func TestReleaseByAnotherGoroutineServesTheNextAcquire(t *testing.T) {
 	s := newServer(t)
-	p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
-	back := make(chan Conn[*fake], 1)
+	p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
+	back := make(chan connpool.Conn[*fake], 1)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for c := range back {

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // TestAnyOrderOfCalls runs random scripts against the pool in virtual time, beside
@@ -20,7 +22,7 @@ func TestAnyOrderOfCalls(t *testing.T) {
 			maxIdle:  rapid.SampledFrom([]int{0, 0, -1, 1, 2}).Draw(rt, "maxIdle"),
 			maxUses:  rapid.SampledFrom([]uint64{0, 0, 1, 3}).Draw(rt, "maxUses"),
 			dialTime: rapid.SampledFrom([]time.Duration{0, 0, 10 * ms}).Draw(rt, "dialTime"),
-			order:    rapid.SampledFrom([]Order{Affinity, LIFO, FIFO}).Draw(rt, "order"),
+			order:    rapid.SampledFrom([]connpool.Order{connpool.Affinity, connpool.LIFO, connpool.FIFO}).Draw(rt, "order"),
 			checked:  rapid.Bool().Draw(rt, "checked"),
 			steps:    rapid.SliceOfN(rapid.IntRange(0, 1<<20), 1, 60).Draw(rt, "steps"),
 		}
@@ -36,14 +38,14 @@ type script struct {
 	maxOpen, maxIdle int
 	maxUses          uint64
 	dialTime         time.Duration
-	order            Order
+	order            connpool.Order
 	checked          bool
 	steps            []int
 }
 
 type outcome struct {
 	who int
-	c   Conn[*fake]
+	c   connpool.Conn[*fake]
 	err error
 }
 
@@ -57,7 +59,7 @@ func (sc script) run(t *testing.T) (err error) {
 	if sc.checked {
 		cfg.Check, cfg.CheckAfterIdle, cfg.Tick = s.check, -1, time.Hour
 	}
-	p, err := New(cfg)
+	p, err := connpool.New(cfg)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func (sc script) run(t *testing.T) (err error) {
 		next    int
 		waiting []int // who waits, oldest first
 		cancels = map[int]context.CancelFunc{}
-		held    []Conn[*fake]
+		held    []connpool.Conn[*fake]
 		failing = map[int]bool{} // who may get the dial's error
 		max     = sc.maxOpen
 		paused  bool
@@ -93,7 +95,7 @@ func (sc script) run(t *testing.T) (err error) {
 			err = fmt.Errorf("after the end: %+v, %d slots, peak %d", st, s.slots, s.peak)
 		}
 	}()
-	pick := func(n int) Conn[*fake] {
+	pick := func(n int) connpool.Conn[*fake] {
 		i := n % len(held)
 		c := held[i]
 		held = append(held[:i:i], held[i+1:]...)
@@ -144,7 +146,7 @@ func (sc script) run(t *testing.T) (err error) {
 			if arg%2 == 0 {
 				p.Reset()
 			} else {
-				p.Evict(func(i Info) bool { return i.ID%2 == 0 })
+				p.Evict(func(i connpool.Info) bool { return i.ID%2 == 0 })
 			}
 		case 13:
 			down := arg%2 == 0
@@ -197,8 +199,8 @@ func (sc script) run(t *testing.T) (err error) {
 	return nil
 }
 
-func (sc script) compare(p *Pool[*fake], s *server, held int, waiting []int, max int, paused bool) error {
-	if err := p.validate(); err != nil {
+func (sc script) compare(p *connpool.Pool[*fake], s *server, held int, waiting []int, max int, paused bool) error {
+	if err := p.Validate(); err != nil {
 		return err
 	}
 	st := p.Stats()

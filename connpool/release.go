@@ -11,7 +11,8 @@ func (p *Pool[C]) releaseSlow(c Conn[C]) {
 	c.timeUse()
 	if p.cfg.OnReleased != nil {
 		defer p.giveBack(c) // also if the hook ends this goroutine
-		p.noteRelease(c)
+		info := c.Info()
+		p.functions.hook("OnReleased", func() { p.cfg.OnReleased(c.e.value, info) })
 		return
 	}
 	p.giveBack(c)
@@ -36,48 +37,47 @@ func (p *Pool[C]) giveBack(c Conn[C]) {
 		c.stale("Release")
 	}
 	p.lock()
-	if p.cfg.Reset != nil && p.doomLocked(e) == 0 {
-		p.resetLocked(e)
+	if p.cfg.Reset != nil && p.doomLocked(e, p.usageLocked()) == 0 {
+		p.holdLocked(e, heldJob[C]{})
+		p.provideLocked() // a waiter may rely on the reset now
 	} else {
 		p.returnLocked(e, false)
 	}
 	p.unlock()
 }
 
-// doomLocked returns why e, which the pool holds, must not be lent again, or 0.
-func (p *Pool[C]) doomLocked(e *entry[C]) Reason {
+// doomLocked returns why e, which the pool holds and u counts, must not be lent again, or 0.
+func (p *Pool[C]) doomLocked(e *entry[C], u usage) Reason {
 	switch {
 	case e.reason != 0:
 		return e.reason
 	case p.closed:
 		return ByClose
-	case e.epoch != p.epoch:
-		return ByReset
-	case p.openLocked()-p.closing.n() > p.maxOpen:
-		return ByResize
-	case e.word.Load()&^lowBits-e.unused<<useShift|stateLent >= p.lastWord:
-		return ByMaxUses
 	}
-	return 0
+	why := p.limits.refuses(e.epoch, u)
+	if why == 0 && e.word.Load()&^lowBits-e.unused<<useShift|stateLent >= p.lastWord {
+		why = ByMaxUses
+	}
+	return why
 }
 
 // returnLocked passes e, which the pool holds, to the first waiter, or makes it
 // idle, or closes it. checked says that it was found fit just now.
 func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 	e.phase = 0
-	if why := p.doomLocked(e); why != 0 {
+	if why := p.doomLocked(e, p.usageLocked()); why != 0 {
 		p.retireLocked(e, why, nil)
 		return
 	}
 	uses := e.word.Load() &^ lowBits
-	if p.gate.Load()&gateShort != 0 && p.limit.yields(p, p.now()-e.born, p.waiters.n > 0) {
+	if p.gate.Load()&gateShort != 0 && p.share.limit.yields(&p.share, p.now()-e.born, p.waiters.n > 0) {
 		p.retireLocked(e, ByKeyLimit, nil)
 		return
 	}
 	check := !checked && (p.cfg.CheckAfterIdle < 0 || e.suspect) // before the next loan
 	e.suspect = false
 	if !check {
-		if w := p.headLocked(); w != nil {
+		if w := p.waiters.next(); w != nil {
 			p.waiters.handoffs++
 			p.lendLocked(e, uses, w)
 			return
@@ -96,7 +96,7 @@ func (p *Pool[C]) returnLocked(e *entry[C], checked bool) {
 func (p *Pool[C]) lendLocked(e *entry[C], uses uint64, w *waiter[C]) {
 	word := uses + useOne | stateLent
 	e.word.Store(word)
-	p.grantLocked(w, Conn[C]{e, word}, nil)
+	p.waiters.grant(w, Conn[C]{e, word}, nil)
 }
 
 // settle looks after a connection that went idle while the gate was up.
@@ -110,13 +110,13 @@ func (p *Pool[C]) settle() {
 
 // serveLocked lends idle connections to waiters.
 func (p *Pool[C]) serveLocked() {
-	for w := p.headLocked(); w != nil; w = p.headLocked() {
+	for w := p.waiters.next(); w != nil; w = p.waiters.next() {
 		c, ok := p.roster.grab()
 		if !ok {
 			return
 		}
 		p.waiters.handoffs++
-		p.grantLocked(w, c, nil)
+		p.waiters.grant(w, c, nil)
 	}
 }
 
@@ -130,18 +130,14 @@ func (p *Pool[C]) trimLocked() {
 	// From the end: the order of preference of Affinity begins at the start, so
 	// these are the coldest.
 	for i := len(conns) - 1; i >= 0 && idle > 0; i-- {
-		var why Reason
-		switch {
-		case p.closed:
-			why = ByClose
-		case p.openLocked()-p.closing.n() > p.maxOpen:
-			why = ByResize
-		case idle > p.maxIdle():
-			why = ByMaxIdle
-		default:
+		why := ByClose
+		if !p.closed {
+			why = p.limits.trims(p.usageLocked(), idle)
+		}
+		if why == 0 {
 			return
 		}
-		if p.retireIdleLocked(conns[i], why, nil) {
+		if p.retireIdleLocked(conns[i], why) {
 			idle--
 		}
 	}

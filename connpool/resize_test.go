@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"testing"
@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestResize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 6 })
-		var held []Conn[*fake]
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 6 })
+		var held []connpool.Conn[*fake]
 		for range 6 {
 			held = append(held, acquire(t, p))
 		}
@@ -32,7 +34,7 @@ func TestResize(t *testing.T) {
 		held[5].Release()
 
 		a, b := acquire(t, p), acquire(t, p)
-		got := make(chan Conn[*fake], 3)
+		got := make(chan connpool.Conn[*fake], 3)
 		for range 3 {
 			go func() { got <- acquire(t, p) }()
 		}
@@ -81,8 +83,8 @@ func TestEvict(t *testing.T) {
 		require.NoError(t, p.Warm(t.Context(), 4))
 		c := acquire(t, p)
 		id := c.Info().ID
-		require.Equal(t, 2, p.Evict(func(i Info) bool { return i.ID == id || i.ID == id%4+1 }))
-		require.Zero(t, p.Evict(func(i Info) bool { return i.ID == id }), "marked already")
+		require.Equal(t, 2, p.Evict(func(i connpool.Info) bool { return i.ID == id || i.ID == id%4+1 }))
+		require.Zero(t, p.Evict(func(i connpool.Info) bool { return i.ID == id }), "marked already")
 		synctest.Wait()
 		require.Equal(t, 3, p.Stats().Open)
 		c.Release()
@@ -98,7 +100,7 @@ func TestEvict(t *testing.T) {
 func TestResetReplacesAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 3 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 3 })
 		require.NoError(t, p.Warm(t.Context(), 3))
 		c := acquire(t, p)
 		p.Reset()

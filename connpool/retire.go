@@ -75,7 +75,7 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 // connections. Reset of a closed pool does nothing.
 func (p *Pool[C]) Reset() {
 	p.mu.Lock()
-	p.epoch++
+	p.limits.epoch++
 	p.condemnAllLocked(ByReset)
 	p.unlock()
 }
@@ -92,9 +92,9 @@ func (p *Pool[C]) Resize(n int) error {
 	if p.closed {
 		return ErrClosed
 	}
-	p.maxOpen = n
+	p.limits.maxOpen = n
 	p.warmers.shrink(p.maxWarmLocked())
-	p.fillDue = p.cfg.fills()
+	p.stock.look()
 	p.surplusLocked()
 	p.trimLocked()
 	p.provideLocked()
@@ -107,7 +107,7 @@ func (p *Pool[C]) condemnLocked(e *entry[C], why Reason) bool {
 	for e.reason == 0 {
 		switch e.word.Load() & stateMask {
 		case stateIdle:
-			if p.retireIdleLocked(e, why, nil) {
+			if p.retireIdleLocked(e, why) {
 				return true
 			}
 		case stateLent:
@@ -132,12 +132,11 @@ func (p *Pool[C]) condemnAllLocked(why Reason) {
 }
 
 // retireIdleLocked closes e if it is idle.
-func (p *Pool[C]) retireIdleLocked(e *entry[C], why Reason, cause error) bool {
-	w := e.word.Load()
-	if w&stateMask != stateIdle || !e.word.CompareAndSwap(w, w&^lowBits|stateHeld) {
+func (p *Pool[C]) retireIdleLocked(e *entry[C], why Reason) bool {
+	if !e.seize() {
 		return false
 	}
-	p.retireLocked(e, why, cause)
+	p.retireLocked(e, why, nil)
 	return true
 }
 
@@ -147,17 +146,9 @@ func (p *Pool[C]) retireLocked(e *entry[C], why Reason, cause error) {
 	if why == ByDestroy {
 		flag = ended
 	}
-	p.removeLocked(e, flag)
-	p.discardLocked(e, why, cause)
-}
-
-// removeLocked takes e, which the pool holds, out of the pool.
-func (p *Pool[C]) removeLocked(e *entry[C], flag uint64) {
-	w := e.word.Load()
-	p.n.usesGone += w >> useShift
-	e.word.Store(w&^lowBits | flag | stateGone)
-	p.roster.remove(e)
+	p.roster.remove(e, flag)
 	p.surplusLocked()
+	p.discardLocked(e, why, cause)
 }
 
 // discardLocked closes e, which is not (any more) one of conns. Its slot stays in
@@ -176,13 +167,10 @@ func (p *Pool[C]) closeConn(e *entry[C], cause error) {
 		p.mu.Lock()
 		info := e.infoLocked(p.now())
 		p.closing.end(e)
-		if e.reason == ByKeyLimit {
-			p.kept++
-		}
 		if err != nil && p.closed {
 			p.closing.report(fmt.Errorf("connpool: close: %w", err))
 		}
-		p.freeSlotLocked()
+		p.freeSlotLocked(e.reason == ByKeyLimit)
 		p.unlock()
 		if f := p.cfg.OnClosed; f != nil {
 			p.functions.hook("OnClosed", func() { f(e.value, info, errors.Join(cause, err)) })

@@ -14,7 +14,8 @@ type roster[C any] struct {
 	hints    []hint[C]
 	list     atomic.Pointer[[]*entry[C]] // copied on write
 	order    Order
-	marked   int // idle connections with the mark set
+	marked   int    // idle connections with the mark set
+	usesGone uint64 // uses of the connections that have left
 }
 
 // hint remembers which entry a processor had last.
@@ -41,8 +42,12 @@ func (r *roster[C]) add(e *entry[C]) {
 	r.list.Store(&list)
 }
 
-// remove takes e, which the pool holds, out.
-func (r *roster[C]) remove(e *entry[C]) {
+// remove takes e, which the pool holds, out. flag is what the word then has: ended if its
+// holder did it, or 0.
+func (r *roster[C]) remove(e *entry[C], flag uint64) {
+	w := e.word.Load()
+	r.usesGone += w >> useShift
+	e.word.Store(w&^lowBits | flag | stateGone)
 	r.unmark(e)
 	old := r.all()
 	list := make([]*entry[C], 0, len(old))
@@ -66,6 +71,29 @@ func (r *roster[C]) count(state uint64) int {
 		}
 	}
 	return n
+}
+
+// census is what the connections of a roster do at one moment, each looked at once.
+type census struct {
+	idle, lent, held int
+	uses             uint64 // loans so far, those of the connections that have left included
+}
+
+func (r *roster[C]) census() census {
+	c := census{uses: r.usesGone}
+	for _, e := range r.all() {
+		w := e.word.Load()
+		c.uses += w >> useShift
+		switch w & stateMask {
+		case stateIdle:
+			c.idle++
+		case stateLent:
+			c.lent++
+		default:
+			c.held++
+		}
+	}
+	return c
 }
 
 // grab takes an idle connection that needs no check.
@@ -191,7 +219,8 @@ func (r *roster[C]) takeMarked() *entry[C] {
 	panic("connpool: marked connections are miscounted")
 }
 
-// suspect has every connection checked before its next loan.
+// suspect has every connection checked before its next loan: when one is found broken, the
+// server may have dropped the others too.
 func (r *roster[C]) suspect() {
 	for _, e := range r.all() {
 		r.mark(e)

@@ -63,8 +63,10 @@ func TestRosterMarks(t *testing.T) {
 
 	require.True(t, a.takeBack(c.word))
 	r.giveMarked(a, 1<<useShift)
-	r.remove(a)
+	r.remove(a, 0)
 	require.Zero(t, r.marked, "who leaves is not counted")
+	require.Equal(t, uint64(1<<useShift|stateGone), a.word.Load(), "its uses stay in the word")
+	require.Equal(t, census{lent: 1, uses: 7}, r.census(), "6 of b and 1 that has left")
 	require.Equal(t, []*entry[int]{b}, r.all())
 }
 
@@ -76,7 +78,7 @@ func TestRosterForgetsWhoLeft(t *testing.T) {
 	require.Len(t, take(&r), 1)
 	r.hints[0].e.Store(e)
 	r.hints[1].e.Store(e)
-	r.remove(e)
+	r.remove(e, 0)
 	for i := range r.hints {
 		require.Nil(t, r.hints[i].e.Load(), i)
 	}

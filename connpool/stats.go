@@ -92,7 +92,6 @@ type ReasonCounts struct {
 
 // books are the counters that are kept under Pool.mu.
 type books struct {
-	usesGone                             uint64 // uses of the connections that have left
 	misses, undelivered                  uint64
 	rejected, notReady, hijacked, leaked uint64
 	dials, dialErrors                    uint64
@@ -105,8 +104,7 @@ type books struct {
 // Stats returns the pool's statistics. It may be called at any time, after Close too.
 func (p *Pool[C]) Stats() Stats {
 	s := p.counters()
-	s.WaitTime, s.DialTime = p.waitTime.Latency(), p.dialTime.Latency()
-	s.UseTime = p.useTime.Latency()
+	p.times.fill(&s)
 	return s
 }
 
@@ -115,13 +113,7 @@ func (p *Pool[C]) Stats() Stats {
 // they can be summed over pools and taken for a window of time. It may be called at
 // any time, after Close too.
 func (p *Pool[C]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
-	return histograms(p.waitTime, p.dialTime, p.useTime)
-}
-
-func histograms(wait, dial, use *stats.Histogram) iter.Seq2[string, func(*stats.Snapshot)] {
-	return func(yield func(string, func(*stats.Snapshot)) bool) {
-		_ = yield("wait_time", wait.AddTo) && yield("dial_time", dial.AddTo) && yield("use_time", use.AddTo)
-	}
+	return p.times.all()
 }
 
 // String describes what there is to see, in a line or two.
@@ -159,30 +151,26 @@ func (s Stats) LogValue() slog.Value { return describe.LogValue(s) }
 func (p *Pool[C]) counters() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := &p.n
+	u, c := p.usageLocked(), p.roster.census()
 	s := Stats{
-		Name:     p.cfg.Name,
-		Acquires: n.usesGone, Misses: n.misses, Waits: p.waiters.waits, Handoffs: p.waiters.handoffs,
-		Undelivered: n.undelivered, Rejected: n.rejected, NotReady: n.notReady,
-		Canceled: n.canceled, Timeouts: n.timeouts, Panics: p.functions.panics.Load(),
-		Unused: n.unused, Retries: p.retries.Load(), WaitTotal: time.Duration(p.waitTotal.Load()),
-		Dials: n.dials, DialErrors: n.dialErrors, Checks: n.checks, CheckFailures: n.checkFailures,
-		Hijacked: n.hijacked, Leaked: n.leaked,
-		MaxOpen: p.maxOpen, Open: p.openLocked(), Dialing: p.dialer.under, Closing: p.closing.n(), Waiting: p.waiters.n,
-		Breaker: p.dialer.state, DialFailures: p.dialer.failures, Paused: p.paused,
+		Name:  p.cfg.Name,
+		Waits: p.waiters.waits, Handoffs: p.waiters.handoffs, Waiting: p.waiters.n, Paused: p.waiters.paused,
+		Panics: p.functions.panics.Load(), Retries: p.retries.Load(), WaitTotal: time.Duration(p.times.waitTotal.Load()),
+		Acquires: c.uses, Idle: c.idle, InUse: c.lent, Busy: c.held,
+		MaxOpen: p.limits.maxOpen, Open: u.open(), Dialing: u.dialing, Closing: u.closing,
+		Breaker: p.dialer.state, DialFailures: p.dialer.failures,
 	}
-	for _, e := range p.roster.all() {
-		w := e.word.Load()
-		s.Acquires += w >> useShift
-		switch w & stateMask {
-		case stateIdle:
-			s.Idle++
-		case stateLent:
-			s.InUse++
-		default:
-			s.Busy++
-		}
-	}
+	p.n.fill(&s)
+	s.derive()
+	return s
+}
+
+// fill puts the counters into s.
+func (n *books) fill(s *Stats) {
+	s.Misses, s.Undelivered, s.Rejected, s.NotReady = n.misses, n.undelivered, n.rejected, n.notReady
+	s.Canceled, s.Timeouts, s.Unused = n.canceled, n.timeouts, n.unused
+	s.Dials, s.DialErrors, s.Checks, s.CheckFailures = n.dials, n.dialErrors, n.checks, n.checkFailures
+	s.Hijacked, s.Leaked = n.hijacked, n.leaked
 	c := &n.closed
 	s.ClosedBy = ReasonCounts{
 		c[ByMaxIdle], c[ByIdleTime], c[ByLifetime], c[ByMaxUses], c[ByCheck], c[ByDestroy],
@@ -191,8 +179,6 @@ func (p *Pool[C]) counters() Stats {
 	for _, v := range c {
 		s.Closed += v
 	}
-	s.derive()
-	return s
 }
 
 // derive fills in what follows from the rest.

@@ -1,10 +1,9 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,32 +12,23 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-// long multiplies the length of the stress tests when POUNDLOCK_LONG is set.
-func long(t testing.TB, n int) int {
-	switch {
-	case os.Getenv("POUNDLOCK_LONG") != "":
-		return 50 * n
-	case testing.Short():
-		return n/10 + 1
-	}
-	return n
-}
+	"github.com/poundlock/poundlock/connpool"
+)
 
 // TestStressEverything lets everything happen at once on real time: borrowers that
 // give up, destroy, hijack; dials that fail; evictions, resets, resizes, pauses. A
 // validator runs beside; the server checks bounds and exclusive use.
 func TestStressEverything(t *testing.T) {
-	for name, change := range map[string]func(*server, *Config[*fake]){
-		"plain": func(*server, *Config[*fake]) {},
-		"lifo":  func(_ *server, c *Config[*fake]) { c.Order = LIFO },
-		"fifo":  func(_ *server, c *Config[*fake]) { c.Order, c.MaxUses = FIFO, 7 },
-		"check": func(s *server, c *Config[*fake]) { c.Check, c.CheckAfterIdle = s.check, -1 },
-		"reset": func(_ *server, c *Config[*fake]) {
+	for name, change := range map[string]func(*server, *connpool.Config[*fake]){
+		"plain": func(*server, *connpool.Config[*fake]) {},
+		"lifo":  func(_ *server, c *connpool.Config[*fake]) { c.Order = connpool.LIFO },
+		"fifo":  func(_ *server, c *connpool.Config[*fake]) { c.Order, c.MaxUses = connpool.FIFO, 7 },
+		"check": func(s *server, c *connpool.Config[*fake]) { c.Check, c.CheckAfterIdle = s.check, -1 },
+		"reset": func(_ *server, c *connpool.Config[*fake]) {
 			c.Reset = func(context.Context, *fake) error { return nil }
 		},
-		"limits": func(s *server, c *Config[*fake]) {
+		"limits": func(s *server, c *connpool.Config[*fake]) {
 			c.MaxIdle, c.MinIdle, c.MaxDialing, c.MaxWaiters = 3, 2, 2, 10
 			c.IdleTimeout, c.MaxLifetime, c.KeepAlive, c.Tick = 2*ms, 10*ms, ms, ms
 			c.Check, c.LeakAfter, c.LeakStacks = s.check, 5*ms, 3
@@ -51,7 +41,7 @@ func TestStressEverything(t *testing.T) {
 	}
 }
 
-func stressEverything(t *testing.T, change func(*server, *Config[*fake])) {
+func stressEverything(t *testing.T, change func(*server, *connpool.Config[*fake])) {
 	const maxOpen = 6
 	s := newServer(t)
 	s.onDial = func(_ context.Context, n int) error {
@@ -60,7 +50,7 @@ func stressEverything(t *testing.T, change func(*server, *Config[*fake])) {
 		}
 		return nil
 	}
-	p := s.pool(func(c *Config[*fake]) {
+	p := s.pool(func(c *connpool.Config[*fake]) {
 		c.MaxOpen = maxOpen
 		change(s, c)
 	})
@@ -78,7 +68,7 @@ func stressEverything(t *testing.T, change func(*server, *Config[*fake])) {
 				c, err := p.Acquire(ctx)
 				cancel()
 				if err != nil {
-					if !errors.Is(err, errDown) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrFull) {
+					if !errors.Is(err, errDown) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, connpool.ErrFull) {
 						t.Errorf("unexpected: %v", err)
 					}
 					continue
@@ -113,7 +103,7 @@ func stressEverything(t *testing.T, change func(*server, *Config[*fake])) {
 			case 0:
 				p.Reset()
 			case 1:
-				p.Evict(func(i Info) bool { return i.ID%2 == 0 })
+				p.Evict(func(i connpool.Info) bool { return i.ID%2 == 0 })
 			case 2:
 				_ = p.Resize(2 + rng.IntN(maxOpen-1))
 			case 3:
@@ -131,7 +121,7 @@ func stressEverything(t *testing.T, change func(*server, *Config[*fake])) {
 				}
 			}
 			st := p.Stats()
-			if err := p.validate(); err != nil || st.Open != st.Idle+st.InUse+st.Busy+st.Dialing+st.Closing {
+			if err := p.Validate(); err != nil || st.Open != st.Idle+st.InUse+st.Busy+st.Dialing+st.Closing {
 				t.Errorf("%v: %+v", err, st)
 			}
 			p.Conns()
@@ -158,7 +148,7 @@ func cancelStorm(t *testing.T) {
 	if testing.Short() {
 		n = 2000
 	}
-	var held []Conn[*fake]
+	var held []connpool.Conn[*fake]
 	for range 4 {
 		held = append(held, acquire(t, p))
 	}
@@ -197,14 +187,14 @@ func cancelStorm(t *testing.T) {
 func TestStressClose(t *testing.T) {
 	for i := range long(t, 300) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.Tick = i%3, ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MinIdle, c.Tick = i%3, ms })
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
 				for {
 					c, err := p.Acquire(context.Background())
 					if err != nil {
-						require.ErrorIs(t, err, ErrClosed)
+						require.ErrorIs(t, err, connpool.ErrClosed)
 						return
 					}
 					s.use(c, 0)
@@ -230,10 +220,10 @@ func TestRecoveryAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = ms
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxDialing, c.MinIdle, c.Tick = 2, 2, 100*ms
 			c.Check, c.CheckAfterIdle = s.check, 200*ms
-			c.Backoff = Backoff{Min: 10 * ms, Max: 200 * ms}
+			c.Backoff = connpool.Backoff{Min: 10 * ms, Max: 200 * ms}
 		})
 		var down atomic.Bool
 		var ok, bad atomic.Int64
@@ -256,7 +246,7 @@ func TestRecoveryAfterAnOutage(t *testing.T) {
 						time.Sleep(ms)
 						if down.Load() || f.broken.Load() {
 							f.broken.Store(true)
-							return ErrBadConn
+							return connpool.ErrBadConn
 						}
 						return nil
 					})

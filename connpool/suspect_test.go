@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // failover gives a pool of n connections in steady use, and then drops them all at
 // the server's side. It returns how many calls failed of the 200 after that.
-func failover(t *testing.T, n int, broken func(*Pool[*fake], Conn[*fake]), change func(*Config[*fake])) (failed int, p *Pool[*fake]) {
+func failover(t *testing.T, n int, broken func(*connpool.Pool[*fake], connpool.Conn[*fake]), change func(*connpool.Config[*fake])) (failed int, p *connpool.Pool[*fake]) {
 	s := newServer(t)
-	p = s.pool(func(c *Config[*fake]) {
-		c.MaxOpen, c.Order, c.Check = n, FIFO, s.check // FIFO: all are in use all the time
+	p = s.pool(func(c *connpool.Config[*fake]) {
+		c.MaxOpen, c.Order, c.Check = n, connpool.FIFO, s.check // FIFO: all are in use all the time
 		if change != nil {
 			change(c)
 		}
@@ -33,7 +35,7 @@ func failover(t *testing.T, n int, broken func(*Pool[*fake], Conn[*fake]), chang
 		if broken == nil {
 			err := p.Do(t.Context(), func(_ context.Context, f *fake) error {
 				if f.broken.Load() {
-					return fmt.Errorf("%w: dropped", ErrBadConn)
+					return fmt.Errorf("%w: dropped", connpool.ErrBadConn)
 				}
 				return nil
 			})
@@ -53,9 +55,9 @@ func failover(t *testing.T, n int, broken func(*Pool[*fake], Conn[*fake]), chang
 }
 
 func TestABrokenLoanMakesTheOthersSuspect(t *testing.T) {
-	for name, broken := range map[string]func(*Pool[*fake], Conn[*fake]){
+	for name, broken := range map[string]func(*connpool.Pool[*fake], connpool.Conn[*fake]){
 		"Do":      nil,
-		"Destroy": func(_ *Pool[*fake], c Conn[*fake]) { c.Destroy(errDown) },
+		"Destroy": func(_ *connpool.Pool[*fake], c connpool.Conn[*fake]) { c.Destroy(errDown) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			failed, p := failover(t, 20, broken, nil)
@@ -70,7 +72,7 @@ func TestSuspicionFollowsALoanHome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, waiting := range []bool{false, true} {
 			s := newServer(t)
-			p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Check = 2, s.check })
+			p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.Check = 2, s.check })
 			a, b := acquire(t, p), acquire(t, p)
 			dead, old := a.Value(), b.Value()
 			a.Destroy(nil)
@@ -122,7 +124,7 @@ func TestWithoutACheckNobodyIsSuspect(t *testing.T) {
 func TestRetryBroken(t *testing.T) {
 	for _, checked := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			failed, p := failover(t, 20, nil, func(c *Config[*fake]) {
+			failed, p := failover(t, 20, nil, func(c *connpool.Config[*fake]) {
 				c.RetryBroken = true
 				if !checked {
 					c.Check = nil
@@ -134,35 +136,35 @@ func TestRetryBroken(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.RetryBroken = true })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.RetryBroken = true })
 		runs := 0
-		bad := func(context.Context, *fake) error { runs++; return ErrBadConn }
-		require.ErrorIs(t, p.Do(t.Context(), bad), ErrBadConn)
+		bad := func(context.Context, *fake) error { runs++; return connpool.ErrBadConn }
+		require.ErrorIs(t, p.Do(t.Context(), bad), connpool.ErrBadConn)
 		require.Equal(t, 1, runs, "a fresh one is not to blame")
 		acquire(t, p).Release()
-		require.ErrorIs(t, p.Do(t.Context(), bad), ErrBadConn)
+		require.ErrorIs(t, p.Do(t.Context(), bad), connpool.ErrBadConn)
 		require.Equal(t, 3, runs, "once more, not for ever")
 		acquire(t, p).Release()
 		require.ErrorIs(t, p.Do(t.Context(), func(context.Context, *fake) error { runs++; return errDown }), errDown)
 		require.Equal(t, 4, runs, "an error that is not the connection's")
 		ctx, cancel := context.WithCancel(t.Context())
-		require.ErrorIs(t, p.Do(ctx, func(context.Context, *fake) error { runs++; cancel(); return ErrBadConn }), ErrBadConn)
+		require.ErrorIs(t, p.Do(ctx, func(context.Context, *fake) error { runs++; cancel(); return connpool.ErrBadConn }), connpool.ErrBadConn)
 		require.Equal(t, 5, runs, "nobody waits for it")
 		acquire(t, p).Release()
 		s.set(func() { s.dialErr = errDown })
 		err := p.Do(t.Context(), bad)
-		require.ErrorIs(t, err, ErrBadConn)
+		require.ErrorIs(t, err, connpool.ErrBadConn)
 		require.ErrorIs(t, err, errDown, "no other connection")
 		require.Equal(t, 6, runs)
 		s.end(p)
 
-		k := s.keyed(func(c *KeyedConfig[string, *fake]) { c.Pool.RetryBroken = true })
+		k := s.keyed(func(c *connpool.KeyedConfig[string, *fake]) { c.Pool.RetryBroken = true })
 		s.set(func() { s.dialErr = nil })
 		use(t, k, "a")
 		runs = 0
 		require.NoError(t, k.Do(t.Context(), "a", func(context.Context, *fake) error {
 			if runs++; runs == 1 {
-				return ErrBadConn
+				return connpool.ErrBadConn
 			}
 			return nil
 		}))
@@ -177,8 +179,8 @@ func TestALateTickMakesAllIdleConnsSuspect(t *testing.T) {
 	for frozen, want := range map[time.Duration]int64{0: 0, 999 * ms: 0, time.Second: 1, 10 * time.Minute: 1} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
-			p := s.pool(func(c *Config[*fake]) { c.Check, c.CheckAfterIdle, c.Tick = s.check, time.Second, 250*ms })
-			var held []Conn[*fake]
+			p := s.pool(func(c *connpool.Config[*fake]) { c.Check, c.CheckAfterIdle, c.Tick = s.check, time.Second, 250*ms })
+			var held []connpool.Conn[*fake]
 			for range 4 {
 				held = append(held, acquire(t, p))
 			}
@@ -186,9 +188,7 @@ func TestALateTickMakesAllIdleConnsSuspect(t *testing.T) {
 			for _, c := range held {
 				c.Release() // since the last tick
 			}
-			p.mu.Lock()
-			p.janitor.lookedAt = p.janitor.lookedAt.Add(-frozen) // as if the clocks had gone on without us
-			p.mu.Unlock()
+			p.Freeze(frozen)
 			time.Sleep(250 * ms)
 			for i := range held {
 				held[i] = acquire(t, p)
@@ -206,7 +206,7 @@ func TestReleaseUnused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		resets := atomic.Int64{}
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.MaxUses, c.IdleTimeout, c.IdleJitter, c.Tick = 1, 2, 10*time.Second, -1, time.Second
 			c.Reset = func(context.Context, *fake) error { resets.Add(1); return nil }
 		})
@@ -237,7 +237,7 @@ func TestReleaseUnused(t *testing.T) {
 		acquire(t, p).Release()
 		synctest.Wait()
 		require.EqualValues(t, 1, p.Stats().ClosedBy.MaxUses, "after two uses")
-		wantPanic(t, "zero Conn", Conn[*fake]{}.ReleaseUnused)
+		wantPanic(t, "zero Conn", connpool.Conn[*fake]{}.ReleaseUnused)
 		s.end(p)
 	})
 }
@@ -245,7 +245,7 @@ func TestReleaseUnused(t *testing.T) {
 func TestReleaseUnusedServesWaitersAndTellsLongLoans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.IdleTimeout, c.IdleJitter, c.Tick = 1, 10*time.Second, -1, time.Second
 		})
 		c := acquire(t, p)
@@ -270,12 +270,12 @@ func TestReleaseUnusedServesWaitersAndTellsLongLoans(t *testing.T) {
 func TestMinOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.MinOpen, c.MinIdle, c.IdleTimeout, c.Tick = 8, 4, 1, time.Second, 100*ms
 		})
 		synctest.Wait()
 		require.Equal(t, 4, p.Stats().Open)
-		var held []Conn[*fake]
+		var held []connpool.Conn[*fake]
 		for range 4 {
 			held = append(held, acquire(t, p))
 		}
@@ -295,15 +295,15 @@ func TestMinOpen(t *testing.T) {
 
 // 100 connections of one burst do not close at once, nor in one moment.
 func TestExpiryIsSpreadAndBounded(t *testing.T) {
-	for limit, change := range map[string]func(*Config[*fake]){
-		"idle":     func(c *Config[*fake]) { c.IdleTimeout = time.Minute },
-		"lifetime": func(c *Config[*fake]) { c.MaxLifetime = time.Minute },
-		"at once":  func(c *Config[*fake]) { c.IdleTimeout, c.IdleJitter = time.Minute, -1 },
+	for limit, change := range map[string]func(*connpool.Config[*fake]){
+		"idle":     func(c *connpool.Config[*fake]) { c.IdleTimeout = time.Minute },
+		"lifetime": func(c *connpool.Config[*fake]) { c.MaxLifetime = time.Minute },
+		"at once":  func(c *connpool.Config[*fake]) { c.IdleTimeout, c.IdleJitter = time.Minute, -1 },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t)
 			s.closeTime = 150 * ms
-			p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 100; change(c) })
+			p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 100; change(c) })
 			require.NoError(t, p.Warm(t.Context(), 100))
 			peak, ticks := 0, 0
 			for range 800 {
@@ -323,7 +323,7 @@ func TestExpiryIsSpreadAndBounded(t *testing.T) {
 func TestWaitsAndLoansAreTimed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		c := acquire(t, p)
 		for range 200 {
 			time.AfterFunc(3*ms, c.Release)

@@ -8,7 +8,7 @@ func (p *Pool[C]) runJanitor() {
 	defer t.Stop()
 	for {
 		select {
-		case <-p.ctx.Done():
+		case <-p.functions.ctx.Done():
 			return
 		case <-t.C:
 			p.tick()
@@ -53,7 +53,7 @@ func (p *Pool[C]) tick() {
 			}
 		}
 	}
-	p.fillDue = p.cfg.fills()
+	p.stock.look()
 	p.provideLocked()
 	if f := p.cfg.OnLeaked; f != nil && len(leaks) > 0 {
 		p.goLocked(func() {
@@ -69,11 +69,11 @@ func (p *Pool[C]) tick() {
 func (p *Pool[C]) tickIdleLocked(e *entry[C], f facts) {
 	switch p.janitor.judge(f) {
 	case endLife:
-		if p.retireIdleLocked(e, ByLifetime, nil) {
+		if p.retireIdleLocked(e, ByLifetime) {
 			p.janitor.closed()
 		}
 	case endIdle:
-		if e.word.Load()&^mark == e.seen && p.retireIdleLocked(e, ByIdleTime, nil) {
+		if e.word.Load()&^mark == e.seen && p.retireIdleLocked(e, ByIdleTime) {
 			p.janitor.closed()
 		}
 	case refresh:
@@ -114,17 +114,13 @@ func (e *entry[C]) lookLocked(now time.Duration) uint64 {
 	return w
 }
 
-// keepAliveLocked starts a check of e if it is idle and few others are checked: a
-// pool whose connections all go idle at once must not be busy with itself.
+// keepAliveLocked starts a check of e if it is idle, nobody waits and few others are
+// checked.
 func (p *Pool[C]) keepAliveLocked(e *entry[C]) bool {
-	if p.paused || p.waiters.n > 0 || p.keeping >= max(len(p.roster.all())/4, 1) {
-		return false
-	}
-	w := e.word.Load()
-	if w&stateMask != stateIdle || !e.word.CompareAndSwap(w, w&^lowBits|stateHeld) {
+	if p.waiters.paused || p.waiters.n > 0 || !p.janitor.mayRefresh(len(p.roster.all())) || !e.seize() {
 		return false
 	}
 	p.roster.unmark(e)
-	p.checkLocked(e, checkJob[C]{keep: true})
+	p.holdLocked(e, heldJob[C]{check: true, keep: true})
 	return true
 }

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 func TestMinIdleIsFilledAndRefilledWithinATick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = ms
-		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.MaxDialing, c.Tick = 3, 1, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MinIdle, c.MaxDialing, c.Tick = 3, 1, 100*ms })
 		time.Sleep(4 * ms)
 		require.Equal(t, 3, p.Stats().Idle)
 		require.Equal(t, 1, s.n(&s.peakDial))
@@ -34,7 +36,7 @@ func TestMinIdleDoesNotStormAServerThatIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialErr = errDown
-		p := s.pool(func(c *Config[*fake]) { c.MinIdle, c.Tick = 4, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MinIdle, c.Tick = 4, 100*ms })
 		time.Sleep(1050 * ms)
 		require.LessOrEqual(t, s.n(&s.dials), 11*4, "one attempt for each per tick")
 		s.set(func() { s.dialErr = nil })
@@ -47,7 +49,9 @@ func TestMinIdleDoesNotStormAServerThatIsDown(t *testing.T) {
 func TestIdleTimeKeepsMinIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MinIdle, c.IdleTimeout, c.Tick = 8, 2, time.Second, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) {
+			c.MaxOpen, c.MinIdle, c.IdleTimeout, c.Tick = 8, 2, time.Second, 100*ms
+		})
 		require.NoError(t, p.Warm(t.Context(), 8))
 		time.Sleep(time.Minute)
 		require.Equal(t, 2, p.Stats().Idle)
@@ -59,7 +63,7 @@ func TestIdleTimeKeepsMinIdle(t *testing.T) {
 func TestIdleTimeDoesNotTouchWhatIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.IdleTimeout, c.Tick = time.Second, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.IdleTimeout, c.Tick = time.Second, 100*ms })
 		for range 100 {
 			c := acquire(t, p)
 			time.Sleep(300 * ms)
@@ -74,10 +78,10 @@ func TestIdleTimeDoesNotTouchWhatIsUsed(t *testing.T) {
 func TestLifetimeEndsALoanedConnAtItsReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxLifetime, c.LifetimeJitter, c.Tick = time.Second, -1, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxLifetime, c.LifetimeJitter, c.Tick = time.Second, -1, 100*ms })
 		c := acquire(t, p)
 		time.Sleep(5 * time.Second)
-		require.Equal(t, ByLifetime, c.Info().Reason)
+		require.Equal(t, connpool.ByLifetime, c.Info().Reason)
 		require.False(t, c.Value().closed.Load())
 		c.Release()
 		synctest.Wait()
@@ -90,7 +94,7 @@ func TestLifetimeEndsALoanedConnAtItsReturn(t *testing.T) {
 func TestMaxUses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxUses, c.MaxOpen = 3, 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxUses, c.MaxOpen = 3, 1 })
 		for i := range 10 {
 			c := acquire(t, p)
 			require.Equal(t, i/3+1, c.Value().id)
@@ -120,7 +124,7 @@ func TestMaxUses(t *testing.T) {
 func TestCheckAfterIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.Check, c.CheckAfterIdle, c.Tick = s.check, time.Second, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.Check, c.CheckAfterIdle, c.Tick = s.check, time.Second, 100*ms })
 		c := acquire(t, p)
 		f := c.Value()
 		c.Release()
@@ -140,14 +144,14 @@ func TestCheckAfterIdle(t *testing.T) {
 func TestEveryLoanIsPrecededByACheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.Check, c.CheckAfterIdle, c.MaxOpen = s.check, -1, 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.Check, c.CheckAfterIdle, c.MaxOpen = s.check, -1, 1 })
 		for i := range 5 {
 			c := acquire(t, p)
 			require.EqualValues(t, i, c.Value().checks.Load(), "a new one needs none")
 			c.Release()
 		}
 		_, err := p.TryAcquire()
-		require.ErrorIs(t, err, ErrNotReady)
+		require.ErrorIs(t, err, connpool.ErrNotReady)
 		synctest.Wait()
 		c, err := p.TryAcquire()
 		require.NoError(t, err, "checked in the background")
@@ -171,7 +175,7 @@ func TestEveryLoanIsPrecededByACheck(t *testing.T) {
 func TestFailedCheckMakesTheOthersSuspect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.Check, c.CheckAfterIdle, c.KeepAlive, c.Tick = s.check, time.Hour, time.Second, 100*ms
 		})
 		require.NoError(t, p.Warm(t.Context(), 4))
@@ -189,7 +193,7 @@ func TestFailedCheckMakesTheOthersSuspect(t *testing.T) {
 func TestKeepAliveKeepsAndCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.Check, c.CheckAfterIdle, c.KeepAlive, c.Tick = s.check, time.Hour, time.Second, 100*ms
 		})
 		c := acquire(t, p)
@@ -210,7 +214,7 @@ func TestResetRunsBeforeTheNextLoan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		var fail atomic.Bool
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen = 1
 			c.Reset = func(ctx context.Context, f *fake) error {
 				f.resets.Add(1)
@@ -243,7 +247,7 @@ func TestDialAndCheckTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = time.Hour
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.DialTimeout, c.CheckTimeout, c.Check, c.CheckAfterIdle = 2*time.Second, time.Second, s.check, -1
 			c.MaxOpen = 1
 		})
@@ -267,8 +271,8 @@ func TestDialAndCheckTimeouts(t *testing.T) {
 func TestSurplusOfMaxIdleIsClosedAtReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxIdle = 8, 2 })
-		var all []Conn[*fake]
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxIdle = 8, 2 })
+		var all []connpool.Conn[*fake]
 		for range 8 {
 			all = append(all, acquire(t, p))
 		}
@@ -281,7 +285,7 @@ func TestSurplusOfMaxIdleIsClosedAtReturn(t *testing.T) {
 		s.end(p)
 
 		s = newServer(t)
-		p = s.pool(func(c *Config[*fake]) { c.MaxIdle = -1 })
+		p = s.pool(func(c *connpool.Config[*fake]) { c.MaxIdle = -1 })
 		acquire(t, p).Release()
 		synctest.Wait()
 		require.Zero(t, p.Stats().Open, "none is kept")
@@ -292,14 +296,14 @@ func TestSurplusOfMaxIdleIsClosedAtReturn(t *testing.T) {
 func TestWaitErrorSaysWhatThePoolWasBusyWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 2 })
 		a, b := acquire(t, p), acquire(t, p)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := p.Acquire(ctx)
-		var w *WaitError
+		var w *connpool.WaitError
 		require.True(t, errors.As(err, &w))
-		require.Equal(t, WaitError{Err: context.DeadlineExceeded, Waited: time.Second, MaxOpen: 2, Open: 2, InUse: 2}, *w)
+		require.Equal(t, connpool.WaitError{Err: context.DeadlineExceeded, Waited: time.Second, MaxOpen: 2, Open: 2, InUse: 2}, *w)
 		require.EqualError(t, err, "connpool: acquire: context deadline exceeded after 1s (2 of 2 open, 2 in use, 0 dialing, 0 waiting)")
 		a.Release()
 		b.Release()

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // Every way a function can end, of every function of Config: what it is called for
@@ -25,8 +27,8 @@ func TestEveryEndOfEveryUserFunction(t *testing.T) {
 		"runtime panic": func() error { var none []int; return fmt.Errorf("%d", none[len(none)]) },
 		"Goexit":        func() error { runtime.Goexit(); return nil },
 	}
-	functions := map[string]func(*Config[*fake], func() error){
-		"Dial": func(c *Config[*fake], end func() error) {
+	functions := map[string]func(*connpool.Config[*fake], func() error){
+		"Dial": func(c *connpool.Config[*fake], end func() error) {
 			dial := c.Dial
 			n := 0
 			c.Dial = func(ctx context.Context) (*fake, error) {
@@ -36,27 +38,41 @@ func TestEveryEndOfEveryUserFunction(t *testing.T) {
 				return dial(ctx)
 			}
 		},
-		"Close": func(c *Config[*fake], end func() error) {
+		"Close": func(c *connpool.Config[*fake], end func() error) {
 			closed := c.Close
 			c.Close = func(f *fake) error { _ = closed(f); return end() }
 		},
-		"Check": func(c *Config[*fake], end func() error) {
+		"Check": func(c *connpool.Config[*fake], end func() error) {
 			c.CheckAfterIdle, c.Check = -1, func(context.Context, *fake) error { return end() }
 		},
-		"Reset": func(c *Config[*fake], end func() error) {
+		"Reset": func(c *connpool.Config[*fake], end func() error) {
 			c.Reset = func(context.Context, *fake) error { return end() }
 		},
-		"Bad":           func(c *Config[*fake], end func() error) { c.Bad = func(error) bool { _ = end(); return true } },
-		"OnDialed":      func(c *Config[*fake], end func() error) { c.OnDialed = func(*fake, Info) { _ = end() } },
-		"OnDialFailed":  func(c *Config[*fake], end func() error) { c.OnDialFailed = func(error) { _ = end() } },
-		"OnAcquired":    func(c *Config[*fake], end func() error) { c.OnAcquired = func(*fake, Info) { _ = end() } },
-		"OnReleased":    func(c *Config[*fake], end func() error) { c.OnReleased = func(*fake, Info) { _ = end() } },
-		"OnCheckFailed": func(c *Config[*fake], end func() error) { c.OnCheckFailed = func(*fake, Info, error) { _ = end() } },
-		"OnClosed":      func(c *Config[*fake], end func() error) { c.OnClosed = func(*fake, Info, error) { _ = end() } },
-		"OnLeaked":      func(c *Config[*fake], end func() error) { c.OnLeaked = func(*fake, Info) { _ = end() } },
-		"OnBreaker":     func(c *Config[*fake], end func() error) { c.OnBreaker = func(BreakerState) { _ = end() } },
+		"Bad": func(c *connpool.Config[*fake], end func() error) { c.Bad = func(error) bool { _ = end(); return true } },
+		"OnDialed": func(c *connpool.Config[*fake], end func() error) {
+			c.OnDialed = func(*fake, connpool.Info) { _ = end() }
+		},
+		"OnDialFailed": func(c *connpool.Config[*fake], end func() error) { c.OnDialFailed = func(error) { _ = end() } },
+		"OnAcquired": func(c *connpool.Config[*fake], end func() error) {
+			c.OnAcquired = func(*fake, connpool.Info) { _ = end() }
+		},
+		"OnReleased": func(c *connpool.Config[*fake], end func() error) {
+			c.OnReleased = func(*fake, connpool.Info) { _ = end() }
+		},
+		"OnCheckFailed": func(c *connpool.Config[*fake], end func() error) {
+			c.OnCheckFailed = func(*fake, connpool.Info, error) { _ = end() }
+		},
+		"OnClosed": func(c *connpool.Config[*fake], end func() error) {
+			c.OnClosed = func(*fake, connpool.Info, error) { _ = end() }
+		},
+		"OnLeaked": func(c *connpool.Config[*fake], end func() error) {
+			c.OnLeaked = func(*fake, connpool.Info) { _ = end() }
+		},
+		"OnBreaker": func(c *connpool.Config[*fake], end func() error) {
+			c.OnBreaker = func(connpool.BreakerState) { _ = end() }
+		},
 	}
-	typ := reflect.TypeFor[Config[*fake]]()
+	typ := reflect.TypeFor[connpool.Config[*fake]]()
 	for i := range typ.NumField() {
 		if typ.Field(i).Type.Kind() == reflect.Func {
 			require.Contains(t, functions, typ.Field(i).Name)
@@ -68,9 +84,9 @@ func TestEveryEndOfEveryUserFunction(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := newServer(t)
 					calls := uint64(0)
-					p := s.pool(func(c *Config[*fake]) {
+					p := s.pool(func(c *connpool.Config[*fake]) {
 						c.MaxOpen, c.LeakAfter, c.Tick = 2, time.Second, 100*ms
-						c.Breaker = Breaker{Failures: 1, OpenFor: 100 * ms}
+						c.Breaker = connpool.Breaker{Failures: 1, OpenFor: 100 * ms}
 						c.Check, c.CheckAfterIdle = s.check, time.Minute
 						set(c, func() error { s.set(func() { calls++ }); return end() })
 					})
@@ -88,7 +104,7 @@ func TestEveryEndOfEveryUserFunction(t *testing.T) {
 					} else {
 						require.Equal(t, calls, st.Panics)
 					}
-					var pe *PanicError
+					var pe *connpool.PanicError
 					if errors.As(err, &pe) {
 						require.Equal(t, "Close", function)
 						require.Equal(t, function, pe.Func)
@@ -102,7 +118,7 @@ func TestEveryEndOfEveryUserFunction(t *testing.T) {
 
 // exercise makes everything happen that Config has a function for. Each call is made
 // in a goroutine of its own, which a Goexit may end.
-func exercise(t *testing.T, s *server, p *Pool[*fake]) {
+func exercise(t *testing.T, s *server, p *connpool.Pool[*fake]) {
 	apart := func(f func()) {
 		done := make(chan struct{})
 		go func() {
@@ -145,7 +161,7 @@ func exercise(t *testing.T, s *server, p *Pool[*fake]) {
 	})
 	s.set(func() { s.checkErr = nil })
 	time.Sleep(time.Minute)
-	require.NoError(t, p.validate())
+	require.NoError(t, p.Validate())
 	require.Zero(t, p.Stats().InUse)
 }
 
@@ -154,12 +170,12 @@ func TestAHookThatEndsItsGoroutineIsToldOfTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialErr = errDown
-		leaks, states := 0, []BreakerState{}
-		p := s.pool(func(c *Config[*fake]) {
+		leaks, states := 0, []connpool.BreakerState{}
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.LeakAfter, c.Tick = time.Second, 500*ms
-			c.Breaker = Breaker{Failures: 1, OpenFor: time.Second}
-			c.OnLeaked = func(*fake, Info) { s.set(func() { leaks++ }); runtime.Goexit() }
-			c.OnBreaker = func(b BreakerState) { s.set(func() { states = append(states, b) }); runtime.Goexit() }
+			c.Breaker = connpool.Breaker{Failures: 1, OpenFor: time.Second}
+			c.OnLeaked = func(*fake, connpool.Info) { s.set(func() { leaks++ }); runtime.Goexit() }
+			c.OnBreaker = func(b connpool.BreakerState) { s.set(func() { states = append(states, b) }); runtime.Goexit() }
 		})
 		_, err := p.Acquire(t.Context())
 		require.ErrorIs(t, err, errDown)
@@ -169,7 +185,7 @@ func TestAHookThatEndsItsGoroutineIsToldOfTheRest(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		require.Equal(t, 3, s.n(&leaks))
 		synctest.Wait()
-		require.Equal(t, []BreakerState{BreakerOpen, BreakerHalfOpen, BreakerClosed}, states)
+		require.Equal(t, []connpool.BreakerState{connpool.BreakerOpen, connpool.BreakerHalfOpen, connpool.BreakerClosed}, states)
 		a.Release()
 		b.Release()
 		c.Release()
@@ -182,16 +198,16 @@ func TestAHookThatEndsItsGoroutineIsToldOfTheRest(t *testing.T) {
 func TestInfoInHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		told := map[string]State{}
-		say := func(hook string, i Info) { s.set(func() { told[fmt.Sprint(hook, " ", i.Reason)] = i.State }) }
-		p := s.pool(func(c *Config[*fake]) {
+		told := map[string]connpool.State{}
+		say := func(hook string, i connpool.Info) { s.set(func() { told[fmt.Sprint(hook, " ", i.Reason)] = i.State }) }
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.Check, c.LeakAfter, c.Tick = 1, s.check, time.Second, 100*ms
-			c.OnDialed = func(_ *fake, i Info) { say("dialed", i) }
-			c.OnAcquired = func(_ *fake, i Info) { say("acquired", i) }
-			c.OnReleased = func(_ *fake, i Info) { say("released", i) }
-			c.OnLeaked = func(_ *fake, i Info) { say("leaked", i) }
-			c.OnCheckFailed = func(_ *fake, i Info, _ error) { say("check failed", i) }
-			c.OnClosed = func(_ *fake, i Info, _ error) { say("closed", i) }
+			c.OnDialed = func(_ *fake, i connpool.Info) { say("dialed", i) }
+			c.OnAcquired = func(_ *fake, i connpool.Info) { say("acquired", i) }
+			c.OnReleased = func(_ *fake, i connpool.Info) { say("released", i) }
+			c.OnLeaked = func(_ *fake, i connpool.Info) { say("leaked", i) }
+			c.OnCheckFailed = func(_ *fake, i connpool.Info, _ error) { say("check failed", i) }
+			c.OnClosed = func(_ *fake, i connpool.Info, _ error) { say("closed", i) }
 		})
 		c := acquire(t, p)
 		time.Sleep(2 * time.Second)
@@ -210,13 +226,13 @@ func TestInfoInHooks(t *testing.T) {
 		require.Error(t, err)
 		p.Reset()
 		time.Sleep(1500 * ms)
-		require.Equal(t, StateClosing, p.Conns()[0].State, "it closes")
+		require.Equal(t, connpool.StateClosing, p.Conns()[0].State, "it closes")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Equal(t, map[string]State{
-			"dialed ": StateIdle, "acquired ": StateInUse, "released ": StateInUse, "leaked ": StateInUse,
-			"check failed check": StateClosing, "closed check": StateClosing,
-			"closed evict": StateClosing, "closed reset": StateClosing,
+		require.Equal(t, map[string]connpool.State{
+			"dialed ": connpool.StateIdle, "acquired ": connpool.StateInUse, "released ": connpool.StateInUse, "leaked ": connpool.StateInUse,
+			"check failed check": connpool.StateClosing, "closed check": connpool.StateClosing,
+			"closed evict": connpool.StateClosing, "closed reset": connpool.StateClosing,
 		}, told)
 		s.end(p)
 	})

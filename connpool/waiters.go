@@ -58,15 +58,20 @@ func (s *spares[C]) put(w *waiter[C]) {
 }
 
 // waiters is the part of a pool that knows the waiting Acquires, their order, and what
-// each relies on: a dial of its own, or a check or reset under way. It is guarded by
+// each relies on: a dial of its own, or a check or reset under way. It raises gateWaiters
+// while somebody waits, and gatePaused while nobody may be served. It is guarded by
 // Pool.mu. It has a list of its own instead of internal/list, because every hand-over
 // removes the first waiter, and that must not write to another waiter's cache line.
 type waiters[C any] struct {
-	// What a hand-over writes: one cache line.
+	gate *gate
+	// What a hand-over writes: one cache line, together with gate.
 	head, tail      *waiter[C] // oldest first
 	n               int
 	wake, wakeLast  *waiter[C] // granted in this section under mu; unlock wakes them
 	waits, handoffs uint64     // counters, as in Stats
+
+	dials  *dialer // learns which of its dials nobody waits for any more
+	paused bool    // between Pause and Resume
 
 	claims int // waiters that rely on a check or reset under way
 	// Checks and resets that began for nobody, and the waiters that rely on them:
@@ -74,7 +79,7 @@ type waiters[C any] struct {
 	returning, returningClaims int
 }
 
-// push queues w.
+// push queues w and raises the gate.
 func (q *waiters[C]) push(w *waiter[C]) {
 	w.turn++
 	w.state, w.impatient = waitQueued, false
@@ -86,19 +91,70 @@ func (q *waiters[C]) push(w *waiter[C]) {
 	}
 	q.tail = w
 	q.n++
+	if q.n == 1 {
+		q.gate.set(gateWaiters, true)
+	}
 }
 
-// drop takes w out of the queue, in the given state. It returns the dial on which w
-// relied, or nil.
-func (q *waiters[C]) drop(w *waiter[C], s waitState) *dialJob[C] {
+// drop takes w out of the queue, in the given state. The dial on which a waiter that
+// leaves relied is late: w lost patience with it, and others should not rely on it.
+func (q *waiters[C]) drop(w *waiter[C], s waitState) {
 	w.state = s
 	q.remove(w)
 	q.unclaim(w)
-	j := w.dial
-	if j != nil {
+	if j := w.dial; j != nil {
 		j.waiter, w.dial = nil, nil
+		if s == waitGone {
+			q.dials.giveUp(&j.pending)
+		}
 	}
-	return j
+	if q.n == 0 {
+		q.gate.set(gateWaiters, false)
+	}
+}
+
+// next returns the oldest waiter that may be served, or nil. Those whose ctx is done are
+// passed over: they are on their way out, and a connection given to them would only
+// come back later.
+func (q *waiters[C]) next() *waiter[C] {
+	for !q.paused {
+		w := q.head
+		if w == nil {
+			return nil
+		}
+		select {
+		case <-w.done:
+			q.drop(w, waitGone)
+		default:
+			return w
+		}
+	}
+	return nil
+}
+
+// pause says whether nobody may be served.
+func (q *waiters[C]) pause(on bool) {
+	q.paused = on
+	q.gate.set(gatePaused, on)
+}
+
+// grant ends w's wait with a connection or an error. takeGranted returns it.
+func (q *waiters[C]) grant(w *waiter[C], c Conn[C], err error) {
+	q.drop(w, waitGranted)
+	w.conn, w.err = c, err
+	if q.wake == nil {
+		q.wake, q.wakeLast = w, w
+		return
+	}
+	q.wakeLast.next = w
+	q.wakeLast = w
+}
+
+// grantAll ends all waits with an error.
+func (q *waiters[C]) grantAll(err error) {
+	for w := q.head; w != nil; w = q.head {
+		q.grant(w, Conn[C]{}, err)
+	}
 }
 
 // remove takes w out. It does not touch the one behind when w is the first, as
@@ -128,9 +184,9 @@ func (q *waiters[C]) all(yield func(*waiter[C]) bool) {
 	}
 }
 
-// unserved returns how many waiters rely on nothing, with the given number of dials
-// to rely on; below zero: how many dials nobody needs.
-func (q *waiters[C]) unserved(dials int) int { return q.n - q.claims - dials }
+// unserved returns how many waiters rely on nothing; below zero: how many dials nobody
+// needs.
+func (q *waiters[C]) unserved() int { return q.n - q.claims - q.dials.supply() }
 
 // first returns the oldest waiter for whom nothing is under way that it could rely
 // on, or nil.
@@ -141,16 +197,6 @@ func (q *waiters[C]) first() *waiter[C] {
 		}
 	}
 	return nil
-}
-
-// granted notes that w, which was dropped, is to be woken.
-func (q *waiters[C]) granted(w *waiter[C]) {
-	if q.wake == nil {
-		q.wake, q.wakeLast = w, w
-		return
-	}
-	q.wakeLast.next = w
-	q.wakeLast = w
 }
 
 // takeGranted returns a list of those to be woken, linked by next, and forgets them.

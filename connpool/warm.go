@@ -47,11 +47,7 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 
 // maxWarmLocked returns how many connections can be open at once with nothing on loan.
 func (p *Pool[C]) maxWarmLocked() int {
-	n := min(p.maxOpen, p.maxIdle())
-	if p.limit != nil {
-		n = min(n, p.limit.max)
-	}
-	return n
+	return p.share.most(p.limits.mostIdle())
 }
 
 func tooWarm(n, limit int) error {

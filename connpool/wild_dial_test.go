@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // go-redis#3497: the request's ctx kills the dial, so that with short requests no
@@ -43,7 +45,7 @@ func TestFailedDialDoesNotStrandWaiters(t *testing.T) {
 			}
 			return nil
 		}
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.MaxDialing = 4, 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.MaxDialing = 4, 1 })
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		var failed, served int
@@ -74,7 +76,7 @@ func TestFailedDialDoesNotStrandWaiters(t *testing.T) {
 func TestPendingOpensAreNotAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 2 })
 		a, b := acquire(t, p), acquire(t, p)
 		var wg sync.WaitGroup
 		for range 5 {
@@ -109,7 +111,7 @@ func TestCloseWaitsForDials(t *testing.T) {
 		begin := time.Now()
 		require.NoError(t, p.Close())
 		require.Equal(t, time.Second, time.Since(begin))
-		require.ErrorIs(t, <-errs, ErrClosed)
+		require.ErrorIs(t, <-errs, connpool.ErrClosed)
 		s.end(p)
 		require.EqualValues(t, 1, p.Stats().ClosedBy.Close)
 	})
@@ -121,7 +123,7 @@ func TestDialThatEndsAfterResetIsNotKept(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = 10 * ms
 		p := s.pool()
-		got := make(chan Conn[*fake], 1)
+		got := make(chan connpool.Conn[*fake], 1)
 		go func() { got <- acquire(t, p) }()
 		time.Sleep(5 * ms)
 		p.Reset()
@@ -138,7 +140,7 @@ func TestDialThatEndsAfterResetIsNotKept(t *testing.T) {
 func TestReleasedConnServesAnAcquirerThatDials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 2 })
 		a := acquire(t, p)
 		s.set(func() { s.dialTime = 100 * ms })
 		go func() {

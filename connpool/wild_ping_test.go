@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // pgx#2394: one hung ping blocks all who want a connection.
 func TestHungPingBlocksNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.CheckAfterIdle, c.Tick, c.CheckTimeout = 3, time.Second, 100*ms, 5*time.Second
 			c.Check = func(ctx context.Context, f *fake) error {
 				if f.broken.Load() {
@@ -27,7 +29,7 @@ func TestHungPingBlocksNobodyElse(t *testing.T) {
 		a.Value().broken.Store(true)
 		a.Release()
 		time.Sleep(2 * time.Second)
-		first := make(chan Conn[*fake], 1)
+		first := make(chan connpool.Conn[*fake], 1)
 		go func() { first <- acquire(t, p) }() // hangs in the ping, or so it seems
 		synctest.Wait()
 		begin := time.Now()
@@ -47,7 +49,7 @@ func TestHungPingDoesNotBlockALoneAcquirer(t *testing.T) {
 		for _, reset := range []bool{false, true} {
 			s := newServer(t)
 			hang := func(ctx context.Context, _ *fake) error { <-ctx.Done(); return ctx.Err() }
-			p := s.pool(func(c *Config[*fake]) {
+			p := s.pool(func(c *connpool.Config[*fake]) {
 				if reset {
 					c.Reset = hang
 				} else {
@@ -57,7 +59,7 @@ func TestHungPingDoesNotBlockALoneAcquirer(t *testing.T) {
 			acquire(t, p).Release()
 			begin := time.Now()
 			c := acquire(t, p)
-			require.Equal(t, claimTime, time.Since(begin))
+			require.Equal(t, connpool.ClaimTime, time.Since(begin))
 			c.Destroy(nil)
 			s.end(p)
 		}
@@ -70,7 +72,7 @@ func TestResetIsWaitedForRatherThanDialed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = 10 * ms
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.Reset = func(ctx context.Context, _ *fake) error { return sleep(ctx, ms) }
 		})
 		for range 10 {
@@ -85,7 +87,7 @@ func TestResetIsWaitedForRatherThanDialed(t *testing.T) {
 func TestFailedPingGivesItsSlotBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen, c.Check, c.CheckAfterIdle = 2, s.check, -1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen, c.Check, c.CheckAfterIdle = 2, s.check, -1 })
 		a, b := acquire(t, p), acquire(t, p)
 		a.Value().broken.Store(true)
 		b.Value().broken.Store(true)
@@ -106,7 +108,7 @@ func TestKeepAliveLeavesCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.checkTime = 5 * time.Second // nearly hangs
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.Check, c.CheckTimeout = 8, s.check, 10*time.Second
 			c.CheckAfterIdle, c.KeepAlive, c.Tick = time.Hour, time.Second, 100*ms
 		})
@@ -115,7 +117,7 @@ func TestKeepAliveLeavesCapacity(t *testing.T) {
 		st := p.Stats()
 		require.Equal(t, 2, st.Busy, "a quarter at most")
 		begin := time.Now()
-		var held []Conn[*fake]
+		var held []connpool.Conn[*fake]
 		for range 6 {
 			held = append(held, acquire(t, p))
 		}

@@ -1,4 +1,4 @@
-package connpool
+package connpool_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/connpool"
 )
 
 // Each test here, in wild_dial_test.go and in wild_ping_test.go is a bug of another
@@ -47,9 +49,9 @@ func TestReleaseAfterCloseClosesAndAcquireAfterCloseFails(t *testing.T) {
 		go func() { done <- p.Close() }()
 		synctest.Wait()
 		_, err := p.Acquire(t.Context())
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, connpool.ErrClosed)
 		_, err = p.TryAcquire()
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, connpool.ErrClosed)
 		c.Release()
 		require.NoError(t, <-done)
 		s.end(p)
@@ -60,7 +62,7 @@ func TestReleaseAfterCloseClosesAndAcquireAfterCloseFails(t *testing.T) {
 func TestIdleTimeoutIsEnforced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.IdleTimeout, c.Tick = time.Second, 100*ms })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.IdleTimeout, c.Tick = time.Second, 100*ms })
 		c := acquire(t, p)
 		c.Release()
 		time.Sleep(999 * ms)
@@ -76,7 +78,7 @@ func TestIdleTimeoutIsEnforced(t *testing.T) {
 func TestWaitersAreServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		c := acquire(t, p)
 		var order []int
 		var wg sync.WaitGroup
@@ -103,7 +105,7 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 // seen by neither. Plain scheduling, many times: the window is a few instructions.
 func TestNoLostWakeUp(t *testing.T) {
 	s := newServer(t)
-	p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+	p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 	rounds := 20000
 	if testing.Short() {
 		rounds = 2000
@@ -135,7 +137,7 @@ func TestNoLostWakeUp(t *testing.T) {
 func TestConnIsNotHandedToAnExpiredWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		c := acquire(t, p)
 		ctx, cancel := context.WithCancel(t.Context())
 		errs := make(chan error, 3)
@@ -146,7 +148,7 @@ func TestConnIsNotHandedToAnExpiredWaiter(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		got := make(chan Conn[*fake], 1)
+		got := make(chan connpool.Conn[*fake], 1)
 		go func() { got <- acquire(t, p) }()
 		synctest.Wait()
 		cancel() // and at once, before the cancelled can leave:
@@ -168,9 +170,9 @@ func TestLifetimeJitterIsDrawnOncePerConnection(t *testing.T) {
 		s := newServer(t)
 		var mu sync.Mutex
 		var ages []time.Duration
-		p := s.pool(func(c *Config[*fake]) {
+		p := s.pool(func(c *connpool.Config[*fake]) {
 			c.MaxOpen, c.MaxLifetime, c.LifetimeJitter, c.Tick = 100, 100*time.Second, 50*time.Second, 100*ms
-			c.OnClosed = func(_ *fake, i Info, _ error) {
+			c.OnClosed = func(_ *fake, i connpool.Info, _ error) {
 				mu.Lock()
 				defer mu.Unlock()
 				ages = append(ages, i.Age)
@@ -200,7 +202,7 @@ func TestCancelledAcquireLeaksNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.dialTime = ms
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 2 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 2 })
 		for i := range 100 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%3)*ms/2)
 			if c, err := p.Acquire(ctx); err == nil {
@@ -219,7 +221,7 @@ func TestCancelledAcquireLeaksNoSlot(t *testing.T) {
 func TestCloseWakesEveryWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		c := acquire(t, p)
 		errs := make(chan error, 50)
 		for range 50 {
@@ -235,7 +237,7 @@ func TestCloseWakesEveryWaiter(t *testing.T) {
 			close(closed)
 		}()
 		for range 50 {
-			require.ErrorIs(t, <-errs, ErrClosed)
+			require.ErrorIs(t, <-errs, connpool.ErrClosed)
 		}
 		select {
 		case <-closed:
@@ -253,7 +255,7 @@ func TestSlotIsFreeOnlyAfterCloseReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
 		s.closeTime = 100 * ms
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		acquire(t, p).Destroy(errDown)
 		require.Equal(t, 1, p.Stats().Closing)
 		begin := time.Now()
@@ -269,11 +271,11 @@ func TestSlotIsFreeOnlyAfterCloseReturned(t *testing.T) {
 func TestFailingUseDoesNotLeak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t)
-		p := s.pool(func(c *Config[*fake]) { c.MaxOpen = 1 })
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
 		app := errors.New("no such row")
 		require.ErrorIs(t, p.Do(t.Context(), func(context.Context, *fake) error { return app }), app)
 		require.EqualValues(t, 1, p.Stats().Idle, "an application's error keeps the connection")
-		require.ErrorIs(t, p.Do(t.Context(), func(context.Context, *fake) error { return ErrBadConn }), ErrBadConn)
+		require.ErrorIs(t, p.Do(t.Context(), func(context.Context, *fake) error { return connpool.ErrBadConn }), connpool.ErrBadConn)
 		require.PanicsWithValue(t, "boom", func() {
 			_ = p.Do(t.Context(), func(context.Context, *fake) error { panic("boom") })
 		})

@@ -15,7 +15,8 @@ type Config struct {
 	// Name appears in Stats, errors and reports. Default the consumer's name.
 	Name string
 
-	// Conn is the connection to the servers. The Worker does not close it.
+	// Conn is the connection to the servers. The Worker does not close it. Close it when
+	// Done is closed: after a Shutdown that gave up, the handlers that still run may use it.
 	Conn *nats.Conn
 
 	// Stream and Consumer name a durable pull consumer with explicit

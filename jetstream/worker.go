@@ -106,7 +106,8 @@ func (w *Worker) Close() error { return w.Shutdown(context.Background()) }
 // Shutdown is Close until ctx ends. Then it cancels the handlers' ctx and gives them
 // and the last acknowledgements up to a second. What failed then is handed back; a
 // message whose handler still runs, or whose acknowledgement has not arrived, is left
-// to AckWait, which gives it to others. It returns a *ShutdownError then.
+// to AckWait, which gives it to others. It returns a *ShutdownError then; do not close
+// Config.Conn before Done is closed.
 //
 // Stopping takes up to a second also when nothing runs: a request for messages that
 // is under way is not cancelled, since what the server sends into one would be lost

@@ -149,6 +149,8 @@ func TestShutdownHandsBackWhatWasNotStarted(t *testing.T) {
 	cfg.Workers, cfg.Ahead = 3, 5
 	started := make(chan string, 10)
 	deaf := make(chan struct{})
+	hear := sync.OnceFunc(func() { close(deaf) })
+	defer hear() // else a failure hangs
 	cfg.Handle = func(ctx context.Context, d *jetstream.Delivery) error {
 		started <- string(d.Data)
 		if string(d.Data) == "0" {
@@ -173,7 +175,9 @@ func TestShutdownHandsBackWhatWasNotStarted(t *testing.T) {
 	require.Equal(t, 1, cut.Running)
 	s := first.Stats()
 	balanced(t, s)
-	require.EqualValues(t, []uint64{5, 2, 1}, []uint64{s.Returned, s.Failed, s.Abandoned})
+	require.EqualValues(t, 5, s.Returned)
+	require.EqualValues(t, 3, s.Failed+s.Abandoned)
+	require.NotZero(t, s.Abandoned) // and no more but where the machine is so slow that a second passes
 	select {
 	case <-first.Done():
 		t.Fatal("done while a handler runs")
@@ -189,7 +193,7 @@ func TestShutdownHandsBackWhatWasNotStarted(t *testing.T) {
 	}
 	require.Len(t, seen, 9)
 	require.False(t, seen["0"])
-	close(deaf) // its success comes too late and says nothing
+	hear() // its success comes too late and says nothing
 	<-first.Done()
 	require.Zero(t, first.Stats().Acked)
 	require.NoError(t, second.Close())

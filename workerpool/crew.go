@@ -18,7 +18,7 @@ import (
 type crew[T any] struct {
 	_        stats.Pad
 	ctl      ctl
-	arriving atomic.Uint64 // see arrivals
+	arriving arrivals
 	_        [stats.Line - 16]byte
 	surplus  atomic.Bool  // there are more workers than limit: a busy one asks retire after its task; changed under mu
 	stopped  atomic.Bool  // idle workers must end; set under mu
@@ -178,35 +178,23 @@ func (c *crew[T]) arrive(w *worker[T]) {
 		w.reserved = false
 		return
 	}
-	c.arriving.Add(1)
+	c.arriving.begin()
 	w.arriving = true
 	c.ctl.arrive()
 }
 
 // found makes a worker active that has found work while it searched.
 func (c *crew[T]) found(w *worker[T]) {
-	c.arriving.Add(1)
+	c.arriving.begin()
 	w.arriving = true
 	c.ctl.found()
 }
 
-// arrivals tells, in its low bits (arrivingMask), how many woken or new workers have not
-// got a task yet, nor left: they are active, or about to be, but cannot be told from busy
-// ones. The other bits count those that have left without a task. So a look at the workers
-// has missed none of them if it was between two equal answers with the low bits zero.
-func (c *crew[T]) arrivals() uint64 { return c.arriving.Load() }
-
-const (
-	arrivingBits = 32
-	arrivingMask = 1<<arrivingBits - 1
-	leftInVain   = 1<<arrivingBits - 1 // one more has left, one fewer is arriving
-)
-
-// got notes that w has a task.
+// got notes that w has a task, or has left.
 func (c *crew[T]) got(w *worker[T]) {
 	if w.arriving {
 		w.arriving = false
-		c.arriving.Add(math.MaxUint64) // -1
+		c.arriving.end()
 	}
 }
 
@@ -245,7 +233,7 @@ func (c *crew[T]) reserve() reservation {
 // there is one, and releases mu.
 func (c *crew[T]) send(how reservation, gift item[T], given bool) {
 	if !given {
-		c.arriving.Add(1)
+		c.arriving.begin()
 	}
 	if how == newWorker {
 		w := c.enlist(&worker[T]{reserved: true, arriving: !given, gift: gift, given: given})
@@ -307,4 +295,19 @@ func (h *highWater) note(n int) {
 			return
 		}
 	}
+}
+
+// arrivals counts the woken and new workers that have not got a task yet, nor left, which
+// are active already or about to be, and, above, how many there ever were: who reads the
+// same twice, and none now, knows that there was none in between.
+type arrivals struct{ n atomic.Uint64 }
+
+func (a *arrivals) begin() { a.n.Add(1<<32 + 1) }
+
+func (a *arrivals) end() { a.n.Add(math.MaxUint64) }
+
+// load returns what to compare with, and whether there is one now.
+func (a *arrivals) load() (mark uint64, some bool) {
+	mark = a.n.Load()
+	return mark, uint32(mark) != 0
 }

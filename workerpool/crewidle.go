@@ -8,10 +8,7 @@ import "time"
 // only now, so that those who look for room do not miss it (TestIdleWorkersAreRoom).
 func (c *crew[T]) leave(w *worker[T], search bool) (searching, last bool) {
 	searching, s := c.ctl.leave(search)
-	if w.arriving {
-		w.arriving = false
-		c.arriving.Add(leftInVain)
-	}
+	c.got(w)
 	return searching, s.active() == 0
 }
 

@@ -3,7 +3,9 @@ package workerpool
 import "fmt"
 
 // Overflow says what a submission does when the queue is full and no worker is
-// idle (or, with [NoQueue], when every worker is busy).
+// idle (or, with [NoQueue], when every worker is busy). A worker that has just come for
+// a task counts as idle: a submission that finds one waits, a millisecond at most
+// (ten where other processes have the cores), for it to take a task off the queue.
 type Overflow int
 
 const (

@@ -1,5 +1,7 @@
 package workerpool
 
+import "time"
+
 func (d *desk[T]) putRing(l *level[T], v T) error {
 	switch l.ring.put(v, 0, d.q.clock, false) {
 	case putOK:
@@ -67,24 +69,35 @@ func (d *desk[T]) force(l *level[T], v T) bool {
 }
 
 // findRoom accepts v into level l although its ring is full, or returns ErrFull:
-// workers without a task are room.
+// workers without a task are room. Where a worker is at the queue that has no task yet, or
+// has it just now, it waits for that.
 func (d *desk[T]) findRoom(l *level[T], v T) error {
 	for tries := 0; ; tries++ {
 		before, _ := l.ring.counts()
-		arrivals := d.crew.arrivals()
-		if err := d.tryRoom(l, v); err != ErrFull || tries == maxArrivals {
+		came, _ := d.crew.arriving.load()
+		if err := d.tryRoom(l, v); err != ErrFull || tries == arrivalYields+arrivalSleeps {
 			return err
 		}
-		if now, _ := l.ring.counts(); now == before && arrivals&arrivingMask == 0 && d.crew.arrivals() == arrivals {
+		now, _ := l.ring.counts()
+		if mark, some := d.crew.arriving.load(); now == before && mark == came && !some {
 			return ErrFull
 		}
-		yield() // a worker is active but has taken its task just now, or is about to
+		// A worker is active but has taken its task just now, or is about to.
+		if tries < arrivalYields {
+			yield()
+		} else { // it has lost its core: yields go by in less time than that takes
+			time.Sleep(arrivalSleep)
+		}
 	}
 }
 
-// maxArrivals bounds how often a submission yields to a worker that has arrived at
-// the queue but may have lost its core there.
-const maxArrivals = 1000
+// These bound how long a submission waits for workers that have come to the queue: a
+// millisecond or so, or ten where other processes have the cores.
+const (
+	arrivalYields = 1000
+	arrivalSleeps = 100
+	arrivalSleep  = 100 * time.Microsecond
+)
 
 // tryRoom is one look for room beyond what the ring has.
 func (d *desk[T]) tryRoom(l *level[T], v T) error {

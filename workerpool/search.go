@@ -45,11 +45,11 @@ const searchBatch = 8
 // in a testing/synctest bubble while any goroutine can run.
 const maxSearches = 512
 
-// flooded reports whether more than a task a microsecond has come in ns. Then the core
-// went to submitters of this process, and what counts is how fast the queue is emptied,
-// not how long one task waits (BenchmarkSubmit/workers=2/producers=2: a pause of the
-// search makes it 1.4 times as long).
-func flooded(tasks uint64, ns int64) bool { return tasks > uint64(ns/int64(time.Microsecond)) }
+// flooded reports whether more than a task in two microseconds has come in ns. Then the
+// core went to submitters of this process, and what counts is how fast the queue is
+// emptied, not how long one task waits (BenchmarkSubmit/workers=2/producers=2 and the
+// comparison's 1us/workers=2: a pause of the search makes them 1.4 times as long).
+func flooded(tasks uint64, ns int64) bool { return tasks > uint64(ns/int64(2*time.Microsecond)) }
 
 // lookAround looks for work, yielding, from the time start on, for as long as
 // c.search says; it reports whether it saw any.
@@ -60,15 +60,12 @@ func (c *core[T]) lookAround(start int64) bool {
 			if i == 0 {
 				return true
 			}
-			// The task may have come during a loss.
-			if now := c.clock.now(); now-last >= lostCore && !flooded(c.desk.q.puts()-put, now-last) {
-				c.search.look(last, now)
-			}
+			c.lost(last, c.clock.now(), put) // the task may have come during a loss
 			return true
 		}
 		if i%searchBatch == searchBatch-1 {
 			now := c.clock.now()
-			if !c.search.look(last, now) || now-start >= c.search.spin {
+			if c.lost(last, now, put) || now-start >= c.search.spin {
 				return false
 			}
 			last, put = now, c.desk.q.puts()
@@ -76,4 +73,10 @@ func (c *core[T]) lookAround(start int64) bool {
 		yield()
 	}
 	return false
+}
+
+// lost reports whether the searcher has lost its core between two looks at the clock,
+// at the first of which put values had come, and has the search pause then.
+func (c *core[T]) lost(last, now int64, put uint64) bool {
+	return now-last >= lostCore && !flooded(c.desk.q.puts()-put, now-last) && !c.search.look(last, now)
 }

@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
 // receive is the command with -receive: a receiver until in ends.
 func receive(addr string, in io.Reader, out io.Writer) error {
-	var r Receiver
+	var r pipeline.Receiver
 	addr, err := r.Listen(addr)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/poundlock/poundlock/batchchan"
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 	"github.com/poundlock/poundlock/objpool"
 )
 
@@ -15,26 +16,26 @@ type claim struct {
 
 // sink has attributes set through it. The compiler does not know what is behind an
 // interface, so their list escapes to the heap, as with every tracing API that is one.
-type sink interface{ Set(attrs ...Attr) }
+type sink interface{ Set(attrs ...pipeline.Attr) }
 
 // What is stored here escapes, as a span does that goes to a queue.
 var (
-	keptSpan  *Span
-	keptAttrs []Attr
+	keptSpan  *pipeline.Span
+	keptAttrs []pipeline.Attr
 	keptSmall *[64]byte
 	keptID    *[16]byte
-	keptSink  sink = new(Span)
+	keptSink  sink = new(pipeline.Span)
 	keptRest  []byte
 
 	_ = []any{&keptAttrs, &keptSmall, &keptID, &keptRest} // linters take what is only written for unused
 )
 
 func claims() []claim {
-	spans := objpool.Must(newSpanPool(1024))
+	spans := objpool.Must(pipeline.NewSpanPool(1024))
 	small := objpool.Must(objpool.New(objpool.Config[*[64]byte]{New: func() *[64]byte { return new([64]byte) }}))
 	ids := objpool.Must(objpool.New(objpool.Config[*[16]byte]{New: func() *[16]byte { return new([16]byte) }}))
 	const cheap = "Go 1.26 makes and frees a small object in about the time of a Get and a Put."
-	span := new(Span)
+	span := new(pipeline.Span)
 	keptSink = span
 	ns := func(what, claim string, low float64, why string) *row {
 		return &row{What: what, Figure: "time, ns", Claim: claim, low: low, Why: why}
@@ -47,7 +48,7 @@ func claims() []claim {
 			ns("pool spans", "2-3 x", 2, "Filling in and encoding a span takes more than making one."),
 			bytes("pool spans", "85-90 %", 85, ""),
 		},
-		before: func() { keptSpan = new(Span); record(keptSpan) },
+		before: func() { keptSpan = new(pipeline.Span); record(keptSpan) },
 		after:  func() { s := spans.Get(); record(s); spans.Put(s) },
 	}, {
 		rows:   []*row{ns("pool 64 B", "2-3 x", 2, cheap)},
@@ -63,18 +64,18 @@ func claims() []claim {
 			bytes("preallocate", "60-70 %", 60, "Go 1.26 lets a slice grow its first steps on the stack."),
 		},
 		before: func() { keptAttrs = collect(nil) },
-		after:  func() { keptAttrs = collect(make([]Attr, 0, 10)) },
+		after:  func() { keptAttrs = collect(make([]pipeline.Attr, 0, 10)) },
 	}, {
 		rows: []*row{
 			ns("on the stack", "2-4 x", 2, "Building the list takes as long as the one allocation."),
 			bytes("on the stack", "0 B", 100, ""),
 		},
-		before: func() { a := request(); keptSink.Set(a[:]...); span.reset() },
-		after:  func() { a := request(); span.Set(a[:]...); span.reset() },
+		before: func() { a := request(); keptSink.Set(a[:]...); span.Reset() },
+		after:  func() { a := request(); span.Set(a[:]...); span.Reset() },
 	}}
 }
 
-func collect(attrs []Attr) []Attr {
+func collect(attrs []pipeline.Attr) []pipeline.Attr {
 	for _, a := range request() {
 		attrs = append(attrs, a)
 	}
@@ -105,7 +106,7 @@ func tryBatching(addr string, rounds, n int) ([]*row, error) {
 	var failed error
 	side := func(batch, n int) func() []float64 {
 		return func() []float64 {
-			p, err := NewPipeline(Options{Addr: addr, Batch: batch, Linger: -1, Pending: 2048, Overflow: batchchan.Block})
+			p, err := pipeline.New(pipeline.Options{Addr: addr, Batch: batch, Linger: -1, Pending: 2048, Overflow: batchchan.Block})
 			if err != nil {
 				failed = err
 				return nil

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
 // collector starts the OpenTelemetry collector's own OTLP receiver, which gives what it
@@ -62,7 +64,7 @@ func TestTheCollectorReceivesTheSpans(t *testing.T) {
 		}
 		return nil
 	})
-	require.NoError(t, ping(addr))
+	require.NoError(t, pipeline.Ping(addr))
 	c, err := newOurs(addr, 100, -1, nil)
 	require.NoError(t, err)
 	for range 2050 {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/batchchan"
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -24,17 +25,17 @@ type contender interface {
 const pending = 2048
 
 type ours struct {
-	*Pipeline
+	*pipeline.Pipeline
 	seen *ledger
 }
 
 func newOurs(addr string, batch int, linger time.Duration, l *ledger) (contender, error) {
-	o := Options{Addr: addr, Batch: batch, Linger: linger, Pending: pending, Overflow: batchchan.Block}
+	o := pipeline.Options{Addr: addr, Batch: batch, Linger: linger, Pending: pending, Overflow: batchchan.Block}
 	if l != nil {
 		o.Overflow = batchchan.DropOldest
-		o.HandBack = func(s *Span, _ error) { l.note(s.ID(), handedBack) }
+		o.HandBack = func(s *pipeline.Span, _ error) { l.note(s.ID(), handedBack) }
 	}
-	p, err := NewPipeline(o)
+	p, err := pipeline.New(o)
 	return ours{p, l}, err
 }
 
@@ -59,8 +60,8 @@ type theirs struct {
 
 func newTheirs(addr string, linger time.Duration, l *ledger) (contender, error) {
 	exporter, err := otlptracegrpc.New(context.Background(), otlptracegrpc.WithEndpoint(addr), otlptracegrpc.WithInsecure(),
-		otlptracegrpc.WithDialOption(reconnect),
-		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{Enabled: true, InitialInterval: retryAfter, MaxInterval: retryAtMost, MaxElapsedTime: time.Minute}))
+		otlptracegrpc.WithDialOption(pipeline.Reconnect),
+		otlptracegrpc.WithRetry(otlptracegrpc.RetryConfig{Enabled: true, InitialInterval: pipeline.RetryAfter, MaxInterval: pipeline.RetryAtMost, MaxElapsedTime: time.Minute}))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
 // opener returns a contender that sends to addr.
@@ -15,9 +17,9 @@ type opener func(addr string, l *ledger) (contender, error)
 // fault runs a contender under load, has something go wrong, and returns the fates of
 // the spans. happen may kill the receiver, start it again and stop the load; deadline is
 // that of the shutdown that follows.
-func fault(open opener, perSpan, deadline time.Duration, happen func(r *Receiver, addr string, stop func()) error) (*ledger, error) {
+func fault(open opener, perSpan, deadline time.Duration, happen func(r *pipeline.Receiver, addr string, stop func()) error) (*ledger, error) {
 	l := newLedger()
-	r := &Receiver{Accept: func(s *tracepb.Span) bool {
+	r := &pipeline.Receiver{Accept: func(s *tracepb.Span) bool {
 		if l.note([8]byte(s.SpanId), received); perSpan > 0 {
 			time.Sleep(perSpan)
 		}
@@ -48,7 +50,7 @@ func fault(open opener, perSpan, deadline time.Duration, happen func(r *Receiver
 // shutdownUnderLoad ends the pipeline while spans still come, and before a slow receiver
 // has taken those that wait.
 func shutdownUnderLoad(open opener) (*ledger, error) {
-	return fault(open, 100*time.Microsecond, 100*time.Millisecond, func(*Receiver, string, func()) error {
+	return fault(open, 100*time.Microsecond, 100*time.Millisecond, func(*pipeline.Receiver, string, func()) error {
 		time.Sleep(300 * time.Millisecond)
 		return nil
 	})
@@ -56,7 +58,7 @@ func shutdownUnderLoad(open opener) (*ledger, error) {
 
 // receiverRestarts has the receiver away for a while.
 func receiverRestarts(open opener) (*ledger, error) {
-	return fault(open, 0, 10*time.Second, func(r *Receiver, addr string, stop func()) error {
+	return fault(open, 0, 10*time.Second, func(r *pipeline.Receiver, addr string, stop func()) error {
 		time.Sleep(300 * time.Millisecond)
 		killed := r.Kill()
 		time.Sleep(700 * time.Millisecond)

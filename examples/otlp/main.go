@@ -12,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/sdk"
+
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
 type flags struct {
@@ -74,7 +76,7 @@ func run(f flags, w io.Writer) error {
 		defer child.stop()
 		addr = child.addr
 	}
-	if err := ping(addr); err != nil {
+	if err := pipeline.Ping(addr); err != nil {
 		return err
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) // what is lost is counted

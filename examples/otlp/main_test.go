@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/poundlock/poundlock/batchchan"
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
 // The test binary is also the receiver that startChild starts.
@@ -102,18 +103,18 @@ func TestAWholeRun(t *testing.T) {
 
 // What the command does in ten lines: spans go in, and the receiver has them.
 func Example() {
-	var r Receiver
+	var r pipeline.Receiver
 	addr, err := r.Listen("127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	p, err := NewPipeline(Options{Addr: addr, Batch: 100, Linger: time.Second, Pending: 2048, Overflow: batchchan.DropOldest})
+	p, err := pipeline.New(pipeline.Options{Addr: addr, Batch: 100, Linger: time.Second, Pending: 2048, Overflow: batchchan.DropOldest})
 	if err != nil {
 		panic(err)
 	}
 	for i := range 250 {
 		s := p.Start("GET /products/{id}", server)
-		s.Set(String("http.request.method", "GET"), Int("product.id", int64(i)))
+		s.Set(pipeline.String("http.request.method", "GET"), pipeline.Int("product.id", int64(i)))
 		p.End(s)
 	}
 	if err := p.Shutdown(context.Background()); err != nil {

@@ -12,16 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/poundlock/poundlock/batchchan"
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
-func listen(t *testing.T, r *Receiver) string {
+func listen(t *testing.T, r *pipeline.Receiver) string {
 	addr, err := r.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Kill()) })
@@ -29,7 +26,7 @@ func listen(t *testing.T, r *Receiver) string {
 }
 
 func TestSpansArriveInBatches(t *testing.T) {
-	var r Receiver
+	var r pipeline.Receiver
 	c, err := newOurs(listen(t, &r), 100, -1, nil)
 	require.NoError(t, err)
 	for range 1000 {
@@ -42,7 +39,7 @@ func TestSpansArriveInBatches(t *testing.T) {
 
 func TestALoneSpanGoesAfterItsLinger(t *testing.T) {
 	arrived := make(chan bool, 1)
-	r := Receiver{Accept: func(*tracepb.Span) bool { arrived <- true; return true }}
+	r := pipeline.Receiver{Accept: func(*tracepb.Span) bool { arrived <- true; return true }}
 	c, err := newOurs(listen(t, &r), 100, time.Millisecond, nil)
 	require.NoError(t, err)
 	c.do()
@@ -55,7 +52,7 @@ func TestALoneSpanGoesAfterItsLinger(t *testing.T) {
 // room here, calls fail as a whole and in part, and the receiver is away twice.
 func TestTheBooksBalance(t *testing.T) {
 	l := newLedger()
-	r := Receiver{Accept: func(s *tracepb.Span) bool {
+	r := pipeline.Receiver{Accept: func(s *tracepb.Span) bool {
 		l.note([8]byte(s.SpanId), received)
 		return rand.IntN(10) > 0
 	}}
@@ -63,9 +60,9 @@ func TestTheBooksBalance(t *testing.T) {
 	require.NoError(t, err)
 	var mu sync.Mutex
 	back := map[string]uint64{}
-	p, err := NewPipeline(Options{
+	p, err := pipeline.New(pipeline.Options{
 		Addr: addr, Batch: 50, Linger: time.Millisecond, Pending: 500, Overflow: batchchan.DropOldest,
-		HandBack: func(s *Span, err error) {
+		HandBack: func(s *pipeline.Span, err error) {
 			l.note(s.ID(), handedBack)
 			mu.Lock()
 			defer mu.Unlock()
@@ -114,7 +111,7 @@ func TestTheBooksBalance(t *testing.T) {
 	require.Equal(t, s.Failed, back["failed"])
 	require.NotZero(t, s.Failed)
 	require.Zero(t, l.lost())
-	pool := p.spans.Stats()
+	pool := p.Spans()
 	require.Zero(t, pool.Outstanding, "every span went back to the pool, once")
 	require.NoError(t, pool.Check())
 }
@@ -149,7 +146,7 @@ func TestTheLedgerCountsTheLost(t *testing.T) {
 }
 
 func TestWhatTheReceiverRejectsIsHandedBackOnce(t *testing.T) {
-	r := Receiver{Accept: func(*tracepb.Span) bool { return false }}
+	r := pipeline.Receiver{Accept: func(*tracepb.Span) bool { return false }}
 	l := newLedger()
 	c, err := newOurs(listen(t, &r), 10, -1, l)
 	require.NoError(t, err)
@@ -192,17 +189,4 @@ func TestSenselessPartialSuccess(t *testing.T) {
 		require.Equal(t, want, s.Failed, rejected)
 		require.Equal(t, 10-want, s.Succeeded, rejected)
 	}
-}
-
-func TestWhatIsTriedAgain(t *testing.T) {
-	for code, want := range map[codes.Code]bool{
-		codes.Unavailable: true, codes.DeadlineExceeded: true, codes.Canceled: true, codes.Aborted: true, codes.OutOfRange: true, codes.DataLoss: true,
-		codes.ResourceExhausted: false, codes.InvalidArgument: false, codes.Unauthenticated: false, codes.Unimplemented: false, codes.Internal: false,
-	} {
-		require.Equal(t, want, retryable(status.Error(code, "")), code)
-	}
-	later, err := status.New(codes.ResourceExhausted, "").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
-	require.NoError(t, err)
-	require.True(t, retryable(later.Err()))
-	require.False(t, retryable(errors.New("not of gRPC")))
 }

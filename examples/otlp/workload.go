@@ -2,6 +2,8 @@ package main
 
 import (
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
 // The workload: spans of an HTTP server with ten attributes, the same for all.
@@ -10,18 +12,18 @@ const (
 	server    = 2 // OTLP's SPAN_KIND_SERVER
 )
 
-func request() [10]Attr {
-	return [...]Attr{
-		String("http.request.method", "GET"),
-		String("http.route", "/products/{id}"),
-		String("url.path", "/products/4711"),
-		String("server.address", "shop.example.com"),
-		Int("server.port", 443),
-		String("client.address", "192.0.2.17"),
-		String("user_agent.original", "Mozilla/5.0"),
-		String("network.protocol.version", "2"),
-		Int("http.response.status_code", 200),
-		Int("http.response.body.size", 5120),
+func request() [10]pipeline.Attr {
+	return [...]pipeline.Attr{
+		pipeline.String("http.request.method", "GET"),
+		pipeline.String("http.route", "/products/{id}"),
+		pipeline.String("url.path", "/products/4711"),
+		pipeline.String("server.address", "shop.example.com"),
+		pipeline.Int("server.port", 443),
+		pipeline.String("client.address", "192.0.2.17"),
+		pipeline.String("user_agent.original", "Mozilla/5.0"),
+		pipeline.String("network.protocol.version", "2"),
+		pipeline.Int("http.response.status_code", 200),
+		pipeline.Int("http.response.body.size", 5120),
 	}
 }
 
@@ -41,9 +43,9 @@ func sdkRequest() [10]attribute.KeyValue {
 }
 
 // record makes s the span of a request, encoded.
-func record(s *Span) {
-	s.begin(operation, server)
+func record(s *pipeline.Span) {
+	s.Begin(operation, server)
 	a := request()
 	s.Set(a[:]...)
-	s.finish()
+	s.Finish()
 }

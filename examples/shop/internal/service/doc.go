@@ -6,13 +6,11 @@
 //	catalogue.go  products: memory, then Redis and the database for all who ask at once
 //	writes.go     changes of products: through, back or around the cache
 //	ring.go       Redis on several addresses, each with its pool
-//	resp.go       Redis' protocol
 //	postgres.go   connections to PostgreSQL
 //	store.go      what the shop asks PostgreSQL
 //	prices.go     the price table, read by every request
 //	orders.go     an order's way: reserve, charge, write
 //	payment.go    the client of the payment service
-//	breaker.go    a circuit breaker
 //	queue.go      the interface of the job queue
 //	jobs.go       mails, thumbnails and settlements, in the process
 //	natsqueue.go  the same at NATS JetStream, where they outlive it

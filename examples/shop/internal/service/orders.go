@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/batchchan"
+	"github.com/poundlock/poundlock/examples/internal/breaker"
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 	"github.com/poundlock/poundlock/locks"
 )
@@ -103,7 +104,7 @@ func (d *desk) finish(ctx context.Context, o goods.Order) error {
 // undo puts goods back that were certainly not paid for. Where that is not certain,
 // or does not work, a settlement finds out.
 func (d *desk) undo(ctx context.Context, o goods.Order, why error) error {
-	if errors.Is(why, errDeclined) || errors.Is(why, errOpen) {
+	if errors.Is(why, errDeclined) || errors.Is(why, breaker.ErrOpen) {
 		if _, err := d.store.Release(ctx, o.Key); err == nil {
 			return nil
 		}

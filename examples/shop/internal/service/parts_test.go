@@ -1,49 +1,14 @@
 package service
 
 import (
-	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/poundlock/poundlock/connpool"
 	"github.com/poundlock/poundlock/connpool/health"
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 )
-
-func TestBreaker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &breaker{failures: 3, openFor: time.Second}
-		broken := errors.New("broken")
-		all := func(error) bool { return true }
-		fail := func() error { return b.do(func() error { return broken }, all) }
-		for range 2 {
-			require.ErrorIs(t, fail(), broken)
-		}
-		require.NoError(t, b.do(func() error { return nil }, all), "a success ends the row")
-		for range 3 {
-			require.ErrorIs(t, fail(), broken)
-		}
-		require.ErrorIs(t, fail(), errOpen)
-		require.Equal(t, connpool.BreakerOpen, b.Stats().State)
-		time.Sleep(time.Second)
-		require.Equal(t, connpool.BreakerHalfOpen, b.Stats().State)
-		_ = b.do(func() error {
-			require.ErrorIs(t, fail(), errOpen, "one tries at a time")
-			return broken
-		}, all)
-		require.ErrorIs(t, fail(), errOpen, "it failed: open again")
-		time.Sleep(time.Second)
-		require.Panics(t, func() { _ = b.do(func() error { panic("x") }, all) })
-		require.ErrorIs(t, fail(), errOpen, "a panic is a failure")
-		time.Sleep(time.Second)
-		require.ErrorIs(t, b.do(func() error { return broken }, func(error) bool { return false }), broken)
-		require.Equal(t, connpool.BreakerClosed, b.Stats().State, "an error that is not the service's fault")
-		require.Equal(t, breakerStats{Calls: 9, Errors: 7, Refused: 4, Opened: 3}, b.Stats())
-	})
-}
 
 // When a server is added, a product moves to it or stays where it is.
 func TestOnlyTheNewServersShareMoves(t *testing.T) {

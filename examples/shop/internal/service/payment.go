@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/poundlock/poundlock/examples/internal/breaker"
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 	"github.com/poundlock/poundlock/observe/httpstats"
 )
@@ -24,7 +25,7 @@ var errDeclined = errors.New("shop: payment declined")
 type payment struct {
 	url     string
 	client  *http.Client
-	breaker *breaker
+	breaker *breaker.Breaker
 }
 
 const (
@@ -41,7 +42,7 @@ func newPayment(url string, see *sight) (*payment, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &payment{url, &http.Client{Transport: stats, Timeout: payTimeout}, &breaker{failures: 5, openFor: time.Second}}
+	p := &payment{url, &http.Client{Transport: stats, Timeout: payTimeout}, &breaker.Breaker{Failures: 5, OpenFor: time.Second}}
 	add(see, "payment", p.breaker)
 	return p, nil
 }
@@ -51,7 +52,7 @@ func (p *payment) close(context.Context) error {
 	return nil
 }
 
-// charge charges an order. errDeclined means that it was not charged, and errOpen
+// charge charges an order. errDeclined means that it was not charged, and breaker.ErrOpen
 // that nobody was asked; after any other error it may have been.
 func (p *payment) charge(ctx context.Context, o goods.Order) error {
 	return p.try(ctx, "/charges", goods.Charge{Key: o.Key, Cents: o.Cents})
@@ -69,15 +70,15 @@ func (p *payment) try(ctx context.Context, path string, c goods.Charge) error {
 	}
 	for n := 1; ; n++ {
 		last := err
-		err = p.breaker.do(func() error { return p.post(ctx, path, body) }, func(err error) bool {
+		err = p.breaker.Do(func() error { return p.post(ctx, path, body) }, func(err error) bool {
 			return !errors.Is(err, errDeclined) && !errors.Is(err, context.Canceled)
 		})
 		switch {
 		case err == nil, errors.Is(err, errDeclined):
 			return err
-		case errors.Is(err, errOpen) && last != nil:
+		case errors.Is(err, breaker.ErrOpen) && last != nil:
 			return fmt.Errorf("payment: %w, then %w", last, errRetries) // somebody was asked before
-		case errors.Is(err, errOpen), n == payAttempts:
+		case errors.Is(err, breaker.ErrOpen), n == payAttempts:
 			return fmt.Errorf("payment: %w", err)
 		}
 		pause := time.NewTimer(rand.N(payPause << (n - 1)))

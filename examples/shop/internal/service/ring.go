@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/connpool"
+	"github.com/poundlock/poundlock/examples/internal/breaker"
+	"github.com/poundlock/poundlock/examples/internal/resp"
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 )
 
@@ -17,9 +19,9 @@ import (
 // server is added or taken away, only its own share moves.
 type ring struct {
 	addrs    []string
-	seeds    []uint64            // hashes of addrs
-	breakers map[string]*breaker // by address: a server that hangs costs a few requests time, not all
-	pools    *connpool.Keyed[string, *resp]
+	seeds    []uint64                    // hashes of addrs
+	breakers map[string]*breaker.Breaker // by address: a server that hangs costs a few requests time, not all
+	pools    *connpool.Keyed[string, *resp.Conn]
 	ttl      time.Duration
 	trips    *goods.Trips
 }
@@ -32,21 +34,21 @@ func newRing(addrs []string, ttl time.Duration, see *sight, trips *goods.Trips) 
 	if len(addrs) == 0 {
 		return nil, errors.New("shop: no address of a Redis server")
 	}
-	r := &ring{addrs: addrs, breakers: map[string]*breaker{}, ttl: ttl, trips: trips}
+	r := &ring{addrs: addrs, breakers: map[string]*breaker.Breaker{}, ttl: ttl, trips: trips}
 	for _, a := range addrs {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(a))
 		r.seeds = append(r.seeds, h.Sum64())
-		r.breakers[a] = &breaker{failures: 5, openFor: time.Second}
+		r.breakers[a] = &breaker.Breaker{Failures: 5, OpenFor: time.Second}
 		add(see, "redis "+a, r.breakers[a])
 	}
 	var err error
-	r.pools, err = connpool.NewKeyed(connpool.KeyedConfig[string, *resp]{
-		Dial: dialRedis,
-		Pool: connpool.Config[*resp]{
-			Name: "redis", Close: (*resp).Close,
-			Check:   func(ctx context.Context, c *resp) error { return c.ping(ctx) },
-			Bad:     func(err error) bool { return !answered(err) },
+	r.pools, err = connpool.NewKeyed(connpool.KeyedConfig[string, *resp.Conn]{
+		Dial: resp.Dial,
+		Pool: connpool.Config[*resp.Conn]{
+			Name: "redis", Close: (*resp.Conn).Close,
+			Check:   func(ctx context.Context, c *resp.Conn) error { return c.Ping(ctx) },
+			Bad:     func(err error) bool { return !resp.Answered(err) },
 			MaxOpen: 8, IdleTimeout: time.Minute, DialTimeout: time.Second, CheckTimeout: redisTimeout, RetryBroken: true,
 			Backoff: connpool.Backoff{Min: 10 * time.Millisecond, Max: 500 * time.Millisecond},
 			Breaker: connpool.Breaker{Failures: 3, OpenFor: time.Second},
@@ -74,7 +76,7 @@ func (r *ring) place(id int64) (best int) {
 
 // each calls f once for every server that has some of the ids, with their indices,
 // at the same time. Errors are for the metrics: the shop works without Redis.
-func (r *ring) each(ctx context.Context, n int, id func(int) int64, f func(*resp, []int) error) error {
+func (r *ring) each(ctx context.Context, n int, id func(int) int64, f func(*resp.Conn, []int) error) error {
 	parts := make([][]int, len(r.addrs))
 	for i := range n {
 		at := r.place(id(i))
@@ -85,12 +87,12 @@ func (r *ring) each(ctx context.Context, n int, id func(int) int64, f func(*resp
 	errs := make([]error, len(r.addrs))
 	ask := func(at int) {
 		addr := r.addrs[at]
-		errs[at] = r.breakers[addr].do(func() error {
-			return r.pools.Do(ctx, addr, func(ctx context.Context, c *resp) error {
+		errs[at] = r.breakers[addr].Do(func() error {
+			return r.pools.Do(ctx, addr, func(ctx context.Context, c *resp.Conn) error {
 				r.trips.Commands.Add(1)
-				return c.within(ctx, func() error { return f(c, parts[at]) })
+				return c.Within(ctx, func() error { return f(c, parts[at]) })
 			})
-		}, func(err error) bool { return !answered(err) && !errors.Is(err, context.Canceled) })
+		}, func(err error) bool { return !resp.Answered(err) && !errors.Is(err, context.Canceled) })
 	}
 	var wg sync.WaitGroup
 	last := -1 // one server is asked without a goroutine
@@ -114,12 +116,12 @@ func (r *ring) each(ctx context.Context, n int, id func(int) int64, f func(*resp
 // get returns the JSON of each product that Redis has, else nil.
 func (r *ring) get(ctx context.Context, ids []int64) [][]byte {
 	found := make([][]byte, len(ids))
-	_ = r.each(ctx, len(ids), func(i int) int64 { return ids[i] }, func(c *resp, part []int) error {
-		c.command("MGET", len(part))
+	_ = r.each(ctx, len(ids), func(i int) int64 { return ids[i] }, func(c *resp.Conn, part []int) error {
+		c.Command("MGET", len(part))
 		for _, i := range part {
-			c.arg(goods.CacheKey(ids[i]))
+			c.Arg(goods.CacheKey(ids[i]))
 		}
-		return c.values(func(n int, value []byte) { found[part[n]] = value }, len(part))
+		return c.Values(func(n int, value []byte) { found[part[n]] = value }, len(part))
 	})
 	return found
 }
@@ -143,17 +145,17 @@ func (r *ring) put(ctx context.Context, es []*entry, ttl time.Duration, option s
 	if option != "" {
 		args++
 	}
-	return r.each(ctx, len(es), func(i int) int64 { return es[i].id }, func(c *resp, part []int) error {
+	return r.each(ctx, len(es), func(i int) int64 { return es[i].id }, func(c *resp.Conn, part []int) error {
 		for _, i := range part {
-			c.command("SET", args)
-			c.arg(goods.CacheKey(es[i].id))
-			c.argBytes(es[i].json)
-			c.arg("PX")
-			c.arg(strconv.FormatInt(ttl.Milliseconds(), 10))
+			c.Command("SET", args)
+			c.Arg(goods.CacheKey(es[i].id))
+			c.ArgBytes(es[i].json)
+			c.Arg("PX")
+			c.Arg(strconv.FormatInt(ttl.Milliseconds(), 10))
 			if option != "" {
-				c.arg(option)
+				c.Arg(option)
 			}
 		}
-		return c.lines(len(part))
+		return c.Lines(len(part))
 	})
 }

@@ -9,13 +9,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/klauspost/compress/gzhttp"
-
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 )
 
-// routes puts the routes together: counting outermost, then compression.
-func (s *Shop) routes() (http.Handler, error) {
+// routes puts the routes together. Each is counted by itself, inside of the mux, which
+// has to find it only once then.
+func (s *Shop) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, handle := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /healthz":          func(http.ResponseWriter, *http.Request) error { return nil },
@@ -26,17 +25,13 @@ func (s *Shop) routes() (http.Handler, error) {
 		"POST /orders":          s.order,
 		"GET /orders/{key}":     s.receipt,
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		mux.Handle(pattern, s.see.http.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := handle(w, r); err != nil {
-				fail(w, err)
+				s.fail(w, r, err)
 			}
-		})
+		})))
 	}
-	compress, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.EnableZstd(false))
-	if err != nil {
-		return nil, err
-	}
-	return s.see.http.Wrap(compress(mux)), nil
+	return mux
 }
 
 // pathID is the number at the end of a path.
@@ -65,7 +60,7 @@ func (s *Shop) product(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.see.bodies.send(w, http.StatusOK, func(b *bytes.Buffer) { e.appendTo(b, s.prices.get(id)) })
+	return s.see.bodies.send(w, r, http.StatusOK, func(b *bytes.Buffer) { e.appendTo(b, s.prices.get(id)) })
 }
 
 // page answers with the products of a page that exist; those beyond the last page do not.
@@ -78,7 +73,7 @@ func (s *Shop) page(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.see.bodies.send(w, http.StatusOK, func(b *bytes.Buffer) {
+	return s.see.bodies.send(w, r, http.StatusOK, func(b *bytes.Buffer) {
 		b.WriteByte('[')
 		for i, e := range entries {
 			if i > 0 {
@@ -153,7 +148,7 @@ func (s *Shop) order(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusCreated
 		s.audit.add("order", o.Key)
 	}
-	return s.see.bodies.sendJSON(w, status, goods.Receipt{Key: o.Key, Cents: o.Cents})
+	return s.see.bodies.sendJSON(w, r, status, goods.Receipt{Key: o.Key, Cents: o.Cents})
 }
 
 func (s *Shop) receipt(w http.ResponseWriter, r *http.Request) error {
@@ -161,5 +156,5 @@ func (s *Shop) receipt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.see.bodies.sendJSON(w, http.StatusOK, o)
+	return s.see.bodies.sendJSON(w, r, http.StatusOK, o)
 }

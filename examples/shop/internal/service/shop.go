@@ -107,9 +107,7 @@ func (s *Shop) open(ctx context.Context) (err error) {
 	}
 	s.orders.jobs = s.jobs
 	s.atEnd(s.jobs.Shutdown) // settles orders
-	if s.handler, err = s.routes(); err != nil {
-		return err
-	}
+	s.handler = s.routes()
 	s.background()
 	return s.see.err
 }

@@ -249,6 +249,7 @@ func TestTheInside(t *testing.T) {
 	b.product(1)
 	for path, want := range map[string]string{
 		"/metrics":          `poundlock_batchchan_caller_accepted_total{name="load"} 1`,
+		"/metrics?":         `poundlock_http_server_requests_total{name="GET /products/{id}"} 1`,
 		"/slow":             "no statement took",
 		"/figures":          `"cpu_ns"`,
 		"/debug/poundlock/": "<html",
@@ -273,4 +274,37 @@ func TestTheAuditLog(t *testing.T) {
 		got = append(got, e.What+" "+e.Of)
 	}
 	require.Equal(t, []string{"price 5", "product 6", "order audit-order"}, got)
+}
+
+// The log has what is wrong with the shop, and nothing of what the customer sent; the
+// customer does not see what is wrong inside.
+func TestFailuresAreLogged(t *testing.T) {
+	var log strings.Builder
+	b := newBench(t, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	b.product(3)
+	b.store.down.Store(true)
+	status, body := b.call("PUT", "/products/3?token=hidden", `{"name":"hidden"}`)
+	require.Equal(t, http.StatusServiceUnavailable, status)
+	require.Equal(t, "shop: not now, try again\n", body)
+	require.Contains(t, log.String(), `level=ERROR msg="request failed" route="PUT /products/{id}" status=503 err="context deadline exceeded"`)
+	require.NotContains(t, log.String(), "hidden")
+	log.Reset()
+	status, _ = b.call("GET", "/products/x", "")
+	require.Equal(t, http.StatusBadRequest, status)
+	require.Empty(t, log.String(), "a customer's fault")
+}
+
+// Only large bodies are compressed, and only for those who can read it.
+func TestCompression(t *testing.T) {
+	b := newBench(t, nil)
+	for _, c := range []struct{ path, accept, encoding string }{
+		{"/catalogue/0", "gzip", "gzip"}, {"/catalogue/0", "", ""}, {"/products/1", "gzip", ""},
+	} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", c.path, nil)
+		r.Header.Set("Accept-Encoding", c.accept)
+		b.shop.ServeHTTP(w, r)
+		require.Equal(t, c.encoding, w.Header().Get("Content-Encoding"), c)
+		require.Equal(t, "application/json", w.Header().Get("Content-Type"))
+	}
 }

@@ -1,4 +1,11 @@
-package main
+// Package pipeline takes spans to an OTLP receiver, in batches and without allocating.
+//
+//	span.go      a span and its attributes; the pool of spans
+//	wire.go      a span in OTLP's encoding
+//	exporter.go  one call of the receiver; partial success; what may be tried again
+//	pipeline.go  pool, batches and exporter together, and who gets a span back
+//	receiver.go  an OTLP receiver in a few lines
+package pipeline
 
 import (
 	"context"
@@ -31,27 +38,28 @@ type Pipeline struct {
 	handBack func(*Span, error)
 }
 
-// How a batch is tried again whose call failed.
+// How a batch is tried again whose call failed: after RetryAfter, and then after twice
+// as long each time, up to RetryAtMost.
 const (
-	retryAfter  = 50 * time.Millisecond
-	retryAtMost = time.Second
+	RetryAfter  = 50 * time.Millisecond
+	RetryAtMost = time.Second
 )
 
-// NewPipeline returns a pipeline. It does not wait for the receiver.
-func NewPipeline(o Options) (*Pipeline, error) {
+// New returns a pipeline. It does not wait for the receiver.
+func New(o Options) (*Pipeline, error) {
 	p := &Pipeline{handBack: o.HandBack}
 	var err error
 	if p.out, err = newExporter(o.Addr, "shop"); err != nil {
 		return nil, err
 	}
-	if p.spans, err = newSpanPool(2*o.Pending + 1024); err != nil {
+	if p.spans, err = NewSpanPool(2*o.Pending + 1024); err != nil {
 		return nil, errors.Join(err, p.out.conn.Close())
 	}
 	p.batches, err = batchchan.New(batchchan.Config[*Span]{
 		Name: "spans", MaxBatch: o.Batch, Linger: o.Linger, MaxPending: o.Pending, Overflow: o.Overflow,
 		Workers: 2, // one batch is encoded while another is on its way
 		Timeout: 10 * time.Second,
-		Retry:   batchchan.Retry{MaxAttempts: 20, Backoff: retryAfter, MaxBackoff: retryAtMost, Retryable: retryable},
+		Retry:   batchchan.Retry{MaxAttempts: 20, Backoff: RetryAfter, MaxBackoff: RetryAtMost, Retryable: retryable},
 		OnDrop:  func(s *Span, _ batchchan.DropReason) { p.giveBack(batchchan.ErrDropped, s) },
 		OnError: func(_ context.Context, err error, spans []*Span) { p.giveBack(err, spans...) },
 	}, p.export)
@@ -64,14 +72,14 @@ func NewPipeline(o Options) (*Pipeline, error) {
 // Start returns a span that begins now.
 func (p *Pipeline) Start(name string, kind uint64) *Span {
 	s := p.spans.Get()
-	s.begin(name, kind)
+	s.Begin(name, kind)
 	return s
 }
 
 // End ends the span and passes it on; the caller must not use it again. It waits for
 // room only if Options.Overflow is Block.
 func (p *Pipeline) End(s *Span) {
-	s.finish()
+	s.Finish()
 	if err := p.batches.Send(context.Background(), s); err != nil {
 		p.giveBack(err, s)
 	}
@@ -108,6 +116,10 @@ func (p *Pipeline) giveBack(err error, spans ...*Span) {
 // Stats returns the books: Accepted = Succeeded + Failed + DroppedOldest +
 // Undelivered once the pipeline has ended.
 func (p *Pipeline) Stats() batchchan.Stats { return p.batches.Stats() }
+
+// Spans returns the figures of the pool of spans. Outstanding are those that the caller
+// has and those that wait.
+func (p *Pipeline) Spans() objpool.Stats { return p.spans.Stats() }
 
 // Shutdown refuses new spans and exports those that wait until ctx is done. Then it
 // cancels the calls and hands the rest back; the error says how many.

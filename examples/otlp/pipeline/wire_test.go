@@ -1,4 +1,4 @@
-package main
+package pipeline
 
 import (
 	"math"
@@ -11,6 +11,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+const server = 2 // SPAN_KIND_SERVER
+
+func record(s *Span) {
+	s.Begin("GET /", server)
+	s.Set(String("http.request.method", "GET"), Int("http.response.status_code", 200))
+	s.Finish()
+}
+
 // What is written by hand is read back by the generated code.
 func TestASpanIsEncodedAsTheGeneratedCodeReadsIt(t *testing.T) {
 	attrs := []Attr{
@@ -18,9 +26,9 @@ func TestASpanIsEncodedAsTheGeneratedCodeReadsIt(t *testing.T) {
 		Int("zero", 0), Int("one", 1), Int("least", math.MinInt64), Int("most", math.MaxInt64),
 	}
 	s := new(Span)
-	s.begin("operation", server)
+	s.Begin("operation", server)
 	s.Set(attrs...)
-	s.finish()
+	s.Finish()
 
 	var got tracepb.Span
 	require.NoError(t, proto.Unmarshal(s.wire, &got))
@@ -46,12 +54,12 @@ func TestASpanIsEncodedAsTheGeneratedCodeReadsIt(t *testing.T) {
 
 func TestAttributesWithoutRoomAreCounted(t *testing.T) {
 	s := new(Span)
-	s.begin("x", server)
+	s.Begin("x", server)
 	for range maxAttrs + 3 {
 		s.Set(Int("n", 1))
 	}
 	s.Set(Int("n", 1), Int("n", 2))
-	s.finish()
+	s.Finish()
 	var got tracepb.Span
 	require.NoError(t, proto.Unmarshal(s.wire, &got))
 	require.Len(t, got.Attributes, maxAttrs)
@@ -64,12 +72,12 @@ func TestASpanIsUsedAgainAsNew(t *testing.T) {
 	for range maxAttrs + 1 {
 		s.Set(String("old", "old"))
 	}
-	s.begin("old", server)
-	s.finish()
-	s.reset()
-	s.begin("new", server)
+	s.Begin("old", server)
+	s.Finish()
+	s.Reset()
+	s.Begin("new", server)
 	s.Set(Int("a", 1))
-	s.finish()
+	s.Finish()
 	var got tracepb.Span
 	require.NoError(t, proto.Unmarshal(s.wire, &got))
 	require.Equal(t, "new", got.Name)
@@ -102,12 +110,12 @@ func TestARequestIsEncodedAsTheGeneratedCodeReadsIt(t *testing.T) {
 		require.Len(t, scope[0].Spans, n)
 		for i, s := range scope[0].Spans {
 			require.Equal(t, spans[i].id[16:], s.SpanId)
-			require.Len(t, s.Attributes, 10)
+			require.Len(t, s.Attributes, 2)
 		}
 	}
 }
 
 func TestASpanIsRecordedWithoutAllocation(t *testing.T) {
 	s := new(Span)
-	require.Zero(t, testing.AllocsPerRun(100, func() { record(s); s.reset() }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { record(s); s.Reset() }))
 }

@@ -1,4 +1,5 @@
-package service
+// Package breaker is a circuit breaker around calls of a service.
+package breaker
 
 import (
 	"errors"
@@ -8,26 +9,28 @@ import (
 	"github.com/poundlock/poundlock/connpool"
 )
 
-// errOpen says that a breaker lets nothing through now.
-var errOpen = errors.New("shop: circuit breaker is open")
+// ErrOpen says that a breaker lets nothing through now.
+var ErrOpen = errors.New("circuit breaker is open")
 
-// breaker stops calls to a service that fails: after some failures in a row it is
+// Breaker stops calls to a service that fails: after some failures in a row it is
 // open for a while, then it lets one call try, whose outcome decides. connpool has
 // the same over dials; this one is for services that accept connections and do not
 // answer.
-type breaker struct {
-	failures int           // in a row that open it
-	openFor  time.Duration // how long it stays open
+//
+// All methods are safe for concurrent use.
+type Breaker struct {
+	Failures int           // in a row that open it, 1 or more
+	OpenFor  time.Duration // how long it stays open
 
 	mu     sync.Mutex // guards all below
 	row    int        // failures in a row
 	until  time.Time  // when an open one lets a call try
 	trying bool       // that call is under way
-	stats  breakerStats
+	stats  Stats
 }
 
-// breakerStats is what observe shows of a breaker.
-type breakerStats struct {
+// Stats is what observe shows of a breaker.
+type Stats struct {
 	Calls   uint64                `json:"calls"`   // let through
 	Errors  uint64                `json:"errors"`  // of these, failed
 	Refused uint64                `json:"refused"` // not let through
@@ -36,12 +39,12 @@ type breakerStats struct {
 }
 
 // Stats returns what the breaker did.
-func (b *breaker) Stats() breakerStats {
+func (b *Breaker) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.stats
 	switch {
-	case b.row < b.failures:
+	case b.row < b.Failures:
 		s.State = connpool.BreakerClosed
 	case b.trying || !time.Now().Before(b.until):
 		s.State = connpool.BreakerHalfOpen
@@ -51,10 +54,10 @@ func (b *breaker) Stats() breakerStats {
 	return s
 }
 
-// do calls f, or returns errOpen. failed says which errors are the service's fault.
-func (b *breaker) do(f func() error, failed func(error) bool) error {
+// Do calls f, or returns ErrOpen. failed says which errors are the service's fault.
+func (b *Breaker) Do(f func() error, failed func(error) bool) error {
 	if !b.allow() {
-		return errOpen
+		return ErrOpen
 	}
 	bad := true // a panic is a failure
 	defer func() { b.done(bad) }()
@@ -63,10 +66,10 @@ func (b *breaker) do(f func() error, failed func(error) bool) error {
 	return err
 }
 
-func (b *breaker) allow() bool {
+func (b *Breaker) allow() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.row >= b.failures {
+	if b.row >= b.Failures {
 		if b.trying || time.Now().Before(b.until) {
 			b.stats.Refused++
 			return false
@@ -77,7 +80,7 @@ func (b *breaker) allow() bool {
 	return true
 }
 
-func (b *breaker) done(bad bool) {
+func (b *Breaker) done(bad bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.trying = false
@@ -87,8 +90,8 @@ func (b *breaker) done(bad bool) {
 	}
 	b.stats.Errors++
 	b.row++
-	if b.row >= b.failures {
+	if b.row >= b.Failures {
 		b.stats.Opened++
-		b.until = time.Now().Add(b.openFor)
+		b.until = time.Now().Add(b.OpenFor)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package pipeline
 
 import (
 	"context"
@@ -27,15 +27,15 @@ type exporter struct {
 	resource, scope []byte // encoded: who sends the spans, and what made them
 }
 
-// reconnect makes gRPC look for a lost receiver more often than its default of up to
+// Reconnect makes gRPC look for a lost receiver more often than its default of up to
 // two minutes.
-var reconnect = grpc.WithConnectParams(grpc.ConnectParams{
+var Reconnect = grpc.WithConnectParams(grpc.ConnectParams{
 	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 	MinConnectTimeout: time.Second,
 })
 
 func newExporter(addr, service string) (*exporter, error) {
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), reconnect)
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), Reconnect)
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func (e *exporter) send(ctx context.Context, spans []*Span) (rejected int, why, 
 	return rejected, fmt.Errorf("rejected by the receiver: %q", partial.GetErrorMessage()), nil
 }
 
-// ping returns an error if no OTLP receiver answers at addr.
-func ping(addr string) error {
+// Ping returns an error if no OTLP receiver answers at addr.
+func Ping(addr string) error {
 	e, err := newExporter(addr, "ping")
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package pipeline
 
 import (
 	"encoding/binary"
@@ -48,29 +48,32 @@ func (s *Span) Set(attrs ...Attr) {
 // ID returns the span's ID.
 func (s *Span) ID() [8]byte { return [8]byte(s.id[16:]) }
 
-func newSpanPool(most int) (*objpool.Pool[*Span], error) {
+// NewSpanPool returns a pool that keeps so many spans at most.
+func NewSpanPool(most int) (*objpool.Pool[*Span], error) {
 	return objpool.New(objpool.Config[*Span]{
 		Name:  "spans",
 		Max:   most,
 		New:   func() *Span { return new(Span) },
-		Reset: func(s *Span) (*Span, bool) { s.reset(); return s, true },
+		Reset: func(s *Span) (*Span, bool) { s.Reset(); return s, true },
 	})
 }
 
-func (s *Span) begin(name string, kind uint64) {
+// Begin makes s the record of an operation that begins now. kind is OTLP's SpanKind.
+func (s *Span) Begin(name string, kind uint64) {
 	for i := 0; i < len(s.id); i += 8 {
 		binary.LittleEndian.PutUint64(s.id[i:], rand.Uint64())
 	}
 	s.name, s.kind, s.start = name, kind, uint64(time.Now().UnixNano())
 }
 
-func (s *Span) finish() {
+// Finish notes the end of the operation and encodes s.
+func (s *Span) Finish() {
 	s.end = uint64(time.Now().UnixNano())
 	s.wire = s.appendTo(s.wire[:0])
 }
 
-// reset makes s ready for the next operation and lets the strings of the last one go.
-func (s *Span) reset() {
+// Reset makes s ready for the next operation and lets the strings of the last one go.
+func (s *Span) Reset() {
 	clear(s.attrs[:s.n])
 	s.name, s.n, s.dropped = "", 0, 0
 }

@@ -1,4 +1,4 @@
-package main
+package pipeline
 
 import "google.golang.org/protobuf/encoding/protowire"
 

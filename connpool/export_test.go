@@ -1,0 +1,182 @@
+package connpool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+)
+
+// What the tests outside of the package need of its inside.
+const (
+	FirstPatience = firstPatience
+	ClaimTime     = claimTime
+	KeyTurn       = keyTurn
+	MinIdleAge    = minIdleAge
+)
+
+// ErrGoexit is the error of a function that ended its goroutine.
+var ErrGoexit = errGoexit
+
+// BreaksConn is the default of Config.Bad.
+func BreaksConn(err error) bool { return breaksConn(err) }
+
+// Warming reports whether a Warm waits.
+func (p *Pool[C]) Warming() bool { return p.warmers.any() }
+
+// Freeze makes the pool believe that it did not run for so long.
+func (p *Pool[C]) Freeze(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.janitor.lookedAt = p.janitor.lookedAt.Add(-d)
+}
+
+// Borrow lends the connection of c once more, if it is idle.
+func (c Conn[C]) Borrow() (Conn[C], bool) { return c.e.borrow() }
+
+// Validate checks the invariants of the limiter that hold at any time. There may be none.
+func (k *Keyed[K, C]) Validate() error {
+	if k.limit == nil {
+		return nil
+	}
+	return k.limit.validate()
+}
+
+// AtRest checks that the limiter, if there is one, expects nothing more.
+func (k *Keyed[K, C]) AtRest() error {
+	l := k.limit
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.line.Len() > 0 || l.promised != 0 || l.raised {
+		return fmt.Errorf("%d pools in line, %d promises, raised %v", l.line.Len(), l.promised, l.raised)
+	}
+	return nil
+}
+
+// Slots returns how many slots of the limiter are used; 0 if there is none.
+func (k *Keyed[K, C]) Slots() int {
+	if k.limit == nil {
+		return 0
+	}
+	k.limit.mu.Lock()
+	defer k.limit.mu.Unlock()
+	return k.limit.used
+}
+
+// Unlocked reports whether nobody holds the lock of k.
+func (k *Keyed[K, C]) Unlocked() bool {
+	if !k.mu.TryLock() {
+		return false
+	}
+	k.mu.Unlock()
+	return true
+}
+
+var errDown = errors.New("server is down")
+
+// Long multiplies the length of the stress tests when POUNDLOCK_LONG is set.
+func Long(t testing.TB, n int) int {
+	switch {
+	case os.Getenv("POUNDLOCK_LONG") != "":
+		return 50 * n
+	case testing.Short():
+		return n/10 + 1
+	}
+	return n
+}
+
+// Validate checks the invariants of the pool that hold at any time.
+func (p *Pool[C]) Validate() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	conns := p.roster.all()
+	marked := 0
+	for _, e := range conns {
+		w := e.word.Load()
+		if w&stateMask == stateGone {
+			return fmt.Errorf("connection %d is gone and listed", e.id)
+		}
+		if e.marked {
+			marked++
+			if w&lowBits != stateIdle|mark {
+				return fmt.Errorf("connection %d is marked in state %b", e.id, w&lowBits)
+			}
+		}
+	}
+	n, claims := 0, 0
+	for w := range p.waiters.all {
+		n++
+		if w.claims {
+			claims++
+		}
+		if w.dial != nil && w.dial.waiter != w {
+			return errors.New("a waiter relies on a dial that does not know it")
+		}
+		if w.state != waitQueued {
+			return fmt.Errorf("a waiter in the queue has state %d", w.state)
+		}
+	}
+	gate := p.gate.Load()
+	switch {
+	case marked != p.roster.marked:
+		return fmt.Errorf("%d marked, counted %d", marked, p.roster.marked)
+	case n != p.waiters.n:
+		return fmt.Errorf("%d waiters, counted %d", n, p.waiters.n)
+	case gate&gateWaiters != 0 != (n > 0):
+		return fmt.Errorf("gate %b with %d waiters", gate, n)
+	case gate&gateClosed != 0 != p.closed || gate&gatePaused != 0 != p.waiters.paused:
+		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.waiters.paused)
+	case claims != p.waiters.claims:
+		return fmt.Errorf("%d claims, counted %d", claims, p.waiters.claims)
+	case p.waiters.returningClaims > p.waiters.returning || p.waiters.returningClaims > p.waiters.claims:
+		return fmt.Errorf("%d of %d claims on %d that return", p.waiters.returningClaims, p.waiters.claims, p.waiters.returning)
+	case p.dialer.late < 0 || p.dialer.late > p.dialer.under:
+		return fmt.Errorf("%d of %d dials are late", p.dialer.late, p.dialer.under)
+	case p.dialer.under < 0 || p.waiters.claims < 0 || p.janitor.refreshing < 0 || p.waiters.returning < 0 || p.tasks < 0:
+		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
+			p.dialer.under, p.waiters.claims, p.janitor.refreshing, p.waiters.returning, p.tasks)
+	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
+		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.cfg.MaxDialing)
+	case p.waiters.wake != nil || p.share.dues != dues{}:
+		return errors.New("unlock forgot something")
+	}
+	return nil
+}
+
+// validate checks the invariants of the limiter that hold at any time.
+func (l *limiter) validate() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slots, urgent := 0, 0
+	for i, s := range l.spenders.all {
+		if s.spender != i+1 || s.slots <= 0 {
+			return fmt.Errorf("spender %d thinks it is %d, with %d slots", i, s.spender-1, s.slots)
+		}
+		if s.gate.Load()&gateShort != 0 != l.raised {
+			return fmt.Errorf("spender %d: gate %b, raised %v", i, s.gate.Load(), l.raised)
+		}
+		slots += s.slots
+	}
+	for i, s := range l.line.all {
+		if s.inLine != i+1 {
+			return fmt.Errorf("place %d in line thinks it is %d", i, s.inLine-1)
+		}
+		if s.urgent {
+			urgent++
+		}
+		if s.slots == 0 && !s.urgent {
+			return fmt.Errorf("place %d in line has no slot and is not urgent", i)
+		}
+	}
+	switch {
+	case slots != l.used || l.used > l.max:
+		return fmt.Errorf("%d slots, counted %d of %d", slots, l.used, l.max)
+	case urgent != l.urgent:
+		return fmt.Errorf("%d urgent, counted %d", urgent, l.urgent)
+	}
+	return nil
+}

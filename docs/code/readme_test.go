@@ -1,0 +1,166 @@
+package code
+
+import (
+	"context"
+	"expvar"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
+	"github.com/poundlock/poundlock/connpool"
+	"github.com/poundlock/poundlock/lockfree"
+	"github.com/poundlock/poundlock/locks"
+	"github.com/poundlock/poundlock/objpool"
+	"github.com/poundlock/poundlock/observe"
+	"github.com/poundlock/poundlock/observe/debug"
+	poundprom "github.com/poundlock/poundlock/observe/prometheus"
+	"github.com/poundlock/poundlock/workerpool"
+)
+
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	select {
+	case <-time.After(time.Millisecond):
+		return []byte(url), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func first(ctx context.Context, urls []string) (body []byte, out string, err error) {
+	var pages []*workerpool.Future[[]byte]
+	fmt := printer{new(strings.Builder)}
+	{
+		pool := workerpool.Must(workerpool.New(workerpool.Config{MaxWorkers: 8, TaskTimeout: 5 * time.Second}))
+		for _, url := range urls {
+			pages = append(pages, workerpool.Go(ctx, pool, func(ctx context.Context) ([]byte, error) { return fetch(ctx, url) }))
+		}
+		body, err := pages[0].Wait(ctx) // a panic of fetch comes back as an error
+		err = pool.Shutdown(ctx)        // finishes what was accepted, until ctx ends
+		fmt.Println(pool.Stats())
+		return body, fmt.String(), err
+	}
+}
+
+// printer keeps what the page prints.
+type printer struct{ *strings.Builder }
+
+func (p printer) Println(s workerpool.Stats) { fmt.Fprintln(p, s) }
+
+// The Stats that the page shows are those of this code, but for the times.
+func TestFirst(t *testing.T) {
+	var urls []string
+	for i := range 1000 {
+		urls = append(urls, strconv.Itoa(i))
+	}
+	body, out, err := first(t.Context(), urls)
+	require.NoError(t, err)
+	require.Equal(t, "0", string(body))
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	m := regexp.MustCompile("(?s)```\n(0 of 0 workers.*?)```").FindStringSubmatch(string(text))
+	require.NotNil(t, m)
+	times := regexp.MustCompile(`\d[\d.]*[nµm]?s`)
+	require.Equal(t, times.ReplaceAllString(m[1], "T"), times.ReplaceAllString(out, "T"))
+}
+
+func see(pool *workerpool.Pool, mux *http.ServeMux, prometheus prometheus.Registerer) {
+	var reg observe.Registry
+	observe.Add(&reg, "orders", pool)                                // anything with a Stats method, *sql.DB too
+	mux.Handle("/debug/poundlock/", debug.Handler(&reg))             // the page, pprof, captures, and Prometheus text
+	prometheus.MustRegister(poundprom.New(&reg, poundprom.Config{})) // or OpenTelemetry: otel.NewProducer(&reg, otel.Config{})
+	expvar.Publish("poundlock", &reg)
+	slog.Info("shutting down", "instruments", &reg)
+}
+
+func TestSee(t *testing.T) {
+	pool := workerpool.Must(workerpool.New(workerpool.Config{MaxWorkers: 8}))
+	defer pool.Close()
+	mux, prom := http.NewServeMux(), prometheus.NewRegistry()
+	see(pool, mux, prom)
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/debug/poundlock/", nil))
+	require.Equal(t, http.StatusOK, rec.Code)
+	families, err := prom.Gather()
+	require.NoError(t, err)
+	require.NotEmpty(t, families)
+	require.Contains(t, expvar.Get("poundlock").String(), `"orders"`)
+}
+
+type (
+	Span    struct{ name string }
+	Event   struct{ n int }
+	Encoder struct{ uses int }
+	Client  struct{ calls []string }
+)
+
+func (c *Client) Call(ctx context.Context, what string) error {
+	c.calls = append(c.calls, what)
+	return ctx.Err()
+}
+
+func (c *Client) Close() error { return nil }
+
+func NewEncoder() *Encoder { return new(Encoder) }
+
+// What the snippets use and do not declare.
+var (
+	e    = Event{7}
+	span = Span{"checkout"}
+)
+
+func snippets(ctx context.Context, send func(context.Context, []Span) error, handle func(Event, error), dial func(context.Context) (*Client, error)) (rest []Span, err error) {
+	exporter := batchchan.Must(batchchan.New(batchchan.Config[Span]{MaxBatch: 100, Linger: time.Second},
+		func(ctx context.Context, spans []Span) error { return send(ctx, spans) }))
+	err = exporter.Send(ctx, span)      // exported exactly once, dropped with a reason, or handed back
+	lost, err := exporter.Shutdown(ctx) // lost: what never reached send
+	var mu locks.RWMutex                // the zero value works, as sync.RWMutex's does
+	err = mu.LockContext(ctx)           // mu.Stats(): reads, writes, contention, waits
+	var accounts locks.Keyed[string]    // a lock per key, gone with its last user
+	accounts.LockMany("alice", "bob").Unlock()
+	var q lockfree.Queue[Event]      // or NewBounded, whose EnqueueDropOldest keeps the last n
+	_ = q.Enqueue(e)                 // never blocks
+	for e, err := range q.All(ctx) { // ends when q is closed and drained, or with ctx
+		handle(e, err)
+	}
+	encoders := objpool.Must(objpool.New(objpool.Config[*Encoder]{New: NewEncoder, Max: 1000}))
+	e := encoders.Get()
+	encoders.Put(e)
+	conns := connpool.Must(connpool.New(connpool.Config[*Client]{Dial: dial, Close: (*Client).Close, MaxOpen: 16}))
+	err = conns.Do(ctx, func(ctx context.Context, c *Client) error { return c.Call(ctx, "hello") })
+	return lost, err
+}
+
+// The ctx ends with the first event: with it the loop over the events, and the call
+// through a connection.
+func TestSnippets(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var sent []Span
+	var seen []Event
+	var last error
+	lost, err := snippets(ctx,
+		func(_ context.Context, spans []Span) error {
+			sent = append(sent, spans...)
+			return nil
+		},
+		func(e Event, err error) {
+			seen, last = append(seen, e), err
+			cancel()
+		},
+		func(context.Context) (*Client, error) { return new(Client), nil })
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, lost)
+	require.Equal(t, []Span{span}, sent)
+	require.Equal(t, []Event{e, {}}, seen)
+	require.ErrorIs(t, last, context.Canceled)
+}
