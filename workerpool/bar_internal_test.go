@@ -43,24 +43,24 @@ func TestAPlaceIsKeptForWhoHasWaited(t *testing.T) {
 			p, err := New(Config{MaxWorkers: 1, QueueSize: size})
 			require.NoError(t, err)
 			require.NoError(t, p.Pause(t.Context()))
-			c, l := p.c, &p.c.q.levels[0]
+			c, l := p.c, &p.c.desk.q.levels[0]
 			task, told := plain(func() {}), make([]*waiter[job], 1)
 			others := func() putResult { return l.ring.put(task, 0, &c.clock, false) }
 			fill := func() bool {
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				_, moved := c.q.fill(l, told)
+				c.desk.mu.Lock()
+				defer c.desk.mu.Unlock()
+				_, moved := c.desk.q.fill(l, told)
 				return moved
 			}
 			for others() == putOK {
 			}
-			c.mu.Lock()
+			c.desk.mu.Lock()
 			if first {
-				c.q.awaitFirst(l, item[job]{val: task})
+				c.desk.q.awaitFirst(l, item[job]{val: task})
 			} else {
-				c.q.awaitAccepted(l, item[job]{val: task})
+				c.desk.q.awaitAccepted(l, item[job]{val: task})
 			}
-			c.mu.Unlock()
+			c.desk.mu.Unlock()
 			if !first {
 				for range size { // takes, after each of which another is faster than the waiter
 					_, ok := l.ring.evict()

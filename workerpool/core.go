@@ -2,74 +2,39 @@ package workerpool
 
 import (
 	"context"
-	"math"
-	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// core is the engine under Pool (T is a job) and FuncPool (T is the argument):
-// queues, workers and books. What a T is, its kind knows.
+// core is the engine under Pool (T is a job) and FuncPool (T is the argument): the
+// policies of a full queue, the life of a worker, and the end of it all. What a T is,
+// its kind knows.
 //
-// Lock order: gate.mu before mu, which is a leaf. No user function runs under
-// either, no channel is waited for under them, and holders never sleep.
+// Lock order: gate.mu before desk.mu before roll.mu, which is a leaf. No user function
+// runs under any, no channel is waited for under them, and holders never sleep.
 type core[T any] struct {
-	cfg    Config
-	kind   kind[T]
-	clock  sampler
-	clean  context.Context // has the pprof labels of workers between tasks
-	direct bool            // NoQueue: tasks pass through q.levels[0].spill to reserved workers
-	grows  bool            // Unbounded: what does not fit into the ring goes to the spill
+	cfg     Config
+	kind    kind[T]
+	clock   sampler
+	clean   context.Context // has the pprof labels of workers between tasks
+	search  search
+	alert   atomic.Uint32 // rare conditions
+	monitor *monitoring   // nil without Config.Monitor
 
-	_        stats.Pad
-	ctl      ctl
-	arriving arrivals
-	_        [stats.Line - 16]byte
-	alert    atomic.Uint32 // rare conditions that workers look for after each take
-	limit    atomic.Int64  // workers allowed now: max + comp
-	_        [stats.Line - 16]byte
+	desk desk[T]
 
-	q        queues[T] // mu is the mutex that guards some of it
-	search   search
 	yielders atomic.Int32 // submitters that yield at a full queue
 	waiting  atomic.Int64 // submitters that wait for room, views' among them
-	held     atomic.Int64 // tasks accepted by views that are not in the pool's queue yet
-	roll     roll[T]
 	books    books
 	reports  reports
 
-	mu      sync.Mutex
-	idlers  idlers[T] // guarded by mu
-	timer   *time.Timer
-	armed   bool                  // guarded by mu; timer is running
-	min     int                   // guarded by mu; as configured
-	keep    int                   // guarded by mu; min, or what the monitor's Scale asks for
-	max     int                   // guarded by mu
-	comp    int                   // guarded by mu; workers blocked on the pool itself
-	weeding budget                // guarded by mu
-	quiets  []*quietWaiter        // guarded by mu
-	views   map[*gate[T]]struct{} // guarded by mu; views with a queue of their own
-	closed  bool                  // guarded by mu; submissions are refused
-	gone    chan struct{}         // closed when the last worker ended after a close
-	monitor *monitoring           // nil without Config.Monitor
-}
+	views views[T]
 
-// arrivals counts the woken and new workers that have not looked for a task yet, which are
-// active already or about to be, and, above, how many there ever were: who reads the
-// same twice, and none now, knows that there was none in between.
-type arrivals struct{ n atomic.Uint64 }
-
-func (a *arrivals) begin() { a.n.Add(1<<32 + 1) }
-
-func (a *arrivals) end() { a.n.Add(math.MaxUint64) }
-
-// load returns what to compare with, and whether there is one now.
-func (a *arrivals) load() (mark uint64, some bool) {
-	mark = a.n.Load()
-	return mark, uint32(mark) != 0
+	// desk.mu guards these.
+	weeding budget
+	quiets  quiets
 }
 
 // kind says what core must know of the values that it runs.
@@ -89,13 +54,9 @@ const (
 	timedOut               // its deadline had passed before it started
 )
 
-// Bits of core.alert, changed under mu.
+// Bits of core.alert.
 const (
-	alertSurplus = 1 << iota // more workers than the limit
-	alertQuiet               // somebody waits for the pool to become quiet
-	alertStop                // idle workers must end
-	alertClosed              // new tasks are refused
-	alertExpired             // a Shutdown gave up: tasks with a ctx are cancelled
+	alertExpired = 1 << iota // a Shutdown gave up: tasks with a ctx are cancelled
 	alertCtx                 // tasks with a ctx have been submitted: queued ones may have ended
 )
 
@@ -123,11 +84,7 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 	}
 	c := &core[T]{
 		cfg: cfg, kind: kind,
-		direct: cfg.QueueSize == NoQueue,
-		grows:  cfg.QueueSize == Unbounded,
-		clean:  cleanLabels(cfg.Name),
-		min:    cfg.MinWorkers, keep: cfg.MinWorkers, max: cfg.MaxWorkers,
-		gone:    make(chan struct{}),
+		clean:   cleanLabels(cfg.Name),
 		weeding: newBudget(),
 	}
 	c.reports = reports{name: cfg.Name, onPanic: cfg.OnPanic, onDrop: cfg.OnDrop, now: c.clock.now}
@@ -139,89 +96,16 @@ func newCore[T any](cfg Config, kind kind[T]) (*core[T], error) {
 	if c.clock.on {
 		c.books.wait, c.books.run = new(stats.Histogram), new(stats.Histogram)
 	}
-	size := cfg.QueueSize
-	switch {
-	case c.direct:
-		size = 1 // unused
-	case c.grows:
-		size = defaultQueueSize
-	}
-	c.q.init(cfg.Priorities, size, c.direct, &c.clock)
-	c.limit.Store(int64(c.max))
-	c.growTo(c.min)
+	c.desk.init(&cfg, &c.clock, func(w *worker[T]) { c.serve(w) })
+	c.desk.crew.grow(cfg.MinWorkers)
 	if cfg.Monitor != nil {
-		c.monitor = startMonitor(cfg.Monitor, c, &c.reports)
+		c.monitor = startMonitor(cfg.Monitor, &c.reports, monitored{
+			stats:   c.stats,
+			scaleTo: c.desk.crew.scaleTo,
+			stalled: func(after time.Duration) []StalledTask {
+				return stalled(c.desk.crew.roll.running(), c.clock.now(), after)
+			},
+		})
 	}
 	return c, nil
 }
-
-// published makes sure that somebody will look at the queue after a value was
-// put into it.
-func (c *core[T]) published() {
-	if s := c.ctl.load(); s.token() != tokenSearch {
-		c.notify()
-	}
-}
-
-// A wake-up on its way is enough for small backlogs; from this many waiting tasks
-// on a second one is sent (the comparison's case burst/tasks=100).
-const secondWake = 16
-
-// notify wakes an idle worker or starts a new one, unless one is looking for work
-// already, or none may be had: then the busy ones will find the task.
-func (c *core[T]) notify() {
-	for {
-		s := c.ctl.load()
-		var next ctlState
-		switch s.token() {
-		case tokenNone:
-			next = tokenComing
-		case tokenComing:
-			if s.idle() == 0 && s.workers() >= int(c.limit.Load()) || c.q.backlog() < secondWake {
-				return
-			}
-			next = tokenTwo
-		default:
-			return
-		}
-		switch {
-		case s.paused():
-			return
-		case s.idle() > 0:
-			if c.ctl.cas(s, (s - idleOne).withToken(next)) {
-				c.mu.Lock()
-				w := c.idlers.pop()
-				c.mu.Unlock()
-				c.books.wakes.Add(1)
-				w.wake <- true
-				return
-			}
-		case s.workers() < int(c.limit.Load()):
-			if c.ctl.cas(s, (s + workerOne).withToken(next)) {
-				c.spawn()
-				return
-			}
-		default:
-			return
-		}
-	}
-}
-
-// take removes the task to run next.
-func (c *core[T]) take() (v T, at int64, ok bool) {
-	if c.direct {
-		return c.takeDirect()
-	}
-	if c.q.flags.Load()&someNested != 0 {
-		if v, at, ok = c.takeNested(); ok {
-			return v, at, ok
-		}
-	}
-	v, at, ok = c.q.take()
-	if c.q.flags.Load()&someOutside != 0 && c.refillAll() && !ok {
-		return c.q.take()
-	}
-	return v, at, ok
-}
-
-func yield() { runtime.Gosched() }

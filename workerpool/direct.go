@@ -4,147 +4,80 @@ package workerpool
 // are counted active from the reservation on. All of it happens under mu: a finer
 // scheme would gain nothing, because each task costs a wake-up anyway.
 
-// reservation is where a reserved worker comes from.
-type reservation uint8
-
-const (
-	noWorker reservation = iota
-	idleWorker
-	newWorker
-)
-
 // submitDirect hands v to a worker of its own or returns ErrFull.
-func (c *core[T]) submitDirect(l *level[T], v T) error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+func (d *desk[T]) submitDirect(l *level[T], v T) error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
 		return ErrClosed
 	}
-	if l.waiters.len() > 0 || c.reserve() == noWorker {
-		c.mu.Unlock()
+	if l.waiters.len() > 0 || d.crew.reserve() == noWorker {
+		d.mu.Unlock()
 		return ErrFull
 	}
-	return c.handOver(l, c.q.pass(v))
-}
-
-// reserve makes an idle worker active, or counts a new active one where the limit
-// allows it. The caller holds mu and, if it got one, calls handOver or wakeReserved.
-func (c *core[T]) reserve() reservation {
-	for {
-		s := c.ctl.load()
-		switch {
-		case s.paused():
-			return noWorker
-		case s.idle() > 0:
-			if c.ctl.cas(s, s-idleOne+activeOne) {
-				return idleWorker
-			}
-		case s.workers() < int(c.limit.Load()):
-			if c.ctl.cas(s, s+workerOne+activeOne) {
-				return newWorker
-			}
-		default:
-			return noWorker
-		}
-	}
-}
-
-// wakeReserved wakes or starts the worker that reserve returned, with a task to run
-// first if there is one, and releases mu.
-func (c *core[T]) wakeReserved(how reservation, gift item[T], given bool) {
-	if !given {
-		c.arriving.begin()
-	}
-	if how == newWorker {
-		w := c.enlist(&worker[T]{reserved: true, arriving: !given, gift: gift, given: given})
-		c.mu.Unlock()
-		go c.start(w)
-		return
-	}
-	w := c.idlers.pop()
-	c.mu.Unlock()
-	w.reserved, w.arriving, w.gift, w.given = true, !given, gift, given
-	c.books.wakes.Add(1)
-	w.wake <- true
+	d.handOver(l, d.q.pass(v))
+	return nil
 }
 
 // handOver gives it, which is booked as handed, to the worker that reserve made active,
 // and releases mu.
-// Tasks and reserved workers are equal in number, so it does not matter which
-// worker takes which task.
-func (c *core[T]) handOver(l *level[T], it item[T]) error {
+func (d *desk[T]) handOver(l *level[T], it item[T]) {
 	l.spill.push(it)
-	var w *worker[T]
-	if c.idlers.len() > 0 {
-		w = c.idlers.pop()
-	}
-	c.mu.Unlock()
-	if w != nil {
-		c.books.wakes.Add(1)
-		w.wake <- true
-	} else {
-		c.spawn()
-	}
-	return nil
+	d.crew.sendAny()
 }
 
 // takeDirect takes a task that was handed over, or else the one that has waited
 // longest. An active worker that finds none goes idle in the same critical section,
-// see sleepDirect.
-func (c *core[T]) takeDirect() (v T, at int64, ok bool) {
-	l := &c.q.levels[0]
-	c.mu.Lock()
+// see restDirect.
+func (d *desk[T]) takeDirect() (v T, at int64, ok bool) {
+	l := &d.q.levels[0]
+	d.mu.Lock()
 	if l.spill.len > 0 {
 		it := l.spill.pop()
-		c.mu.Unlock()
+		d.mu.Unlock()
 		return it.val, it.at, true
 	}
-	if !c.directWaiting() {
-		c.mu.Unlock()
+	if !d.directWaiting() {
+		d.mu.Unlock()
 		return v, 0, false
 	}
-	it, s := c.nextDirect(l)
-	c.mu.Unlock()
+	it, s := d.q.nextDirect(l)
+	d.mu.Unlock()
 	if s != nil {
 		s.done <- nil
 	}
 	return it.val, it.at, true
 }
 
-// directWaiting reports whether a value waits that an active worker may take. The
-// caller holds mu.
-func (c *core[T]) directWaiting() bool {
-	s := c.ctl.load()
-	return c.q.nested.len+c.q.levels[0].waiters.len() > 0 && !s.paused() && s.workers() <= int(c.limit.Load())
+// restDirect makes w one that can be woken with a task, unless there is one already: it
+// stays active then. It reports whether w was the last active worker.
+func (d *desk[T]) restDirect(w *worker[T]) (stays, last bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.q.levels[0].spill.len > 0 || d.directWaiting() {
+		return true, false // it arrived since take looked
+	}
+	return false, d.crew.lieDownDirect(w)
 }
 
-// nextDirect removes the value that waits for a worker next and returns the
-// submitter to be told, if it has one. The caller holds mu.
-func (c *core[T]) nextDirect(l *level[T]) (it item[T], s *waiter[T]) {
-	if c.q.nested.len > 0 {
-		return c.q.popNested(), nil
-	}
-	s = l.waiters.oldest()
-	v, accepted := s.val, s.accepted
-	c.q.unwait(l, s)
-	if accepted {
-		s = nil
-	}
-	return c.q.pass(v), s
+// directWaiting reports whether a value waits that an active worker may take. The
+// caller holds mu.
+func (d *desk[T]) directWaiting() bool {
+	return d.q.nested.len+d.q.levels[0].waiters.len() > 0 && d.crew.mayTake()
 }
 
 // matchBlocked hands waiting tasks to idle or new workers: after a resize,
 // a resume, or when a worker went idle just as a submitter blocked.
-func (c *core[T]) matchBlocked() {
-	l := &c.q.levels[0]
+func (d *desk[T]) matchBlocked() {
+	l := &d.q.levels[0]
 	for {
-		c.mu.Lock()
-		if c.q.nested.len+l.waiters.len() == 0 || c.reserve() == noWorker {
-			c.mu.Unlock()
+		d.mu.Lock()
+		if d.q.nested.len+l.waiters.len() == 0 || d.crew.reserve() == noWorker {
+			d.mu.Unlock()
 			return
 		}
-		it, s := c.nextDirect(l)
-		_ = c.handOver(l, it)
+		it, s := d.q.nextDirect(l)
+		d.handOver(l, it)
 		if s != nil {
 			s.done <- nil
 		}

@@ -6,10 +6,10 @@ const MinInterval = minInterval
 
 // Waiting returns how many values wait for room in p's queue.
 func Waiting(p *Pool) int {
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	return p.c.q.levels[0].waiters.len()
+	p.c.desk.mu.Lock()
+	defer p.c.desk.mu.Unlock()
+	return p.c.desk.q.levels[0].waiters.len()
 }
 
 // Held returns how many tasks p believes to wait in queues of views.
-func Held(p *Pool) int64 { return p.c.held.Load() }
+func Held(p *Pool) int64 { return p.c.views.held.Load() }

@@ -69,7 +69,7 @@ func (p *FuncPool[T]) Invoke(v T) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submit(&p.c.q.levels[0], call[T]{arg: v})
+	return p.c.submit(&p.c.desk.q.levels[0], call[T]{arg: v})
 }
 
 // TryInvoke is Invoke that never waits, runs or drops anything: it returns ErrFull
@@ -78,7 +78,7 @@ func (p *FuncPool[T]) TryInvoke(v T) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.trySubmit(&p.c.q.levels[0], call[T]{arg: v})
+	return p.c.trySubmit(&p.c.desk.q.levels[0], call[T]{arg: v})
 }
 
 // InvokeContext is Invoke that waits for room until ctx ends, see
@@ -87,7 +87,7 @@ func (p *FuncPool[T]) InvokeContext(ctx context.Context, v T) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submitWait(ctx, &p.c.q.levels[0], call[T]{arg: v})
+	return p.c.submitWait(ctx, &p.c.desk.q.levels[0], call[T]{arg: v})
 }
 
 // Resize is [Pool.Resize].
@@ -142,7 +142,7 @@ func (p *FuncPool[T]) Done() <-chan struct{} {
 	if p == nil || p.c == nil {
 		return closedChan()
 	}
-	return p.c.gone
+	return p.c.desk.crew.gone
 }
 
 // Stats is [Pool.Stats].
@@ -164,7 +164,7 @@ func (p *FuncPool[T]) Limit(n int) *FuncView[T] {
 	}
 	g := newGate(p.c, n)
 	g.mark = func(a call[T]) call[T] { return call[T]{a.arg, g} }
-	g.level = func(call[T]) *level[call[T]] { return &p.c.q.levels[0] }
+	g.level = func(call[T]) *level[call[T]] { return &p.c.desk.q.levels[0] }
 	return &FuncView[T]{g}
 }
 

@@ -105,7 +105,7 @@ func (f *Future[T]) Wait(ctx context.Context) (T, error) {
 	if err := ctxerr.From(ctx); err != nil {
 		return zero, err
 	}
-	away, err := f.t.c.stepAside()
+	away, err := f.t.c.desk.stepAside()
 	if err != nil {
 		return zero, err
 	}

@@ -67,7 +67,7 @@ func (g *gate[T]) submit(ctx context.Context, v T, overflow Overflow) error {
 			}
 			return err
 		}
-		if g.pending.len < g.room || weeded || c.alert.Load()&(alertCtx|alertClosed) != alertCtx {
+		if g.pending.len < g.room || weeded || c.views.closed.Load() || c.alert.Load()&alertCtx == 0 {
 			return g.enqueue(ctx, v, overflow)
 		}
 		g.mu.Unlock()
@@ -79,7 +79,7 @@ func (g *gate[T]) submit(ctx context.Context, v T, overflow Overflow) error {
 // releases mu, which the caller holds.
 func (g *gate[T]) enqueue(ctx context.Context, v T, overflow Overflow) error {
 	c := g.c
-	c.held.Add(1) // first: a Close that does not see it is seen here
+	c.views.held.Add(1) // first: a Close that does not see it is seen here
 	if !g.list() {
 		g.mu.Unlock()
 		c.release()
@@ -113,10 +113,10 @@ func (g *gate[T]) enqueue(ctx context.Context, v T, overflow Overflow) error {
 // weed ends queued tasks that will not run, and lets submitters in for them.
 func (g *gate[T]) weed() {
 	c := g.c
-	c.mu.Lock()
+	c.desk.mu.Lock()
 	start := c.clock.now()
 	allowed := c.weeding.allows(start)
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 	if !allowed {
 		return
 	}
@@ -132,9 +132,9 @@ func (g *gate[T]) weed() {
 		told = append(told, s)
 	}
 	g.mu.Unlock()
-	c.mu.Lock()
+	c.desk.mu.Lock()
 	c.weeding.spend(c.clock.now() - start)
-	c.mu.Unlock()
+	c.desk.mu.Unlock()
 	for _, s := range told {
 		s.done <- nil
 	}
@@ -156,7 +156,7 @@ func (g *gate[T]) wait(ctx context.Context, v T) error {
 	defer c.waiting.Add(-1)
 	s := g.waiters.push(v)
 	g.mu.Unlock()
-	away, err := c.stepAside() // may make a place for v itself
+	away, err := c.desk.stepAside() // may make a place for v itself
 	if err == nil {
 		defer away.back()
 		select {
@@ -196,7 +196,7 @@ func (g *gate[T]) lend(d int) { g.change(func() { g.lent += d }) }
 // order.
 func (g *gate[T]) change(f func()) {
 	c := g.c
-	c.held.Add(1) // first: what is let in below is seen by Close, or sees it
+	c.views.held.Add(1) // first: what is let in below is seen by Close, or sees it
 	defer c.release()
 	var told []*waiter[T]
 	passed := 0
@@ -206,7 +206,7 @@ func (g *gate[T]) change(f func()) {
 		if s := g.admit(); s != nil {
 			told = append(told, s)
 		}
-		if g.pending.len == 0 || !c.force(g.level(g.pending.peek().val), g.mark(g.pending.peek().val)) {
+		if g.pending.len == 0 || !c.desk.force(g.level(g.pending.peek().val), g.mark(g.pending.peek().val)) {
 			break
 		}
 		g.running++
@@ -216,7 +216,7 @@ func (g *gate[T]) change(f func()) {
 	if g.running == 0 && g.pending.len == 0 {
 		if g.listed && g.done == nil {
 			g.listed = false
-			c.unlist(g)
+			c.views.remove(g)
 		}
 		g.endIfClosed()
 	}
@@ -233,11 +233,11 @@ func (g *gate[T]) change(f func()) {
 // mu and tells the submitter afterwards.
 func (g *gate[T]) admit() *waiter[T] {
 	s := g.waiters.oldest()
-	if s == nil || g.closed || g.c.alert.Load()&alertClosed != 0 {
+	if s == nil || g.closed || g.c.views.closed.Load() {
 		return nil
 	}
 	g.pending.push(item[T]{val: s.val})
-	g.c.held.Add(1)
+	g.c.views.held.Add(1)
 	g.waiters.remove(s)
 	return s
 }
@@ -247,9 +247,9 @@ func (g *gate[T]) admit() *waiter[T] {
 // caller holds mu.
 func (g *gate[T]) list() bool {
 	if g.listed {
-		return g.c.alert.Load()&alertClosed == 0
+		return !g.c.views.closed.Load()
 	}
-	g.listed = g.c.list(g)
+	g.listed = g.c.views.add(g)
 	return g.listed
 }
 
@@ -257,7 +257,7 @@ func (g *gate[T]) list() bool {
 func (g *gate[T]) resize(n int) error {
 	err := error(nil)
 	g.change(func() {
-		if g.closed || g.c.alert.Load()&alertClosed != 0 {
+		if g.closed || g.c.views.closed.Load() {
 			err = ErrClosed
 			return
 		}
@@ -289,7 +289,7 @@ func (g *gate[T]) endIfClosed() {
 	}
 	if g.listed {
 		g.listed = false
-		g.c.unlist(g)
+		g.c.views.remove(g)
 	}
 }
 
@@ -313,12 +313,12 @@ func (g *gate[T]) ends() <-chan struct{} {
 func (g *gate[T]) close() error {
 	done := g.ends()
 	g.refuse()
-	for w := g.c.roll.self(); w != nil; w = w.outer {
+	for w := g.c.desk.crew.roll.self(); w != nil; w = w.outer {
 		if w.gate == g {
 			return ErrInside
 		}
 	}
-	away, err := g.c.stepAside()
+	away, err := g.c.desk.stepAside()
 	if err != nil {
 		return err
 	}

@@ -158,7 +158,7 @@ func (g *Group) enter(ctx context.Context, overflow Overflow) error {
 	if overflow == Reject {
 		return ErrFull
 	}
-	away, err := g.p.c.stepAside()
+	away, err := g.p.c.desk.stepAside()
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (g *Group) Wait() error {
 	}
 	g.mu.Unlock()
 	if quiet != nil {
-		away, err := g.p.c.stepAside()
+		away, err := g.p.c.desk.stepAside()
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,7 @@ package workerpool
 // idlers is the stack of a pool's sleeping workers. The pool's mutex guards it.
 type idlers[T any] struct {
 	stack []*worker[T]
-	low   int // fewest since mark
+	low   int // how many have slept since mark
 }
 
 func (s *idlers[T]) len() int { return len(s.stack) }
@@ -32,5 +32,5 @@ func (s *idlers[T]) end(k int) {
 	}
 	s.stack = append(s.stack[:0], s.stack[k:]...)
 	clear(s.stack[len(s.stack):cap(s.stack)])
-	s.low = min(s.low, len(s.stack))
+	s.low = max(s.low-k, 0)
 }

@@ -2,75 +2,50 @@ package workerpool
 
 import (
 	"context"
-	"math"
-	"slices"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// quietWaiter is one call that waits for the pool to have nothing active and,
-// unless it is a Pause, nothing queued.
-type quietWaiter struct {
-	done  chan struct{}
-	pause bool
-}
-
-// quiet reports whether w's condition holds. The queue is read first: a worker
-// is active before it takes a task, so one that left the queue is seen there. The
-// caller holds mu.
-func (c *core[T]) quiet(w *quietWaiter) bool {
-	if !w.pause && (c.held.Load() > 0 || !c.q.empty()) {
-		return false
-	}
-	return c.ctl.load().active() == 0
-}
-
-// release ends the count of a view's task in held, once it is in the queue or
+// release ends the count of a view's task in views.held, once it is in the queue or
 // dropped.
 func (c *core[T]) release() {
-	if c.held.Add(-1) == 0 && c.alert.Load()&alertQuiet != 0 {
+	if c.views.held.Add(-1) == 0 {
+		c.lookQuiet()
+	}
+}
+
+// lookQuiet calls checkQuiet if somebody waits.
+func (c *core[T]) lookQuiet() {
+	if c.quiets.some.Load() {
 		c.checkQuiet()
 	}
 }
 
-// checkQuiet wakes those whose condition holds now.
+// checkQuiet tells those that wait for the pool to be quiet what holds now. The queue is
+// read first: a worker is active before it takes a task, so one that left the queue is
+// seen there.
 func (c *core[T]) checkQuiet() {
-	c.mu.Lock()
-	c.quiets = slices.DeleteFunc(c.quiets, func(w *quietWaiter) bool {
-		if !c.quiet(w) {
-			return false
-		}
-		close(w.done)
-		return true
-	})
-	if len(c.quiets) == 0 {
-		c.alert.And(math.MaxUint32 &^ alertQuiet)
-	}
-	c.mu.Unlock()
+	c.desk.mu.Lock()
+	empty := c.views.held.Load() == 0 && c.desk.q.empty()
+	c.quiets.tell(empty, c.desk.crew.active() == 0)
+	c.desk.mu.Unlock()
 }
 
 // waitQuiet waits until the pool is quiet or ctx ends.
 func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
-	w := &quietWaiter{done: make(chan struct{}), pause: pause}
-	c.mu.Lock()
-	c.quiets = append(c.quiets, w)
-	c.alert.Or(alertQuiet)
-	c.mu.Unlock()
-	c.checkQuiet() // a worker that became idle before it could see alertQuiet has not checked
+	c.desk.mu.Lock()
+	w := c.quiets.join(pause)
+	c.desk.mu.Unlock()
+	c.checkQuiet() // a worker that became idle before it could see w has not checked
 	select {
 	case <-w.done:
 		return nil
 	case <-ctx.Done():
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	i := slices.Index(c.quiets, w)
-	if i < 0 {
+	c.desk.mu.Lock()
+	defer c.desk.mu.Unlock()
+	if !c.quiets.leave(w) {
 		return nil // became quiet at the same moment
-	}
-	c.quiets = slices.Delete(c.quiets, i, i+1)
-	if len(c.quiets) == 0 {
-		c.alert.And(math.MaxUint32 &^ alertQuiet)
 	}
 	return ctxerr.From(ctx)
 }
@@ -79,7 +54,7 @@ func (c *core[T]) wait(ctx context.Context) error {
 	if err := ctxEnd(ctx); err != nil {
 		return err
 	}
-	if c.roll.inside() {
+	if c.desk.crew.roll.inside() {
 		return ErrInside
 	}
 	return c.waitQuiet(ctx, false)
@@ -87,16 +62,16 @@ func (c *core[T]) wait(ctx context.Context) error {
 
 func (c *core[T]) pause(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	if c.roll.inside() {
+	if c.desk.crew.roll.inside() {
 		return ErrInside
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	c.desk.mu.Lock()
+	if c.desk.closed {
+		c.desk.mu.Unlock()
 		return ErrClosed
 	}
-	c.setPaused(true)
-	c.mu.Unlock()
+	c.desk.pause(true)
+	c.desk.mu.Unlock()
 	if err := ctxerr.From(ctx); err != nil {
 		return err
 	}
@@ -104,86 +79,26 @@ func (c *core[T]) pause(ctx context.Context) error {
 }
 
 func (c *core[T]) resume() {
-	c.mu.Lock()
-	if c.q.held && !c.closed {
-		c.setPaused(false)
+	c.desk.mu.Lock()
+	if c.desk.q.held && !c.desk.closed {
+		c.desk.pause(false)
 	}
-	c.mu.Unlock()
-	c.kick()
-}
-
-// setPaused holds or releases every queue. The caller holds mu.
-func (c *core[T]) setPaused(on bool) {
-	c.q.hold(on)
-	if on {
-		c.ctl.w.Or(uint64(pausedBit))
-	} else {
-		c.ctl.w.And(^uint64(pausedBit))
-	}
-}
-
-// kick looks for work that may be started now but was not when it came.
-func (c *core[T]) kick() {
-	if c.direct {
-		c.matchBlocked()
-	} else if c.q.ready() {
-		c.notify()
-	}
+	c.desk.mu.Unlock()
+	c.desk.kick()
 }
 
 func (c *core[T]) resize(minWorkers, maxWorkers int) error {
 	if err := checkWorkers(minWorkers, maxWorkers); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
+	c.desk.mu.Lock()
+	if c.desk.closed {
+		c.desk.mu.Unlock()
 		return ErrClosed
 	}
-	c.min, c.keep, c.max = minWorkers, minWorkers, maxWorkers
-	c.setLimit()
-	c.armIfSurplus()
-	c.mu.Unlock()
-	if c.alert.Load()&alertSurplus != 0 {
-		c.reap()
-	}
-	c.growTo(minWorkers)
-	c.kick()
+	c.desk.crew.resize(minWorkers, maxWorkers)
+	c.desk.mu.Unlock()
+	c.desk.crew.settle(minWorkers)
+	c.desk.kick()
 	return nil
-}
-
-// growTo starts workers until there are n.
-func (c *core[T]) growTo(n int) {
-	for c.countOne(n) {
-		c.spawn()
-	}
-}
-
-// countOne counts one more worker, to be started, if there are fewer than n.
-func (c *core[T]) countOne(n int) bool {
-	c.mu.Lock() // keeps the limit, and a worker counted before alertStop is waited for by Close
-	defer c.mu.Unlock()
-	if c.alert.Load()&alertStop != 0 {
-		return false
-	}
-	n = min(n, int(c.limit.Load()))
-	for {
-		s := c.ctl.load()
-		if s.workers() >= n {
-			return false
-		}
-		next := s + workerOne
-		if c.direct {
-			next += activeOne // workers without a queue begin active
-		}
-		if c.ctl.cas(s, next) {
-			return true
-		}
-	}
-}
-
-// setLimit follows a change of max or comp. The caller holds mu.
-func (c *core[T]) setLimit() {
-	c.limit.Store(int64(min(c.max+c.comp, workerCap)))
-	c.settleSurplus()
 }

@@ -78,11 +78,11 @@ func ScaleByBacklog(headroom int) func(now, before Stats) int {
 	}
 }
 
-// monitored is what a monitor needs of a core.
-type monitored interface {
-	stats() Stats
-	scaleTo(n int)
-	stalled(after time.Duration) []StalledTask
+// monitored is what a monitor needs of a pool.
+type monitored struct {
+	stats   func() Stats
+	scaleTo func(n int)
+	stalled func(after time.Duration) []StalledTask // those that have run for longer
 }
 
 // monitoring runs a Monitor by a timer that is set anew after each sample.
@@ -98,7 +98,7 @@ type monitoring struct {
 	before Stats         // owned by the running sample
 }
 
-func startMonitor(m *Monitor, pool monitored, reports *reports) *monitoring {
+func startMonitor(m *Monitor, reports *reports, pool monitored) *monitoring {
 	r := &monitoring{m: *m, pool: pool, reports: reports}
 	if r.m.Interval == 0 {
 		r.m.Interval = defaultInterval
@@ -175,23 +175,8 @@ func (r *monitoring) report() {
 	}
 }
 
-// scaleTo makes n, within the configured bounds, the number of workers kept.
-func (c *core[T]) scaleTo(n int) {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return
-	}
-	c.keep = min(max(n, c.min), c.max)
-	n = c.keep
-	c.armIfSurplus()
-	c.mu.Unlock()
-	c.growTo(n)
-}
-
-// stalled lists the tasks that have run for longer than after.
-func (c *core[T]) stalled(after time.Duration) (tasks []StalledTask) {
-	rs, now := c.roll.running(), c.clock.now()
+// stalled lists those of rs whose task has run at the time now for longer than after.
+func stalled(rs []*running, now int64, after time.Duration) (tasks []StalledTask) {
 	for _, r := range rs {
 		r.mu.Lock()
 		if d := time.Duration(now - r.since); r.task != nil && d >= after {

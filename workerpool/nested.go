@@ -13,31 +13,22 @@ func (w *worker[T]) own() *worker[T] {
 // tasks: one more worker may run meanwhile, and one more task of each view whose
 // places the waiting ones hold. The zero absence is that of any other goroutine.
 type absence[T any] struct {
-	c     *core[T]
+	crew  *crew[T]
 	own   *worker[T] // the worker that waits, if it is one
-	inner *worker[T]
+	inner *worker[T] // what runs the task: own, or a submitter that runs one itself
 }
 
-// stepAside begins the absence of the calling goroutine, if it runs a task of the
-// pool, before a wait; the caller ends it by back, or must not wait if err is
-// not nil.
-func (c *core[T]) stepAside() (absence[T], error) {
-	a, err := c.makePlace()
-	if a.own != nil {
-		c.kick()
-	}
-	return a, err
-}
-
-// makePlace is stepAside that does not look for a task which may run now.
-func (c *core[T]) makePlace() (a absence[T], err error) {
-	w := c.roll.self()
+// absent begins the absence of the calling goroutine, if that runs a task of the pool
+// of crew, before a wait. The caller ends it by back, or must not wait if err is not
+// nil.
+func absent[T any](crew *crew[T]) (a absence[T], err error) {
+	w := crew.roll.self()
 	if w == nil {
 		return a, nil
 	}
-	a = absence[T]{c, w.own(), w}
+	a = absence[T]{crew, w.own(), w}
 	if a.own != nil {
-		if err := c.compensate(); err != nil {
+		if err := crew.compensate(); err != nil {
 			return absence[T]{}, err
 		}
 	}
@@ -52,7 +43,7 @@ func (a absence[T]) back() {
 	}
 	a.lend(-1)
 	if a.own != nil {
-		a.c.uncompensate()
+		a.crew.uncompensate()
 	}
 }
 
@@ -64,28 +55,13 @@ func (a absence[T]) lend(d int) {
 	}
 }
 
-// compensate allows one more worker, because one waits for the pool itself.
-func (c *core[T]) compensate() error {
-	c.mu.Lock()
-	if c.comp >= c.cfg.MaxNested {
-		c.mu.Unlock()
-		c.books.nestedRefused.Add(1)
-		return ErrNested
+// stepAside is absent, and looks for a task that may run now.
+func (d *desk[T]) stepAside() (absence[T], error) {
+	a, err := absent(&d.crew)
+	if a.own != nil {
+		d.kick()
 	}
-	c.comp++
-	c.setLimit()
-	c.mu.Unlock()
-	return nil
-}
-
-func (c *core[T]) uncompensate() {
-	c.mu.Lock()
-	c.comp--
-	c.setLimit()
-	c.mu.Unlock()
-	if c.alert.Load()&alertSurplus != 0 {
-		c.reap()
-	}
+	return a, err
 }
 
 // runNested has v, for which a task of the pool is about to wait, run at once by
@@ -93,39 +69,40 @@ func (c *core[T]) uncompensate() {
 // turn there, each task before it that does the same would cost one more worker. Where
 // the place is taken, because a worker too many has not ended yet, v is the next thing
 // that any worker takes. It returns ErrFull while the pool is paused.
-func (c *core[T]) runNested(v T) error {
-	c.mu.Lock()
+func (d *desk[T]) runNested(v T) error {
+	d.mu.Lock()
 	switch {
-	case c.closed:
-		c.mu.Unlock()
+	case d.closed:
+		d.mu.Unlock()
 		return ErrClosed
-	case c.q.held:
-		c.mu.Unlock()
+	case d.q.held:
+		d.mu.Unlock()
 		return ErrFull
 	}
-	c.q.nested.push(item[T]{v, c.clock.sample(c.q.passed.Load())})
-	how := c.reserve()
+	d.q.nested.push(item[T]{v, d.q.clock.sample(d.q.passed.Load())})
+	how := d.crew.reserve()
 	if how == noWorker {
-		c.q.flagNested()
-		c.mu.Unlock()
-		c.kick() // for a worker that went to sleep before it could see someNested
+		d.q.flagNested()
+		d.mu.Unlock()
+		d.kick() // for a worker that went to sleep before it could see someNested
 		return nil
 	}
-	it := c.q.popNested()
-	if c.direct {
-		return c.handOver(&c.q.levels[0], it)
+	it := d.q.popNested()
+	if d.direct {
+		d.handOver(&d.q.levels[0], it)
+		return nil
 	}
-	c.wakeReserved(how, it, true)
+	d.crew.send(how, it, true)
 	return nil
 }
 
 // takeNested takes the value for which a task has waited longest in nested.
-func (c *core[T]) takeNested() (v T, at int64, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.q.nested.len == 0 || c.q.held {
+func (d *desk[T]) takeNested() (v T, at int64, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.q.nested.len == 0 || d.q.held {
 		return v, 0, false
 	}
-	it := c.q.popNested()
+	it := d.q.popNested()
 	return it.val, it.at, true
 }

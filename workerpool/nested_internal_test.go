@@ -23,7 +23,7 @@ func TestNumbersOfEndedWorkersAreForgotten(t *testing.T) {
 			var others sync.WaitGroup
 			for range 50 {
 				others.Go(func() {
-					if p.c.roll.self() != nil {
+					if p.c.desk.crew.roll.self() != nil {
 						t.Error("a stranger was taken for a worker")
 					}
 				})
@@ -32,7 +32,7 @@ func TestNumbersOfEndedWorkersAreForgotten(t *testing.T) {
 			require.NoError(t, p.Resize(0, 4))
 		}
 		require.NoError(t, p.Close())
-		require.Empty(t, p.c.roll.goroutines)
+		require.Empty(t, p.c.desk.crew.roll.goroutines)
 	}
 }
 
@@ -41,6 +41,6 @@ func BenchmarkSelf(b *testing.B) {
 	require.NoError(b, err)
 	defer p.Close()
 	for b.Loop() {
-		p.c.roll.self()
+		p.c.desk.crew.roll.self()
 	}
 }

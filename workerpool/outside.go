@@ -57,6 +57,22 @@ func measured(at int64) int64 {
 	return at
 }
 
+// close refuses further values and returns the submitters that wait.
+func (q *queues[T]) close() (refused []*waiter[T]) {
+	for i := range q.levels {
+		l := &q.levels[i]
+		l.ring.close()
+		subs := l.waiters.takeSubmitters()
+		q.setOutside(-len(subs))
+		if l.waiters.len() == 0 {
+			l.ring.unbar()
+			l.setDue()
+		}
+		refused = append(refused, subs...)
+	}
+	return refused
+}
+
 // setDue gives others as many places of the ring as it has before they are barred.
 // The pool's mutex is held.
 func (l *level[T]) setDue() {
@@ -114,9 +130,38 @@ func (q *queues[T]) awaitFirst(l *level[T], it item[T]) {
 	q.awaitAccepted(l, it)
 }
 
-// evictOutside is evict for nested, and for those of l's values that are not in the
-// ring. All that wait are
-// accepted: the others were refused.
+// evict takes the oldest value out of l's ring and books it as dropped.
+func (q *queues[T]) evict(l *level[T]) (v T, ok bool) {
+	it, ok := l.ring.evict()
+	if ok {
+		q.dropped.Add(1)
+	}
+	return it.val, ok
+}
+
+// dropNew books a value as one that was accepted and dropped at once.
+func (q *queues[T]) dropNew() {
+	q.dropped.Add(1)
+	q.noTicket.Add(1)
+}
+
+// evictAny is evict for all values of l and those of nested. Where it finds none,
+// empty says whether there will be none: a producer may have a ticket and not have
+// stored its value yet.
+func (q *queues[T]) evictAny(l *level[T]) (v T, ok, empty bool) {
+	if v, ok = q.evict(l); ok {
+		return v, true, false
+	}
+	if v, ok = q.evictOutside(l); ok {
+		q.dropNew()
+		return v, true, false
+	}
+	taken, put := l.ring.counts()
+	return v, false, taken == put
+}
+
+// evictOutside removes the oldest value of nested, or else of those of l's values that
+// are not in the ring. All that wait are accepted: the others were refused.
 func (q *queues[T]) evictOutside(l *level[T]) (v T, ok bool) {
 	switch {
 	case q.nested.len > 0:
@@ -132,7 +177,6 @@ func (q *queues[T]) evictOutside(l *level[T]) (v T, ok bool) {
 	default:
 		return v, false
 	}
-	q.noTicket.Add(1)
 	return v, true
 }
 
@@ -149,3 +193,18 @@ func (q *queues[T]) popNested() item[T] {
 }
 
 func (q *queues[T]) flagNested() { q.set(someNested, q.nested.len > 0 && !q.held) }
+
+// nextDirect removes the value that waits for a worker next and returns the
+// submitter to be told, if it has one.
+func (q *queues[T]) nextDirect(l *level[T]) (it item[T], s *waiter[T]) {
+	if q.nested.len > 0 {
+		return q.popNested(), nil
+	}
+	s = l.waiters.oldest()
+	v, accepted := s.val, s.accepted
+	q.unwait(l, s)
+	if accepted {
+		s = nil
+	}
+	return q.pass(v), s
+}

@@ -83,7 +83,7 @@ func (p *Pool) Submit(f func()) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submit(&p.c.q.levels[0], plain(f))
+	return p.c.submit(&p.c.desk.q.levels[0], plain(f))
 }
 
 // TrySubmit is Submit that never waits, runs or drops anything: it returns ErrFull
@@ -95,7 +95,7 @@ func (p *Pool) TrySubmit(f func()) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.trySubmit(&p.c.q.levels[0], plain(f))
+	return p.c.trySubmit(&p.c.desk.q.levels[0], plain(f))
 }
 
 // SubmitContext is Submit that waits for room, whatever Config.Overflow says, until
@@ -108,7 +108,7 @@ func (p *Pool) SubmitContext(ctx context.Context, f func()) error {
 	if p == nil || p.c == nil {
 		return ErrClosed
 	}
-	return p.c.submitWait(ctx, &p.c.q.levels[0], plain(f))
+	return p.c.submitWait(ctx, &p.c.desk.q.levels[0], plain(f))
 }
 
 // Blocking runs f. If the caller is one of the pool's own tasks, the pool may run
@@ -126,7 +126,7 @@ func (p *Pool) Blocking(ctx context.Context, f func()) error {
 		return err
 	}
 	if p != nil && p.c != nil {
-		away, err := p.c.stepAside()
+		away, err := p.c.desk.stepAside()
 		if err != nil {
 			return err
 		}
@@ -208,7 +208,7 @@ func (p *Pool) Done() <-chan struct{} {
 	if p == nil || p.c == nil {
 		return closedChan()
 	}
-	return p.c.gone
+	return p.c.desk.crew.gone
 }
 
 // Stats returns the pool's counters and gauges. It may be called at any time,

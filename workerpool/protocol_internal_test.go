@@ -32,17 +32,17 @@ func TestBlockedSubmitterMeetsAnIdleWorker(t *testing.T) {
 			require.NoError(t, p.Submit(func() {}))
 		}
 		c := p.c
-		c.mu.Lock()
+		c.desk.mu.Lock()
 		go func() { _ = p.Submit(func() { close(ran) }) }()
 		waitFor(t, "the submitter is about to block", func() bool {
 			return c.books.waits.Load() == 1 && c.yielders.Load() == 0
 		})
 		close(gate)
 		waitFor(t, "the worker is about to sleep", func() bool {
-			taken, put := c.q.levels[0].ring.counts()
-			return taken == put && c.ctl.load().active() == 0
+			taken, put := c.desk.q.levels[0].ring.counts()
+			return taken == put && c.desk.crew.ctl.load().active() == 0
 		})
-		c.mu.Unlock()
+		c.desk.mu.Unlock()
 		select {
 		case <-ran:
 		case <-time.After(time.Minute):
@@ -61,10 +61,10 @@ func TestWorkerAboveALoweredLimitEnds(t *testing.T) {
 	require.NoError(t, p.Submit(func() { close(in); <-gate }))
 	<-in
 	c := p.c
-	for s := c.ctl.load(); !c.ctl.cas(s, (s + workerOne).withToken(tokenComing)); s = c.ctl.load() {
+	for s := c.desk.crew.ctl.load(); !c.desk.crew.ctl.cas(s, (s + workerOne).withToken(tokenComing)); s = c.desk.crew.ctl.load() {
 	}
-	c.spawn()
-	waitFor(t, "one worker", func() bool { return c.ctl.load().workers() == 1 })
+	c.desk.crew.hire()
+	waitFor(t, "one worker", func() bool { return c.desk.crew.ctl.load().workers() == 1 })
 	close(gate)
 	require.NoError(t, p.Close())
 }
@@ -97,8 +97,8 @@ func TestGoexitDoesNotClearTheSuccessorsTask(t *testing.T) {
 	}
 	c, err := newCore(Config{MaxWorkers: 1}, kind[bool]{run: exec, drop: func(bool, error) {}})
 	require.NoError(t, err)
-	require.NoError(t, c.submit(&c.q.levels[0], true))
-	require.NoError(t, c.submit(&c.q.levels[0], false))
+	require.NoError(t, c.submit(&c.desk.q.levels[0], true))
+	require.NoError(t, c.submit(&c.desk.q.levels[0], false))
 	select {
 	case <-second:
 	case <-time.After(time.Second):
@@ -114,15 +114,15 @@ func TestDropAtAClosingPool(t *testing.T) {
 	p, err := New(Config{MaxWorkers: 1, QueueSize: 1, Overflow: DropOldest})
 	require.NoError(t, err)
 	c, ran := p.c, false
-	require.True(t, c.ctl.cas(0, ctlState(0).withToken(tokenSearch)))
+	require.True(t, c.desk.crew.ctl.cas(0, ctlState(0).withToken(tokenSearch)))
 	require.NoError(t, p.Submit(func() { ran = true }))
 	closed := make(chan error, 1)
 	go func() { closed <- p.Close() }()
-	waitFor(t, "Close waits", func() bool { return c.alert.Load()&alertQuiet != 0 })
-	err = c.submitDropping(&c.q.levels[0], plain(func() { t.Error("a refused task ran") }))
+	waitFor(t, "Close waits", func() bool { return c.quiets.some.Load() })
+	err = c.submitDropping(&c.desk.q.levels[0], plain(func() { t.Error("a refused task ran") }))
 	require.ErrorIs(t, err, ErrClosed)
-	c.ctl.w.And(^uint64(tokenMask))
-	c.kick() // the searcher has gone
+	c.desk.crew.ctl.w.And(^uint64(tokenMask))
+	c.desk.kick() // the searcher has gone
 	select {
 	case err := <-closed:
 		require.NoError(t, err)

@@ -21,6 +21,7 @@ type queues[T any] struct {
 	turn     atomic.Uint32 // takes of a pool with priorities
 	passed   atomic.Uint64 // values that went to a worker without passing a ring
 	noTicket atomic.Uint64 // dropped values that were never in a ring
+	dropped  atomic.Uint64 // values that were accepted and then taken out to make room, or by a Shutdown
 
 	// The pool's mutex guards these.
 	outside int      // values in all spills and waiters lists

@@ -97,12 +97,13 @@ func TestQueuesFillFromOutside(t *testing.T) {
 		q.setOutside(-1)
 	}
 	for _, want := range []int{7, 8} {
-		v, ok := q.evictOutside(l)
+		v, ok, _ := q.evictAny(l)
 		require.True(t, ok)
 		require.Equal(t, want, v)
 	}
-	_, ok := q.evictOutside(l)
+	_, ok, empty := q.evictAny(l)
 	require.False(t, ok)
+	require.True(t, empty)
 	require.Zero(t, q.flags.Load())
 	taken, accepted := q.counts()
 	require.EqualValues(t, 7, taken)

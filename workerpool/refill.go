@@ -3,13 +3,13 @@ package workerpool
 // refillAll moves waiting values into the rings that have enough room for it to
 // be worth the lock, or whose waiters have waited long enough; it reports whether it
 // moved any.
-func (c *core[T]) refillAll() bool {
+func (d *desk[T]) refillAll() bool {
 	moved := false
-	for i := range c.q.levels {
-		l := &c.q.levels[i]
+	for i := range d.q.levels {
+		l := &d.q.levels[i]
 		taken, put := l.ring.counts()
 		if taken >= l.due.Load() || l.ring.n-min(put-taken, l.ring.n) >= l.quarter {
-			moved = c.refill(l) || moved
+			moved = d.refill(l) || moved
 		}
 	}
 	return moved
@@ -17,14 +17,14 @@ func (c *core[T]) refillAll() bool {
 
 // refill moves values from l's spill and from its waiters into the ring until it is
 // full, and tells the submitters that waited.
-func (c *core[T]) refill(l *level[T]) bool {
+func (d *desk[T]) refill(l *level[T]) bool {
 	var told [16]*waiter[T] // told outside the lock
 	moved := false
 	for {
-		c.mu.Lock()
-		n, some := c.q.fill(l, told[:])
+		d.mu.Lock()
+		n, some := d.q.fill(l, told[:])
 		more := n == len(told)
-		c.mu.Unlock()
+		d.mu.Unlock()
 		moved = moved || some
 		for _, s := range told[:n] {
 			s.done <- nil
@@ -34,7 +34,7 @@ func (c *core[T]) refill(l *level[T]) bool {
 		}
 	}
 	if moved {
-		c.published()
+		d.published()
 	}
 	return moved
 }

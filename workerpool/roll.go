@@ -50,6 +50,18 @@ func (r *roll[T]) running() (rs []*running) {
 	return rs
 }
 
+// cancels returns the functions that cancel the tasks which run with a ctx.
+func (r *roll[T]) cancels() (all []func(error)) {
+	for _, r := range r.running() {
+		r.mu.Lock()
+		if r.cancel != nil {
+			all = append(all, r.cancel)
+		}
+		r.mu.Unlock()
+	}
+	return all
+}
+
 // bind makes the calling goroutine that of w.
 func (r *roll[T]) bind(w *worker[T]) {
 	w.goroutine = rt.Goroutine()

@@ -2,23 +2,84 @@ package workerpool
 
 import "time"
 
-// findRoom accepts v into level l although its ring is full, or returns ErrFull: the
-// ring may be full of tasks that will not run, and workers without a task are room. Where
-// a worker is at the queue that has no task yet, or has it just now, it waits for that.
-func (c *core[T]) findRoom(l *level[T], v T) error {
-	if c.weed(l) {
-		if err := c.putRing(l, v); err != ErrFull {
-			return err
+func (d *desk[T]) putRing(l *level[T], v T) error {
+	switch l.ring.put(v, 0, d.q.clock, false) {
+	case putOK:
+		d.published()
+		return nil
+	case putClosed:
+		return ErrClosed
+	}
+	return ErrFull
+}
+
+// submitGrowing appends to the spill as long as that is not empty, which keeps
+// the order, and to the ring otherwise.
+func (d *desk[T]) submitGrowing(l *level[T], v T) error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return ErrClosed
+	}
+	if l.spill.len == 0 {
+		if err := l.ring.put(v, 0, d.q.clock, false); err == putOK {
+			d.mu.Unlock()
+			d.published()
+			return nil
 		}
 	}
+	d.overflow(l, v)
+	return nil
+}
+
+// overflow accepts v outside of l's ring and releases mu, which the caller holds.
+func (d *desk[T]) overflow(l *level[T], v T) {
+	it := item[T]{v, d.q.clock.sample(uint64(d.q.outside))}
+	if d.grows {
+		l.spill.push(it)
+		d.q.setOutside(1)
+	} else {
+		d.q.awaitAccepted(l, it)
+	}
+	d.mu.Unlock()
+	// A worker that emptied the ring before it could see someOutside has not
+	// refilled it.
+	if l.ring.free() >= l.quarter {
+		d.refill(l)
+	}
+}
+
+// force accepts v even where the pool is full or closed, for work that was
+// accepted already in another place. It does not after an expired Shutdown: false.
+func (d *desk[T]) force(l *level[T], v T) bool {
+	d.mu.Lock()
+	switch {
+	case d.expired:
+		d.mu.Unlock()
+		return false
+	case !d.direct:
+		d.overflow(l, v)
+	case d.crew.reserve() != noWorker:
+		d.handOver(l, d.q.pass(v))
+	default: // the next worker that ends its task finds it
+		d.q.awaitAccepted(l, item[T]{val: v})
+		d.mu.Unlock()
+	}
+	return true
+}
+
+// findRoom accepts v into level l although its ring is full, or returns ErrFull:
+// workers without a task are room. Where a worker is at the queue that has no task yet, or
+// has it just now, it waits for that.
+func (d *desk[T]) findRoom(l *level[T], v T) error {
 	for tries := 0; ; tries++ {
 		before, _ := l.ring.counts()
-		came, _ := c.arriving.load()
-		if err := c.tryRoom(l, v); err != ErrFull || tries == arrivalYields+arrivalSleeps {
+		came, _ := d.crew.arriving.load()
+		if err := d.tryRoom(l, v); err != ErrFull || tries == arrivalYields+arrivalSleeps {
 			return err
 		}
 		now, _ := l.ring.counts()
-		if mark, some := c.arriving.load(); now == before && mark == came && !some {
+		if mark, some := d.crew.arriving.load(); now == before && mark == came && !some {
 			return ErrFull
 		}
 		// A worker is active but has taken its task just now, or is about to.
@@ -39,122 +100,128 @@ const (
 )
 
 // tryRoom is one look for room beyond what the ring has.
-func (c *core[T]) tryRoom(l *level[T], v T) error {
-	if !c.hasSpare() {
-		return c.putRing(l, v)
+func (d *desk[T]) tryRoom(l *level[T], v T) error {
+	if !d.crew.spare() {
+		return d.putRing(l, v)
 	}
-	c.mu.Lock()
+	d.mu.Lock()
 	switch {
-	case c.closed:
-		c.mu.Unlock()
+	case d.closed:
+		d.mu.Unlock()
 		return ErrClosed
 	case l.waiters.len() > l.waiters.accepted: // submitters wait: it is their turn
-		c.mu.Unlock()
+		d.mu.Unlock()
 		return ErrFull
-	case l.waiters.len() == 0 && l.ring.put(v, 0, &c.clock, true) == putOK:
-		c.mu.Unlock()
-		c.published()
+	case l.waiters.len() == 0 && l.ring.put(v, 0, d.q.clock, true) == putOK:
+		d.mu.Unlock()
+		d.published()
 		return nil
 	}
-	how := c.reserve()
+	how := d.crew.reserve()
 	if how == noWorker {
-		return c.owe(l, v)
+		return d.owe(l, v)
 	}
 	// The worker gets the oldest task, v the place of the last.
 	gift, given := l.ring.evict()
 	if l.waiters.len() > 0 {
-		_, _ = c.q.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
+		_, _ = d.q.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
 	}
-	accepted := l.waiters.len() == 0 && l.ring.put(v, 0, &c.clock, true) == putOK
+	accepted := l.waiters.len() == 0 && l.ring.put(v, 0, d.q.clock, true) == putOK
 	if !accepted {
-		c.q.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.q.outside))})
+		d.q.awaitFirst(l, item[T]{v, d.q.clock.sample(uint64(d.q.outside))})
 	}
-	c.wakeReserved(how, gift, given)
-	c.published()
+	d.crew.send(how, gift, given)
+	d.published()
 	return nil
-}
-
-// hasSpare reports whether there are or may be workers without a task.
-func (c *core[T]) hasSpare() bool {
-	s := c.ctl.load()
-	return !s.paused() && (s.active() < s.workers() || s.workers() < int(c.limit.Load()))
 }
 
 // owe accepts v where fewer values wait for them than there are workers that have no
 // task and are reserved by nobody: those that search, or are on their way to or
 // from their sleep, and will look at the queue. It releases mu, which the caller
 // holds.
-func (c *core[T]) owe(l *level[T], v T) error {
-	s := c.ctl.load()
-	if s.paused() || s.workers()-s.active()-s.idle() <= c.q.outside+c.q.nested.len {
-		c.mu.Unlock()
+func (d *desk[T]) owe(l *level[T], v T) error {
+	if d.crew.between() <= d.q.outside+d.q.nested.len {
+		d.mu.Unlock()
 		return ErrFull
 	}
-	c.q.awaitFirst(l, item[T]{v, c.clock.sample(uint64(c.q.outside))})
-	c.mu.Unlock()
+	d.q.awaitFirst(l, item[T]{v, d.q.clock.sample(uint64(d.q.outside))})
+	d.mu.Unlock()
 	if l.ring.free() >= l.quarter {
-		c.refill(l) // see overflow
+		d.refill(l) // see overflow
 	}
-	c.published()
+	d.published()
 	return nil
 }
 
-// weed takes tasks whose ctx has ended out of l's full ring and ends them; it reports
-// whether there were any.
-func (c *core[T]) weed(l *level[T]) bool {
-	if c.alert.Load()&alertCtx == 0 {
-		return false
+// replaceOldest accepts v in the place of the oldest value of l's ring, which it
+// returns if it had to take that out, even where it then returns an error: ErrFull
+// means that the caller should try again. It happens under mu, so that a closing
+// pool is neither emptied nor made to lose a task for one that it refuses, and what
+// follows a view's dropped task does not take the place instead.
+func (d *desk[T]) replaceOldest(l *level[T], v T) (old T, evicted bool, err error) {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return old, false, ErrClosed
 	}
-	c.mu.Lock()
-	start := c.clock.now()
-	if !c.weeding.allows(start) {
-		c.mu.Unlock()
-		return false
-	}
-	dead := l.ring.weed(func(v T) bool {
-		how, over := c.kind.over(v)
-		if over {
-			c.books.end(how) // before it counts as started: see stats
+	var told [16]*waiter[T]
+	n, _ := d.q.fill(l, told[:]) // a place that is free by itself is theirs
+	put := putFull
+	if n < len(told) {
+		if put = l.ring.put(v, 0, d.q.clock, true); put != putOK {
+			if old, evicted = d.q.evict(l); evicted {
+				put = l.ring.put(v, 0, d.q.clock, true)
+			}
 		}
-		return over
-	})
-	c.weeding.spend(c.clock.now() - start)
-	c.mu.Unlock()
-	for _, v := range dead {
-		c.kind.bury(v)
 	}
-	if c.q.flags.Load()&someOutside != 0 {
-		c.refill(l) // the free places belong to the values that wait
+	d.mu.Unlock()
+	for _, s := range told[:n] {
+		s.done <- nil
 	}
-	if c.q.ready() {
-		c.notify() // a worker that found the ring held may have gone to sleep
+	if put != putOK {
+		return old, evicted, ErrFull
 	}
-	if len(dead) > 0 && c.alert.Load()&alertQuiet != 0 {
-		c.checkQuiet()
-	}
-	return len(dead) > 0
+	d.published()
+	return old, evicted, nil
 }
 
-// budget keeps something that takes long from being done all the time: to one
-// sixteenth of the time, after what has been saved up.
-type budget struct {
-	credit int64 // ns
-	last   int64
+// await has v wait for room in l, and returns what its submitter waits with: the
+// result comes at done. Without one, v has been accepted or refused already.
+func (d *desk[T]) await(l *level[T], v T) (*waiter[T], error) {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if d.direct && l.waiters.len() == 0 && d.crew.reserve() != noWorker {
+		d.handOver(l, d.q.pass(v))
+		return nil, nil
+	}
+	s := d.q.await(l, v)
+	d.mu.Unlock()
+	if d.direct {
+		d.matchBlocked() // a worker may have gone idle before it could see s
+	} else if l.ring.free() >= l.quarter {
+		d.refill(l) // see overflow
+	}
+	return s, nil
 }
 
-const (
-	budgetShare = 16
-	budgetMax   = int64(10 * time.Millisecond)
-)
-
-func newBudget() budget { return budget{credit: budgetMax} }
-
-// allows reports whether it may be done at the time now.
-func (b *budget) allows(now int64) bool {
-	b.credit = min(b.credit+(now-b.last)/budgetShare, budgetMax)
-	b.last = now
-	return b.credit > 0
+// unwait takes s out of l's waiters. It returns false if its result is there already, or
+// will be at once.
+func (d *desk[T]) unwait(l *level[T], s *waiter[T]) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !s.queued() {
+		return false
+	}
+	d.q.unwait(l, s)
+	return true
 }
 
-// spend books how long it took.
-func (b *budget) spend(d int64) { b.credit -= d }
+// recycle takes back what await returned.
+func (d *desk[T]) recycle(l *level[T], s *waiter[T]) {
+	d.mu.Lock()
+	l.waiters.recycle(s)
+	d.mu.Unlock()
+}

@@ -54,9 +54,9 @@ func flooded(tasks uint64, ns int64) bool { return tasks > uint64(ns/int64(2*tim
 // lookAround looks for work, yielding, from the time start on, for as long as
 // c.search says; it reports whether it saw any.
 func (c *core[T]) lookAround(start int64) bool {
-	last, put := start, c.q.puts()
+	last, put := start, c.desk.q.puts()
 	for i := range maxSearches {
-		if c.q.ready() {
+		if c.desk.q.ready() {
 			if i == 0 {
 				return true
 			}
@@ -68,7 +68,7 @@ func (c *core[T]) lookAround(start int64) bool {
 			if c.lost(last, now, put) || now-start >= c.search.spin {
 				return false
 			}
-			last, put = now, c.q.puts()
+			last, put = now, c.desk.q.puts()
 		}
 		yield()
 	}
@@ -78,5 +78,5 @@ func (c *core[T]) lookAround(start int64) bool {
 // lost reports whether the searcher has lost its core between two looks at the clock,
 // at the first of which put values had come, and has the search pause then.
 func (c *core[T]) lost(last, now int64, put uint64) bool {
-	return now-last >= lostCore && !flooded(c.q.puts()-put, now-last) && !c.search.look(last, now)
+	return now-last >= lostCore && !flooded(c.desk.q.puts()-put, now-last) && !c.search.look(last, now)
 }

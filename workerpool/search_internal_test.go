@@ -43,8 +43,8 @@ func TestSearchNoticesALossInWhichATaskCame(t *testing.T) {
 		go func() { // takes the only P when the search yields
 			for start := time.Now(); lost > 0 && time.Since(start) < 2*time.Duration(lostCore); {
 			}
-			c.q.levels[0].ring.unhold()
-			c.q.levels[0].ring.put(plain(func() {}), 0, &c.clock, true)
+			c.desk.q.levels[0].ring.unhold()
+			c.desk.q.levels[0].ring.put(plain(func() {}), 0, &c.clock, true)
 			end <- struct{}{}
 		}()
 		start := c.clock.now()
@@ -53,7 +53,7 @@ func TestSearchNoticesALossInWhichATaskCame(t *testing.T) {
 		if lost > 0 {
 			require.False(t, c.search.may(c.clock.now()), "it goes on searching")
 		}
-		_, _, ok := c.q.levels[0].ring.take()
+		_, _, ok := c.desk.q.levels[0].ring.take()
 		require.True(t, ok)
 	}
 	c.search.spin = int64(20 * time.Microsecond)

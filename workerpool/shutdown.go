@@ -2,8 +2,6 @@ package workerpool
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
@@ -11,58 +9,15 @@ import (
 // refuse makes every later submission fail with ErrClosed. Blocked submitters fail
 // too: their tasks were not accepted.
 func (c *core[T]) refuse() {
-	c.mu.Lock()
-	c.closed = true
-	c.alert.Or(alertClosed)
-	views := slices.Collect(maps.Keys(c.views))
-	var refused []*waiter[T]
-	for i := range c.q.levels {
-		l := &c.q.levels[i]
-		l.ring.close()
-		subs := l.waiters.takeSubmitters()
-		c.q.setOutside(-len(subs))
-		if l.waiters.len() == 0 {
-			l.ring.unbar()
-			l.setDue()
-		}
-		refused = append(refused, subs...)
-	}
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	if c.q.held {
-		c.setPaused(false)
-	}
-	c.mu.Unlock()
+	refused := c.desk.close()
+	views := c.views.close()
 	for _, s := range refused {
 		s.done <- ErrClosed
 	}
 	for _, v := range views {
 		v.refuse()
 	}
-	c.kick()
-}
-
-// askStop makes the workers of a closed and quiet pool end. The last one closes gone.
-func (c *core[T]) askStop() {
-	c.mu.Lock()
-	c.alert.Or(alertStop)
-	c.ctl.w.Or(uint64(pausedBit)) // a late notify starts no worker
-	c.closeGone()
-	c.mu.Unlock()
-	c.reap()
-}
-
-// closeGone closes gone once a stopped pool has no worker left. The caller holds mu.
-func (c *core[T]) closeGone() {
-	if !c.roll.empty() || c.alert.Load()&alertStop == 0 || c.ctl.load().workers() > 0 {
-		return
-	}
-	select {
-	case <-c.gone:
-	default:
-		close(c.gone)
-	}
+	c.desk.kick()
 }
 
 func (c *core[T]) close() error { return c.shutdown(context.Background()) }
@@ -72,7 +27,7 @@ func (c *core[T]) close() error { return c.shutdown(context.Background()) }
 // runs.
 func (c *core[T]) shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "workerpool")
-	inside := c.roll.inside()
+	inside := c.desk.crew.roll.inside()
 	c.refuse()
 	if inside {
 		return ErrInside
@@ -81,8 +36,8 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 	if err := c.waitQuiet(ctx, false); err != nil {
 		return c.abandon(ctx, sampling)
 	}
-	c.askStop()
-	<-c.gone
+	c.desk.crew.stop()
+	<-c.desk.crew.gone
 	if sampling {
 		return &ShutdownError{Name: c.cfg.Name, Monitor: true, Cause: ctxerr.From(ctx)}
 	}
@@ -92,7 +47,9 @@ func (c *core[T]) shutdown(ctx context.Context) error {
 // abandon ends a shutdown whose ctx has ended. It calls OnDrop last, because OnDrop may
 // end the goroutine.
 func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
-	views, cancels := c.expire()
+	c.alert.Or(alertExpired) // no task with a ctx that starts now goes on with it
+	c.desk.expire()          // and none passes from a view into the pool
+	cancels := c.desk.crew.roll.cancels()
 	var all []DroppedTask
 	drop := func(v T) {
 		d := c.kind.report(v)
@@ -100,22 +57,22 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 		all = append(all, d)
 		c.kind.drop(v, ErrClosed)
 	}
-	for _, v := range views {
+	for _, v := range c.views.all() {
 		for _, task := range v.takeAll() {
 			drop(task)
 			c.release()
 		}
 	}
-	for i := range c.q.levels {
-		c.dropAll(&c.q.levels[i], drop)
+	for i := range c.desk.q.levels {
+		c.dropAll(&c.desk.q.levels[i], drop)
 	}
 	for _, cancel := range cancels {
 		cancel(ErrClosed)
 	}
-	running := c.ctl.load().active()
+	running := c.desk.crew.active()
 	go func() { // ends with the last running task
 		_ = c.waitQuiet(context.Background(), false)
-		c.askStop()
+		c.desk.crew.stop()
 	}()
 	c.checkQuiet()
 	for _, d := range all {
@@ -135,64 +92,19 @@ func (c *core[T]) drop(v T, err error) {
 	c.reports.dropped(d)
 }
 
-// expire keeps tasks from passing from views into the pool, and tasks with a ctx
-// that start from now on from going on with it. It returns the views that have
-// tasks of their own and the cancel functions of the running tasks.
-func (c *core[T]) expire() (views []*gate[T], cancels []func(error)) {
-	c.mu.Lock()
-	c.alert.Or(alertExpired)
-	views = slices.Collect(maps.Keys(c.views))
-	c.mu.Unlock()
-	for _, r := range c.roll.running() {
-		r.mu.Lock()
-		if r.cancel != nil {
-			cancels = append(cancels, r.cancel)
-		}
-		r.mu.Unlock()
-	}
-	return views, cancels
-}
-
 // dropAll hands everything queued at l to drop.
 func (c *core[T]) dropAll(l *level[T], drop func(T)) {
 	for {
-		c.mu.Lock() // over both places: a value moves from one to the other under mu
-		v, ok := c.evict(l)
-		if !ok {
-			if v, ok = c.q.evictOutside(l); ok {
-				c.books.dropped.Add(1)
-			}
-		}
-		taken, put := l.ring.counts()
-		c.mu.Unlock()
+		c.desk.mu.Lock() // over both places: a value moves from one to the other under mu
+		v, ok, empty := c.desk.q.evictAny(l)
+		c.desk.mu.Unlock()
 		switch {
 		case ok:
 			drop(v)
-		case taken == put:
+		case empty:
 			return
 		default:
 			yield() // a task is between a ticket and its slot
 		}
 	}
-}
-
-// list makes Close and Shutdown see to the tasks of v. It returns false after they began.
-func (c *core[T]) list(v *gate[T]) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	if c.views == nil {
-		c.views = map[*gate[T]]struct{}{}
-	}
-	c.views[v] = struct{}{}
-	return true
-}
-
-// unlist ends that.
-func (c *core[T]) unlist(v *gate[T]) {
-	c.mu.Lock()
-	delete(c.views, v)
-	c.mu.Unlock()
 }

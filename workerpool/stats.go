@@ -63,24 +63,12 @@ type Stats struct {
 // are off the common path.
 type books struct {
 	failed, panics, goexits, canceled, timeouts atomic.Uint64
-	runTimeouts, dropped, rejected, callerRan   atomic.Uint64
-	waits, nestedRefused, wakes                 atomic.Uint64
-	peak                                        atomic.Uint64
+	runTimeouts, rejected, callerRan            atomic.Uint64
+	waits                                       atomic.Uint64
 	last                                        atomic.Int64
 	wait, run                                   *stats.Histogram // nil with Timing Off
 	mu                                          sync.Mutex
 	submitted, started, completed               uint64 // guarded by mu; highest reported
-}
-
-// notePeak records a number of workers if it is the highest yet.
-func (b *books) notePeak(workers int) {
-	n := uint64(workers)
-	for {
-		p := b.peak.Load()
-		if n <= p || b.peak.CompareAndSwap(p, n) {
-			return
-		}
-	}
 }
 
 // end books a task that will not run.
@@ -100,31 +88,23 @@ func (c *core[T]) stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	c.mu.Lock()
-	taken, accepted := c.q.counts()
-	dropped := b.dropped.Load()
-	s := c.ctl.load()
-	minWorkers, maxW, nested := c.min, c.max, c.comp
-	c.mu.Unlock()
+	c.desk.mu.Lock()
+	taken, accepted := c.desk.q.counts()
+	dropped := c.desk.q.dropped.Load()
+	st := Stats{
+		Name:   c.cfg.Name,
+		Queued: int(accepted - taken), QueueCap: c.cfg.QueueSize, Dropped: dropped,
+	}
+	c.desk.crew.stats(&st)
+	c.desk.mu.Unlock()
 
 	callerRan := b.callerRan.Load()
-	st := Stats{
-		Name:    c.cfg.Name,
-		Workers: s.workers(), Active: min(s.active(), s.workers()),
-		MinWorkers: minWorkers, MaxWorkers: maxW,
-		Queued: int(accepted - taken), QueueCap: c.cfg.QueueSize,
-		Failed: b.failed.Load(), Panics: b.panics.Load(), Goexits: b.goexits.Load(),
-		Timeouts: b.timeouts.Load(), Canceled: b.canceled.Load(),
-		Dropped: dropped, Rejected: b.rejected.Load(), CallerRan: callerRan,
-		Waits: b.waits.Load(), Wakes: b.wakes.Load(), HandlerPanics: c.reports.panics.Load(),
-		Waiters: int(c.waiting.Load()), Nested: nested, MaxNested: c.cfg.MaxNested,
-		RunTimeouts: b.runTimeouts.Load(), NestedRefused: b.nestedRefused.Load(),
-		QueueWait: b.wait.Latency(), RunTime: b.run.Latency(),
-	}
+	st.Failed, st.Panics, st.Goexits = b.failed.Load(), b.panics.Load(), b.goexits.Load()
+	st.Timeouts, st.Canceled, st.RunTimeouts = b.timeouts.Load(), b.canceled.Load(), b.runTimeouts.Load()
+	st.Rejected, st.CallerRan, st.Waits = b.rejected.Load(), callerRan, b.waits.Load()
+	st.HandlerPanics, st.Waiters = c.reports.panics.Load(), int(c.waiting.Load())
+	st.QueueWait, st.RunTime = b.wait.Latency(), b.run.Latency()
 	st.Failed += st.Panics + st.Goexits
-	st.Idle = st.Workers - st.Active
-	b.notePeak(st.Workers) // a new worker's own note may come later
-	st.HighWater = int(b.peak.Load())
 	st.Submitted = accepted + callerRan
 	st.Started = taken - min(dropped, taken) + callerRan
 	ended := st.Failed + st.Timeouts + st.Canceled
@@ -136,9 +116,8 @@ func (c *core[T]) stats() Stats {
 	b.completed = max(b.completed, st.Completed)
 	st.Submitted, st.Started, st.Completed = b.submitted, b.started, b.completed
 
-	st.Utilization = stats.Ratio(uint64(st.Active), uint64(st.Workers))
-	if c.cfg.QueueSize > 0 && !c.grows {
-		st.QueueCap *= len(c.q.levels)
+	if c.cfg.QueueSize > 0 && !c.desk.grows {
+		st.QueueCap *= len(c.desk.q.levels)
 		st.QueueUsage = min(stats.Ratio(uint64(st.Queued), uint64(st.QueueCap)), 1)
 	}
 	if l := b.last.Load(); l != 0 {

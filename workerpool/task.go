@@ -81,8 +81,8 @@ func (t *taskCore) init(ctx context.Context, c *core[job], spec Task) error {
 	if spec.Run == nil {
 		return ErrNilTask
 	}
-	if spec.Priority < 0 || spec.Priority >= len(c.q.levels) {
-		return fmt.Errorf("workerpool: Priority %d is not in 0..%d", spec.Priority, len(c.q.levels)-1)
+	if spec.Priority < 0 || spec.Priority >= len(c.desk.q.levels) {
+		return fmt.Errorf("workerpool: Priority %d is not in 0..%d", spec.Priority, len(c.desk.q.levels)-1)
 	}
 	if spec.Timeout < 0 {
 		return fmt.Errorf("workerpool: Timeout %v is negative", spec.Timeout)
@@ -91,7 +91,7 @@ func (t *taskCore) init(ctx context.Context, c *core[job], spec Task) error {
 		return err
 	}
 	t.c, t.fn, t.label = c, spec.Run, spec.Label
-	t.level = &c.q.levels[spec.Priority]
+	t.level = &c.desk.q.levels[spec.Priority]
 	t.done = make(chan struct{})
 	t.parent = ctx
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
@@ -138,7 +138,7 @@ func (t *taskCore) refused(err error) error {
 
 // do submits t and waits for its end.
 func (t *taskCore) do(v *View) error {
-	away, err := t.c.makePlace()
+	away, err := absent(&t.c.desk.crew)
 	if err != nil {
 		return t.refused(err)
 	}
@@ -148,10 +148,10 @@ func (t *taskCore) do(v *View) error {
 	err = ErrFull
 	if away.own != nil {
 		if v == nil {
-			err = t.c.runNested(t)
+			err = t.c.desk.runNested(t)
 		}
 		if err == ErrFull {
-			t.c.kick() // the place is anybody's
+			t.c.desk.kick() // the place is anybody's
 		}
 	}
 	if err == ErrFull {

@@ -31,7 +31,7 @@ func (p *Pool) Limit(n int) *View {
 		if t, ok := j.(*taskCore); ok {
 			return t.level
 		}
-		return &p.c.q.levels[0]
+		return &p.c.desk.q.levels[0]
 	}
 	return &View{g}
 }

@@ -14,18 +14,18 @@ import (
 // goroutine but not the worker, which gets a new one.
 type worker[T any] struct {
 	wake  chan bool             // capacity 1; true: look for work, false: end
-	place list.Node[*worker[T]] // in core.roll
+	place list.Node[*worker[T]] // in crew.roll
 	now   atomic.Pointer[running]
 
 	// Written by whoever reserved the worker, before it wakes or starts.
 	reserved bool    // it is counted active already
-	arriving bool    // it is counted in core.arriving; own once it runs
+	arriving bool    // it is counted in crew.arriving; own once it runs
 	gift     item[T] // the task to run first, if given is set
 	given    bool
 
 	// Own.
-	goroutine uint64         // the key in core.roll
-	outer     *worker[T]     // whose place in core.roll this one took, see callerRun
+	goroutine uint64         // the key in crew.roll
+	outer     *worker[T]     // whose place in crew.roll this one took, see callerRun
 	caller    bool           // a submitter that runs its task itself: none of the pool's workers
 	gate      *gate[T]       // of the running task, if it came through one
 	labels    unsafe.Pointer // as setLabels returned it
@@ -63,75 +63,22 @@ func (w *worker[T]) clearNow() {
 	}
 }
 
-// spawn starts the goroutine of a worker already counted in ctl, or takes it out
-// of the count again if the limit has gone down since.
-func (c *core[T]) spawn() {
-	c.mu.Lock()
-	if !c.direct && c.ctl.load().workers() > int(c.limit.Load()) {
-		c.ctl.unspawn()
-		c.settleSurplus()
-		c.closeGone()
-		c.mu.Unlock()
-		if c.q.ready() {
-			c.notify() // its token is free: look once more
-		}
-		return
-	}
-	w := c.enlist(&worker[T]{reserved: c.direct})
-	c.mu.Unlock()
-	go c.start(w)
-}
-
-// enlist enters a new worker. The caller holds mu, so that a Close which sees it
-// counted waits for it.
-func (c *core[T]) enlist(w *worker[T]) *worker[T] {
-	w.wake = make(chan bool, 1)
-	c.roll.add(w)
-	return w
-}
-
-func (c *core[T]) start(w *worker[T]) {
-	c.arrive(w)
-	c.books.notePeak(c.ctl.load().workers())
-	c.serve(w)
-}
-
-// arrive makes a woken or new worker active, unless it is so already.
-func (c *core[T]) arrive(w *worker[T]) {
-	if w.reserved {
-		w.reserved = false
-		return
-	}
-	c.arriving.begin()
-	w.arriving = true
-	c.ctl.arrive()
-}
-
-// arrived takes w out of the count of those that have not looked for a task: it has
-// one, or is not active any more. In between a submission must not count it busy.
-func (c *core[T]) arrived(w *worker[T]) {
-	if w.arriving {
-		w.arriving = false
-		c.arriving.end()
-	}
-}
-
 // serve is the life of a worker's goroutine. However a task ends it, the worker goes
 // on: with the same goroutine after a panic, with a new one after a runtime.Goexit.
 func (c *core[T]) serve(w *worker[T]) {
-	c.roll.bind(w)
+	c.desk.crew.roll.bind(w)
 	w.labels = setLabels(c.clean)
 	ended := false
 	defer func() { // the only place that every end of the goroutine passes
 		if !ended {
-			c.roll.unbind(w)
+			c.desk.crew.roll.unbind(w)
 			go c.serve(w)
 		}
 	}()
 	for !ended {
 		ended = c.run(w)
 	}
-	c.forget(w)
+	c.desk.crew.forget(w)
 }
 
 // run runs tasks until the worker ends (true) or a task ends otherwise than by
@@ -163,7 +110,7 @@ func (c *core[T]) loop(w *worker[T]) {
 	for {
 		v, at, ok := w.unwrap(woken)
 		if !ok {
-			v, at, ok = c.take()
+			v, at, ok = c.desk.take()
 		}
 		if !ok {
 			if !c.idle(w) {
@@ -172,13 +119,13 @@ func (c *core[T]) loop(w *worker[T]) {
 			woken = true
 			continue
 		}
-		c.arrived(w)
+		c.desk.crew.got(w)
 		if woken {
 			// Its token is used up: where there is more work, the next worker's
 			// turn comes now, before this one is busy.
 			woken = false
-			if !c.direct && c.q.ready() {
-				c.notify()
+			if !c.desk.direct && c.desk.q.ready() {
+				c.desk.notify()
 			}
 		}
 		if at == 0 {
@@ -189,7 +136,7 @@ func (c *core[T]) loop(w *worker[T]) {
 		if !rt.SeesLabels || rt.Labels() != w.labels {
 			w.labels = setLabels(c.clean)
 		}
-		if c.alert.Load()&alertSurplus != 0 && c.retireBusy() {
+		if c.desk.crew.surplus.Load() && c.retire() {
 			return
 		}
 	}
@@ -221,9 +168,9 @@ func (c *core[T]) runTimed(w *worker[T], v T, at int64) {
 func (c *core[T]) callerRun(v T) {
 	w := &worker[T]{caller: true}
 	var how fate
-	c.roll.bind(w)
+	c.desk.crew.roll.bind(w)
 	defer func() {
-		c.roll.unbind(w)
+		c.desk.crew.roll.unbind(w)
 		c.books.callerRan.Add(1)
 		c.bookEnd(w, &how)
 	}()
