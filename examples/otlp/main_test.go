@@ -2,9 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"flag"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -12,14 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/poundlock/poundlock/batchchan"
-	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
 // The test binary is also the receiver that startChild starts.
@@ -99,28 +93,4 @@ func TestAWholeRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), "<svg")
 	require.NotRegexp(t, regexp.MustCompile(`https?://|src=|NaN|Inf|\(PANIC`), string(page))
-}
-
-// What the command does in ten lines: spans go in, and the receiver has them.
-func Example() {
-	var r pipeline.Receiver
-	addr, err := r.Listen("127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	p, err := pipeline.New(pipeline.Options{Addr: addr, Batch: 100, Linger: time.Second, Pending: 2048, Overflow: batchchan.DropOldest})
-	if err != nil {
-		panic(err)
-	}
-	for i := range 250 {
-		s := p.Start("GET /products/{id}", server)
-		s.Set(pipeline.String("http.request.method", "GET"), pipeline.Int("product.id", int64(i)))
-		p.End(s)
-	}
-	if err := p.Shutdown(context.Background()); err != nil {
-		panic(err)
-	}
-	fmt.Println(r.Spans.Load(), "spans in", r.Calls.Load(), "calls")
-	_ = r.Kill()
-	// Output: 250 spans in 3 calls
 }

@@ -9,26 +9,26 @@ import (
 	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
+// Spans go in, and the receiver has them.
 func Example() {
-	var receiver pipeline.Receiver
-	addr, err := receiver.Listen("127.0.0.1:0")
+	var r pipeline.Receiver
+	addr, err := r.Listen("127.0.0.1:0")
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
-	p, err := pipeline.New(pipeline.Options{Addr: addr, Batch: 100, Linger: time.Second, Pending: 1000, Overflow: batchchan.Block})
+	p, err := pipeline.New(pipeline.Options{Addr: addr, Batch: 100, Linger: time.Second, Pending: 2048, Overflow: batchchan.DropOldest})
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
 	for i := range 250 {
-		s := p.Start("checkout", 2) // a server's span
-		s.Set(pipeline.String("user", "alice"), pipeline.Int("items", int64(i)))
+		s := p.Start("GET /products/{id}", 2) // SPAN_KIND_SERVER
+		s.Set(pipeline.String("http.request.method", "GET"), pipeline.Int("product.id", int64(i)))
 		p.End(s)
 	}
-	fmt.Println(p.Shutdown(context.Background()))
-	fmt.Println(receiver.Spans.Load(), "spans in", receiver.Calls.Load(), "calls;", receiver.Kill())
-	// Output:
-	// <nil>
-	// 250 spans in 3 calls; <nil>
+	if err := p.Shutdown(context.Background()); err != nil {
+		panic(err)
+	}
+	fmt.Println(r.Spans.Load(), "spans in", r.Calls.Load(), "calls")
+	_ = r.Kill()
+	// Output: 250 spans in 3 calls
 }

@@ -13,7 +13,7 @@ import (
 // Receiver is an OTLP receiver in a few lines. It counts what it gets.
 type Receiver struct {
 	coltracepb.UnimplementedTraceServiceServer
-	Calls, Spans atomic.Int64
+	Calls, Spans atomic.Int64             // so far; Spans without those that it rejected
 	Accept       func(*tracepb.Span) bool // false rejects the span; nil takes all
 	server       *grpc.Server
 	served       chan error

@@ -119,7 +119,7 @@ func compare(ctx context.Context, cfg Config, name string, m mix, rate int) ([]C
 	for round := range cfg.Rounds {
 		for i := range twins {
 			i = (i + round) % len(twins) // nobody is always first
-			fmt.Fprintf(os.Stderr, "\r%-8s %6d/s  round %d  %-14s", name, rate, round+1, twins[i].Name)
+			progress("%-8s %6d/s  round %d  %-14s", name, rate, round+1, twins[i].Name)
 			cost, err := measure(ctx, cfg, twins[i], m, rate, &results[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", twins[i].Name, err)
@@ -127,7 +127,7 @@ func compare(ctx context.Context, cfg Config, name string, m mix, rate int) ([]C
 			costs[i] = add(costs[i], cost)
 		}
 	}
-	fmt.Fprint(os.Stderr, "\r", strings.Repeat(" ", 50), "\r")
+	progress("")
 	cells := make([]Cell, len(twins))
 	for i, t := range twins {
 		results[i].Close()
@@ -135,6 +135,13 @@ func compare(ctx context.Context, cfg Config, name string, m mix, rate int) ([]C
 		cells[i].Mix, cells[i].Twin, cells[i].Rate = name, t.Name, rate
 	}
 	return cells, nil
+}
+
+// progress tells on a terminal what is measured now, in one line that is rewritten.
+func progress(format string, args ...any) {
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		fmt.Fprintf(os.Stderr, "\r"+format+"\x1b[K", args...)
+	}
 }
 
 // measure starts a twin, warms it up, attacks it, and returns what that cost.

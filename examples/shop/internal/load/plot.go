@@ -9,13 +9,35 @@ import (
 	"time"
 )
 
-const plotWidth, plotHeight, plotLeft, plotTop = 420.0, 230.0, 56.0, 30.0
+const plotWidth, plotHeight, plotLeft, plotTop = 400.0, 230.0, 56.0, 46.0
 
-var colours = []string{"#0a6cbd", "#c4501b", "#6b8e23"}
+// pageHead begins the page. The classes a, b and c are those of the twins, in order.
+const pageHead = `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>shop under load</title>
+<style>
+:root { color-scheme: light dark; --text: #1f2328; --soft: #57606a; --line: #d0d7de; --page: #fff; --a: #0a6cbd; --b: #b3440f; --c: #557018 }
+@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --soft: #9198a1; --line: #3d444d; --page: #0d1117; --a: #58a6ff; --b: #f0883e; --c: #a5c261 } }
+body { font: 16px/1.45 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 0 auto; padding: 1rem; max-width: 72rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem }
+svg { display: block; width: 100%; height: auto; max-width: 40rem }
+text { fill: var(--text); font-size: 13px } .title { font-weight: 600 }
+path, rect { stroke: var(--line); fill: none } .bar { stroke: var(--soft); stroke-dasharray: 4 }
+polyline { fill: none; stroke-width: 2 }
+.a { stroke: var(--a) } .b { stroke: var(--b) } .c { stroke: var(--c) }
+circle { fill: var(--page); stroke-width: 2 } text.a, text.b, text.c { stroke: none } text.a { fill: var(--a) } text.b { fill: var(--b) } text.c { fill: var(--c) }
+</style>
+<h1>The shop under load</h1>
+`
+
+var classes = []string{"a", "b", "c"}
 
 // plot writes a page with two pictures for each mix: P99 and CPU per request, by rate.
 func plot(w io.Writer, cells []Cell) {
-	fmt.Fprint(w, "<!doctype html><meta charset=utf-8><title>shop under load</title>\n<body style='font:14px sans-serif'>\n")
+	fmt.Fprint(w, pageHead)
 	var names []string
 	for _, c := range cells {
 		if !slices.Contains(names, c.Mix) {
@@ -24,9 +46,10 @@ func plot(w io.Writer, cells []Cell) {
 	}
 	for _, name := range names {
 		of := slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Mix != name })
-		fmt.Fprintf(w, "<h3>%s</h3>\n", html.EscapeString(mixes[name].what))
+		fmt.Fprintf(w, "<h2>%s</h2>\n<div class='plots'>\n", html.EscapeString(mixes[name].what))
 		picture(w, "P99 by requests/s (bar: 50 ms)", of, func(c Cell) time.Duration { return c.P99 }, limit)
 		picture(w, "server's CPU per request by requests/s", of, func(c Cell) time.Duration { return c.CPU }, 0)
+		fmt.Fprint(w, "</div>\n")
 	}
 }
 
@@ -52,15 +75,22 @@ func picture(w io.Writer, title string, cells []Cell, y func(Cell) time.Duration
 	atY := func(d time.Duration) float64 {
 		return plotTop + (highY-math.Log10(max(float64(d), 1)))/max(highY-lowY, 1e-9)*plotHeight
 	}
-	fmt.Fprintf(w, "<svg width='%v' height='%v' font-family='sans-serif' font-size='11'>\n", plotLeft+plotWidth+90, plotTop+plotHeight+30)
-	fmt.Fprintf(w, "<text x='%v' y='16' font-size='13'>%s</text>\n", plotLeft, title)
-	fmt.Fprintf(w, "<rect x='%v' y='%v' width='%v' height='%v' fill='none' stroke='#bbb'/>\n", plotLeft, plotTop, plotWidth, plotHeight)
+	fmt.Fprintf(w, "<svg viewBox='0 0 %v %v' role='img' aria-label='%s'>\n", plotLeft+plotWidth+20, plotTop+plotHeight+24, html.EscapeString(title))
+	fmt.Fprintf(w, "<text class='title' x='%v' y='16'>%s</text>\n", plotLeft, html.EscapeString(title))
+	fmt.Fprintf(w, "<rect x='%v' y='%v' width='%v' height='%v'/>\n", plotLeft, plotTop, plotWidth, plotHeight)
 	for v := math.Ceil(lowY); v <= highY; v++ {
-		d := time.Duration(math.Pow(10, v))
-		fmt.Fprintf(w, "<path d='M%v %.1fh%v' stroke='#eee'/><text x='4' y='%.1f'>%s</text>\n", plotLeft, atY(d), plotWidth, atY(d)+4, short(d))
+		d := decade(v)
+		fmt.Fprintf(w, "<path d='M%v %.1fh%v'/>", plotLeft, atY(d), plotWidth)
+	}
+	for _, d := range []time.Duration{decade(lowY), decade(highY)} { // the ends of the scale
+		fmt.Fprintf(w, "<text x='%v' y='%.1f' text-anchor='end'>%s</text>\n", plotLeft-6, atY(d)+4, short(d))
+	}
+	for v := math.Ceil(lowY + 0.1); v <= highY-0.1; v++ {
+		d := decade(v)
+		fmt.Fprintf(w, "<text x='%v' y='%.1f' text-anchor='end'>%s</text>\n", plotLeft-6, atY(d)+4, short(d))
 	}
 	if bar > 0 {
-		fmt.Fprintf(w, "<path d='M%v %.1fh%v' stroke='#999' stroke-dasharray='4'/>\n", plotLeft, atY(bar), plotWidth)
+		fmt.Fprintf(w, "<path class='bar' d='M%v %.1fh%v'/>\n", plotLeft, atY(bar), plotWidth)
 	}
 	for i, t := range twins {
 		var path string
@@ -69,14 +99,21 @@ func picture(w io.Writer, title string, cells []Cell, y func(Cell) time.Duration
 				continue
 			}
 			path += fmt.Sprintf("%.1f %.1f ", atX(c.Rate), atY(y(c)))
-			fmt.Fprintf(w, "<circle cx='%.1f' cy='%.1f' r='3' fill='%s'><title>%s %d/s %s</title></circle>\n",
-				atX(c.Rate), atY(y(c)), colours[i], t.Name, c.Rate, short(y(c)))
 			if i == 0 {
-				fmt.Fprintf(w, "<text x='%.1f' y='%v' text-anchor='middle'>%d</text>\n", atX(c.Rate), plotTop+plotHeight+14, c.Rate)
+				fmt.Fprintf(w, "<text x='%.1f' y='%v' text-anchor='middle'>%d</text>\n", atX(c.Rate), plotTop+plotHeight+17, c.Rate)
 			}
 		}
-		fmt.Fprintf(w, "<polyline points='%s' fill='none' stroke='%s' stroke-width='2'/>\n", path, colours[i])
-		fmt.Fprintf(w, "<text x='%v' y='%v' fill='%s'>%s</text>\n", plotLeft+plotWidth+6, plotTop+14+16*float64(i), colours[i], t.Name)
+		fmt.Fprintf(w, "<polyline class='%s' points='%s'/>\n", classes[i], path)
+		for _, c := range cells {
+			if c.Twin == t.Name {
+				fmt.Fprintf(w, "<circle class='%s' cx='%.1f' cy='%.1f' r='3.5'><title>%s %d/s %s</title></circle>\n",
+					classes[i], atX(c.Rate), atY(y(c)), t.Name, c.Rate, short(y(c)))
+			}
+		}
+		fmt.Fprintf(w, "<text class='%s' x='%v' y='36'>%s</text>\n", classes[i], plotLeft+110*float64(i), t.Name)
 	}
 	fmt.Fprint(w, "</svg>\n")
 }
+
+// decade is the duration whose logarithm this is.
+func decade(v float64) time.Duration { return time.Duration(math.Round(math.Pow(10, v))) }
