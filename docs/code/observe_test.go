@@ -1,5 +1,7 @@
 package code
 
+//lint:file-ignore SA4006 the pages leave the checks of errors to the reader
+
 import (
 	"context"
 	"iter"

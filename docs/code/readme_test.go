@@ -1,5 +1,7 @@
 package code
 
+//lint:file-ignore SA4006 the pages leave the checks of errors to the reader
+
 import (
 	"context"
 	"expvar"
@@ -100,7 +102,7 @@ func TestSee(t *testing.T) {
 type (
 	Span    struct{ name string }
 	Event   struct{ n int }
-	Encoder struct{ uses int }
+	Encoder struct{}
 	Client  struct{ calls []string }
 )
 
