@@ -89,6 +89,32 @@ func TestRequestsAreCountedByPattern(t *testing.T) {
 	require.Contains(t, b.String(), "# TYPE poundlock_http_server_duration_seconds histogram\n")
 }
 
+// A mux behind another handler names the route when the request has been handled.
+func TestAMuxFurtherInside(t *testing.T) {
+	var r observe.Registry
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "12345") })
+	mux.HandleFunc("/boom", func(http.ResponseWriter, *http.Request) { panic("boom") })
+	inside := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(w, r) })
+	h := server(t, &r, httpstats.ServerConfig{}).Wrap(inside)
+	do(h, "GET", "/orders/7")
+	do(h, "GET", "/nowhere")
+	require.Panics(t, func() { do(h, "GET", "/boom") })
+	got := stats[httpstats.ServerStats](t, &r)
+	require.EqualValues(t, 1, got["GET /orders/{id}"].Requests)
+	require.EqualValues(t, 5, got["GET /orders/{id}"].ResponseBytes)
+	require.EqualValues(t, 1, got["/boom"].Panics)
+	require.EqualValues(t, 1, got["unmatched"].Requests)
+	for name, s := range got {
+		require.Zero(t, s.InFlight, name)
+	}
+
+	// What Route says stands.
+	h = server(t, &r, httpstats.ServerConfig{Name: "own", Route: func(*http.Request) string { return "" }}).Wrap(inside)
+	do(h, "GET", "/orders/7")
+	require.EqualValues(t, 1, stats[httpstats.ServerStats](t, &r)["own unmatched"].Requests)
+}
+
 func TestRoutesAreBounded(t *testing.T) {
 	var r observe.Registry
 	h := server(t, &r, httpstats.ServerConfig{MaxRoutes: 3, Route: func(r *http.Request) string { return r.URL.Path }}).Wrap(http.NotFoundHandler())

@@ -28,7 +28,10 @@ type ServerConfig struct {
 	MaxInFlight int
 
 	// Route returns the route of a request. It must return few different strings. Nil: the
-	// pattern that the wrapped http.ServeMux finds, or that one around it found.
+	// pattern that the wrapped http.ServeMux finds, or that one around it found. Of one
+	// further inside, behind a handler that compresses, say, the pattern is known when
+	// the request has been handled: until then InFlight, MaxInFlight and the label
+	// count it as unmatched.
 	Route func(*http.Request) string
 }
 
@@ -89,11 +92,11 @@ func (s *Server) Wrap(next http.Handler) http.Handler {
 		if route == "" {
 			route = Unmatched
 		}
-		s.routes.of(route).serve(w, r, route, next)
+		s.serve(s.routes.of(route), w, r, route, next)
 	})
 }
 
-func (sr *serverRoute) serve(w http.ResponseWriter, r *http.Request, route string, next http.Handler) {
+func (s *Server) serve(sr *serverRoute, w http.ResponseWriter, r *http.Request, route string, next http.Handler) {
 	if n := sr.inFlight.Add(1); sr.max > 0 && n > sr.max {
 		sr.inFlight.Add(-1)
 		sr.rejected.Add(1)
@@ -108,7 +111,12 @@ func (sr *serverRoute) serve(w http.ResponseWriter, r *http.Request, route strin
 	start := time.Now()
 	returned := false
 	defer func() {
-		sr.ended(rw, time.Since(start), returned)
+		took := time.Since(start)
+		sr.inFlight.Add(-1)
+		if route == Unmatched && s.cfg.Route == nil && r.Pattern != "" { // a mux further inside has found it
+			sr = s.routes.of(r.Pattern)
+		}
+		sr.ended(rw, took, returned)
 		pprof.SetGoroutineLabels(r.Context())
 		if !returned {
 			if p := recover(); p != nil { // nil: runtime.Goexit
@@ -139,7 +147,6 @@ func (sr *serverRoute) ended(rw *writer, d time.Duration, returned bool) {
 	}
 	sr.written.Add(uint64(rw.written))
 	sr.duration.Record(d)
-	sr.inFlight.Add(-1)
 	sr.requests.Add(1)
 }
 
