@@ -117,6 +117,12 @@ func TestOneOfTwoRedisIsKilled(t *testing.T) {
 		look := r.viewers(4)
 		second.kill()
 		r.recovered()
+		ws := &writers{r: r}
+		for id, i := range was { // what is changed now would go to the other, if that took over
+			if i == 1 {
+				require.True(t, ws.put(id, id), "product %d cannot be changed", id)
+			}
+		}
 		left := where(func(id int64) bool { return was[id] == 0 })
 		for id, i := range left {
 			require.Equal(t, was[id], i, "product %d moved", id)
