@@ -49,31 +49,19 @@ func underLoad(t *testing.T, prepare, fault func(*rig)) {
 // viewers look at products, and must not notice anything, until stop.
 func (r *rig) viewers(n int) (stop func()) {
 	var bad atomic.Int64
-	var wg sync.WaitGroup
-	quit := make(chan struct{})
-	for c := range n {
-		wg.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-quit:
-					return
-				default:
-				}
-				resp, err := r.client.Get(fmt.Sprint(r.url, "/products/", 1+(c*250+i)%1000))
-				if err != nil || resp.StatusCode != http.StatusOK {
-					bad.Add(1)
-				}
-				if err == nil {
-					_, _ = io.Copy(io.Discard, resp.Body)
-					_ = resp.Body.Close()
-				}
-			}
-		})
-	}
+	leave := crowd(n, func(c, i int) {
+		resp, err := r.client.Get(fmt.Sprint(r.url, "/products/", 1+(c*250+i)%1000))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			bad.Add(1)
+		}
+		if err == nil {
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+	})
 	return func() {
 		r.t.Helper()
-		close(quit)
-		wg.Wait()
+		leave()
 		require.Zero(r.t, bad.Load(), "products that were not shown")
 	}
 }

@@ -252,6 +252,20 @@ func (r *rig) nextUnknown(keys map[string]bool) (key string, ok bool) {
 // customers order, each one after the other, until stop. Every tenth asks again, at
 // once, if it did not get an answer.
 func (r *rig) customers(n int, customer func(i int) string) (stop func()) {
+	return crowd(n, func(c, i int) {
+		key := fmt.Sprintf("%s-%d-%d", r.name, c, i)
+		if r.post(key, customer(i), 1+i%3) >= 500 && i%10 == 0 {
+			r.post(key, customer(i), 1+i%3)
+		}
+		if r.row.Load() == 0 {
+			<-time.After(20 * time.Millisecond) // nobody hammers a shop that is down
+		}
+	})
+}
+
+// crowd is n goroutines that call f again and again, each with its number and how often
+// it has called before, until stop.
+func crowd(n int, f func(c, i int)) (stop func()) {
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
 	for c := range n {
@@ -261,13 +275,7 @@ func (r *rig) customers(n int, customer func(i int) string) (stop func()) {
 				case <-quit:
 					return
 				default:
-				}
-				key := fmt.Sprintf("%s-%d-%d", r.name, c, i)
-				if r.post(key, customer(i), 1+i%3) >= 500 && i%10 == 0 {
-					r.post(key, customer(i), 1+i%3)
-				}
-				if r.row.Load() == 0 {
-					<-time.After(20 * time.Millisecond) // nobody hammers a shop that is down
+					f(c, i)
 				}
 			}
 		})

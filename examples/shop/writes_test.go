@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,40 +29,32 @@ type writers struct {
 	all   []*writer
 	quiet atomic.Bool  // nothing is broken now: what was confirmed is what is read
 	stale atomic.Int64 // reads that were older
-	quit  chan struct{}
-	wg    sync.WaitGroup
+	stop  func()
 }
 
 func (r *rig) writers(n int) *writers {
-	ws := &writers{r: r, quit: make(chan struct{})}
+	ws := &writers{r: r}
 	ws.quiet.Store(true)
 	first := time.Now().UnixMilli() // of an earlier run's numbers none is as large
 	for i := range n {
-		w := &writer{product: 900 + int64(i), sent: first, confirmed: first}
-		ws.all = append(ws.all, w)
-		ws.wg.Go(func() { ws.run(w) })
+		ws.all = append(ws.all, &writer{product: 900 + int64(i), sent: first, confirmed: first})
 	}
+	ws.stop = crowd(n, func(c, _ int) { ws.change(ws.all[c]) })
 	return ws
 }
 
-func (ws *writers) run(w *writer) {
-	for {
-		select {
-		case <-ws.quit:
-			return
-		default:
-		}
-		quiet := ws.quiet.Load()
-		w.sent++
-		if !ws.put(w.product, w.sent) {
-			<-time.After(5 * time.Millisecond) // nobody hammers a shop that is down
-			continue
-		}
-		w.confirmed = w.sent
-		w.done.Add(1)
-		if n, ok := ws.get(w.product); ok && n < w.confirmed && quiet && ws.quiet.Load() {
-			ws.stale.Add(1)
-		}
+// change changes the product of w once, and looks at it.
+func (ws *writers) change(w *writer) {
+	quiet := ws.quiet.Load()
+	w.sent++
+	if !ws.put(w.product, w.sent) {
+		<-time.After(5 * time.Millisecond) // nobody hammers a shop that is down
+		return
+	}
+	w.confirmed = w.sent
+	w.done.Add(1)
+	if n, ok := ws.get(w.product); ok && n < w.confirmed && quiet && ws.quiet.Load() {
+		ws.stale.Add(1)
 	}
 }
 
@@ -110,8 +101,7 @@ func (ws *writers) goOn() {
 // ended: no change that was confirmed is lost, nor overwritten by an older one.
 func (ws *writers) audit() {
 	ws.r.t.Helper()
-	close(ws.quit)
-	ws.wg.Wait()
+	ws.stop()
 	for _, w := range ws.all {
 		name := ws.r.query("select name::bigint from shop.products where id = $1::bigint", fmt.Sprint(w.product))[0]
 		require.GreaterOrEqual(ws.r.t, name, w.confirmed, "a confirmed change of %d is lost", w.product)
