@@ -39,22 +39,20 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 	}
 }
 
-func first(ctx context.Context, urls []string) (body []byte, out string, err error) {
+func first(ctx context.Context, urls []string) ([]byte, string, error) {
 	var pages []*workerpool.Future[[]byte]
 	fmt := printer{new(strings.Builder)}
-	{
-		pool := workerpool.Must(workerpool.New(workerpool.Config{MaxWorkers: 8, TaskTimeout: 5 * time.Second}))
-		for _, url := range urls {
-			pages = append(pages, workerpool.Go(ctx, pool, func(ctx context.Context) ([]byte, error) { return fetch(ctx, url) }))
-		}
-		body, err := pages[0].Wait(ctx) // a panic of fetch comes back as an error
-		err = pool.Shutdown(ctx)        // finishes what was accepted, until ctx ends
-		fmt.Println(pool.Stats())
-		return body, fmt.String(), err
+	pool := workerpool.Must(workerpool.New(workerpool.Config{MaxWorkers: 8, TaskTimeout: 5 * time.Second}))
+	for _, url := range urls {
+		pages = append(pages, workerpool.Go(ctx, pool, func(ctx context.Context) ([]byte, error) { return fetch(ctx, url) }))
 	}
+	body, err := pages[0].Wait(ctx) // a panic of fetch comes back as an error
+	err = pool.Shutdown(ctx)        // finishes what was accepted, until ctx ends
+	fmt.Println(pool.Stats())
+	return body, fmt.String(), err
 }
 
-// printer keeps what the page prints.
+// printer stands in for package fmt: it keeps what the page prints.
 type printer struct{ *strings.Builder }
 
 func (p printer) Println(s workerpool.Stats) { fmt.Fprintln(p, s) }
