@@ -178,16 +178,20 @@ func (c *crew[T]) arrive(w *worker[T]) {
 		w.reserved = false
 		return
 	}
-	c.arriving.begin()
-	w.arriving = true
+	c.come(w)
 	c.ctl.arrive()
 }
 
 // found makes a worker active that has found work while it searched.
 func (c *crew[T]) found(w *worker[T]) {
+	c.come(w)
+	c.ctl.found()
+}
+
+// come notes, before w is active, that it has no task yet. got ends that.
+func (c *crew[T]) come(w *worker[T]) {
 	c.arriving.begin()
 	w.arriving = true
-	c.ctl.found()
 }
 
 // got notes that w has a task, or has left.

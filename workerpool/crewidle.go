@@ -4,8 +4,8 @@ import "time"
 
 // leave ends the active state of a worker that found nothing to take. It reports
 // whether the worker may search, which it does not unless search is set, and whether it
-// was the last active one. One that was arriving is no more, but
-// only now, so that those who look for room do not miss it (TestIdleWorkersAreRoom).
+// was the last active one. If it was arriving it counts so until it has left: who looks
+// for room must not miss it (TestIdleWorkersAreRoom).
 func (c *crew[T]) leave(w *worker[T], search bool) (searching, last bool) {
 	searching, s := c.ctl.leave(search)
 	c.got(w)
