@@ -117,7 +117,7 @@ func TestNestedDoNeedsFewWorkers(t *testing.T) {
 		p := newPool(t, workerpool.Config{MaxWorkers: 4, QueueSize: size})
 		g := p.Group(bg)
 		var running gauge
-		for range scaled(20_000) {
+		for range scaled(8_000) { // without the bound most of them start a worker
 			g.Go(func(ctx context.Context) error {
 				err := p.Do(ctx, workerpool.Task{Run: func(context.Context) error { running.in(); runtime.Gosched(); running.out(); return nil }})
 				running.in()

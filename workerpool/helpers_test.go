@@ -98,10 +98,15 @@ func queueName(n int) string {
 	return fmt.Sprint(n)
 }
 
-// everywhere runs test with each queue size, number of workers and GOMAXPROCS.
+// everywhere runs test with each queue size, number of workers and GOMAXPROCS. A run
+// that was given another GOMAXPROCS, by -cpu, is about that one alone.
 func everywhere(t *testing.T, test func(t *testing.T, cfg workerpool.Config)) {
 	watch(t)
-	for _, procs := range []int{1, 2, 8} {
+	all := []int{1, 2, 8}
+	if given := runtime.GOMAXPROCS(0); given != runtime.NumCPU() {
+		all = []int{given}
+	}
+	for _, procs := range all {
 		for _, workers := range []int{1, 2, 8, 64} {
 			for _, size := range queueSizes {
 				if testing.Short() && procs != 2 && workers > 2 {
