@@ -3,7 +3,7 @@ package locks
 import "sync/atomic"
 
 // biasPolicy decides when a lock gets reader bias and when it gives that up. It
-// owns what it has seen; its methods are told the rest. The zero value has seen
+// keeps what it has seen; all else comes as arguments. The zero value has seen
 // nothing.
 //
 // The mode is chosen from the reads per write. A revocation costs the writer a
@@ -39,8 +39,9 @@ func (*biasPolicy) worth(reads, writes uint64, short bool) bool {
 	return reads >= minReads && reads >= ratioFor(enableRatio, short)*writes
 }
 
-// shared is told the thread of each fold that is worth it, and reports whether
-// reads come from several threads, and the lock is not cooling down.
+// shared reports whether reads come from several threads and the lock is not cooling
+// down. It is called for each fold that finds enough reads (see worth), with the thread
+// that folds.
 func (p *biasPolicy) shared(thread int32) bool {
 	if p.last.Swap(thread) == thread {
 		p.hops.Store(max(p.hops.Load()-1, 0))
@@ -58,8 +59,8 @@ func (p *biasPolicy) shared(thread int32) bool {
 	return true
 }
 
-// pays is told Σ in by each writer, the owner of wLock, and reports whether bias
-// still pays: whether there are enough reads between writes.
+// pays reports whether bias still pays: whether there are enough reads between writes.
+// Each writer calls it as the owner of wLock; in is Σ in.
 //
 //go:norace
 func (p *biasPolicy) pays(in uint64, short bool) bool {
@@ -72,7 +73,7 @@ func (p *biasPolicy) pays(in uint64, short bool) bool {
 	return p.avg >= ratioFor(disableRatio, short)*8
 }
 
-// ended is told by the owner of wLock that bias has ended.
+// ended notes that bias has ended. The owner of wLock calls it.
 //
 //go:norace
 func (p *biasPolicy) ended() {

@@ -13,7 +13,7 @@ type DebugOptions struct {
 	WaitLimit time.Duration
 
 	// OnReport gets each report; nil writes it to standard error. Several goroutines
-	// may call it at once. It must not use the locks that it is told about.
+	// may call it at once. It must not use a lock that the report names.
 	OnReport func(report string)
 }
 

@@ -57,7 +57,7 @@
 // when somebody has slept for it (a histogram of the waits, which gets 128 more for
 // each further power of two that they span), and with bias 128 for each stripe; a
 // SpinMutex gets 120 and 600. A sleeper allocates its channel. The clock is read only
-// by those who sleep, and for sampled holds.
+// by goroutines that sleep, and for sampled holds.
 //
 // # Profiles
 //

@@ -52,7 +52,7 @@ func (a *attempt) claim(s uint64) uint64 {
 }
 
 // A waiter that has been overtaken for so long, or has been woken in vain so many
-// times, starves: whoever opens the lock must hand it over. The time is the value
+// times, starves: the next unlock must hand the lock over to it. The time is the value
 // of sync.Mutex. The number is for a testing/synctest bubble, whose clock stands
 // while goroutines run: outside of it 1 ms passes sooner.
 const (

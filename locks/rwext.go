@@ -11,7 +11,8 @@ import (
 // locks need.
 type rwExt struct {
 	// cells are the stripes. They are made once, with mu held, before biased is
-	// first set: whoever has seen it set may read them. Their line is not written again.
+	// first set: a goroutine that has seen it set may read them. Their line is not
+	// written again.
 	cells []stripe
 	_     stats.Pad
 

@@ -140,8 +140,8 @@ func (rw *RWMutex) RUnlock() {
 		raceReleaseMerge(rw.writerTok())
 		raceDisable()
 	}
-	// Bias may be enabled between the load and the add; whoever entered while it
-	// was not is in active, and may leave there.
+	// Bias may be enabled between the load and the add. A reader that entered before
+	// that is counted in active, and may leave there.
 	if s := atomic.LoadUint64(&rw.state); s >= moded || atomic.AddUint64(&rw.state, ^oneReader+1)&rUnlockMask != 0 {
 		rw.rUnlockSlow(s)
 	}

@@ -1,8 +1,8 @@
 package locks
 
 // Readers that must wait sleep in a queue of their own, by the rule of
-// sync.RWMutex: whoever opens the lock lets in all of them at once, and the next
-// writer waits until they have left. So a reader waits for one writer, and a
+// sync.RWMutex: the goroutine that opens the lock lets in all of them at once, and the
+// next writer waits until they have left. So a reader waits for one writer, and a
 // writer for the readers that came before its turn.
 
 // joinReaders adds w to the readers that sleep. It reports false if the lock is
@@ -76,8 +76,8 @@ func (rw *RWMutex) letIn(x *rwExt, claimed bool) {
 	}
 }
 
-// opened is called by whoever has opened the lock. It lets the readers in that sleep
-// and wakes the next writer.
+// opened lets the sleeping readers in and wakes the next writer. The goroutine that has
+// opened the lock calls it.
 //
 //go:norace
 func (rw *RWMutex) opened(x *rwExt) {

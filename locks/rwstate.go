@@ -19,9 +19,9 @@ import "sync/atomic"
 // Invariants, outside of the few instructions in which a transition is under way:
 //   - wLock has one owner, the writer that set it. It holds the lock once no
 //     reader is inside (drain), and bias does not change but by its owner then.
-//   - readersAsleep is set as long as readers sleep. Then the lock is closed, or
-//     whoever opened it is about to let them in, or a writer that claimed it since:
-//     no writer gets past a reader that was asleep when the lock was last opened.
+//   - readersAsleep is set as long as readers sleep. Then the lock is closed, or the
+//     goroutine that opened it, or a writer that has claimed it since, is about to let
+//     them in: no writer gets past a reader that slept when the lock was last opened.
 //   - closed == 0 is what an acquisition needs; the reader that adds itself to
 //     active and finds the lock closed takes itself out again (a phantom).
 //   - Readers inside = active + base + Σ in − Σ out (see stripes); with biased

@@ -22,7 +22,7 @@ type BufferConfig struct {
 
 	// MaxSize is the largest capacity in bytes that a retained buffer may have; one
 	// that grew beyond it is left to the garbage collector and replaced by a new
-	// one. 0 means 64 KiB; negative is an error. Retained memory is hence at most
+	// one. 0 means 64 KiB; negative is an error. So retained memory is at most
 	// Max * MaxSize.
 	MaxSize int
 

@@ -332,7 +332,7 @@ type ClassStats struct {
 }
 
 // Classes returns the Stats of each class, the smallest first. A slice that grew comes
-// back to another class than it came from, so Outstanding tells little of one class.
+// back to another class than it came from, so the Outstanding of one class says little.
 func (b *Bytes) Classes() []ClassStats {
 	all := make([]ClassStats, len(b.classes))
 	for i := range all {

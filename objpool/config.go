@@ -54,7 +54,7 @@ type Config[T any] struct {
 	IdleTimeout time.Duration
 
 	// Size returns how many bytes an object holds; it is called once per Put. With
-	// it Stats tells RetainedBytes, and MaxBytes can bound them. A pool with Size
+	// it Stats has RetainedBytes, and MaxBytes can bound them. A pool with Size
 	// keeps all objects under one lock: it is exact but does not scale with cores.
 	// A negative result panics.
 	Size func(T) int
@@ -69,7 +69,7 @@ type Config[T any] struct {
 	// Debug looks for misuse, at a price. See [Debug].
 	Debug Debug
 
-	// OnMisuse is told what Debug found. nil panics with the *Misuse.
+	// OnMisuse gets what Debug found. nil panics with the *Misuse.
 	OnMisuse func(*Misuse)
 
 	memory func(T) []byte // what Debug watches beside the object itself

@@ -51,7 +51,7 @@ type Misuse struct {
 	Put, Found string
 }
 
-// Error tells what happened and both stacks.
+// Error says what happened, with both stacks.
 func (m *Misuse) Error() string {
 	what, found := "Put of an object that is in the pool already", "second Put"
 	if m.Kind == DebugUseAfterPut {
@@ -97,8 +97,8 @@ type resident struct {
 	regions []region
 }
 
-// region is memory of a resident. Those of all residents never overlap: who puts what
-// shares memory with an object in the pool puts it a second time.
+// region is memory of a resident. The regions of all residents never overlap: an object
+// that shares memory with one in the pool counts as put a second time.
 type region struct {
 	at     unsafe.Pointer
 	size   uintptr

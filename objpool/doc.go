@@ -2,8 +2,8 @@
 //
 // # When to use it
 //
-// Where making an object is dear (large buffers, tables, encoders, anything with a
-// costly constructor), and one wants to know what the pool holds and how often it
+// Where making an object is expensive (large buffers, tables, encoders, anything with a
+// costly constructor), and you want to know what the pool holds and how often it
 // helps: a [Pool] retains at most Max objects, keeps them across garbage
 // collections, checks and resets them, and counts every hit, miss, put and discard.
 // [Bytes] pools byte slices in size classes, [Buffers] pools *bytes.Buffer, and a
@@ -61,9 +61,9 @@
 // tag poundlock_portable, the portable engine is built: magazines belong to stripes
 // with a mutex each, and goroutines choose one by the address of their stack. All
 // else is the same, except that nothing ever stops the world, that no object and no
-// room is out of reach, and that it takes about twice the time. A new version of Go
-// hence never breaks a pool nor a build. Who would rather have the build fail than lose
-// the speed builds with the tag poundlock_pinned.
+// room is out of reach, and that it takes about twice the time. So a new version of Go
+// breaks neither a pool nor a build. If you would rather have the build fail than lose
+// the speed, build with the tag poundlock_pinned.
 //
 // # Memory model
 //

@@ -19,7 +19,7 @@ import (
 //   - a pool made outside has no timer while it is used in a bubble, and gets one when
 //     it is used outside again;
 //   - the timer of a pool made in a bubble is never stopped, only ignored, and counts
-//     as dead for whoever is outside or finds it overdue.
+//     as dead for every goroutine outside, and for one that finds it overdue.
 type idleTrim struct {
 	bubble bool        // the pool was made in a bubble
 	timer  *time.Timer // nil before the first object

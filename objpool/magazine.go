@@ -49,7 +49,7 @@ type magazine[T any] struct {
 	slots *[magSize]T
 
 	// passed and failed count Validate's answers. They are atomic stores by the
-	// owner, so that whoever sees one also sees the pop before it.
+	// owner, so that a goroutine that sees one also sees the pop before it.
 	passed, failed atomic.Uint64
 
 	// The rest is what visits to the central stack remember: guarded by Pool.mu.

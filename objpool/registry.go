@@ -71,7 +71,7 @@ func (r *Registry) Lookup(name string) (Source, bool) {
 }
 
 // LookupPool returns the pool of that name in r. It returns [ErrNotFound], wrapped,
-// for an unknown name, and an error that tells both types if it is not a pool of T.
+// for an unknown name, and an error that names both types if it is not a pool of T.
 func LookupPool[T any](r *Registry, name string) (*Pool[T], error) {
 	s, ok := r.Lookup(name)
 	if !ok {

@@ -58,7 +58,7 @@ type Stats struct {
 	LastReset time.Time `json:"last_reset"` // when New or ResetStats was called
 }
 
-// Discards counts objects by the [Reason] that OnDiscard is told.
+// Discards counts objects by the [Reason] that OnDiscard gets.
 type Discards struct {
 	// At Put:
 
@@ -163,9 +163,9 @@ type books struct {
 // A fast path that starts after "take out" finds no magazine and comes to the lock
 // (e). One that had found its magazine before may still take effect, before its word
 // is read (b: it is in the snapshot) or after (a d behind r would be out). What is
-// out cannot have happened before something that is in: whoever knows of it, because
-// an object went from one goroutine to another, starts after all magazines were taken
-// out, and so waits for the lock. This is the distributed snapshot of Chandy and
+// out cannot have happened before something that is in: a goroutine that knows of it,
+// because it got an object from the one that did it, starts after all magazines were
+// taken out, and so waits for the lock. This is the distributed snapshot of Chandy and
 // Lamport (TOCS 1985), with markers that are ahead of every message.
 func (p *Pool[T]) Stats() Stats {
 	s := p.balance()

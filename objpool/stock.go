@@ -12,7 +12,7 @@ import (
 // batch between the magazine and the central stack, so that the next ones are served.
 //
 //   - The pool has seen fitEvery visits, and the P came minVisits times, before it is
-//     lent any capacity. A pool that is little used hence has everything in one place.
+//     lent any capacity. So a pool that is little used has everything in one place.
 //   - What a P is lent doubles at each visit, from 1 to magCap: it ends up with about
 //     as much as it uses at once.
 //   - The fuller the pool was lately, the less is lent: a P may have to give it back.

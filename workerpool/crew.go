@@ -10,9 +10,9 @@ import (
 )
 
 // crew is the workers of a pool: how many there are and how many there may be, which of
-// them sleep, and which of them must end. It knows nothing of tasks and queues. Where a
-// worker that it takes out of the count might have been the one to look at the queue, it
-// says so to its caller, who looks again.
+// them sleep, and which of them must end. It knows nothing of tasks and queues. A worker
+// that it takes out of the count may have been the only one that would have looked at the
+// queue: the method's result says so, and the caller looks again.
 //
 // mu is the mutex of the pool, because some steps change queues and workers at once.
 type crew[T any] struct {
@@ -289,7 +289,7 @@ func (c *crew[T]) stats(st *Stats) {
 	st.Utilization = stats.Ratio(uint64(st.Active), uint64(st.Workers))
 }
 
-// highWater is the highest of the numbers that it was told.
+// highWater is the highest number that was noted.
 type highWater struct{ atomic.Uint64 }
 
 func (h *highWater) note(n int) {
@@ -301,9 +301,10 @@ func (h *highWater) note(n int) {
 	}
 }
 
-// arrivals counts the woken and new workers that have not got a task yet, nor left, which
-// are active already or about to be, and, above, how many there ever were: who reads the
-// same twice, and none now, knows that there was none in between.
+// arrivals counts, in its low half, the woken and new workers that are active or about to
+// be, have no task yet and have not left. Its high half counts all that there ever were.
+// A caller that reads the same high half twice, and zero in the low one, knows that no
+// worker arrived in between.
 type arrivals struct{ n atomic.Uint64 }
 
 func (a *arrivals) begin() { a.n.Add(1<<32 + 1) }

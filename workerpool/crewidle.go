@@ -4,8 +4,8 @@ import "time"
 
 // leave ends the active state of a worker that found nothing to take. It reports
 // whether the worker may search, which it does not unless search is set, and whether it
-// was the last active one. If it was arriving it counts so until it has left: who looks
-// for room must not miss it (TestIdleWorkersAreRoom).
+// was the last active one. A worker that was arriving counts as arriving until it has
+// left, or a submitter that looks for room would miss it (TestIdleWorkersAreRoom).
 func (c *crew[T]) leave(w *worker[T], search bool) (searching, last bool) {
 	searching, s := c.ctl.leave(search)
 	c.got(w)
@@ -87,7 +87,8 @@ func (c *crew[T]) endIdle(want func(ctlState) int) {
 }
 
 // endSurplus ends the idle workers that a stop or a lowered limit asks to end, if one
-// does. A worker that has lain down calls it, because whoever asked has not seen it.
+// does. A worker that has just gone to sleep calls it, because the one who asked could not
+// see it yet.
 func (c *crew[T]) endSurplus() {
 	if c.stopped.Load() || c.surplus.Load() {
 		c.reap()
@@ -133,7 +134,7 @@ func (c *crew[T]) forget(w *worker[T]) {
 	c.mu.Unlock()
 }
 
-// close tells the crew that its pool refuses tasks from now on. The caller holds mu.
+// close notes that the pool refuses tasks from now on. The caller holds mu.
 func (c *crew[T]) close() {
 	c.closing = true
 	if c.timer != nil {

@@ -9,12 +9,12 @@ import (
 
 // desk is where tasks and workers meet. It has the queues and the crew, and the mutex
 // over both, because some steps change the two at once: a worker is reserved and gets a
-// task, a limit changes and a waiting task may go on. What a task is, and how it runs,
-// it does not know.
+// task, a limit changes and a waiting task may go on. It does not know what a task is,
+// nor how it runs.
 //
-// What holds everywhere in it: whoever makes work visible looks for a worker
-// afterwards (published, notify), and whoever makes a worker visible looks for work
-// afterwards (kick). So of two that come at the same moment one sees the other.
+// The rule of all its methods: code that makes work visible looks for a worker
+// afterwards (published, notify), and code that makes a worker visible looks for work
+// afterwards (kick). So where the two happen at the same moment, one sees the other.
 type desk[T any] struct {
 	crew   crew[T]
 	_      stats.Pad // each take looks at what follows, and each sleep writes what is before

@@ -23,7 +23,7 @@ func cleanLabels(name string) context.Context {
 }
 
 // setLabels gives the calling goroutine the labels of clean, instead of those that it
-// has from whoever started it, or from a task. It returns what rt.Labels says then.
+// inherited when it was started, or that a task set. It returns what rt.Labels says then.
 func setLabels(clean context.Context) unsafe.Pointer {
 	pprof.SetGoroutineLabels(clean)
 	return rt.Labels()

@@ -21,9 +21,9 @@ func (c *core[T]) lookQuiet() {
 	}
 }
 
-// checkQuiet tells those that wait for the pool to be quiet what holds now. The queue is
-// read first: a worker is active before it takes a task, so one that left the queue is
-// seen there.
+// checkQuiet ends the waits for quiet that are over. It reads the queue first: a worker is
+// active before it takes a task, so a task that has just left the queue is seen as an
+// active worker.
 func (c *core[T]) checkQuiet() {
 	c.desk.mu.Lock()
 	empty := c.views.held.Load() == 0 && c.desk.q.empty()

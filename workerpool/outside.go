@@ -3,9 +3,9 @@ package workerpool
 // The values of queues that are outside of the rings. The pool's mutex is held in all
 // of these.
 
-// fill moves what it can and returns the number of submitters that it has put into
-// told, to be told outside of the mutex, and whether it moved any value. It stops when
-// told is full.
+// fill moves as many values as fit into the ring. It puts the submitters of those that it
+// let in into told, for the caller to notify once the mutex is released, and stops when told
+// is full. It returns how many it put there, and whether it moved any value.
 //
 // Others that submit may take free places before the waiters, which keeps a full
 // queue busy. But when as many tasks have been taken as the queue has places, and a
@@ -194,8 +194,8 @@ func (q *queues[T]) popNested() item[T] {
 
 func (q *queues[T]) flagNested() { q.set(someNested, q.nested.len > 0 && !q.held) }
 
-// nextDirect removes the value that waits for a worker next and returns the
-// submitter to be told, if it has one.
+// nextDirect removes the value that waits for a worker next, and returns it with its
+// submitter, which the caller notifies, if it has one.
 func (q *queues[T]) nextDirect(l *level[T]) (it item[T], s *waiter[T]) {
 	if q.nested.len > 0 {
 		return q.popNested(), nil

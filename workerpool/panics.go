@@ -27,7 +27,7 @@ func (r *reports) panicError(what, label string, how *fate) *PanicError {
 	return &panics.Error{Package: "workerpool", Name: r.name, Func: what, Label: label, Value: how.value, Stack: how.stack}
 }
 
-// panicked tells of a task's panic.
+// panicked reports a task's panic to OnPanic, or prints it.
 func (r *reports) panicked(how *fate) {
 	e := r.panicError("task", "", how)
 	if r.onPanic == nil {
@@ -37,7 +37,7 @@ func (r *reports) panicked(how *fate) {
 	r.callback("OnPanic", func() { r.onPanic(e) })
 }
 
-// dropped tells of a task that will not run.
+// dropped reports a task that will not run to OnDrop.
 func (r *reports) dropped(d DroppedTask) {
 	if r.onDrop != nil {
 		r.callback("OnDrop", func() { r.onDrop(d) })

@@ -74,7 +74,7 @@ func New(cfg Config) (*Pool, error) {
 //
 // After Close it returns ErrClosed, also to submitters that wait; for a nil f
 // ErrNilTask. A task may Submit to its own pool: while it waits for room, another
-// worker takes its place. If f panics, Config.OnPanic is told; if f calls
+// worker takes its place. If f panics, Config.OnPanic is called; if f calls
 // runtime.Goexit, only f ends.
 func (p *Pool) Submit(f func()) error {
 	if f == nil {

@@ -9,8 +9,8 @@ import (
 
 // queues holds all values that wait for a worker: the rings of the levels, the values
 // outside of the rings, and the counts of all that ever came and went. It knows neither
-// workers nor submitters: core wakes a worker after a put, and tells the submitters that
-// fill has let in.
+// workers nor submitters: desk wakes a worker after a put, and notifies the submitters
+// that fill has let in.
 type queues[T any] struct {
 	levels []level[T] // one per priority, lowest first; 1 at least
 	clock  *sampler   // the pool's

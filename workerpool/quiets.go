@@ -5,10 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// quiets is the calls that wait for the pool to become quiet. It is told what holds; the
-// pool's mutex is held in its methods.
+// quiets is the calls that wait for the pool to become quiet. It does not look at the pool:
+// tell gets what it must know. The pool's mutex is held in its methods.
 type quiets struct {
-	some    atomic.Bool // there are any: whoever makes the pool quieter must tell
+	some    atomic.Bool // there are any: a step that may have made the pool quiet must call tell
 	waiting []*quietWaiter
 }
 

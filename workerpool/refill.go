@@ -16,9 +16,9 @@ func (d *desk[T]) refillAll() bool {
 }
 
 // refill moves values from l's spill and from its waiters into the ring until it is
-// full, and tells the submitters that waited.
+// full, and notifies the submitters whose values it moved.
 func (d *desk[T]) refill(l *level[T]) bool {
-	var told [16]*waiter[T] // told outside the lock
+	var told [16]*waiter[T] // notified outside the lock
 	moved := false
 	for {
 		d.mu.Lock()

@@ -28,7 +28,7 @@ type ring[T any] struct {
 }
 
 // slot is not padded: neighbours are on one cache line, but seq is written only
-// by whoever owns the ticket. Padded slots took BenchmarkSubmit 1.3 to 1.7 times as
+// by the goroutine that owns the ticket. Padded slots took BenchmarkSubmit 1.3 to 1.7 times as
 // long on two cores, a permuted index 1.2 to 1.6 times.
 type slot[T any] struct {
 	seq atomic.Uint64

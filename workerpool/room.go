@@ -124,7 +124,7 @@ func (d *desk[T]) tryRoom(l *level[T], v T) error {
 	// The worker gets the oldest task, v the place of the last.
 	gift, given := l.ring.evict()
 	if l.waiters.len() > 0 {
-		_, _ = d.q.fill(l, make([]*waiter[T], 1)) // there is no submitter to be told
+		_, _ = d.q.fill(l, make([]*waiter[T], 1)) // the value that moves has no submitter to notify
 	}
 	accepted := l.waiters.len() == 0 && l.ring.put(v, 0, d.q.clock, true) == putOK
 	if !accepted {

@@ -81,7 +81,7 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 	return &ShutdownError{Name: c.cfg.Name, Dropped: all, Running: running, Monitor: sampling, Cause: ctxerr.From(ctx)}
 }
 
-// drop ends v, which will not run, and tells the user.
+// drop ends v, which will not run, and reports it to OnDrop.
 func (c *core[T]) drop(v T, err error) {
 	d := DroppedTask{Err: err}
 	if c.cfg.OnDrop != nil {

@@ -69,7 +69,7 @@ type taskCore struct {
 	away   absence[job] // of the task that waits in Do; over when t is
 }
 
-// States of a taskCore; whoever moves it out of taskQueued decides its fate.
+// States of a taskCore. The goroutine that moves it out of taskQueued decides how it ends.
 const (
 	taskQueued = iota
 	taskStarted
@@ -259,7 +259,7 @@ func (t *taskCore) run(w *worker[job]) {
 		w.clearNow()
 		t.runEnded(err, &how)
 	}()
-	w.booked = true // for whoever sees the goroutine end, unless contain comes back
+	w.booked = true // read when the goroutine ends before contain has returned
 	contain(&how, func() { err = t.fn(ctx) })
 	w.booked = false
 }

@@ -17,7 +17,7 @@ type worker[T any] struct {
 	place list.Node[*worker[T]] // in crew.roll
 	now   atomic.Pointer[running]
 
-	// Written by whoever reserved the worker, before it wakes or starts.
+	// Written by the goroutine that reserved the worker, before it wakes or starts.
 	reserved bool    // it is counted active already
 	arriving bool    // it is counted in crew.arriving; own once it runs
 	gift     item[T] // the task to run first, if given is set

@@ -67,9 +67,9 @@ type Impl struct {
 
 	// Own says that this is no alternative to the case's first implementation: it
 	// is poundlock's code in another form, or the work without what the case is
-	// about, and tells what something costs. The reports give it a shade of its
+	// about, and shows what something costs. The reports give it a shade of its
 	// own and do not count it. Names that begin with "poundlock", and those that
-	// result.OwnName lists, are so without a word.
+	// result.OwnName lists, need not set it.
 	Own bool
 
 	// Bench runs b.N ops and verifies that they were done: an implementation

@@ -1,5 +1,5 @@
-// Package duration has arithmetic with durations that may be as long as there are:
-// limits of users, who write math.MaxInt64 for "never".
+// Package duration adds durations that may be as long as there are: users write
+// math.MaxInt64 for "never".
 package duration
 
 import (

@@ -3,7 +3,7 @@
 // It holds the few runtime functions that Go keeps reachable by linkname for
 // compatibility (see https://go.dev/issue/67401), and a portable twin of each for
 // builds that cannot have them. Code that uses this package must be correct with
-// either; [Pinned] tells which one is in the build.
+// either; [Pinned] says which one is in the build.
 //
 // [Goroutine] is a few lines of assembly instead, on amd64 and arm64, also in race
 // builds. Race builds have [Labels] too.

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 )
 
-// A Grace tells when every section between [Pin] and [Unpin] that was running when
-// [NewGrace] was called has ended, like [WaitForPinned], but without stopping anybody:
+// A Grace shows when every section between [Pin] and [Unpin] that was running when
+// [NewGrace] was called has ended, like [WaitForPinned], but without stopping any goroutine:
 // it is over once the garbage collector has stopped the world, as it does at the end
 // of each marking. The zero Grace is over.
 type Grace struct{ over *atomic.Bool }

@@ -2,7 +2,7 @@
 
 package rt
 
-// A Grace tells when every section between [Pin] and [Unpin] that was running when
+// A Grace shows when every section between [Pin] and [Unpin] that was running when
 // [NewGrace] was called has ended. In this build nothing is pinned.
 type Grace struct{ _ struct{} }
 

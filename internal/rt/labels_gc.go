@@ -4,7 +4,7 @@ package rt
 
 import "unsafe"
 
-// SeesLabels reports whether [Labels] tells anything.
+// SeesLabels reports whether [Labels] sees the labels.
 const SeesLabels = true
 
 // Labels returns the address of the calling goroutine's pprof labels, nil without any.

@@ -4,7 +4,7 @@ package rt
 
 import "unsafe"
 
-// SeesLabels reports whether [Labels] tells anything.
+// SeesLabels reports whether [Labels] sees the labels.
 const SeesLabels = false
 
 // Labels returns nil in this build.

@@ -30,9 +30,9 @@ func Unpin()
 // later. The caller must not be pinned, and calls must not overlap.
 //
 // Stopping the world does exactly that, as a P does not stop while it is pinned, and
-// runtime.ReadMemStats stops the world. No document says so: hence the bound on the
-// versions of Go (see the package's documentation) and the tests beside. Of the
-// public functions that stop the world it is the cheapest (9 µs idle, 60 to 170 µs
+// runtime.ReadMemStats stops the world. No document says so. That is why there is a
+// bound on the versions of Go (see the package's documentation) and tests beside. Of
+// the public functions that stop the world it is the cheapest (9 µs idle, 60 to 170 µs
 // under load).
 func WaitForPinned() { runtime.ReadMemStats(&stopScratch) }
 

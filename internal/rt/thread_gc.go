@@ -36,7 +36,7 @@ func getm() uintptr
 // slotOf mixes the bits of m above those that are the same for all.
 func slotOf(m uintptr) uintptr { return (m>>11 ^ m>>20) % threadSlots }
 
-// Thread returns a small number that tells the threads which run Go code apart,
+// Thread returns a small number, another for each thread that runs Go code,
 // from 1 on, or 0 if the current thread has none or it is not found at once;
 // [NumberThread] then gives it one, or finds it. Like [Stripe] it is only a hint of
 // where this goroutine runs. It is cheaper since it does not pin, and it is inlined
