@@ -3,7 +3,9 @@ package connpool
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -78,15 +80,37 @@ func (k *Keyed[K, C]) Unlocked() bool {
 
 var errDown = errors.New("server is down")
 
-// Long multiplies the length of the stress tests when POUNDLOCK_LONG is set.
+// Long returns how long a stress test runs, of which n is usual. The race detector makes
+// each step some ten times slower, so a run with it is shorter: the random tests begin
+// with a new seed each, and many short runs find what one long run does.
 func Long(t testing.TB, n int) int {
 	switch {
 	case os.Getenv("POUNDLOCK_LONG") != "":
 		return 50 * n
 	case testing.Short():
 		return n/10 + 1
+	case raceEnabled:
+		return n/5 + 1
 	}
 	return n
+}
+
+// NewRand returns a source of random numbers that differ in every run. A test that fails
+// logs the seed, and POUNDLOCK_SEED repeats it.
+func NewRand(t testing.TB) *rand.Rand {
+	seed := rand.Uint64()
+	if s := os.Getenv("POUNDLOCK_SEED"); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("POUNDLOCK_SEED=%d", seed)
+		}
+	})
+	return rand.New(rand.NewPCG(seed, 1))
 }
 
 // Validate checks the invariants of the pool that hold at any time.

@@ -3,6 +3,7 @@ package connpool_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,8 +17,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// long multiplies the length of the stress tests when POUNDLOCK_LONG is set.
+// long returns how long a stress test runs, of which n is usual.
 func long(t testing.TB, n int) int { return connpool.Long(t, n) }
+
+// split returns a source of random numbers for another goroutine.
+func split(rng *rand.Rand) *rand.Rand { return rand.New(rand.NewPCG(rng.Uint64(), 1)) }
 
 var errDown = errors.New("server is down")
 

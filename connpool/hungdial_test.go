@@ -74,7 +74,10 @@ func TestTheLongestDurationsNeverCome(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newServer(t)
 				s.checkErr = errDown // a check closes
-				p := s.pool(func(c *connpool.Config[*fake]) { c.Check, c.CheckAfterIdle = s.check, forever; change(c) })
+				p := s.pool(func(c *connpool.Config[*fake]) {
+					c.Check, c.CheckAfterIdle, c.Tick = s.check, forever, 10*time.Minute
+					change(c)
+				})
 				c := acquire(t, p)
 				time.Sleep(time.Hour)
 				c.Release()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -273,8 +272,9 @@ func TestKeyedStress(t *testing.T) {
 		c.MaxTotal, c.KeyIdleTimeout, c.Pool.Tick = 5, ms, ms
 	})
 	var wg sync.WaitGroup
-	for g := range 12 {
-		rng := rand.New(rand.NewPCG(uint64(g), 3))
+	seeds := connpool.NewRand(t)
+	for range 12 {
+		rng := split(seeds)
 		wg.Go(func() {
 			for i := range long(t, 2000) {
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

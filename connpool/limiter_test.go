@@ -96,8 +96,8 @@ func pass(l *limiter, d time.Duration) {
 // all are served.
 func TestLimiterInAnyOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for seed := range uint64(Long(t, 40)) {
-			rng := rand.New(rand.NewPCG(seed, 1))
+		rng := NewRand(t)
+		for range Long(t, 40) {
 			l := newLimiter(1 + rng.IntN(6))
 			all := make([]*lodger, 2+rng.IntN(4))
 			for i := range all {

@@ -143,7 +143,7 @@ func play(t *testing.T, rng *rand.Rand, order connpool.Order, maxOpen int, withC
 	var ready atomic.Int64
 	var waiting atomic.Pointer[context.CancelFunc] // of an Acquire that may be waiting
 	for g := range goroutines {
-		rng := rand.New(rand.NewPCG(rng.Uint64(), 1))
+		rng := split(rng)
 		wg.Go(func() {
 			for ready.Add(1); ready.Load() < goroutines; {
 				runtime.Gosched()
@@ -226,12 +226,12 @@ func play(t *testing.T, rng *rand.Rand, order connpool.Order, maxOpen int, withC
 // holders, none comes back from the dead, there are never more than MaxOpen, who
 // gets ErrNotReady could not have had one, Close means it.
 func TestLinearizable(t *testing.T) {
-	undecided, n := 0, long(t, 3000)
+	undecided, n, rng := 0, long(t, 3000), connpool.NewRand(t)
 	orders := []connpool.Order{connpool.Affinity, connpool.LIFO, connpool.FIFO}
 	for i := range n {
 		maxOpen := 1 + i%3
 		model := linModel(maxOpen)
-		ops := play(t, rand.New(rand.NewPCG(uint64(i), 7)), orders[i/3%3], maxOpen, i%4 == 0)
+		ops := play(t, rng, orders[i/3%3], maxOpen, i%4 == 0)
 		switch porcupine.CheckOperationsTimeout(model, ops, 5*time.Second) {
 		case porcupine.Illegal:
 			slices.SortFunc(ops, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })

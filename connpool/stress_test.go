@@ -3,7 +3,6 @@ package connpool_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -57,8 +56,9 @@ func stressEverything(t *testing.T, change func(*server, *connpool.Config[*fake]
 	var wg, side sync.WaitGroup
 	stop := make(chan struct{})
 	var served, hijacked atomic.Uint64
-	for g := range 12 {
-		rng := rand.New(rand.NewPCG(uint64(g), 7))
+	seeds := connpool.NewRand(t)
+	for range 12 {
+		rng := split(seeds)
 		wg.Go(func() {
 			for range long(t, 3000) {
 				ctx, cancel := context.Background(), context.CancelFunc(func() {})
@@ -91,8 +91,8 @@ func stressEverything(t *testing.T, change func(*server, *connpool.Config[*fake]
 			}
 		})
 	}
+	rng := split(seeds)
 	side.Go(func() {
-		rng := rand.New(rand.NewPCG(1, 1))
 		for {
 			select {
 			case <-stop:

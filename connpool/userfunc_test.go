@@ -85,9 +85,9 @@ func TestEveryEndOfEveryUserFunction(t *testing.T) {
 					s := newServer(t)
 					calls := uint64(0)
 					p := s.pool(func(c *connpool.Config[*fake]) {
-						c.MaxOpen, c.LeakAfter, c.Tick = 2, time.Second, 100*ms
+						c.MaxOpen, c.LeakAfter, c.Tick = 2, time.Second, 250*ms
 						c.Breaker = connpool.Breaker{Failures: 1, OpenFor: 100 * ms}
-						c.Check, c.CheckAfterIdle = s.check, time.Minute
+						c.Check, c.CheckAfterIdle = s.check, 5*time.Second
 						set(c, func() error { s.set(func() { calls++ }); return end() })
 					})
 					exercise(t, s, p)
@@ -152,7 +152,7 @@ func exercise(t *testing.T, s *server, p *connpool.Pool[*fake]) {
 	s.set(func() { s.dialErr = nil })
 	time.Sleep(time.Second)
 	apart(func() { _ = p.Do(t.Context(), func(context.Context, *fake) error { return nil }) })
-	time.Sleep(10 * time.Minute)
+	time.Sleep(10 * time.Second) // longer than CheckAfterIdle
 	s.set(func() { s.checkErr = errDown })
 	apart(func() {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -160,7 +160,7 @@ func exercise(t *testing.T, s *server, p *connpool.Pool[*fake]) {
 		_ = p.Do(ctx, func(context.Context, *fake) error { return nil })
 	})
 	s.set(func() { s.checkErr = nil })
-	time.Sleep(time.Minute)
+	time.Sleep(10 * time.Second)
 	require.NoError(t, p.Validate())
 	require.Zero(t, p.Stats().InUse)
 }

@@ -2,7 +2,6 @@ package connpool
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -12,7 +11,7 @@ import (
 
 // Any order of operations, against a slice: order, counts, and what each relies on.
 func TestWaitersInAnyOrder(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
+	rng := NewRand(t)
 	g, dials := new(gate), new(dialer)
 	q := waiters[int]{gate: g, dials: dials}
 	var model []*waiter[int]

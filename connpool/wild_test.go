@@ -106,10 +106,7 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 func TestNoLostWakeUp(t *testing.T) {
 	s := newServer(t)
 	p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 1 })
-	rounds := 20000
-	if testing.Short() {
-		rounds = 2000
-	}
+	rounds := long(t, 20000)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
