@@ -13,8 +13,8 @@ require (
 	github.com/jolestar/go-commons-pool/v2 v2.1.2
 	github.com/moby/locker v1.0.1
 	github.com/panjf2000/ants/v2 v2.12.1
-	github.com/poundlock/poundlock v0.0.0
-	github.com/poundlock/poundlock/bench v0.0.0
+	github.com/poundlock/poundlock v0.2.0
+	github.com/poundlock/poundlock/bench v0.2.0
 	github.com/puzpuzpuz/xsync/v4 v4.5.0
 	github.com/samber/lo v1.53.0
 	github.com/samber/ro v0.3.0

@@ -3,8 +3,8 @@ module github.com/poundlock/poundlock/docs/code
 go 1.26.0
 
 require (
-	github.com/poundlock/poundlock v0.0.0
-	github.com/poundlock/poundlock/observe/prometheus v0.0.0
+	github.com/poundlock/poundlock v0.2.0
+	github.com/poundlock/poundlock/observe/prometheus v0.2.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0

@@ -3,7 +3,7 @@ module github.com/poundlock/poundlock/observe/otel
 go 1.26.0
 
 require (
-	github.com/poundlock/poundlock v0.0.0
+	github.com/poundlock/poundlock v0.2.0
 	github.com/stretchr/testify v1.12.1
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp v1.47.0
