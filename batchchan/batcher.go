@@ -68,7 +68,7 @@ func newBatcher[T any](c *core[T]) *Batcher[T] {
 // Close or Shutdown has begun, or begins while it waits, it returns ErrClosed. With
 // CallerRuns, ctx is looked at between the batches that Send processes.
 func (b *Batcher[T]) Send(ctx context.Context, item T) error {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}

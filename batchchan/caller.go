@@ -145,7 +145,7 @@ func (c *call[Req, Res]) answer(r Result[Res]) {
 // back as a *PanicError. Called with the CallFunc's own ctx it would wait for
 // itself: it returns ErrInside.
 func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if k.c.inside(ctx) {
 		var zero Res
 		return zero, ErrInside

@@ -49,6 +49,7 @@ func (c *core[T]) ranOut(ctx context.Context, deadline time.Duration) error {
 // processed books what the processor made of b, in a goroutine that is not a
 // worker. It returns with mu held.
 func (c *core[T]) processed(b *batch[T], e *effects[T]) {
+	c.lost(b)
 	now := c.now()
 	if b.again != nil {
 		c.mu.lock()

@@ -44,7 +44,7 @@ func NewChan[T any](capacity int) *Chan[T] {
 // waits, it returns ctx.Err(); when c is closed, ErrClosed. In either case item
 // was not sent.
 func (c *Chan[T]) Send(ctx context.Context, item T) error {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
@@ -61,7 +61,7 @@ func (c *Chan[T]) Send(ctx context.Context, item T) error {
 // waits, it returns ctx.Err() and removes nothing. When c is closed and empty, it
 // returns ErrClosed, every time.
 func (c *Chan[T]) Recv(ctx context.Context) (item T, err error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return item, ctxerr.From(ctx)
 	}
@@ -109,7 +109,7 @@ func (c *Chan[T]) RecvTimeout(d time.Duration) (item T, err error) {
 // room as needed. Items of other senders may come between them. It returns how
 // many were sent, the first n, and Send's error if that is not all.
 func (c *Chan[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return 0, ctxerr.From(ctx)
 	}
@@ -135,7 +135,7 @@ func (c *Chan[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
 // holds, in order. It returns how many, at least 1 unless there is an error or
 // dst is empty.
 func (c *Chan[T]) RecvMany(ctx context.Context, dst []T) (n int, err error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil || len(dst) == 0 {
 		return 0, ctxerr.From(ctx)
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-
-	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // C returns a Go channel with c's items, for use in a select. It is closed when c
@@ -19,7 +17,7 @@ import (
 // a closed Chan wait until that item was received or came back. So end ctx as soon as
 // no goroutine receives from the channel any more; this ends the moving goroutine too.
 func (c *Chan[T]) C(ctx context.Context) <-chan T {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	out := make(chan T)
 	go c.pump(ctx, out)
 	return out

@@ -2,8 +2,6 @@ package batchchan
 
 import (
 	"context"
-
-	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // beginClose refuses what comes from now on and makes everything that waits
@@ -30,7 +28,7 @@ func (c *core[T]) beginClose() {
 // shutdown closes c, waits until everything is processed or ctx is done, and in
 // that case cancels the processor's context and takes back what waits.
 func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if c.inside(ctx) {
 		return nil, ErrInside
 	}

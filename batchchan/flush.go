@@ -9,7 +9,7 @@ import (
 // flush makes what is open due and waits until everything accepted before is
 // completed.
 func (c *core[T]) flush(ctx context.Context) error {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}

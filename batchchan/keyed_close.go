@@ -7,7 +7,7 @@ import (
 )
 
 func (k *keyed[K, T]) flush(ctx context.Context) error {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
@@ -92,7 +92,7 @@ func (k *keyed[K, T]) refuseLocked(e *effects[keyedItem[K, T]]) bool {
 }
 
 func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if k.inside(ctx) {
 		return nil, ErrInside
 	}

@@ -86,3 +86,35 @@ func TestKeyedStopOnError(t *testing.T) {
 	_, err := NewKeyed(KeyedConfig[int]{StopOnError: true}, func(v int) int { return v }, func(context.Context, int, []int) error { return nil })
 	require.ErrorContains(t, err, "OnError")
 }
+
+// However the processor ends a batch that it fails, the key stops.
+func TestKeyedStopOnErrorHoweverTheProcessorEnds(t *testing.T) {
+	for _, end := range ends {
+		t.Run(end.name, func(t *testing.T) {
+			var stopped []int
+			k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
+				MaxBatch: 1, OnError: func(_ context.Context, err error, items []int) {
+					if errors.Is(err, ErrStopped) {
+						stopped = append(stopped, items...)
+					}
+				},
+			}}, func(int) int { return 0 }, func(context.Context, int, []int) error { return end.end() }))
+			_, err := k.SendMany(bg, []int{1, 2, 3})
+			if err != nil {
+				require.ErrorIs(t, err, ErrStopped) // the first had failed already
+			}
+			err = k.Flush(bg)
+			if end.ok {
+				require.NoError(t, err)
+			} else {
+				require.Error(t, err)
+				require.ErrorIs(t, k.Send(bg, 4), ErrStopped)
+			}
+			require.NoError(t, k.Close())
+			s := k.Stats()
+			require.EqualValues(t, len(stopped), s.Undelivered)
+			checkQuiet(t, s.Stats)
+			k.k.validate(t, 0)
+		})
+	}
+}

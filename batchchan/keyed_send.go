@@ -8,7 +8,7 @@ import (
 )
 
 func (k *keyed[K, T]) send(ctx context.Context, item T, d time.Duration) error {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
@@ -89,7 +89,7 @@ func (k *keyed[K, T]) trySendLocked(key K, item T, size int, e *effects[keyedIte
 
 // sendMany accepts items in order, as many as it can, and returns how many.
 func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return 0, ctxerr.From(ctx)
 	}

@@ -35,15 +35,23 @@ func (k *keyed[K, T]) work(w *keyWork[K, T]) {
 	}
 	t := &taker{signal: newSignal()}
 	for {
+		if w.s != nil {
+			k.executed(w)
+		}
 		if w = k.next(w, t); w == nil {
 			break
 		}
 		k.execute(&w.batch, w.call)
-		if k.stop && w.failed > 0 && w.again == nil {
-			k.stopKey(w)
-		}
 	}
 	over = true
+}
+
+// executed follows the execution of w's batch, however it ended.
+func (k *keyed[K, T]) executed(w *keyWork[K, T]) {
+	k.lost(&w.batch)
+	if k.stop && w.failed > 0 && w.again == nil {
+		k.stopKey(w)
+	}
 }
 
 func (k *keyed[K, T]) newWork() *keyWork[K, T] {

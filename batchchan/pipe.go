@@ -131,7 +131,7 @@ func (p *Pipe[In, Out]) Recv(ctx context.Context) (Out, error) {
 // RecvMany waits for a result and stores it and those that are there with it in
 // dst. It returns how many, at least 1 unless there is an error or dst is empty.
 func (p *Pipe[In, Out]) RecvMany(ctx context.Context, dst []Out) (n int, err error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if len(dst) == 0 {
 		return 0, ctxerr.From(ctx)
 	}
@@ -175,7 +175,7 @@ func (p *Pipe[In, Out]) Close() error {
 
 // Shutdown is Close until ctx is done, and then as [Batcher.Shutdown].
 func (p *Pipe[In, Out]) Shutdown(ctx context.Context) (undelivered []In, err error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if !p.c.inside(ctx) {
 		p.CloseSend()
 	}

@@ -122,7 +122,7 @@ func (q *outQueue[Out]) unbound() {
 // recv moves results to dst, at least one, waiting for it until ctx is done or
 // end is closed and nothing is left.
 func (q *outQueue[Out]) recv(ctx context.Context, end <-chan struct{}, dst []Out) (int, error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return 0, ctxerr.From(ctx)
 	}

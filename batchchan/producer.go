@@ -27,7 +27,7 @@ func (b *Batcher[T]) Producer() *Producer[T] { return &Producer[T]{c: b.c, l: b.
 
 // Send is Batcher.Send through the lane. After Close it returns ErrClosed.
 func (p *Producer[T]) Send(ctx context.Context, item T) error {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}

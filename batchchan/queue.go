@@ -81,7 +81,7 @@ func (q *Queue[T]) Recv(ctx context.Context) (*Batch[T], error) { return q.recv(
 func (q *Queue[T]) TryRecv() (*Batch[T], error) { return q.recv(context.Background(), false) }
 
 func (q *Queue[T]) recv(ctx context.Context, wait bool) (*Batch[T], error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return nil, ctxerr.From(ctx)
 	}

@@ -55,6 +55,7 @@ type again[T any] struct {
 	attempt int           // attempts made
 	calls   int           // calls of the processor made, halves included
 	wait    time.Duration // positive: aside, until the next attempt
+	lost    error         // why rest failed, if the goroutine that called the processor has ended
 }
 
 // resume makes the next attempt with a batch that was aside.

@@ -15,7 +15,7 @@ const (
 
 // send is the way of one item into the core.
 func (c *core[T]) send(ctx context.Context, item T, d time.Duration) error {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
@@ -163,7 +163,7 @@ func (c *core[T]) dropOldestLocked(e *effects[T]) T {
 
 // sendMany accepts items in order, as many as it can, and returns how many.
 func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int, error) {
-	ctxerr.NotNil(ctx, "batchchan")
+	notNil(ctx)
 	if ctx.Err() != nil {
 		return 0, ctxerr.From(ctx)
 	}

@@ -111,6 +111,9 @@ func (c *core[T]) workFrom(b *batch[T]) {
 	}()
 	c.label()
 	t := &taker{signal: newSignal()}
+	if b != nil {
+		c.lost(b)
+	}
 	for {
 		if b = c.next(b, t); b == nil {
 			break
