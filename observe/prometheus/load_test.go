@@ -25,7 +25,7 @@ import (
 )
 
 // load is a service in small: all of the six packages at work, and all that can go wrong
-// goes wrong now and then. It sleeps in real time: another process scrapes it.
+// goes wrong now and then.
 type load struct {
 	orders, mails, reports *workerpool.Pool
 	thumbs                 *workerpool.Pool          // of an unbounded queue
@@ -55,8 +55,10 @@ func oneOf(n int) bool { return rand.IntN(n) == 0 }
 
 // take lasts d in the middle, and up to four times as long.
 func take(d time.Duration) {
-	time.Sleep(time.Duration(min(rand.ExpFloat64(), 4) * float64(d)))
+	nap(time.Duration(min(rand.ExpFloat64(), 4) * float64(d)))
 }
+
+func nap(d time.Duration) { time.Sleep(d) } // real time: this is the work that another process looks at
 
 func dial(context.Context) (int, error) {
 	take(3 * time.Millisecond)
@@ -199,7 +201,7 @@ func (l *load) run(ctx context.Context, period time.Duration) {
 			}
 			_, _ = l.work.EnqueueDropOldest(1)
 		}
-		time.Sleep(20 * time.Millisecond)
+		nap(20 * time.Millisecond)
 	}
 	wg.Wait()
 }
@@ -229,7 +231,7 @@ func (l *load) order(ctx context.Context) {
 	_ = l.postgres.Do(short, func(context.Context, int) error {
 		take(3 * time.Millisecond)
 		if oneOf(150) {
-			time.Sleep(120 * time.Millisecond) // longer than LeakAfter
+			nap(120 * time.Millisecond) // longer than LeakAfter
 		}
 		return nil
 	})
@@ -278,7 +280,7 @@ func (l *load) call(ctx context.Context) {
 	_ = l.redis.Do(short, rand.IntN(2), func(context.Context, int) error {
 		take(6 * time.Millisecond)
 		if oneOf(100) {
-			time.Sleep(120 * time.Millisecond)
+			nap(120 * time.Millisecond)
 		}
 		return nil
 	})
