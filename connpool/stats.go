@@ -39,7 +39,7 @@ type Stats struct {
 	Retries     uint64 `json:"retries"`     // functions that Do ran again (RetryBroken)
 
 	// WaitTotal is the sum of what calls waited, with or without success. WaitTime is
-	// how that is distributed: the first 64, then one in eight, which counts for eight.
+	// what calls waited: the first 64, then one in eight, which counts for eight.
 	WaitTotal time.Duration `json:"wait_total_ns"`
 	WaitTime  Latency       `json:"wait_time"`
 	DialTime  Latency       `json:"dial_time"` // how long dials took

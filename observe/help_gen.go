@@ -105,7 +105,7 @@ var helpTexts = map[string]string{
 	"connpool.Stats.Unused":                       "Loans that ended by ReleaseUnused",
 	"connpool.Stats.UseTime":                      "UseTime is how long loans lasted that ended: of each connection the first, and then one in 256, which counts for as many",
 	"connpool.Stats.Utilization":                  "InUse / MaxOpen, 0..1 (more after a Resize to less)",
-	"connpool.Stats.WaitTime":                     "WaitTotal is the sum of what calls waited, with or without success",
+	"connpool.Stats.WaitTime":                     "WaitTime is what calls waited: the first 64, then one in eight, which counts for eight",
 	"connpool.Stats.WaitTotal":                    "WaitTotal is the sum of what calls waited, with or without success",
 	"connpool.Stats.Waiting":                      "Calls that wait",
 	"connpool.Stats.Waits":                        "Calls that had to wait",

@@ -173,6 +173,8 @@ func TestHelpTexts(t *testing.T) {
 	} {
 		require.Equal(t, want, fieldhelp.Sentence(in))
 	}
+	// Of a comment above several fields, what it says of this one.
+	require.Equal(t, "WaitTime is what calls waited: the first 64, then one in eight, which counts for eight", observe.HelpTexts["connpool.Stats.WaitTime"])
 	require.Equal(t, "Panics and Goexits of sources", observe.HelpTexts["observe.RegistryStats.Panics"])
 	require.Contains(t, slices.Collect(func(yield func(string) bool) {
 		for k := range observe.HelpTexts {

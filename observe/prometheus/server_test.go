@@ -43,14 +43,13 @@ func TestARealPrometheus(t *testing.T) {
 	mux.Handle("/debug/", debug.Handler(&r))
 	mux.HandleFunc("/text", func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Content-Type", observe.TextType)
-		if err := r.WriteText(q.Context(), w); err != nil {
-			t.Error(err)
-		}
+		_ = r.WriteText(q.Context(), w) // Prometheus leaves when a scrape takes too long
 	})
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
 	defer http.DefaultClient.CloseIdleConnections()
-	base := startPrometheus(t, program, srv.Listener.Addr().String())
+	base := startPrometheus(t, program, srv.Listener.Addr().String(), 300*time.Millisecond,
+		map[string]string{"client": "/client", "debug": "/debug/metrics", "text": "/text"})
 
 	// Work goes on while it scrapes: 200 per step, of 73 ms each.
 	found := map[string]float64{}
@@ -88,12 +87,13 @@ func keep(found map[string]float64, what string, x float64) {
 	}
 }
 
-// startPrometheus runs a Prometheus that scrapes every 300 ms, until the test ends.
-func startPrometheus(t *testing.T, program, target string) (base string) {
+// startPrometheus runs a Prometheus that scrapes jobs, each from its path at the target,
+// until the test ends.
+func startPrometheus(t *testing.T, program, target string, every time.Duration, jobs map[string]string) (base string) {
 	t.Helper()
 	dir := t.TempDir()
-	config := "global: {scrape_interval: 300ms, scrape_timeout: 300ms}\nscrape_configs:\n"
-	for job, path := range map[string]string{"client": "/client", "debug": "/debug/metrics", "text": "/text"} {
+	config := fmt.Sprintf("global: {scrape_interval: %v, scrape_timeout: %v}\nscrape_configs:\n", every, every)
+	for job, path := range jobs {
 		config += fmt.Sprintf("- {job_name: %s, metrics_path: %s, static_configs: [{targets: [%q]}]}\n", job, path, target)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prom.yml"), []byte(config), 0o600))

@@ -95,7 +95,7 @@ func read(help map[string]string, dir, name string, structs map[string]*ast.Stru
 		}
 		last = f.End()
 		for _, id := range f.Names {
-			if t := Sentence(text); t != "" && id.IsExported() {
+			if t := Sentence(about(id.Name, text)); t != "" && id.IsExported() {
 				help[dir+"."+name+"."+id.Name] = t
 			}
 		}
@@ -103,6 +103,16 @@ func read(help map[string]string, dir, name string, structs map[string]*ast.Stru
 			read(help, dir, id.Name, structs)
 		}
 	}
+}
+
+// about returns a comment from the sentence on that begins with the name of the field: a
+// comment above several fields says what each is.
+func about(name, text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if _, rest, found := strings.Cut(text, ". "+name+" "); found {
+		return name + " " + rest
+	}
+	return text
 }
 
 // Sentence makes one line of a comment: the first sentence, with a capital and
