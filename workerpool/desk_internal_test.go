@@ -2,6 +2,8 @@ package workerpool
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -99,6 +101,25 @@ func (d *deskTest) replace(t *testing.T, v, old int) error {
 	require.Equal(t, old, got)
 	require.Equal(t, old != 0, evicted)
 	return err
+}
+
+// A worker that has come to the queue and then loses its core keeps a submission that
+// would be refused waiting for ten milliseconds at most.
+func TestDeskWaitsForAnArrivingWorkerForSoLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(Config{MaxWorkers: 1, QueueSize: 1})
+		l := d.level()
+		require.NoError(t, d.putRing(l, 1))
+		w := <-d.started // it has not looked yet
+		start := time.Now()
+		require.ErrorIs(t, d.findRoom(l, 2), ErrFull)
+		took := time.Since(start)
+		require.LessOrEqual(t, took, arrivalSleeps*arrivalSleep)
+		require.Greater(t, took, time.Millisecond, "it had a chance")
+		d.takes(t, w, 1)
+		d.finds(t, w)
+		d.end(t)
+	})
 }
 
 // Fewer values wait for them than there are workers on their way to the queue.
