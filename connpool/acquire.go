@@ -47,7 +47,7 @@ func (p *Pool[C]) Acquire(ctx context.Context) (Conn[C], error) {
 func (p *Pool[C]) TryAcquire() (Conn[C], error) {
 	c, err := p.tryAcquire()
 	if err == nil {
-		p.note(c)
+		c.begin()
 	}
 	return c, err
 }
@@ -61,24 +61,18 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	p.mu.Lock()
 	defer p.unlock()
 	switch {
-	case p.closed:
+	case p.core.closed:
 		return Conn[C]{}, ErrClosed
-	case p.waiters.paused:
+	case p.core.waiters.paused:
 		return Conn[C]{}, ErrPaused
 	}
-	if p.waiters.n == 0 {
+	if p.core.waiters.n == 0 {
 		if c, ok := p.roster.grabSurely(); ok {
 			return c, nil
 		}
-		if p.dialer.supply() == 0 && p.waiters.returning == 0 && !p.checkOneLocked() && p.limits.room(p.usageLocked()) > 0 {
-			if ok, _ := p.mayDialLocked(); ok { // else a later TryAcquire looks again
-				if !p.dialLocked(nil, false) {
-					p.share.wantOld()
-				}
-			}
-		}
+		p.core.provideForNobody()
 	}
-	p.n.notReady++
+	p.core.n.notReady++
 	return Conn[C]{}, ErrNotReady
 }
 
@@ -93,7 +87,7 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 	}
 	p.unlock()
 	for _, c := range all {
-		p.note(c)
+		c.begin()
 	}
 	return all
 }
@@ -102,19 +96,19 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 	ctxerr.NotNil(ctx, "connpool")
 	if ctx.Err() != nil {
 		p.mu.Lock()
-		e := p.waitErrorLocked(ctxerr.From(ctx), 0)
+		e := p.core.waitError(ctxerr.From(ctx), 0)
 		p.unlock()
-		return Conn[C]{}, p.share.explain(e)
+		return Conn[C]{}, p.core.share.explain(e)
 	}
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.roster.grab(); ok {
-			p.note(c)
+			c.begin()
 			return c, nil
 		}
 	}
 	c, err := p.wait(ctx)
 	if err == nil {
-		p.note(c)
+		c.begin()
 	}
 	return c, err
 }
@@ -123,35 +117,35 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	w := p.spares.get(ctx)
 	p.lock()
-	if p.closed {
+	if p.core.closed {
 		p.unlock()
 		p.spares.put(w)
 		return Conn[C]{}, ErrClosed
 	}
-	p.waiters.push(w)
-	if p.waiters.n == 1 && !p.waiters.paused {
+	p.core.waiters.push(w)
+	if p.core.waiters.n == 1 && !p.core.waiters.paused {
 		// The gate is up now. A release just before may not have seen it, so look
 		// once more. If others wait already, the first of them has looked.
 		if c, ok := p.roster.grab(); ok {
-			p.waiters.drop(w, waitGone)
+			p.core.waiters.drop(w, waitGone)
 			p.unlock()
 			p.spares.put(w)
 			return c, nil
 		}
 	}
-	p.provideLocked()
-	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims && p.fullLocked() {
-		p.waiters.drop(w, waitGone)
-		p.n.rejected++
+	p.core.provide()
+	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims && p.core.full() {
+		p.core.waiters.drop(w, waitGone)
+		p.core.n.rejected++
 		p.unlock()
 		p.spares.put(w)
 		return Conn[C]{}, ErrFull
 	}
-	p.waiters.waits++
-	nth := p.waiters.waits
+	p.core.waiters.waits++
+	nth := p.core.waiters.waits
 	p.unlock()
 
-	start := p.now()
+	start := p.core.clock.now()
 	var err error
 	if w.done == nil { // spares the select
 		<-w.ch
@@ -159,10 +153,10 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 		select {
 		case <-w.ch:
 		case <-w.done:
-			err = p.abandon(w, p.now()-start)
+			err = p.abandon(w, p.core.clock.now()-start)
 		}
 	}
-	p.times.waited(nth, p.now()-start)
+	p.times.waited(nth, p.core.clock.now()-start)
 	if err != nil {
 		return Conn[C]{}, err
 	}
@@ -171,51 +165,50 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	return c, err
 }
 
-// fullLocked reports whether more wait for somebody's return than MaxWaiters allows.
-func (p *Pool[C]) fullLocked() bool {
-	wait := p.waiters.unserved()
-	if !p.waiters.paused {
-		wait -= p.limits.toCome(p.usageLocked())
-	}
-	return wait > max(p.cfg.MaxWaiters, 0)
-}
-
 // abandon ends the wait of w, whose ctx has ended. If w was granted a connection
 // meanwhile, abandon gives that back.
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	p.lock()
 	if w.state == waitQueued {
-		p.waiters.drop(w, waitGone)
+		p.core.waiters.drop(w, waitGone)
 	}
 	granted := w.state == waitGranted
-	e := p.waitErrorLocked(ctxerr.From(w.ctx), waited)
+	e := p.core.waitError(ctxerr.From(w.ctx), waited)
 	p.unlock()
 	if granted {
 		<-w.ch // under way: it was granted under mu
 		if w.err == nil {
 			p.mu.Lock()
-			p.n.undelivered++
+			p.core.n.undelivered++
 			if w.conn.e.takeBack(w.conn.word) {
-				p.returnLocked(w.conn.e, true)
+				p.core.giveBack(w.conn.e, true)
 			}
 			p.unlock()
 		}
 	}
 	p.spares.put(w)
-	return p.share.explain(e)
+	return p.core.share.explain(e)
 }
 
-// waitErrorLocked counts and describes an Acquire that ends with its ctx.
-func (p *Pool[C]) waitErrorLocked(err error, waited time.Duration) *WaitError {
+// full reports whether more wait for somebody's return than MaxWaiters allows.
+func (c *core[C]) full() bool {
+	wait := c.waiters.unserved()
+	if !c.waiters.paused {
+		wait -= c.limits.toCome(c.usage())
+	}
+	return wait > max(c.cfg.MaxWaiters, 0)
+}
+
+// waitError counts and describes an Acquire that ends with its ctx.
+func (c *core[C]) waitError(err error, waited time.Duration) *WaitError {
 	if errors.Is(err, context.DeadlineExceeded) {
-		p.n.timeouts++
+		c.n.timeouts++
 	} else {
-		p.n.canceled++
+		c.n.canceled++
 	}
-	e := &WaitError{
-		Name: p.cfg.Name, Err: err, Waited: waited, MaxOpen: p.limits.maxOpen, Open: p.usageLocked().open(), Dialing: p.dialer.under,
-		Waiting: p.waiters.n, Paused: p.waiters.paused, Dial: p.dialer.lastErr,
+	return &WaitError{
+		Name: c.cfg.Name, Err: err, Waited: waited, MaxOpen: c.limits.maxOpen, Open: c.usage().open(),
+		InUse: c.roster.count(stateLent), Dialing: c.dialer.under(),
+		Waiting: c.waiters.n, Paused: c.waiters.paused, Dial: c.dialer.lastErr,
 	}
-	e.InUse = p.roster.count(stateLent)
-	return e
 }

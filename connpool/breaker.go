@@ -103,24 +103,3 @@ func (s *BreakerState) UnmarshalText(text []byte) error {
 	}
 	return fmt.Errorf("connpool: unknown breaker state %q", text)
 }
-
-// tellBreakerLocked has OnBreaker called for the changes that it does not know yet, in
-// their order.
-func (p *Pool[C]) tellBreakerLocked() {
-	if !p.dialer.tell() {
-		return
-	}
-	p.goLocked(func() {
-		for {
-			p.mu.Lock()
-			news := p.dialer.takeNews()
-			p.unlock()
-			if len(news) == 0 {
-				return
-			}
-			for _, s := range news {
-				p.functions.hookApart("OnBreaker", func() { p.cfg.OnBreaker(s) })
-			}
-		}
-	})
-}

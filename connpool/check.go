@@ -1,52 +1,50 @@
 package connpool
 
-import "time"
+import (
+	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
+)
 
 // claimTime is how long a waiter relies on a check or reset that is under way. After
 // that the pool starts a dial for the waiter, if there is room: the check may hang.
 const claimTime = 100 * time.Millisecond
 
-// claimLocked lets w rely on a check or reset, so that no dial is begun for it.
-// returning says that it began for nobody.
-func (p *Pool[C]) claimLocked(w *waiter[C], returning bool) {
-	turn := w.turn
-	p.waiters.claim(w, returning, time.AfterFunc(claimTime, func() {
-		p.mu.Lock()
-		if w.turn == turn && w.state == waitQueued {
-			p.waiters.unclaim(w)
-			w.impatient = true
-			p.provideLocked()
-		}
-		p.unlock()
-	}))
+// claim lets w rely on a check or reset, so that no dial is begun for it. returning says
+// that it began for nobody.
+func (c *core[C]) claim(w *waiter[C], returning bool) {
+	now := c.clock.now()
+	until := duration.Add(now, claimTime)
+	c.waiters.claim(w, returning, until)
+	c.alarm.by(now, until)
 }
 
-// claimReturningLocked assigns checks and resets that began for nobody to waiters
-// that have nothing to rely on, one to each.
-func (p *Pool[C]) claimReturningLocked() {
-	for p.waiters.mayClaim() && p.waiters.unserved() > 0 {
-		w := p.waiters.first()
+// claimReturning assigns checks and resets that began for nobody to waiters that have
+// nothing to rely on, one to each.
+func (c *core[C]) claimReturning() {
+	for c.waiters.mayClaim() && c.waiters.unserved() > 0 {
+		w := c.waiters.first()
 		if w == nil || w.impatient {
 			return
 		}
-		p.claimLocked(w, true)
+		c.claim(w, true)
 	}
 }
 
-// checkOneLocked starts the check of an idle connection that needs one, on behalf
-// of the first waiter for whom nothing is under way. Like a dial, the check is
-// detached from its waiter: if it hangs, it holds up this connection alone. When the
-// waiter gets another connection, or loses patience, nobody relies on the check.
-func (p *Pool[C]) checkOneLocked() bool {
-	if p.roster.marked == 0 {
+// checkOne starts the check of an idle connection that needs one, on behalf of the first
+// waiter for whom nothing is under way. Like a dial, the check is detached from its
+// waiter: if it hangs, it holds up this connection alone. When the waiter gets another
+// connection, or loses patience, nobody relies on the check.
+func (c *core[C]) checkOne() bool {
+	if c.roster.marked == 0 {
 		return false
 	}
-	j := heldJob[C]{check: true, waiter: p.waiters.first()}
+	j := heldJob[C]{check: true, waiter: c.waiters.first()}
 	if j.waiter != nil {
 		j.turn = j.waiter.turn
-		p.claimLocked(j.waiter, false)
+		c.claim(j.waiter, false)
 	}
-	p.holdLocked(p.roster.takeMarked(), j)
+	c.hold(c.roster.takeMarked(), j)
 	return true
 }
 
@@ -58,59 +56,47 @@ type heldJob[C any] struct {
 	turn   uint64     // waiter.turn then
 }
 
-// holdLocked has e, which the pool holds, checked or reset.
-func (p *Pool[C]) holdLocked(e *entry[C], j heldJob[C]) {
-	name, f := "Reset", p.cfg.Reset
+// hold has e, which the pool holds, checked or reset.
+func (c *core[C]) hold(e *entry[C], j heldJob[C]) {
 	e.phase = StateResetting
 	if j.check {
-		name, f = "Check", p.cfg.Check
 		e.phase = StateChecking
 	}
 	if j.waiter == nil {
-		p.waiters.returning++
+		c.waiters.returning++
 	}
 	if j.keep {
-		p.janitor.refreshing++
+		c.janitor.refreshing++
 	}
-	p.goLocked(func() {
-		err := errGoexit
-		defer func() { p.heldDone(e, j, err) }()
-		ctx, cancel := p.functions.timeout(p.cfg.CheckTimeout)
-		defer cancel()
-		p.functions.contain(name, &err, func() { err = f(ctx, e.value) })
-	})
+	c.begin(job[C]{kind: jobHeld, e: e, held: j})
 }
 
-// heldDone files the outcome of a check or reset: e is lent again, or closed.
-func (p *Pool[C]) heldDone(e *entry[C], j heldJob[C], err error) {
-	p.mu.Lock()
+// held files the outcome of a check or reset: e is lent again, or closed. It returns what
+// OnCheckFailed is to be told if failed.
+func (c *core[C]) held(e *entry[C], j heldJob[C], err error) (info Info, failed bool) {
 	if j.keep {
-		p.janitor.refreshing--
+		c.janitor.refreshing--
 	}
 	if j.check {
-		p.n.checks++
-		e.checkedAt = p.now()
+		c.n.checks++
+		e.checkedAt = c.clock.now()
 	}
-	failed := err != nil && !p.closed
-	var info Info
+	failed = err != nil && !c.closed
 	if failed {
-		p.n.checkFailures++
-		p.retireLocked(e, ByCheck, err)
+		c.n.checkFailures++
+		c.retire(e, ByCheck, err)
 		if j.check {
-			p.roster.suspect()
+			c.roster.suspect()
 		}
-		info = e.infoLocked(p.now())
+		info = e.infoLocked(c.clock.now())
 	} else {
-		p.returnLocked(e, j.check)
+		c.giveBack(e, j.check)
 	}
 	if w := j.waiter; w == nil {
-		p.waiters.returned()
+		c.waiters.returned()
 	} else if w.turn == j.turn && w.state == waitQueued {
-		p.waiters.unclaim(w)
+		c.waiters.unclaim(w)
 	}
-	p.provideLocked()
-	p.unlock()
-	if hook := p.cfg.OnCheckFailed; failed && hook != nil {
-		p.functions.hook("OnCheckFailed", func() { hook(e.value, info, err) })
-	}
+	c.provide()
+	return info, failed
 }

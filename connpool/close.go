@@ -10,20 +10,17 @@ import (
 // starts no dial or keep-alive, until [Pool.Resume]: for instance while the server
 // fails over. What is on loan may be returned. Waiters may still be cancelled, and
 // Close still ends the pool. Pause of a pool that is paused does nothing.
-func (p *Pool[C]) Pause() { p.setPaused(true) }
+func (p *Pool[C]) Pause() {
+	p.mu.Lock()
+	p.core.pause(true)
+	p.unlock()
+}
 
 // Resume ends a [Pool.Pause] and serves the waiters, in their order. On a pool that is
 // not paused it does nothing.
-func (p *Pool[C]) Resume() { p.setPaused(false) }
-
-func (p *Pool[C]) setPaused(on bool) {
+func (p *Pool[C]) Resume() {
 	p.mu.Lock()
-	p.waiters.pause(on)
-	p.share.lack(false)
-	if !on && !p.closed {
-		p.serveLocked()
-		p.provideLocked()
-	}
+	p.core.pause(false)
 	p.unlock()
 }
 
@@ -35,8 +32,8 @@ func (p *Pool[C]) setPaused(on bool) {
 // that holds a connection, nor by a function of Config.
 func (p *Pool[C]) Close() error {
 	p.startClose()
-	<-p.drained // nothing is added to closing any more
-	return p.closing.err()
+	<-p.core.drained // nothing is added to closing any more
+	return p.core.closing.err()
 }
 
 // Shutdown is Close with a bound: when ctx ends first, it cancels the ctx of every
@@ -51,13 +48,13 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	done := ctx.Done()
 	p.startClose()
 	select {
-	case <-p.drained: // wins over a ctx that has ended, too
-		return p.closing.err()
+	case <-p.core.drained: // wins over a ctx that has ended, too
+		return p.core.closing.err()
 	default:
 	}
 	select {
-	case <-p.drained:
-		return p.closing.err()
+	case <-p.core.drained:
+		return p.core.closing.err()
 	case <-done:
 	}
 	p.aborted.Store(true) // before the look: a Do stores its cancel, then reads this
@@ -70,13 +67,13 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 	defer p.unlock()
 	c := p.roster.census()
 	return &ShutdownError{
-		Name: p.cfg.Name, Err: ctxerr.From(ctx), InUse: c.lent, Busy: c.idle + c.held, Closing: p.closing.n(), Dialing: p.dialer.under,
+		Name: p.cfg.Name, Err: ctxerr.From(ctx), InUse: c.lent, Busy: c.idle + c.held, Closing: p.core.closing.n(), Dialing: p.core.dialer.under(),
 	}
 }
 
 // Done returns a channel that is closed when a pool that was told to close has
 // nothing left: what Close waits for.
-func (p *Pool[C]) Done() <-chan struct{} { return p.drained }
+func (p *Pool[C]) Done() <-chan struct{} { return p.core.drained }
 
 // insideCtx is a ctx that a pool gives to a function: it says whose it is. A function of
 // one pool may run inside one of another, and then is inside both.
@@ -100,35 +97,7 @@ func inside(ctx context.Context, pool any) bool { return ctx.Value(insideKey{poo
 
 func (p *Pool[C]) startClose() {
 	p.mu.Lock()
-	p.startCloseLocked()
+	p.core.close()
 	p.unlock()
-}
-
-func (p *Pool[C]) startCloseLocked() {
-	if p.closed {
-		return
-	}
-	p.closed = true
-	p.gate.set(gateClosed, true)
-	p.share.lack(false)
-	p.waiters.grantAll(ErrClosed)
-	p.warmers.fail(ErrClosed)
-	p.condemnAllLocked(ByClose)
-	if p.retry != nil {
-		p.retry.Stop()
-	}
-	p.cancel()
-	p.drainLocked()
-}
-
-// drainLocked notices that a closed pool has nothing left.
-func (p *Pool[C]) drainLocked() {
-	if !p.closed || p.tasks > 0 || p.usageLocked().open() > 0 {
-		return
-	}
-	select {
-	case <-p.drained:
-	default:
-		close(p.drained)
-	}
+	p.cancel() // and with it the dials, checks and resets under way
 }

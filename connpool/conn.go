@@ -129,7 +129,7 @@ func (c Conn[C]) Release() {
 		}
 		return
 	}
-	p.releaseSlow(c)
+	c.releaseSlow()
 }
 
 // ReleaseUnused is Release for a loan that was not used but looked at, after an
@@ -145,15 +145,15 @@ func (c Conn[C]) ReleaseUnused() {
 	case e.seen == c.word:
 		from = e.idleFrom
 	case e.seen != c.word-useOne-stateLent:
-		from = p.now()
+		from = p.core.clock.now()
 	}
 	if !e.takeBack(c.word) {
 		p.unlock()
 		c.stale("ReleaseUnused")
 	}
 	e.unused++
-	p.n.unused++
-	p.returnLocked(e, false)
+	p.core.n.unused++
+	p.core.giveBack(e, false)
 	if w := e.word.Load() &^ mark; w&stateMask == stateIdle {
 		e.seen, e.seenAt = w, from
 	}
@@ -174,7 +174,7 @@ func (c Conn[C]) Destroy(cause error) {
 		p.mu.Unlock()
 		c.stale("Destroy")
 	}
-	p.retireLocked(e, ByDestroy, cause)
+	p.core.retire(e, ByDestroy, cause)
 	if p.cfg.Check != nil && cause != errUnfinished && cause != errGoexit {
 		p.roster.suspect()
 	}
@@ -193,10 +193,7 @@ func (c Conn[C]) Hijack() C {
 		p.mu.Unlock()
 		c.stale("Hijack")
 	}
-	p.roster.remove(e, ended)
-	p.surplusLocked()
-	p.n.hijacked++
-	p.freeSlotLocked(false)
+	p.core.hijack(e)
 	p.unlock()
 	return e.value
 }
@@ -211,25 +208,9 @@ func (c Conn[C]) Info() Info {
 		p.mu.Unlock()
 		c.stale("Info")
 	}
-	i := e.infoLocked(p.now())
+	i := e.infoLocked(p.core.clock.now())
 	p.mu.Unlock()
 	return i
-}
-
-// One loan in timedOneIn of each connection is timed, the first of them included.
-const (
-	timedOneIn = 256
-	timedMask  = (timedOneIn-1)<<useShift | stateMask
-	timedLoan  = useOne | stateLent
-)
-
-// timeUse records how long the loan c lasted, if it is timed and lasts.
-func (c Conn[C]) timeUse() {
-	if c.word&timedMask != timedLoan || c.e.word.Load()&^mark != c.word {
-		return
-	}
-	p := c.e.pool
-	p.times.used(c.word>>useShift, p.now()-time.Duration(c.e.lentAt.Load()))
 }
 
 // borrow lends e if it is idle and not marked.

@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"slices"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/duration"
@@ -11,9 +12,9 @@ import (
 // of dials. It is guarded by Pool.mu and told the time (on the pool's clock), so
 // that one reading decides both what is done now and when to look again.
 type dialer struct {
-	under int // dials under way
+	running []*pending // dials under way
 	// late counts those of them that nobody should rely on: older than the patience,
-	// or given up by the Acquire that asked. late <= under.
+	// or given up by the Acquire that asked.
 	late int
 
 	failures int           // in a row
@@ -32,8 +33,9 @@ type dialer struct {
 
 // pending is a dial under way as the dialer knows it.
 type pending struct {
-	late  bool // counted in dialer.late
-	ended bool
+	late   bool // counted in dialer.late
+	ended  bool
+	lateAt time.Duration // when the patience with it ends
 }
 
 // The patience with a dial is four times what one typically takes, at least
@@ -53,8 +55,11 @@ func (d *dialer) patience() time.Duration {
 	return p << min(d.late, 6)
 }
 
-// supply returns how many dials under way are relied on.
-func (d *dialer) supply() int { return d.under - d.late }
+// under returns how many dials are under way.
+func (d *dialer) under() int { return len(d.running) }
+
+// supply returns how many of them are relied on.
+func (d *dialer) supply() int { return len(d.running) - d.late }
 
 // mayDial reports whether a dial may begin now. If not, again is the time until
 // one may; 0: until one of those under way ends or is late.
@@ -70,9 +75,10 @@ func (d *dialer) mayDial(now time.Duration) (ok bool, again time.Duration) {
 	return d.supply() == 0, 0 // open long enough, or half open: one at a time
 }
 
-// begin counts a dial that mayDial allowed. Its pending is new.
-func (d *dialer) begin() {
-	d.under++
+// begin counts a dial that mayDial allowed.
+func (d *dialer) begin(p *pending, now time.Duration) {
+	*p = pending{lateAt: duration.Add(now, d.patience())}
+	d.running = append(d.running, p)
 	if d.state == BreakerOpen {
 		d.become(BreakerHalfOpen)
 	}
@@ -86,11 +92,26 @@ func (d *dialer) giveUp(p *pending) {
 	}
 }
 
+// loseBy gives up the dials with which the patience has ended. It returns when that is so
+// with the next one; 0: with none.
+func (d *dialer) loseBy(now time.Duration) (next time.Duration) {
+	for _, p := range d.running {
+		switch {
+		case p.late:
+		case p.lateAt <= now:
+			d.giveUp(p)
+		case next == 0 || p.lateAt < next:
+			next = p.lateAt
+		}
+	}
+	return next
+}
+
 // end counts a dial that took so long and ended with err. A pool that closes does
 // not learn from it.
 func (d *dialer) end(p *pending, now, took time.Duration, err error, learn bool) {
 	p.ended = true
-	d.under--
+	d.running = slices.DeleteFunc(d.running, func(o *pending) bool { return o == p })
 	if p.late {
 		d.late--
 	}

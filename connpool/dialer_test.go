@@ -14,25 +14,29 @@ import (
 // no moment lies between.
 func TestARefusedDialIsLookedAtAgain(t *testing.T) {
 	d := dialer{backoff: Backoff{Min: 10, Jitter: -1}, breaker: Breaker{Failures: 2, OpenFor: 100}}
-	d.begin()
-	d.end(new(pending), 5, 1, errDown, true) // a pause of 10
+	failAt := func(now time.Duration) {
+		p := new(pending)
+		d.begin(p, now)
+		d.end(p, now, 1, errDown, true)
+	}
+	failAt(5) // a pause of 10
 	for now, again := range map[time.Duration]time.Duration{5: 10, 14: 1, 15: 0, 16: 0, math.MaxInt64: 0} {
 		ok, in := d.mayDial(now)
 		require.Equal(t, again, in, "at %d", now)
 		require.Equal(t, again == 0, ok, "at %d", now)
 	}
-	d.begin()
-	d.end(new(pending), 20, 1, errDown, true) // opens for 100
+	failAt(20) // opens for 100
 	for now, again := range map[time.Duration]time.Duration{20: 100, 119: 1, 120: 0} {
 		ok, in := d.mayDial(now)
 		require.Equal(t, again, in, "at %d", now)
 		require.Equal(t, again == 0, ok, "at %d", now)
 	}
-	d.begin()
+	hung := new(pending)
+	d.begin(hung, 120)
 	ok, in := d.mayDial(121)
 	require.False(t, ok, "one at a time")
 	require.Zero(t, in, "its end looks again")
-	d.late++
+	d.giveUp(hung)
 	ok, _ = d.mayDial(121)
 	require.True(t, ok, "a dial that is late is not waited for")
 
@@ -40,7 +44,7 @@ func TestARefusedDialIsLookedAtAgain(t *testing.T) {
 		under := rapid.IntRange(0, 3).Draw(t, "under")
 		instant := rapid.SampledFrom([]int64{0, 1, 2, 10, math.MaxInt64 - 1, math.MaxInt64})
 		d := dialer{
-			under: under, late: rapid.IntRange(0, under).Draw(t, "late"),
+			running: make([]*pending, under), late: rapid.IntRange(0, under).Draw(t, "late"),
 			failures: rapid.IntRange(0, 2).Draw(t, "failures"),
 			retryAt:  time.Duration(instant.Draw(t, "retryAt")),
 			state:    rapid.SampledFrom([]BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen}).Draw(t, "state"),
@@ -64,15 +68,19 @@ func TestARefusedDialIsLookedAtAgain(t *testing.T) {
 // OnBreaker is told of every change, once, in their order, by one at a time.
 func TestTheDialersNews(t *testing.T) {
 	d := dialer{breaker: Breaker{Failures: 1, OpenFor: 10}, tells: true}
-	fail := func() { d.begin(); d.end(new(pending), 0, 1, errDown, true) }
+	try := func(err error) {
+		p := new(pending)
+		d.begin(p, 0)
+		d.end(p, 0, 1, err, true)
+	}
+	fail := func() { try(errDown) }
 	require.False(t, d.tell(), "nothing has changed")
 	fail()
 	require.True(t, d.tell())
 	fail() // half open between
 	require.False(t, d.tell(), "somebody tells already")
 	require.Equal(t, []BreakerState{BreakerOpen, BreakerHalfOpen, BreakerOpen}, d.takeNews())
-	d.begin()
-	d.end(new(pending), 0, 1, nil, true)
+	try(nil)
 	require.False(t, d.tell(), "it looks once more")
 	require.Equal(t, []BreakerState{BreakerHalfOpen, BreakerClosed}, d.takeNews())
 	require.Empty(t, d.takeNews())
@@ -90,8 +98,8 @@ func TestTheDialersNews(t *testing.T) {
 func TestTheDialersSupply(t *testing.T) {
 	var d dialer
 	var a, b pending
-	d.begin()
-	d.begin()
+	d.begin(&a, 0)
+	d.begin(&b, 0)
 	require.Equal(t, 2, d.supply())
 	require.Equal(t, firstPatience, d.patience())
 	d.giveUp(&a)
@@ -104,7 +112,39 @@ func TestTheDialersSupply(t *testing.T) {
 	require.Equal(t, 1, d.late)
 	d.end(&a, 0, 1, nil, false)
 	require.Zero(t, d.late)
-	require.Zero(t, d.under)
+	require.Zero(t, d.under())
+}
+
+// The patience with each dial is fixed when it begins. Who looks is told when to look again.
+func TestTheDialersPatience(t *testing.T) {
+	var d dialer
+	var a, b, c pending
+	d.begin(&a, 10)
+	require.Equal(t, 10+firstPatience, a.lateAt)
+	require.Equal(t, a.lateAt, d.loseBy(a.lateAt-1))
+	require.Equal(t, 1, d.supply())
+	d.begin(&b, 20)
+	require.Equal(t, b.lateAt, d.loseBy(a.lateAt), "the next")
+	require.True(t, a.late)
+	require.Equal(t, 1, d.supply())
+	d.begin(&c, 30)
+	require.Equal(t, 30+2*firstPatience, c.lateAt)
+	require.Equal(t, c.lateAt, d.loseBy(b.lateAt+5))
+	d.end(&c, 0, 1, nil, true)
+	require.Zero(t, d.loseBy(math.MaxInt64), "no other is relied on")
+	require.Equal(t, 2, d.late)
+	d.end(&a, 0, 1, nil, true)
+	d.end(&b, 0, 1, nil, true)
+	require.Zero(t, d.late)
+
+	d = dialer{typical: time.Millisecond}
+	require.Equal(t, minPatience, d.patience(), "a fast server may stall for a moment")
+	d = dialer{typical: time.Second}
+	require.Equal(t, 4*time.Second, d.patience())
+	d = dialer{typical: math.MaxInt64, running: []*pending{&a}, late: 1}
+	require.Equal(t, 8*time.Hour, d.patience())
+	d.begin(&b, math.MaxInt64-1)
+	require.EqualValues(t, math.MaxInt64, b.lateAt, "never")
 }
 
 // A sum that would overflow lies in the past, and what should never come comes at once.
@@ -113,8 +153,9 @@ func TestInstantsDoNotOverflow(t *testing.T) {
 		{breaker: Breaker{Failures: 1, OpenFor: math.MaxInt64}},
 		{backoff: Backoff{Min: math.MaxInt64, Max: math.MaxInt64, Jitter: -1}},
 	} {
-		d.begin()
-		d.end(new(pending), math.MaxInt64/2+5, 1, errDown, true)
+		p := new(pending)
+		d.begin(p, 0)
+		d.end(p, math.MaxInt64/2+5, 1, errDown, true)
 		ok, again := d.mayDial(math.MaxInt64/2 + 6)
 		require.False(t, ok)
 		require.Positive(t, again)

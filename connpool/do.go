@@ -30,18 +30,19 @@ func (p *Pool[C]) Do(ctx context.Context, f func(context.Context, C) error) erro
 	if err != nil {
 		return err
 	}
-	return p.doWith(ctx, c, f)
+	return c.do(ctx, f)
 }
 
-// doWith runs f with the loan c, and once more with another if that was stale and
+// do runs f with the loan, and once more with another if this connection was stale and
 // Config wants it.
-func (p *Pool[C]) doWith(ctx context.Context, c Conn[C], f func(context.Context, C) error) error {
-	broken, err := p.do(ctx, c, f)
+func (c Conn[C]) do(ctx context.Context, f func(context.Context, C) error) error {
+	p := c.e.pool
+	broken, err := c.doOnce(ctx, f)
 	if !broken || !p.cfg.RetryBroken || ctx.Err() != nil {
 		return err
 	}
 	p.mu.Lock()
-	now, lastID := p.now(), p.nextID
+	now, lastID := p.core.clock.now(), p.core.nextID
 	p.mu.Unlock()
 	if c.word>>useShift == 1 && now-c.e.born < time.Second {
 		return err // it was fresh: this is not the connection's age
@@ -53,7 +54,7 @@ func (p *Pool[C]) doWith(ctx context.Context, c Conn[C], f func(context.Context,
 		}
 		if again.provenSince(now, lastID) {
 			p.retries.Add(1)
-			_, err = p.do(ctx, again, f)
+			_, err = again.doOnce(ctx, f)
 			return err
 		}
 		again.Destroy(errSuspect)
@@ -68,9 +69,10 @@ func (c Conn[C]) provenSince(at time.Duration, id uint64) bool {
 	return c.e.id > id || c.e.pool.cfg.Check != nil && c.e.checkedAt >= at
 }
 
-// do runs f with the loan c and ends the loan. broken says that f's error means that
+// doOnce runs f with the loan and ends the loan. broken says that f's error means that
 // the connection is.
-func (p *Pool[C]) do(ctx context.Context, c Conn[C], f func(context.Context, C) error) (broken bool, err error) {
+func (c Conn[C]) doOnce(ctx context.Context, f func(context.Context, C) error) (broken bool, err error) {
+	p := c.e.pool
 	ctx, cancel := context.WithCancelCause(ctx)
 	c.e.cancel.Store(&cancel)
 	if p.aborted.Load() {

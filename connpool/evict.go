@@ -117,33 +117,5 @@ func (l *limiter) stealOld() {
 func (p *Pool[C]) evictIdle(why Reason, age time.Duration) bool {
 	p.mu.Lock()
 	defer p.unlock()
-	now := p.now()
-	conns := p.roster.all()
-	for i := len(conns) - 1; i >= 0; i-- {
-		e := conns[i]
-		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && p.retireIdleLocked(e, why) {
-			return true
-		}
-	}
-	return false
-}
-
-// yieldLocked closes idle connections that other keys need more.
-func (p *Pool[C]) yieldLocked() {
-	if p.gate.Load()&gateShort == 0 {
-		return
-	}
-	conns := p.roster.all()
-	for i := len(conns) - 1; i >= 0; i-- {
-		e := conns[i]
-		if e.word.Load()&stateMask != stateIdle {
-			continue
-		}
-		if !p.share.limit.yields(&p.share, p.now()-e.born, p.waiters.n > 0) {
-			return
-		}
-		if !p.retireIdleLocked(e, ByKeyLimit) {
-			p.share.limit.unpromise()
-		}
-	}
+	return p.core.evictIdle(why, age)
 }

@@ -25,13 +25,13 @@ var ErrGoexit = errGoexit
 func BreaksConn(err error) bool { return breaksConn(err) }
 
 // Warming reports whether a Warm waits.
-func (p *Pool[C]) Warming() bool { return p.warmers.any() }
+func (p *Pool[C]) Warming() bool { return p.core.warmers.any() }
 
 // Freeze makes the pool believe that it did not run for so long.
 func (p *Pool[C]) Freeze(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.janitor.lookedAt = p.janitor.lookedAt.Add(-d)
+	p.core.janitor.lookedAt = p.core.janitor.lookedAt.Add(-d)
 }
 
 // Borrow lends the connection of c once more, if it is idle.
@@ -117,7 +117,12 @@ func NewRand(t testing.TB) *rand.Rand {
 func (p *Pool[C]) Validate() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	conns := p.roster.all()
+	return p.core.validate()
+}
+
+// validate checks the invariants of a core that hold at any time.
+func (c *core[C]) validate() error {
+	conns := c.roster.all()
 	marked := 0
 	for _, e := range conns {
 		w := e.word.Load()
@@ -132,7 +137,7 @@ func (p *Pool[C]) Validate() error {
 		}
 	}
 	n, claims := 0, 0
-	for w := range p.waiters.all {
+	for w := range c.waiters.all {
 		n++
 		if w.claims {
 			claims++
@@ -144,28 +149,28 @@ func (p *Pool[C]) Validate() error {
 			return fmt.Errorf("a waiter in the queue has state %d", w.state)
 		}
 	}
-	gate := p.gate.Load()
+	gate := c.gate.Load()
 	switch {
-	case marked != p.roster.marked:
-		return fmt.Errorf("%d marked, counted %d", marked, p.roster.marked)
-	case n != p.waiters.n:
-		return fmt.Errorf("%d waiters, counted %d", n, p.waiters.n)
+	case marked != c.roster.marked:
+		return fmt.Errorf("%d marked, counted %d", marked, c.roster.marked)
+	case n != c.waiters.n:
+		return fmt.Errorf("%d waiters, counted %d", n, c.waiters.n)
 	case gate&gateWaiters != 0 != (n > 0):
 		return fmt.Errorf("gate %b with %d waiters", gate, n)
-	case gate&gateClosed != 0 != p.closed || gate&gatePaused != 0 != p.waiters.paused:
-		return fmt.Errorf("gate %b: closed %v, paused %v", gate, p.closed, p.waiters.paused)
-	case claims != p.waiters.claims:
-		return fmt.Errorf("%d claims, counted %d", claims, p.waiters.claims)
-	case p.waiters.returningClaims > p.waiters.returning || p.waiters.returningClaims > p.waiters.claims:
-		return fmt.Errorf("%d of %d claims on %d that return", p.waiters.returningClaims, p.waiters.claims, p.waiters.returning)
-	case p.dialer.late < 0 || p.dialer.late > p.dialer.under:
-		return fmt.Errorf("%d of %d dials are late", p.dialer.late, p.dialer.under)
-	case p.dialer.under < 0 || p.waiters.claims < 0 || p.janitor.refreshing < 0 || p.waiters.returning < 0 || p.tasks < 0:
-		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d tasks",
-			p.dialer.under, p.waiters.claims, p.janitor.refreshing, p.waiters.returning, p.tasks)
-	case p.cfg.MaxDialing > 0 && p.dialer.under > p.cfg.MaxDialing:
-		return fmt.Errorf("%d dialing of %d", p.dialer.under, p.cfg.MaxDialing)
-	case p.waiters.wake != nil || p.share.dues != dues{}:
+	case gate&gateClosed != 0 != c.closed || gate&gatePaused != 0 != c.waiters.paused:
+		return fmt.Errorf("gate %b: closed %v, paused %v", gate, c.closed, c.waiters.paused)
+	case claims != c.waiters.claims:
+		return fmt.Errorf("%d claims, counted %d", claims, c.waiters.claims)
+	case c.waiters.returningClaims > c.waiters.returning || c.waiters.returningClaims > c.waiters.claims:
+		return fmt.Errorf("%d of %d claims on %d that return", c.waiters.returningClaims, c.waiters.claims, c.waiters.returning)
+	case c.dialer.late < 0 || c.dialer.late > c.dialer.under():
+		return fmt.Errorf("%d of %d dials are late", c.dialer.late, c.dialer.under())
+	case c.dialer.under() < 0 || c.waiters.claims < 0 || c.janitor.refreshing < 0 || c.waiters.returning < 0 || c.running < 0:
+		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d jobs",
+			c.dialer.under(), c.waiters.claims, c.janitor.refreshing, c.waiters.returning, c.running)
+	case c.cfg.MaxDialing > 0 && c.dialer.under() > c.cfg.MaxDialing:
+		return fmt.Errorf("%d dialing of %d", c.dialer.under(), c.cfg.MaxDialing)
+	case c.waiters.wake != nil || len(c.jobs) > 0 || c.share.dues != dues{}:
 		return errors.New("unlock forgot something")
 	}
 	return nil

@@ -46,13 +46,13 @@ type Info struct {
 func (p *Pool[C]) Conns() []Info {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
+	now := p.core.clock.now()
 	conns := p.roster.all()
-	infos := make([]Info, 0, len(conns)+len(p.closing.list))
+	infos := make([]Info, 0, len(conns)+len(p.core.closing.list))
 	for _, e := range conns {
 		infos = append(infos, e.infoLocked(now))
 	}
-	for _, e := range p.closing.list {
+	for _, e := range p.core.closing.list {
 		infos = append(infos, e.infoLocked(now))
 	}
 	return infos
@@ -96,32 +96,5 @@ func (s *loanStack) String() string {
 		if !more {
 			return b.String()
 		}
-	}
-}
-
-// note records the new loan c if somebody wants to know of it.
-func (p *Pool[C]) note(c Conn[C]) {
-	if c.word&timedMask == timedLoan {
-		c.e.lentAt.Store(int64(p.now()))
-		c.e.setMark(stateLent) // its Release takes the slow path, which times it, so that others spare the look (connpool/uncontended)
-	}
-	if p.gate.Load()&gateNote == 0 {
-		return
-	}
-	if n := uint64(p.cfg.LeakStacks); n != 0 && (c.word>>useShift-1)%n == 0 {
-		s := &loanStack{word: c.word}
-		s.n = runtime.Callers(3, s.pcs[:])
-		c.e.stack.Store(s)
-	}
-	if f := p.cfg.OnAcquired; f != nil {
-		info := c.Info()
-		ok := false
-		defer func() {
-			if !ok { // the hook ends this goroutine, which will never see c
-				c.Destroy(errGoexit)
-			}
-		}()
-		p.functions.hook("OnAcquired", func() { f(c.e.value, info) })
-		ok = true
 	}
 }

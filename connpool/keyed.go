@@ -140,7 +140,7 @@ func (k *Keyed[K, C]) Do(ctx context.Context, key K, f func(context.Context, C) 
 	if err != nil {
 		return err
 	}
-	return c.e.pool.doWith(ctx, c, f)
+	return c.do(ctx, f)
 }
 
 // Warm opens connections of the given key until n are open, as [Pool.Warm] does.
@@ -218,7 +218,7 @@ func (k *Keyed[K, C]) Shutdown(ctx context.Context) error {
 	if first {
 		go func() {
 			for _, kp := range pools {
-				<-kp.pool.drained
+				<-kp.pool.Done()
 			}
 			<-k.ended
 			close(k.done)
@@ -258,7 +258,7 @@ func (k *Keyed[K, C]) get(key K) (*keyPool[K, C], error) {
 	// it to the front once.
 	if k.limit != nil && k.last.Load() != kp {
 		k.last.Store(kp)
-		kp.pool.share.used.Store(k.clock.Add(1))
+		kp.pool.core.share.used.Store(k.clock.Add(1))
 	}
 	return kp, nil
 }
@@ -278,7 +278,7 @@ func (k *Keyed[K, C]) make(key K) (*keyPool[K, C], error) {
 	if err != nil {
 		return nil, err
 	}
-	p.share.name = func() string { return fmt.Sprint(key) }
+	p.core.share.name = func() string { return fmt.Sprint(key) }
 	p.times.latencies = &k.latencies
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -369,14 +369,15 @@ func (k *Keyed[K, C]) visit(kp *keyPool[K, C], now time.Time) {
 func (p *Pool[C]) activity() (n uint64, failing bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n = p.roster.census().uses + p.waiters.waits + p.n.rejected + p.n.notReady + p.n.warms
-	return n, p.dialer.failures > 0
+	c := &p.core
+	n = p.roster.census().uses + c.waiters.waits + c.n.rejected + c.n.notReady + c.n.warms
+	return n, c.dialer.failures > 0
 }
 
 // keepIdle says whether MinIdle and MinOpen are kept.
 func (p *Pool[C]) keepIdle(on bool) {
 	p.mu.Lock()
-	p.stock.off = !on
+	p.core.stock.off = !on
 	p.mu.Unlock()
 }
 
@@ -385,9 +386,11 @@ func (p *Pool[C]) keepIdle(on bool) {
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.usageLocked().open() > 0 || p.tasks > 0 || p.waiters.n > 0 || p.warmers.any() || p.share.dues.freed > 0 {
+	c := &p.core
+	if c.usage().open() > 0 || c.running > 0 || c.waiters.n > 0 || c.warmers.any() || c.share.dues.freed > 0 {
 		return false
 	}
-	p.startCloseLocked()
+	c.close()
+	p.cancel()
 	return true
 }

@@ -8,7 +8,6 @@ import (
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/poundlock/poundlock/internal/rt"
 	"github.com/poundlock/poundlock/internal/stats"
@@ -26,7 +25,6 @@ type Pool[C any] struct {
 	lastWord uint64 // a lent word from here on had its last use (MaxUses)
 	roster   roster[C]
 	cfg      Config[C]
-	base     time.Time          // where the pool's clock starts
 	cancel   context.CancelFunc // ends functions.ctx
 	labels   context.Context    // pprof labels of the pool's goroutines; nil: none
 
@@ -37,30 +35,16 @@ type Pool[C any] struct {
 	spares    spares[C]
 	times     times
 	retries   atomic.Uint64
-	_         [stats.Line + 56]byte // mu begins a line on 64 bits
+	_         [stats.Line + 8]byte // mu begins a line on 64 bits
 
-	// mu is held for short, never while a user's function runs, and guards all below.
-	// It has a cache line of its own, or goroutines that wait for it would slow the one
-	// that has it. The next line holds what a hand-over writes. What a hand-over only
-	// reads follows, and so stays in the caches of all processors
+	// mu is held for short, never while a user's function runs, and guards core. It has a
+	// cache line of its own, or goroutines that wait for it would slow the one that has it.
+	// The next line, core's begin, holds what a hand-over writes. What a hand-over only reads
+	// follows, and so stays in the caches of all processors
 	// (connpool/contended/goroutines=64/conns=4/hold=yield).
-	mu      sync.Mutex
-	_       [stats.Line - 8]byte
-	waiters waiters[C]
-	closed  bool
-	limits  limits
-	closing closing[C]
-	dialer  dialer
-	share   share
-
-	n       books
-	janitor janitor
-	stock   stock
-	warmers warmers
-	retry   *time.Timer // provides again when the back-off ends
-	nextID  uint64
-	tasks   int           // goroutines of the pool
-	drained chan struct{} // closed when the closed pool has nothing left
+	mu   sync.Mutex
+	_    [stats.Line - 8]byte
+	core core[C]
 }
 
 // gate is zero while an Acquire may simply take and a Release simply give.
@@ -102,9 +86,9 @@ func New[C any](cfg Config[C]) (*Pool[C], error) {
 	}
 	p.mu.Lock()
 	if p.cfg.needsJanitor() {
-		p.goLocked(p.runJanitor)
+		p.core.begin(job[C]{kind: jobTicks})
 	}
-	p.provideLocked()
+	p.core.provide()
 	p.unlock()
 	return p, nil
 }
@@ -127,34 +111,21 @@ func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 	p := &Pool[C]{
 		lastWord: math.MaxUint64,
 		cfg:      cfg,
-		base:     time.Now(),
 		times:    times{latencies: new(latencies)},
-		janitor: janitor{
-			minIdle: cfg.MinIdle, minOpen: cfg.MinOpen, maxClosing: cfg.MaxClosing,
-			checkAfterIdle: cfg.CheckAfterIdle, keepAlive: cfg.KeepAlive, leakAfter: cfg.LeakAfter,
-			tick: cfg.Tick, lookedAt: time.Now().Round(0),
-		},
-		limits:  limits{maxOpen: cfg.MaxOpen, maxIdle: max(cfg.MaxIdle, 0), maxDialing: cfg.MaxDialing},
-		dialer:  dialer{backoff: cfg.Backoff, breaker: cfg.Breaker, tells: cfg.OnBreaker != nil},
-		stock:   stock{minIdle: cfg.MinIdle, minOpen: cfg.MinOpen},
-		drained: make(chan struct{}),
-	}
-	p.waiters.gate, p.waiters.dials = &p.gate, &p.dialer
-	p.share.limit, p.share.pool, p.share.gate, p.share.idle = limit, p, &p.gate, &p.roster
-	if cfg.MaxIdle == 0 {
-		p.limits.maxIdle = math.MaxInt
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p.functions.ctx, p.cancel = insideCtx{ctx, p}, cancel
-	p.stock.look()
 	if cfg.Name != "" {
 		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
 	}
-	p.roster.init(n, cfg.Order)
+	p.roster.init(n, cfg.Order, &p.returned)
 	p.functions.name = cfg.Name
 	if cfg.MaxUses > 0 && cfg.MaxUses < math.MaxUint64>>useShift {
 		p.lastWord = cfg.MaxUses<<useShift | stateLent
 	}
+	p.core.init(&p.cfg, &p.gate, &p.roster, p.lastWord)
+	p.core.alarm.ring = p.look
+	p.core.share.limit, p.core.share.pool = limit, p
 	if cfg.OnAcquired != nil || cfg.LeakStacks != SampleNone {
 		p.gate.set(gateNote, true)
 	}
@@ -165,14 +136,6 @@ func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 		p.gate.set(gateGive, true)
 	}
 	return p, nil
-}
-
-// now reads the pool's clock.
-func (p *Pool[C]) now() time.Duration { return time.Since(p.base) }
-
-// usageLocked returns how the slots are used.
-func (p *Pool[C]) usageLocked() usage {
-	return usage{conns: len(p.roster.all()), dialing: p.dialer.under, closing: p.closing.n()}
 }
 
 // lock is mu.Lock for where many come at once. The sections under mu are far
@@ -191,19 +154,27 @@ func (p *Pool[C]) lock() {
 
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
-	wake := p.waiters.takeGranted()
-	if p.share.limit == nil {
+	c := &p.core
+	if len(c.jobs) > 0 {
+		for _, j := range c.jobs {
+			go p.run(j)
+		}
+		clear(c.jobs)
+		c.jobs = c.jobs[:0]
+	}
+	wake := c.waiters.takeGranted()
+	if c.share.limit == nil {
 		p.mu.Unlock()
 		wakeAll(wake)
 		return
 	}
-	if p.share.lacks && p.waiters.unserved() <= 0 && !p.warmers.any() {
-		p.share.lack(false) // the waiter that lacked it has left, or was served
+	if c.share.lacks && c.waiters.unserved() <= 0 && !c.warmers.any() {
+		c.share.lack(false) // the waiter that lacked it has left, or was served
 	}
-	due := p.share.takeDues()
+	due := c.share.takeDues()
 	p.mu.Unlock()
 	wakeAll(wake)
-	p.share.settle(due)
+	c.share.settle(due)
 }
 
 func wakeAll[C any](wake *waiter[C]) {
@@ -214,40 +185,23 @@ func wakeAll[C any](wake *waiter[C]) {
 	}
 }
 
-// goLocked starts a goroutine that Close waits for.
-func (p *Pool[C]) goLocked(f func()) {
-	p.tasks++
-	go func() {
-		defer func() {
-			p.mu.Lock()
-			p.tasks--
-			p.drainLocked()
-			p.unlock()
-		}()
-		if p.labels != nil {
-			pprof.SetGoroutineLabels(p.labels)
-		}
-		f()
-	}()
-}
-
-// freeSlotLocked is called after a slot became free, which the limiter may have promised.
-func (p *Pool[C]) freeSlotLocked(promised bool) {
-	p.share.free(promised)
-	p.stock.look()
-	p.surplusLocked()
-	p.provideLocked()
-	p.drainLocked()
-}
-
-// surplusLocked raises the gate while a release may have to close something.
-func (p *Pool[C]) surplusLocked() {
-	p.gate.set(gateSurplus, p.limits.surplus(p.usageLocked()))
-}
-
 // poke looks again at what waiters need.
 func (p *Pool[C]) poke() {
 	p.mu.Lock()
-	p.provideLocked()
+	p.core.provide()
+	p.unlock()
+}
+
+// look does what is due at this moment.
+func (p *Pool[C]) look() {
+	p.mu.Lock()
+	p.core.look()
+	p.unlock()
+}
+
+// settle looks after a connection that went idle while the gate was up.
+func (p *Pool[C]) settle() {
+	p.lock()
+	p.core.settle()
 	p.unlock()
 }

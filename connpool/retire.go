@@ -1,43 +1,9 @@
 package connpool
 
 import (
-	"errors"
 	"fmt"
+	"time"
 )
-
-// Reason says why a connection was closed.
-type Reason uint8
-
-// The reasons for which the pool closes a connection.
-const (
-	ByMaxIdle  Reason = iota + 1 // more than MaxIdle were idle
-	ByIdleTime                   // idle for IdleTimeout
-	ByLifetime                   // older than MaxLifetime
-	ByMaxUses                    // lent MaxUses times
-	ByCheck                      // its Check or Reset failed
-	ByDestroy                    // Conn.Destroy, or the function given to Do broke it
-	ByReset                      // Pool.Reset
-	ByResize                     // Pool.Resize to fewer
-	ByEvict                      // Pool.Evict
-	ByKeyLimit                   // another key needed the slot
-	ByClose                      // the pool was closed
-	numReasons
-)
-
-var reasonNames = [numReasons]string{
-	"", "max-idle", "idle-time", "lifetime", "max-uses", "check", "destroy", "reset", "resize", "evict", "key-limit", "close",
-}
-
-// String returns a word like "lifetime"; "" for no reason.
-func (r Reason) String() string {
-	if r >= numReasons {
-		return fmt.Sprintf("Reason(%d)", uint8(r))
-	}
-	return reasonNames[r]
-}
-
-// MarshalText makes the reason readable in JSON.
-func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // Evict closes the connections for which pred returns true: idle ones now, those
 // on loan at their return. It returns how many that are: of a closed pool none. pred
@@ -47,7 +13,7 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 	p.mu.Lock()
 	conns := p.roster.all()
 	infos := make([]Info, len(conns))
-	now := p.now()
+	now := p.core.clock.now()
 	for i, e := range conns {
 		infos[i] = e.infoLocked(now)
 	}
@@ -61,7 +27,7 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 	n := 0
 	p.mu.Lock()
 	for _, e := range chosen {
-		if p.condemnLocked(e, ByEvict) {
+		if p.core.condemn(e, ByEvict) {
 			n++
 		}
 	}
@@ -75,8 +41,8 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 // connections. Reset of a closed pool does nothing.
 func (p *Pool[C]) Reset() {
 	p.mu.Lock()
-	p.limits.epoch++
-	p.condemnAllLocked(ByReset)
+	p.core.limits.epoch++
+	p.core.condemnAll(ByReset)
 	p.unlock()
 }
 
@@ -89,25 +55,16 @@ func (p *Pool[C]) Resize(n int) error {
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	if p.closed {
-		return ErrClosed
-	}
-	p.limits.maxOpen = n
-	p.warmers.shrink(p.maxWarmLocked())
-	p.stock.look()
-	p.surplusLocked()
-	p.trimLocked()
-	p.provideLocked()
-	return nil
+	return p.core.resize(n)
 }
 
-// condemnLocked closes e now if it is idle, and else when it comes back. It
-// reports false if e has left or will be closed anyhow.
-func (p *Pool[C]) condemnLocked(e *entry[C], why Reason) bool {
+// condemn closes e now if it is idle, and else when it comes back. It reports false if
+// e has left or will be closed anyhow.
+func (c *core[C]) condemn(e *entry[C], why Reason) bool {
 	for e.reason == 0 {
 		switch e.word.Load() & stateMask {
 		case stateIdle:
-			if p.retireIdleLocked(e, why) {
+			if c.retireIdle(e, why) {
 				return true
 			}
 		case stateLent:
@@ -125,56 +82,71 @@ func (p *Pool[C]) condemnLocked(e *entry[C], why Reason) bool {
 	return false
 }
 
-func (p *Pool[C]) condemnAllLocked(why Reason) {
-	for _, e := range p.roster.all() {
-		p.condemnLocked(e, why)
+func (c *core[C]) condemnAll(why Reason) {
+	for _, e := range c.roster.all() {
+		c.condemn(e, why)
 	}
 }
 
-// retireIdleLocked closes e if it is idle.
-func (p *Pool[C]) retireIdleLocked(e *entry[C], why Reason) bool {
+// retireIdle closes e if it is idle.
+func (c *core[C]) retireIdle(e *entry[C], why Reason) bool {
 	if !e.seize() {
 		return false
 	}
-	p.retireLocked(e, why, nil)
+	c.retire(e, why, nil)
 	return true
 }
 
-// retireLocked takes e, which the pool holds, out and closes it.
-func (p *Pool[C]) retireLocked(e *entry[C], why Reason, cause error) {
+// retire takes e, which the pool holds, out and closes it.
+func (c *core[C]) retire(e *entry[C], why Reason, cause error) {
 	flag := uint64(0)
 	if why == ByDestroy {
 		flag = ended
 	}
-	p.roster.remove(e, flag)
-	p.surplusLocked()
-	p.discardLocked(e, why, cause)
+	c.roster.remove(e, flag)
+	c.watch()
+	c.discard(e, why, cause)
 }
 
-// discardLocked closes e, which is not (any more) one of conns. Its slot stays in
-// use until Close has returned: freed earlier, the server would see more than
-// MaxOpen connections.
-func (p *Pool[C]) discardLocked(e *entry[C], why Reason, cause error) {
+// discard closes e, which is not (any more) in the roster. Its slot stays in use until
+// Close has returned: freed earlier, the server would see more than MaxOpen connections.
+func (c *core[C]) discard(e *entry[C], why Reason, cause error) {
 	e.reason, e.phase = why, StateClosing
-	p.closing.begin(e)
-	p.n.closed[why]++
-	p.goLocked(func() { p.closeConn(e, cause) })
+	c.closing.begin(e)
+	c.n.closed[why]++
+	c.begin(job[C]{kind: jobClose, e: e, cause: cause})
 }
 
-func (p *Pool[C]) closeConn(e *entry[C], cause error) {
-	err := errGoexit
-	defer func() {
-		p.mu.Lock()
-		info := e.infoLocked(p.now())
-		p.closing.end(e)
-		if err != nil && p.closed {
-			p.closing.report(fmt.Errorf("connpool: close: %w", err))
+// closeEnded files the end of e's Close, and frees its slot. It returns what OnClosed is
+// to be told.
+func (c *core[C]) closeEnded(e *entry[C], err error) Info {
+	info := e.infoLocked(c.clock.now())
+	c.closing.end(e)
+	if err != nil && c.closed {
+		c.closing.report(fmt.Errorf("connpool: close: %w", err))
+	}
+	c.slotFreed(e.reason == ByKeyLimit)
+	return info
+}
+
+// hijack takes e, which the pool holds, out for good.
+func (c *core[C]) hijack(e *entry[C]) {
+	c.roster.remove(e, ended)
+	c.watch()
+	c.n.hijacked++
+	c.slotFreed(false)
+}
+
+// evictIdle closes one connection that has been idle for so long, and reports false if
+// there is none.
+func (c *core[C]) evictIdle(why Reason, age time.Duration) bool {
+	now := c.clock.now()
+	conns := c.roster.all()
+	for i := len(conns) - 1; i >= 0; i-- {
+		e := conns[i]
+		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && c.retireIdle(e, why) {
+			return true
 		}
-		p.freeSlotLocked(e.reason == ByKeyLimit)
-		p.unlock()
-		if f := p.cfg.OnClosed; f != nil {
-			p.functions.hook("OnClosed", func() { f(e.value, info, errors.Join(cause, err)) })
-		}
-	}()
-	p.functions.contain("Close", &err, func() { err = p.cfg.Close(e.value) })
+	}
+	return false
 }

@@ -14,8 +14,9 @@ type roster[C any] struct {
 	hints    []hint[C]
 	list     atomic.Pointer[[]*entry[C]] // copied on write
 	order    Order
-	marked   int    // idle connections with the mark set
-	usesGone uint64 // uses of the connections that have left
+	marked   int            // idle connections with the mark set
+	usesGone uint64         // uses of the connections that have left
+	returned *atomic.Uint64 // stamps entries as they come back; it has a cache line of its own
 }
 
 // hint remembers which entry a processor had last.
@@ -24,9 +25,10 @@ type hint[C any] struct {
 	_ [stats.Line - 8]byte
 }
 
-// init makes a roster without connections; processors is a power of two.
-func (r *roster[C]) init(processors int, order Order) {
-	r.hintMask, r.hints, r.order = processors-1, make([]hint[C], processors), order
+// init makes a roster without connections; processors is a power of two. returned counts
+// the returns.
+func (r *roster[C]) init(processors int, order Order, returned *atomic.Uint64) {
+	r.hintMask, r.hints, r.order, r.returned = processors-1, make([]hint[C], processors), order, returned
 	r.list.Store(new([]*entry[C]))
 }
 
@@ -61,6 +63,9 @@ func (r *roster[C]) remove(e *entry[C], flag uint64) {
 		r.hints[i].e.CompareAndSwap(e, nil) // or the collector could not have it
 	}
 }
+
+// stamp notes that e was returned last; for the orders LIFO and FIFO.
+func (r *roster[C]) stamp(e *entry[C]) { e.stamp.Store(r.returned.Add(1)) }
 
 // count returns how many connections were seen in the given state, looking at each once.
 func (r *roster[C]) count(state uint64) int {

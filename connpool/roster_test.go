@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,7 +25,7 @@ func take(r *roster[int]) (ids []uint64) {
 func TestRosterLendsInOrder(t *testing.T) {
 	for order, want := range map[Order][]uint64{Affinity: {1, 2, 3}, LIFO: {2, 3, 1}, FIFO: {1, 3, 2}} {
 		var r roster[int]
-		r.init(1, order)
+		r.init(1, order, new(atomic.Uint64))
 		for id, stamp := range []uint64{10, 30, 20} {
 			idleEntry(&r, uint64(id+1)).stamp.Store(stamp)
 		}
@@ -38,7 +39,7 @@ func TestRosterLendsInOrder(t *testing.T) {
 
 func TestRosterMarks(t *testing.T) {
 	var r roster[int]
-	r.init(1, Affinity)
+	r.init(1, Affinity, new(atomic.Uint64))
 	a, b := idleEntry(&r, 1), idleEntry(&r, 2)
 	c, ok := a.borrow()
 	require.True(t, ok)
@@ -73,7 +74,7 @@ func TestRosterMarks(t *testing.T) {
 // What has left must not be kept alive by a processor that had it last.
 func TestRosterForgetsWhoLeft(t *testing.T) {
 	var r roster[int]
-	r.init(2, Affinity)
+	r.init(2, Affinity, new(atomic.Uint64))
 	e := idleEntry(&r, 1)
 	require.Len(t, take(&r), 1)
 	r.hints[0].e.Store(e)

@@ -151,16 +151,17 @@ func (s Stats) LogValue() slog.Value { return describe.LogValue(s) }
 func (p *Pool[C]) counters() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	u, c := p.usageLocked(), p.roster.census()
+	k := &p.core
+	u, c := k.usage(), p.roster.census()
 	s := Stats{
 		Name:  p.cfg.Name,
-		Waits: p.waiters.waits, Handoffs: p.waiters.handoffs, Waiting: p.waiters.n, Paused: p.waiters.paused,
+		Waits: k.waiters.waits, Handoffs: k.waiters.handoffs, Waiting: k.waiters.n, Paused: k.waiters.paused,
 		Panics: p.functions.panics.Load(), Retries: p.retries.Load(), WaitTotal: time.Duration(p.times.waitTotal.Load()),
 		Acquires: c.uses, Idle: c.idle, InUse: c.lent, Busy: c.held,
-		MaxOpen: p.limits.maxOpen, Open: u.open(), Dialing: u.dialing, Closing: u.closing,
-		Breaker: p.dialer.state, DialFailures: p.dialer.failures,
+		MaxOpen: k.limits.maxOpen, Open: u.open(), Dialing: u.dialing, Closing: u.closing,
+		Breaker: k.dialer.state, DialFailures: k.dialer.failures,
 	}
-	p.n.fill(&s)
+	k.n.fill(&s)
 	s.derive()
 	return s
 }

@@ -2,86 +2,66 @@ package connpool
 
 import "time"
 
-// runJanitor enforces the limits of time until the pool closes.
-func (p *Pool[C]) runJanitor() {
-	t := time.NewTicker(p.cfg.Tick)
-	defer t.Stop()
-	for {
-		select {
-		case <-p.functions.ctx.Done():
-			return
-		case <-t.C:
-			p.tick()
-		}
-	}
-}
-
 // tick looks at every connection once. Borrowers read no clock: a word that is the
 // same as at an earlier look means that nobody borrowed or returned the connection
-// since then, so that its idle or loan time is at least the time between.
-func (p *Pool[C]) tick() {
-	var leaks []leak[C]
-	p.mu.Lock()
-	if p.closed {
-		p.unlock()
+// since then, so that its idle or loan time is at least the time between. wall is the time
+// on the wall clock.
+func (c *core[C]) tick(wall time.Time) {
+	if c.closed {
 		return
 	}
-	now := p.now()
-	conns := p.roster.all()
+	var leaks []leak[C]
+	now := c.clock.now()
+	conns := c.roster.all()
 	idle := 0
 	for _, e := range conns {
 		if e.lookLocked(now)&stateMask == stateIdle {
 			idle++
 		}
 	}
-	late := p.janitor.begin(time.Now().Round(0), len(conns), idle, p.closing.n())
+	late := c.janitor.begin(wall, len(conns), idle, c.closing.n())
 	for _, e := range conns {
 		switch e.seen & stateMask {
 		case stateIdle:
 			if late {
-				p.roster.mark(e)
+				c.roster.mark(e)
 			}
-			p.tickIdleLocked(e, e.factsLocked(now))
+			c.tickIdle(e, e.factsLocked(now))
 		case stateLent:
 			if e.reason == 0 && e.factsLocked(now).outlived {
-				p.condemnLocked(e, ByLifetime)
+				c.condemn(e, ByLifetime)
 			}
-			if p.janitor.leaks(now-e.seenAt) && e.leaked != e.seen {
+			if c.janitor.leaks(now-e.seenAt) && e.leaked != e.seen {
 				e.leaked = e.seen
-				p.n.leaked++
+				c.n.leaked++
 				leaks = append(leaks, leak[C]{e.value, e.infoLocked(now)})
 			}
 		}
 	}
-	p.stock.look()
-	p.provideLocked()
-	if f := p.cfg.OnLeaked; f != nil && len(leaks) > 0 {
-		p.goLocked(func() {
-			for _, l := range leaks {
-				p.functions.hookApart("OnLeaked", func() { f(l.value, l.info) })
-			}
-		})
+	c.stock.look()
+	c.provide()
+	if len(leaks) > 0 && c.cfg.OnLeaked != nil {
+		c.begin(job[C]{kind: jobTellLeaks, leaks: leaks})
 	}
-	p.unlock()
 }
 
-// tickIdleLocked does with e, which was idle a moment ago, what the janitor decides.
-func (p *Pool[C]) tickIdleLocked(e *entry[C], f facts) {
-	switch p.janitor.judge(f) {
+// tickIdle does with e, which was idle a moment ago, what the janitor decides.
+func (c *core[C]) tickIdle(e *entry[C], f facts) {
+	switch c.janitor.judge(f) {
 	case endLife:
-		if p.retireIdleLocked(e, ByLifetime) {
-			p.janitor.closed()
+		if c.retireIdle(e, ByLifetime) {
+			c.janitor.closed()
 		}
 	case endIdle:
-		if e.word.Load()&^mark == e.seen && p.retireIdleLocked(e, ByIdleTime) {
-			p.janitor.closed()
+		if e.word.Load()&^mark == e.seen && c.retireIdle(e, ByIdleTime) {
+			c.janitor.closed()
 		}
 	case refresh:
-		if !p.keepAliveLocked(e) && p.janitor.stale(f) {
-			p.roster.mark(e)
+		if !c.keepAlive(e) && c.janitor.stale(f) {
+			c.roster.mark(e)
 		}
 	case distrust:
-		p.roster.mark(e)
+		c.roster.mark(e)
 	}
 }
 
@@ -114,13 +94,13 @@ func (e *entry[C]) lookLocked(now time.Duration) uint64 {
 	return w
 }
 
-// keepAliveLocked starts a check of e if it is idle, nobody waits and few others are
+// keepAlive starts a check of e if it is idle, nobody waits and few others are
 // checked.
-func (p *Pool[C]) keepAliveLocked(e *entry[C]) bool {
-	if p.waiters.paused || p.waiters.n > 0 || !p.janitor.mayRefresh(len(p.roster.all())) || !e.seize() {
+func (c *core[C]) keepAlive(e *entry[C]) bool {
+	if c.waiters.paused || c.waiters.n > 0 || !c.janitor.mayRefresh(len(c.roster.all())) || !e.seize() {
 		return false
 	}
-	p.roster.unmark(e)
-	p.holdLocked(e, heldJob[C]{check: true, keep: true})
+	c.roster.unmark(e)
+	c.hold(e, heldJob[C]{check: true, keep: true})
 	return true
 }

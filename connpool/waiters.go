@@ -22,9 +22,9 @@ type waiter[C any] struct {
 	err       error
 
 	prev  *waiter[C]
-	dial  *dialJob[C] // the dial under way for it, or nil
-	turn  uint64      // counts the waits that used this value, so that a late check cannot take one for another
-	timer *time.Timer // ends its claim
+	dial  *dialJob[C]   // the dial under way for it, or nil
+	turn  uint64        // counts the waits that used this value, so that a late check cannot take one for another
+	until time.Duration // when its claim ends
 	ctx   context.Context
 	_     [16]byte // to 128 on 64 bits, or few of them would begin where a line does
 }
@@ -211,10 +211,10 @@ func (q *waiters[C]) takeGranted() *waiter[C] {
 // mayClaim reports whether a check or reset that began for nobody has no waiter yet.
 func (q *waiters[C]) mayClaim() bool { return q.returningClaims < q.returning }
 
-// claim lets w rely on a check or reset until the timer ends that. returning says that
-// it began for nobody.
-func (q *waiters[C]) claim(w *waiter[C], returning bool, timer *time.Timer) {
-	w.claims, w.returning, w.timer = true, returning, timer
+// claim lets w rely on a check or reset until the given time. returning says that it began
+// for nobody.
+func (q *waiters[C]) claim(w *waiter[C], returning bool, until time.Duration) {
+	w.claims, w.returning, w.until = true, returning, until
 	q.claims++
 	if returning {
 		q.returningClaims++
@@ -231,8 +231,26 @@ func (q *waiters[C]) unclaim(w *waiter[C]) {
 	if w.returning {
 		q.returningClaims--
 	}
-	w.timer.Stop()
-	w.timer = nil
+}
+
+// loseBy ends the claims with which the patience has ended. It returns when that is so with
+// the next one; 0: with none.
+func (q *waiters[C]) loseBy(now time.Duration) (next time.Duration) {
+	left := q.claims
+	for w := q.head; left > 0; w = w.next {
+		if !w.claims {
+			continue
+		}
+		left--
+		switch {
+		case w.until <= now:
+			q.unclaim(w)
+			w.impatient = true
+		case next == 0 || w.until < next:
+			next = w.until
+		}
+	}
+	return next
 }
 
 // returned counts the end of a check or reset that began for nobody. A waiter that

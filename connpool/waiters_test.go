@@ -17,7 +17,7 @@ func TestWaitersInAnyOrder(t *testing.T) {
 	var model []*waiter[int]
 	var woken []*waiter[int]
 	for range Long(t, 3000) {
-		switch op := rng.IntN(7); {
+		switch op := rng.IntN(8); {
 		case op < 2:
 			w := &waiter[int]{}
 			q.push(w)
@@ -48,7 +48,7 @@ func TestWaitersInAnyOrder(t *testing.T) {
 		case op == 3:
 			if w := q.first(); w != nil {
 				w.dial = &dialJob[int]{waiter: w}
-				dials.begin()
+				dials.begin(&w.dial.pending, 0)
 			}
 		case op == 4:
 			if w := model[rng.IntN(len(model))]; w.dial != nil {
@@ -57,10 +57,28 @@ func TestWaitersInAnyOrder(t *testing.T) {
 		case op == 5:
 			q.returning++
 			if w := q.first(); w != nil && q.mayClaim() {
-				q.claim(w, true, time.NewTimer(time.Hour))
+				q.claim(w, true, time.Duration(1+rng.IntN(100)))
 			}
 		case op == 6 && q.returning > 0:
 			q.returned()
+		case op == 7: // patience ends
+			now := time.Duration(1 + rng.IntN(100))
+			var lose []*waiter[int]
+			next := time.Duration(0)
+			for _, w := range model {
+				switch {
+				case !w.claims:
+				case w.until <= now:
+					lose = append(lose, w)
+				case next == 0 || w.until < next:
+					next = w.until
+				}
+			}
+			require.Equal(t, next, q.loseBy(now))
+			for _, w := range lose {
+				require.False(t, w.claims)
+				require.True(t, w.impatient)
+			}
 		}
 		require.LessOrEqual(t, q.returningClaims, q.returning)
 		require.True(t, slices.Equal(model, slices.Collect(q.all)), "the order")
@@ -100,7 +118,7 @@ func TestWaitersNext(t *testing.T) {
 		q.push(w)
 	}
 	gone.dial = &dialJob[int]{waiter: gone}
-	dials.begin()
+	dials.begin(&gone.dial.pending, 0)
 	q.pause(true)
 	require.EqualValues(t, gateWaiters|gatePaused, g.Load())
 	require.Nil(t, q.next())

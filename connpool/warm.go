@@ -20,19 +20,19 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 	}
 	p.mu.Lock()
 	switch {
-	case p.closed:
+	case p.core.closed:
 		p.unlock()
 		return ErrClosed
-	case n > p.maxWarmLocked():
+	case n > p.core.mostWarm():
 		defer p.unlock()
-		return tooWarm(n, p.maxWarmLocked())
+		return tooWarm(n, p.core.mostWarm())
 	case n <= len(p.roster.all()):
 		p.unlock()
 		return nil
 	}
-	p.n.warms++
-	w := p.warmers.add(n)
-	p.provideLocked()
+	p.core.n.warms++
+	w := p.core.warmers.add(n)
+	p.core.provide()
 	p.unlock()
 	select {
 	case err := <-w.ch:
@@ -41,13 +41,8 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	p.warmers.remove(w)
+	p.core.warmers.remove(w)
 	return ctxerr.From(ctx)
-}
-
-// maxWarmLocked returns how many connections can be open at once with nothing on loan.
-func (p *Pool[C]) maxWarmLocked() int {
-	return p.share.most(p.limits.mostIdle())
 }
 
 func tooWarm(n, limit int) error {
