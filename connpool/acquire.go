@@ -2,7 +2,6 @@ package connpool
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
@@ -60,20 +59,7 @@ func (p *Pool[C]) tryAcquire() (Conn[C], error) {
 	}
 	p.mu.Lock()
 	defer p.unlock()
-	switch {
-	case p.core.closed:
-		return Conn[C]{}, ErrClosed
-	case p.core.waiters.paused:
-		return Conn[C]{}, ErrPaused
-	}
-	if p.core.waiters.n == 0 {
-		if c, ok := p.roster.grabSurely(); ok {
-			return c, nil
-		}
-		p.core.provideForNobody()
-	}
-	p.core.n.notReady++
-	return Conn[C]{}, ErrNotReady
+	return p.core.try()
 }
 
 // AcquireAllIdle lends the connections that it finds idle, looking at each once:
@@ -117,36 +103,13 @@ func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	w := p.spares.get(ctx)
 	p.lock()
-	if p.core.closed {
-		p.unlock()
-		p.spares.put(w)
-		return Conn[C]{}, ErrClosed
-	}
-	p.core.waiters.push(w)
-	if p.core.waiters.n == 1 && !p.core.waiters.paused {
-		// The gate is up now. A release just before may not have seen it, so look
-		// once more. If others wait already, the first of them has looked.
-		if c, ok := p.roster.grab(); ok {
-			p.core.waiters.drop(w, waitGone)
-			p.unlock()
-			p.spares.put(w)
-			return c, nil
-		}
-	}
-	p.core.provide()
-	if w.state == waitQueued && p.cfg.MaxWaiters != 0 && w.dial == nil && !w.claims && p.core.full() {
-		p.core.waiters.drop(w, waitGone)
-		p.core.n.rejected++
-		p.unlock()
-		p.spares.put(w)
-		return Conn[C]{}, ErrFull
-	}
-	p.core.waiters.waits++
-	nth := p.core.waiters.waits
+	c, nth, err := p.core.queue(w)
 	p.unlock()
-
+	if nth == 0 {
+		p.spares.put(w)
+		return c, err
+	}
 	start := p.core.clock.now()
-	var err error
 	if w.done == nil { // spares the select
 		<-w.ch
 	} else {
@@ -160,7 +123,7 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 	if err != nil {
 		return Conn[C]{}, err
 	}
-	c, err := w.conn, w.err
+	c, err = w.conn, w.err
 	p.spares.put(w)
 	return c, err
 }
@@ -169,46 +132,17 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 // meanwhile, abandon gives that back.
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	p.lock()
-	if w.state == waitQueued {
-		p.core.waiters.drop(w, waitGone)
-	}
-	granted := w.state == waitGranted
+	granted := p.core.leave(w)
 	e := p.core.waitError(ctxerr.From(w.ctx), waited)
 	p.unlock()
 	if granted {
 		<-w.ch // under way: it was granted under mu
 		if w.err == nil {
 			p.mu.Lock()
-			p.core.n.undelivered++
-			if w.conn.e.takeBack(w.conn.word) {
-				p.core.giveBack(w.conn.e, true)
-			}
+			p.core.undelivered(w.conn)
 			p.unlock()
 		}
 	}
 	p.spares.put(w)
 	return p.core.share.explain(e)
-}
-
-// full reports whether more wait for somebody's return than MaxWaiters allows.
-func (c *core[C]) full() bool {
-	wait := c.waiters.unserved()
-	if !c.waiters.paused {
-		wait -= c.limits.toCome(c.usage())
-	}
-	return wait > max(c.cfg.MaxWaiters, 0)
-}
-
-// waitError counts and describes an Acquire that ends with its ctx.
-func (c *core[C]) waitError(err error, waited time.Duration) *WaitError {
-	if errors.Is(err, context.DeadlineExceeded) {
-		c.n.timeouts++
-	} else {
-		c.n.canceled++
-	}
-	return &WaitError{
-		Name: c.cfg.Name, Err: err, Waited: waited, MaxOpen: c.limits.maxOpen, Open: c.usage().open(),
-		InUse: c.roster.count(stateLent), Dialing: c.dialer.under(),
-		Waiting: c.waiters.n, Paused: c.waiters.paused, Dial: c.dialer.lastErr,
-	}
 }

@@ -43,7 +43,10 @@ func (c *core[C]) giveBack(e *entry[C], checked bool) {
 	if !check {
 		if w := c.waiters.next(); w != nil {
 			c.waiters.handoffs++
-			c.lend(e, uses, w)
+			c.waiters.lend(w, e, uses)
+			if c.waiters.gaveUp {
+				c.provide()
+			}
 			return
 		}
 	}
@@ -54,13 +57,6 @@ func (c *core[C]) giveBack(e *entry[C], checked bool) {
 	}
 	c.trim()
 	c.provide()
-}
-
-// lend lends e, which is the pool's and had the given uses, to w.
-func (c *core[C]) lend(e *entry[C], uses uint64, w *waiter[C]) {
-	word := uses + useOne | stateLent
-	e.word.Store(word)
-	c.waiters.grant(w, Conn[C]{e, word}, nil)
 }
 
 // settle looks after a connection that went idle while the gate was up.
@@ -75,10 +71,13 @@ func (c *core[C]) serve() {
 	for w := c.waiters.next(); w != nil; w = c.waiters.next() {
 		idle, ok := c.roster.grab()
 		if !ok {
-			return
+			break
 		}
 		c.waiters.handoffs++
 		c.waiters.grant(w, idle, nil)
+	}
+	if c.waiters.gaveUp {
+		c.provide()
 	}
 }
 

@@ -6,25 +6,35 @@ import (
 )
 
 // provide begins the checks and dials that waiters, MinIdle and Warm lack, as far as the
-// limits allow. It is called whenever one of these changed: somebody waits, a slot became
-// free, a dial or check ended, time passed.
+// limits allow. It is called whenever one of these changed: somebody waits or has given up
+// a dial, a slot became free, a dial or check ended, time passed.
 func (c *core[C]) provide() {
+	if c.waiters.gaveUp { // a write that is not needed costs other processors a cache line
+		c.waiters.gaveUp = false
+	}
 	if c.roster.marked|c.waiters.returning|c.waiters.returningClaims == 0 && c.usage().open() >= c.limits.maxOpen && !c.share.lacks || c.closed || c.waiters.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
-	c.share.lack(c.supply())
+	c.claimReturning()
+	c.checks(true)
+	c.share.lack(c.dials())
+	c.checks(false)
 }
 
-// supply does it, and reports whether somebody waits for a slot that the limiter does
-// not have.
-func (c *core[C]) supply() (lacks bool) {
-	c.claimReturning()
+// checks begins the checks that waiters lack. leave says that a waiter that has lost its
+// patience with a check is left to a dial, if there is room; so are those behind it.
+func (c *core[C]) checks(leave bool) {
 	for c.roster.marked > 0 && c.waiters.unserved() > 0 {
-		if w := c.waiters.first(); w != nil && w.impatient && c.limits.room(c.usage()) > 0 {
-			break
+		if w := c.waiters.first(); leave && w != nil && w.impatient && c.limits.room(c.usage()) > 0 {
+			return
 		}
 		c.checkOne()
 	}
+}
+
+// dials begins the dials that are lacking, and reports whether somebody waits for a slot
+// that the limiter does not have.
+func (c *core[C]) dials() (lacks bool) {
 	room := c.limits.room(c.usage())
 	if room <= 0 {
 		return false
@@ -156,7 +166,7 @@ func (c *core[C]) dialed(j *dialJob[C], e *entry[C], took time.Duration, err err
 	c.warmers.reached(len(c.roster.all()))
 	if w := c.waiters.next(); w != nil {
 		c.n.misses++
-		c.lend(e, 0, w)
+		c.waiters.lend(w, e, 0)
 		c.provide()
 		return
 	}

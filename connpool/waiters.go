@@ -72,6 +72,7 @@ type waiters[C any] struct {
 
 	dials  *dialer // learns which of its dials nobody waits for any more
 	paused bool    // between Pause and Resume
+	gaveUp bool    // one who left gave up a dial, and nobody has looked since whether another may begin
 
 	claims int // waiters that rely on a check or reset under way
 	// Checks and resets that began for nobody, and the waiters that rely on them:
@@ -106,6 +107,7 @@ func (q *waiters[C]) drop(w *waiter[C], s waitState) {
 		j.waiter, w.dial = nil, nil
 		if s == waitGone {
 			q.dials.giveUp(&j.pending)
+			q.gaveUp = true
 		}
 	}
 	if q.n == 0 {
@@ -148,6 +150,13 @@ func (q *waiters[C]) grant(w *waiter[C], c Conn[C], err error) {
 	}
 	q.wakeLast.next = w
 	q.wakeLast = w
+}
+
+// lend grants w a loan of e, which the pool holds and which had the given uses.
+func (q *waiters[C]) lend(w *waiter[C], e *entry[C], uses uint64) {
+	word := uses + useOne | stateLent
+	e.word.Store(word)
+	q.grant(w, Conn[C]{e, word}, nil)
 }
 
 // grantAll ends all waits with an error.
