@@ -129,7 +129,6 @@ func (c *core[C]) look() {
 // pause says whether nobody may be served.
 func (c *core[C]) pause(on bool) {
 	c.waiters.pause(on)
-	c.share.lack(false)
 	if !on && !c.closed {
 		c.serve()
 		c.provide()

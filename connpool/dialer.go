@@ -130,7 +130,7 @@ func (d *dialer) end(p *pending, now, took time.Duration, err error, learn bool)
 	}
 	d.failures++
 	pause := d.backoff.pause(d.failures)
-	if d.breaker.Failures > 0 && (d.state != BreakerClosed || d.failures >= d.breaker.Failures) {
+	if d.breaker.Failures > 0 && d.failures >= d.breaker.Failures {
 		d.become(BreakerOpen)
 		pause = max(pause, orDefault(d.breaker.OpenFor, time.Second))
 	}
