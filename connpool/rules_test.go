@@ -196,3 +196,48 @@ func TestNoResetOfWhatIsClosed(t *testing.T) {
 		s.end(p)
 	})
 }
+
+// Connections that go idle together do not end together.
+func TestIdleJitterSpreadsTheEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *connpool.Config[*fake]) {
+			c.MaxOpen, c.MaxClosing, c.Tick = 100, -1, time.Second
+			c.IdleTimeout, c.IdleJitter = 100*time.Second, 50*time.Second
+		})
+		require.NoError(t, p.Warm(t.Context(), 100))
+		time.Sleep(50 * time.Second)
+		require.Equal(t, 100, p.Stats().Idle)
+		time.Sleep(26 * time.Second)
+		require.InDelta(t, 50, p.Stats().Idle, 25)
+		time.Sleep(26 * time.Second)
+		require.Zero(t, p.Stats().Open)
+		require.EqualValues(t, 100, p.Stats().ClosedBy.IdleTime)
+		s.end(p)
+	})
+}
+
+// What KeepAlive has no turn for is checked before its next loan.
+func TestWhatKeepAliveDoesNotReachIsCheckedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		p := s.pool(func(c *connpool.Config[*fake]) {
+			c.MaxOpen, c.Tick = 8, 100*ms
+			c.Check, c.CheckAfterIdle, c.KeepAlive, c.CheckTimeout = s.check, time.Second, time.Second, -1
+		})
+		require.NoError(t, p.Warm(t.Context(), 8))
+		s.set(func() { s.checkTime = time.Hour })
+		time.Sleep(2 * time.Second)
+		require.Equal(t, 2, p.Stats().Busy, "a quarter at once")
+		s.set(func() { s.checkTime = 0 })
+		var held []connpool.Conn[*fake]
+		for range 6 {
+			held = append(held, acquire(t, p))
+			require.EqualValues(t, 1, held[len(held)-1].Value().checks.Load())
+		}
+		for _, c := range held {
+			c.Release()
+		}
+		s.end(p)
+	})
+}
