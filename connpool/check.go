@@ -10,41 +10,49 @@ import (
 // that the pool starts a dial for the waiter, if there is room: the check may hang.
 const claimTime = 100 * time.Millisecond
 
+// checks is the part of a pool that begins checks and resets, and lets waiters rely on
+// them. It is guarded by Pool.mu and told the time.
+type checks[C any] struct {
+	waiters *waiters[C]
+	roster  *roster[C]
+	jobs    *jobs[C]
+	alarm   *alarm
+}
+
 // claim lets w rely on a check or reset, so that no dial is begun for it. returning says
 // that it began for nobody.
-func (c *core[C]) claim(w *waiter[C], returning bool) {
-	now := c.clock.now()
+func (cs *checks[C]) claim(w *waiter[C], now time.Duration, returning bool) {
 	until := duration.Add(now, claimTime)
-	c.waiters.claim(w, returning, until)
-	c.alarm.by(now, until)
+	cs.waiters.claim(w, returning, until)
+	cs.alarm.by(now, until)
 }
 
 // claimReturning assigns checks and resets that began for nobody to waiters that have
 // nothing to rely on, one to each.
-func (c *core[C]) claimReturning() {
-	for c.waiters.mayClaim() && c.waiters.unserved() > 0 {
-		w := c.waiters.first()
+func (cs *checks[C]) claimReturning(now time.Duration) {
+	for cs.waiters.mayClaim() && cs.waiters.unserved() > 0 {
+		w := cs.waiters.first()
 		if w == nil || w.impatient {
 			return
 		}
-		c.claim(w, true)
+		cs.claim(w, now, true)
 	}
 }
 
-// checkOne starts the check of an idle connection that needs one, on behalf of the first
+// one starts the check of an idle connection that needs one, on behalf of the first
 // waiter for whom nothing is under way. Like a dial, the check is detached from its
 // waiter: if it hangs, it holds up this connection alone. When the waiter gets another
 // connection, or loses patience, nobody relies on the check.
-func (c *core[C]) checkOne() bool {
-	if c.roster.marked == 0 {
+func (cs *checks[C]) one(now time.Duration) bool {
+	if cs.roster.marked == 0 {
 		return false
 	}
-	j := heldJob[C]{check: true, waiter: c.waiters.first()}
+	j := heldJob[C]{check: true, waiter: cs.waiters.first()}
 	if j.waiter != nil {
 		j.turn = j.waiter.turn
-		c.claim(j.waiter, false)
+		cs.claim(j.waiter, now, false)
 	}
-	c.hold(c.roster.takeMarked(), j)
+	cs.hold(cs.roster.takeMarked(), j)
 	return true
 }
 
@@ -57,18 +65,15 @@ type heldJob[C any] struct {
 }
 
 // hold has e, which the pool holds, checked or reset.
-func (c *core[C]) hold(e *entry[C], j heldJob[C]) {
+func (cs *checks[C]) hold(e *entry[C], j heldJob[C]) {
 	e.phase = StateResetting
 	if j.check {
 		e.phase = StateChecking
 	}
 	if j.waiter == nil {
-		c.waiters.returning++
+		cs.waiters.returning++
 	}
-	if j.keep {
-		c.janitor.refreshing++
-	}
-	c.begin(job[C]{kind: jobHeld, e: e, held: j})
+	cs.jobs.begin(job[C]{kind: jobHeld, e: e, held: j})
 }
 
 // held files the outcome of a check or reset: e is lent again, or closed. It returns what
@@ -84,7 +89,7 @@ func (c *core[C]) held(e *entry[C], j heldJob[C], err error) (info Info, failed 
 	failed = err != nil && !c.closed
 	if failed {
 		c.n.checkFailures++
-		c.retire(e, ByCheck, err)
+		c.closing.retire(e, ByCheck, err)
 		if j.check {
 			c.roster.suspect()
 		}

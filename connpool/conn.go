@@ -174,7 +174,7 @@ func (c Conn[C]) Destroy(cause error) {
 		p.mu.Unlock()
 		c.stale("Destroy")
 	}
-	p.core.retire(e, ByDestroy, cause)
+	p.core.closing.retire(e, ByDestroy, cause)
 	if p.cfg.Check != nil && cause != errUnfinished && cause != errGoexit {
 		p.roster.suspect()
 	}

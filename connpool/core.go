@@ -19,7 +19,8 @@ type core[C any] struct {
 	roster   *roster[C] // written under Pool.mu, and read by borrowers without it
 	lastWord uint64     // as in Pool
 
-	jobs    []job[C] // for the pool to start before it unlocks
+	jobs    jobs[C]
+	checks  checks[C]
 	limits  limits
 	closing closing[C]
 	dialer  dialer
@@ -32,7 +33,6 @@ type core[C any] struct {
 	alarm   alarm
 	clock   clock
 	nextID  uint64
-	running int           // jobs that have not ended, those not begun included
 	drained chan struct{} // closed when the closed pool has nothing left
 }
 
@@ -43,6 +43,8 @@ func (c *core[C]) init(cfg *Config[C], gate *gate, roster *roster[C], lastWord u
 	c.drained = make(chan struct{})
 	c.waiters.gate, c.waiters.dials = gate, &c.dialer
 	c.share.gate, c.share.idle = gate, roster
+	c.checks = checks[C]{waiters: &c.waiters, roster: roster, jobs: &c.jobs, alarm: &c.alarm}
+	c.closing.roster, c.closing.jobs = roster, &c.jobs
 	c.limits = limits{maxOpen: cfg.MaxOpen, maxIdle: max(cfg.MaxIdle, 0), maxDialing: cfg.MaxDialing}
 	if cfg.MaxIdle == 0 {
 		c.limits.maxIdle = math.MaxInt
@@ -62,36 +64,9 @@ type clock struct{ base time.Time }
 
 func (c clock) now() time.Duration { return time.Since(c.base) }
 
-// job is a call of functions of Config, which the pool makes in a goroutine.
-type job[C any] struct {
-	kind  jobKind
-	e     *entry[C]   // of jobHeld and jobClose
-	dial  *dialJob[C] // of jobDial
-	held  heldJob[C]  // of jobHeld
-	cause error       // of jobClose: why the connection is closed
-	leaks []leak[C]   // of jobTellLeaks
-}
-
-type jobKind uint8
-
-const (
-	jobTicks       jobKind = iota // a tick from time to time, until the pool closes
-	jobDial                       // then dialed is to be called
-	jobHeld                       // Check or Reset; then held
-	jobClose                      // then closeEnded
-	jobTellBreaker                // OnBreaker
-	jobTellLeaks                  // OnLeaked
-)
-
-// begin leaves a job to the pool. The pool is not drained until ended was called for it.
-func (c *core[C]) begin(j job[C]) {
-	c.running++
-	c.jobs = append(c.jobs, j)
-}
-
 // ended counts the end of a job.
 func (c *core[C]) ended() {
-	c.running--
+	c.jobs.running--
 	c.drain()
 }
 
@@ -162,14 +137,14 @@ func (c *core[C]) close() {
 	c.share.lack(false)
 	c.waiters.grantAll(ErrClosed)
 	c.warmers.fail(ErrClosed)
-	c.condemnAll(ByClose)
+	c.closing.condemnAll(ByClose)
 	c.alarm.stop()
 	c.drain()
 }
 
 // drain notices that a closed pool has nothing left.
 func (c *core[C]) drain() {
-	if !c.closed || c.running > 0 || c.usage().open() > 0 {
+	if !c.closed || c.jobs.running > 0 || c.usage().open() > 0 {
 		return
 	}
 	select {

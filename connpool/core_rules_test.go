@@ -58,7 +58,7 @@ func TestAnUndeliveredLoanServesTheNext(t *testing.T) {
 	require.Equal(t, waitGranted, next.state)
 	require.Equal(t, w.conn.e, next.conn.e, "the same connection")
 	require.EqualValues(t, 1, c.n.undelivered)
-	require.Zero(t, c.n.closed)
+	require.Empty(t, c.closing.list)
 }
 
 // A connection that a releaser has made idle, and not yet looked after, is the first
@@ -175,4 +175,16 @@ func TestBackoffJitterIsAFifthByDefault(t *testing.T) {
 	require.LessOrEqual(t, hi, time.Second)
 	require.Less(t, lo, 840*time.Millisecond)
 	require.Greater(t, hi, 960*time.Millisecond)
+}
+
+// A closed pool leaves no timer behind.
+func TestNoAlarmAfterTheClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := newCore(t, Config[int]{MaxOpen: 1})
+		s.wait() // for a dial, which loses its patience later
+		s.collect()
+		c.close()
+		time.Sleep(time.Hour)
+		require.False(t, s.rang.Load())
+	})
 }

@@ -57,8 +57,7 @@ func noCheck(context.Context, int) error { return nil }
 
 // collect takes what the core has decided: jobs to run, waiters that were served.
 func (s *coreSim) collect() {
-	s.jobs = append(s.jobs, s.c.jobs...)
-	s.c.jobs = nil
+	s.c.jobs.start(func(j job[int]) { s.jobs = append(s.jobs, j) })
 	s.queued = slices.DeleteFunc(s.queued, func(w *waiter[int]) bool { return w.state == waitGone }) // passed over
 	for w := s.c.waiters.takeGranted(); w != nil; w = w.next {
 		s.queued = slices.DeleteFunc(s.queued, func(o *waiter[int]) bool { return o == w })
@@ -190,7 +189,7 @@ func (s *coreSim) step() string {
 		require.True(s.t, l.e.takeBack(l.word))
 		switch rng.IntN(3) {
 		case 0:
-			c.retire(l.e, ByDestroy, nil)
+			c.closing.retire(l.e, ByDestroy, nil)
 			c.roster.suspect()
 		case 1:
 			c.hijack(l.e)
@@ -209,12 +208,12 @@ func (s *coreSim) step() string {
 		switch rng.IntN(4) {
 		case 0:
 			c.limits.epoch++
-			c.condemnAll(ByReset)
+			c.closing.condemnAll(ByReset)
 		case 1:
-			c.evictIdle(ByEvict, 0)
+			c.closing.evictIdle(c.clock.now(), ByEvict, 0)
 		default:
 			if all := c.roster.all(); len(all) > 0 {
-				c.condemn(all[rng.IntN(len(all))], ByEvict)
+				c.closing.condemn(all[rng.IntN(len(all))], ByEvict)
 			}
 		}
 		return "evict"

@@ -117,5 +117,5 @@ func (l *limiter) stealOld() {
 func (p *Pool[C]) evictIdle(why Reason, age time.Duration) bool {
 	p.mu.Lock()
 	defer p.unlock()
-	return p.core.evictIdle(why, age)
+	return p.core.closing.evictIdle(p.core.clock.now(), why, age)
 }

@@ -165,12 +165,12 @@ func (c *core[C]) validate() error {
 		return fmt.Errorf("%d of %d claims on %d that return", c.waiters.returningClaims, c.waiters.claims, c.waiters.returning)
 	case c.dialer.late < 0 || c.dialer.late > c.dialer.under():
 		return fmt.Errorf("%d of %d dials are late", c.dialer.late, c.dialer.under())
-	case c.dialer.under() < 0 || c.waiters.claims < 0 || c.janitor.refreshing < 0 || c.waiters.returning < 0 || c.running < 0:
+	case c.dialer.under() < 0 || c.waiters.claims < 0 || c.janitor.refreshing < 0 || c.waiters.returning < 0 || c.jobs.running < 0:
 		return fmt.Errorf("negative: %d dialing, %d claims, %d keeping, %d returning, %d jobs",
-			c.dialer.under(), c.waiters.claims, c.janitor.refreshing, c.waiters.returning, c.running)
+			c.dialer.under(), c.waiters.claims, c.janitor.refreshing, c.waiters.returning, c.jobs.running)
 	case c.cfg.MaxDialing > 0 && c.dialer.under() > c.cfg.MaxDialing:
 		return fmt.Errorf("%d dialing of %d", c.dialer.under(), c.cfg.MaxDialing)
-	case c.waiters.wake != nil || len(c.jobs) > 0 || c.share.dues != dues{}:
+	case c.waiters.wake != nil || len(c.jobs.list) > 0 || c.share.dues != dues{}:
 		return errors.New("unlock forgot something")
 	}
 	return nil

@@ -18,7 +18,7 @@ func (c *core[C]) doom(e *entry[C], u usage) Reason {
 // released takes e, which the pool holds, back from a loan.
 func (c *core[C]) released(e *entry[C]) {
 	if c.cfg.Reset != nil && c.doom(e, c.usage()) == 0 {
-		c.hold(e, heldJob[C]{})
+		c.checks.hold(e, heldJob[C]{})
 		c.provide() // a waiter may rely on the reset now
 		return
 	}
@@ -30,12 +30,12 @@ func (c *core[C]) released(e *entry[C]) {
 func (c *core[C]) giveBack(e *entry[C], checked bool) {
 	e.phase = 0
 	if why := c.doom(e, c.usage()); why != 0 {
-		c.retire(e, why, nil)
+		c.closing.retire(e, why, nil)
 		return
 	}
 	uses := e.word.Load() &^ lowBits
 	if c.gate.Load()&gateShort != 0 && c.share.limit.yields(&c.share, c.clock.now()-e.born, c.waiters.n > 0) {
-		c.retire(e, ByKeyLimit, nil)
+		c.closing.retire(e, ByKeyLimit, nil)
 		return
 	}
 	check := !checked && (c.cfg.CheckAfterIdle < 0 || e.suspect) // before the next loan
@@ -96,12 +96,13 @@ func (c *core[C]) trim() {
 			why = c.limits.trims(c.usage(), idle)
 		}
 		if why == 0 {
-			return
+			break
 		}
-		if c.retireIdle(conns[i], why) {
+		if c.closing.retireIdle(conns[i], why) {
 			idle--
 		}
 	}
+	c.watch()
 }
 
 // yield closes idle connections that other keys need more.
@@ -118,7 +119,7 @@ func (c *core[C]) yield() {
 		if !c.share.limit.yields(&c.share, c.clock.now()-e.born, c.waiters.n > 0) {
 			return
 		}
-		if !c.retireIdle(e, ByKeyLimit) {
+		if !c.closing.retireIdle(e, ByKeyLimit) {
 			c.share.limit.unpromise()
 		}
 	}

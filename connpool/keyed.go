@@ -387,7 +387,7 @@ func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := &p.core
-	if c.usage().open() > 0 || c.running > 0 || c.waiters.n > 0 || c.warmers.any() || c.share.dues.freed > 0 {
+	if c.usage().open() > 0 || c.jobs.running > 0 || c.waiters.n > 0 || c.warmers.any() || c.share.dues.freed > 0 {
 		return false
 	}
 	c.close()

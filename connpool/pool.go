@@ -86,7 +86,7 @@ func New[C any](cfg Config[C]) (*Pool[C], error) {
 	}
 	p.mu.Lock()
 	if p.cfg.needsJanitor() {
-		p.core.begin(job[C]{kind: jobTicks})
+		p.core.jobs.begin(job[C]{kind: jobTicks})
 	}
 	p.core.provide()
 	p.unlock()
@@ -155,12 +155,8 @@ func (p *Pool[C]) lock() {
 // unlock ends a section under mu and does what must be done outside it.
 func (p *Pool[C]) unlock() {
 	c := &p.core
-	if len(c.jobs) > 0 {
-		for _, j := range c.jobs {
-			go p.run(j)
-		}
-		clear(c.jobs)
-		c.jobs = c.jobs[:0]
+	if len(c.jobs.list) > 0 {
+		c.jobs.start(func(j job[C]) { go p.run(j) })
 	}
 	wake := c.waiters.takeGranted()
 	if c.share.limit == nil {

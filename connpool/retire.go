@@ -1,9 +1,6 @@
 package connpool
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Evict closes the connections for which pred returns true: idle ones now, those
 // on loan at their return. It returns how many that are: of a closed pool none. pred
@@ -27,7 +24,7 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 	n := 0
 	p.mu.Lock()
 	for _, e := range chosen {
-		if p.core.condemn(e, ByEvict) {
+		if p.core.closing.condemn(e, ByEvict) {
 			n++
 		}
 	}
@@ -42,7 +39,7 @@ func (p *Pool[C]) Evict(pred func(Info) bool) int {
 func (p *Pool[C]) Reset() {
 	p.mu.Lock()
 	p.core.limits.epoch++
-	p.core.condemnAll(ByReset)
+	p.core.closing.condemnAll(ByReset)
 	p.unlock()
 }
 
@@ -56,65 +53,6 @@ func (p *Pool[C]) Resize(n int) error {
 	p.mu.Lock()
 	defer p.unlock()
 	return p.core.resize(n)
-}
-
-// condemn closes e now if it is idle, and else when it comes back. It reports false if
-// e has left or will be closed anyhow.
-func (c *core[C]) condemn(e *entry[C], why Reason) bool {
-	for e.reason == 0 {
-		switch e.word.Load() & stateMask {
-		case stateIdle:
-			if c.retireIdle(e, why) {
-				return true
-			}
-		case stateLent:
-			if e.setMark(stateLent) {
-				e.reason = why
-				return true
-			}
-		case stateHeld:
-			e.reason = why
-			return true
-		case stateGone:
-			return false
-		}
-	}
-	return false
-}
-
-func (c *core[C]) condemnAll(why Reason) {
-	for _, e := range c.roster.all() {
-		c.condemn(e, why)
-	}
-}
-
-// retireIdle closes e if it is idle.
-func (c *core[C]) retireIdle(e *entry[C], why Reason) bool {
-	if !e.seize() {
-		return false
-	}
-	c.retire(e, why, nil)
-	return true
-}
-
-// retire takes e, which the pool holds, out and closes it.
-func (c *core[C]) retire(e *entry[C], why Reason, cause error) {
-	flag := uint64(0)
-	if why == ByDestroy {
-		flag = ended
-	}
-	c.roster.remove(e, flag)
-	c.watch()
-	c.discard(e, why, cause)
-}
-
-// discard closes e, which is not (any more) in the roster. Its slot stays in use until
-// Close has returned: freed earlier, the server would see more than MaxOpen connections.
-func (c *core[C]) discard(e *entry[C], why Reason, cause error) {
-	e.reason, e.phase = why, StateClosing
-	c.closing.begin(e)
-	c.n.closed[why]++
-	c.begin(job[C]{kind: jobClose, e: e, cause: cause})
 }
 
 // closeEnded files the end of e's Close, and frees its slot. It returns what OnClosed is
@@ -132,21 +70,6 @@ func (c *core[C]) closeEnded(e *entry[C], err error) Info {
 // hijack takes e, which the pool holds, out for good.
 func (c *core[C]) hijack(e *entry[C]) {
 	c.roster.remove(e, ended)
-	c.watch()
 	c.n.hijacked++
 	c.slotFreed(false)
-}
-
-// evictIdle closes one connection that has been idle for so long, and reports false if
-// there is none.
-func (c *core[C]) evictIdle(why Reason, age time.Duration) bool {
-	now := c.clock.now()
-	conns := c.roster.all()
-	for i := len(conns) - 1; i >= 0; i-- {
-		e := conns[i]
-		if e.lookLocked(now)&stateMask == stateIdle && now-e.seenAt >= age && c.retireIdle(e, why) {
-			return true
-		}
-	}
-	return false
 }

@@ -241,3 +241,32 @@ func TestWhatKeepAliveDoesNotReachIsCheckedLater(t *testing.T) {
 		s.end(p)
 	})
 }
+
+// Two dials hang. With each the patience ends in its time.
+func TestThePatienceWithEachDialEndsInItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		s.onDial = func(ctx context.Context, n int) error {
+			if n <= 2 {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		p := s.pool(func(c *connpool.Config[*fake]) { c.MaxOpen = 10 })
+		begin := time.Now()
+		waits := make(chan time.Duration, 2)
+		for range 2 {
+			go func() {
+				c := acquire(t, p)
+				waits <- time.Since(begin)
+				time.Sleep(time.Hour) // real time: in the bubble
+				c.Release()
+			}()
+			time.Sleep(100 * ms)
+		}
+		require.Equal(t, connpool.FirstPatience, <-waits)
+		require.Equal(t, connpool.FirstPatience+100*ms, <-waits)
+		s.end(p)
+	})
+}

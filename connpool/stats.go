@@ -98,7 +98,6 @@ type books struct {
 	canceled, timeouts                   uint64
 	checks, checkFailures                uint64
 	warms, unused                        uint64
-	closed                               [numReasons]uint64
 }
 
 // Stats returns the pool's statistics. It may be called at any time, after Close too.
@@ -162,6 +161,7 @@ func (p *Pool[C]) counters() Stats {
 		Breaker: k.dialer.state, DialFailures: k.dialer.failures,
 	}
 	k.n.fill(&s)
+	k.closing.fill(&s)
 	s.derive()
 	return s
 }
@@ -172,14 +172,6 @@ func (n *books) fill(s *Stats) {
 	s.Canceled, s.Timeouts, s.Unused = n.canceled, n.timeouts, n.unused
 	s.Dials, s.DialErrors, s.Checks, s.CheckFailures = n.dials, n.dialErrors, n.checks, n.checkFailures
 	s.Hijacked, s.Leaked = n.hijacked, n.leaked
-	c := &n.closed
-	s.ClosedBy = ReasonCounts{
-		c[ByMaxIdle], c[ByIdleTime], c[ByLifetime], c[ByMaxUses], c[ByCheck], c[ByDestroy],
-		c[ByReset], c[ByResize], c[ByEvict], c[ByKeyLimit], c[ByClose],
-	}
-	for _, v := range c {
-		s.Closed += v
-	}
 }
 
 // derive fills in what follows from the rest.

@@ -15,20 +15,22 @@ func (c *core[C]) provide() {
 	if c.roster.marked|c.waiters.returning|c.waiters.returningClaims == 0 && c.usage().open() >= c.limits.maxOpen && !c.share.lacks || c.closed || c.waiters.paused {
 		return // nothing to claim, no room: the usual case while many wait
 	}
-	c.claimReturning()
-	c.checks(true)
+	if c.waiters.mayClaim() {
+		c.checks.claimReturning(c.clock.now())
+	}
+	c.check(true)
 	c.share.lack(c.dials())
-	c.checks(false)
+	c.check(false)
 }
 
-// checks begins the checks that waiters lack. leave says that a waiter that has lost its
+// check begins the checks that waiters lack. leave says that a waiter that has lost its
 // patience with a check is left to a dial, if there is room; so are those behind it.
-func (c *core[C]) checks(leave bool) {
+func (c *core[C]) check(leave bool) {
 	for c.roster.marked > 0 && c.waiters.unserved() > 0 {
 		if w := c.waiters.first(); leave && w != nil && w.impatient && c.limits.room(c.usage()) > 0 {
 			return
 		}
-		c.checkOne()
+		c.checks.one(c.clock.now())
 	}
 }
 
@@ -62,7 +64,7 @@ func (c *core[C]) dials() (lacks bool) {
 // provideForNobody begins a check or a dial, if none is under way, so that one who does
 // not wait finds a connection later.
 func (c *core[C]) provideForNobody() {
-	if c.dialer.supply() > 0 || c.waiters.returning > 0 || c.checkOne() || c.limits.room(c.usage()) <= 0 {
+	if c.dialer.supply() > 0 || c.waiters.returning > 0 || c.checks.one(c.clock.now()) || c.limits.room(c.usage()) <= 0 {
 		return
 	}
 	if ok, _ := c.mayDial(); ok && !c.dial(nil, false) { // if not ok, a later call looks again
@@ -123,7 +125,7 @@ func (c *core[C]) dial(w *waiter[C], waits bool) bool {
 	c.dialer.begin(&j.pending, now)
 	c.alarm.by(now, j.lateAt)
 	c.tellBreaker()
-	c.begin(job[C]{kind: jobDial, dial: j})
+	c.jobs.begin(job[C]{kind: jobDial, dial: j})
 	return true
 }
 
@@ -156,7 +158,7 @@ func (c *core[C]) dialed(j *dialJob[C], e *entry[C], took time.Duration, err err
 	u.conns++
 	if why := c.doom(e, u); why != 0 {
 		e.word.Store(stateGone)
-		c.discard(e, why, nil)
+		c.closing.discard(e, why, nil)
 		c.provide()
 		return
 	}
@@ -186,6 +188,6 @@ func (c *core[C]) number(e *entry[C]) {
 // order.
 func (c *core[C]) tellBreaker() {
 	if c.dialer.tell() {
-		c.begin(job[C]{kind: jobTellBreaker})
+		c.jobs.begin(job[C]{kind: jobTellBreaker})
 	}
 }

@@ -29,7 +29,7 @@ func (c *core[C]) tick(wall time.Time) {
 			c.tickIdle(e, e.factsLocked(now))
 		case stateLent:
 			if e.reason == 0 && e.factsLocked(now).outlived {
-				c.condemn(e, ByLifetime)
+				c.closing.condemn(e, ByLifetime)
 			}
 			if c.janitor.leaks(now-e.seenAt) && e.leaked != e.seen {
 				e.leaked = e.seen
@@ -41,7 +41,7 @@ func (c *core[C]) tick(wall time.Time) {
 	c.stock.look()
 	c.provide()
 	if len(leaks) > 0 && c.cfg.OnLeaked != nil {
-		c.begin(job[C]{kind: jobTellLeaks, leaks: leaks})
+		c.jobs.begin(job[C]{kind: jobTellLeaks, leaks: leaks})
 	}
 }
 
@@ -49,11 +49,11 @@ func (c *core[C]) tick(wall time.Time) {
 func (c *core[C]) tickIdle(e *entry[C], f facts) {
 	switch c.janitor.judge(f) {
 	case endLife:
-		if c.retireIdle(e, ByLifetime) {
+		if c.closing.retireIdle(e, ByLifetime) {
 			c.janitor.closed()
 		}
 	case endIdle:
-		if e.word.Load()&^mark == e.seen && c.retireIdle(e, ByIdleTime) {
+		if e.word.Load()&^mark == e.seen && c.closing.retireIdle(e, ByIdleTime) {
 			c.janitor.closed()
 		}
 	case refresh:
@@ -101,6 +101,7 @@ func (c *core[C]) keepAlive(e *entry[C]) bool {
 		return false
 	}
 	c.roster.unmark(e)
-	c.hold(e, heldJob[C]{check: true, keep: true})
+	c.janitor.refreshing++
+	c.checks.hold(e, heldJob[C]{check: true, keep: true})
 	return true
 }

@@ -50,21 +50,3 @@ func TestWarmersEndWhenTheirNumberIsReached(t *testing.T) {
 	require.ErrorIs(t, err, errDown)
 	require.False(t, ws.any())
 }
-
-func TestClosingKeepsTheFirstErrors(t *testing.T) {
-	var c closing[int]
-	a, b := new(entry[int]), new(entry[int])
-	c.begin(a)
-	c.begin(b)
-	c.end(a)
-	require.Equal(t, []*entry[int]{b}, c.list)
-	c.end(b)
-	require.Zero(t, c.n())
-	c.report(nil)
-	require.NoError(t, c.err())
-	for range 2 * mostCloseErrors {
-		c.report(errDown)
-	}
-	require.ErrorIs(t, c.err(), errDown)
-	require.Len(t, c.errs, mostCloseErrors)
-}
