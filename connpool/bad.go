@@ -12,7 +12,7 @@ import (
 
 // breaksConn is the default of Config.Bad. A transport error or a ctx that ended
 // in the middle may leave half a message in the stream, so the connection cannot
-// serve another. An error of a file says nothing of the connection.
+// serve another call. An error of a file says nothing about the connection.
 func breaksConn(err error) bool {
 	for _, broken := range []error{
 		ErrBadConn, io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, context.Canceled, context.DeadlineExceeded,
@@ -24,8 +24,8 @@ func breaksConn(err error) bool {
 	return isNetError(err)
 }
 
-// isNetError reports whether a net.Error that is not of a file is among those that
-// err wraps. It spares the import of net.
+// isNetError reports whether err is or wraps a net.Error that is not about a file. It
+// asks for the methods of a net.Error, so that this package need not import net.
 func isNetError(err error) bool {
 	switch e := err.(type) {
 	case *fs.PathError, *os.LinkError:

@@ -9,7 +9,7 @@ import (
 
 // Backoff spaces dials after failures: the k-th failure in a row is followed by a
 // pause of Min × Factor^(k-1), at most Max, shortened by a random part. One pool
-// has one pause, whoever asks for a connection. The zero value does not pause.
+// has one pause for all its callers. The zero value does not pause.
 //
 // During the pause an Acquire that finds no connection waits; its ctx bounds that.
 type Backoff struct {

@@ -10,8 +10,8 @@ import (
 // that the pool starts a dial for the waiter, if there is room: the check may hang.
 const claimTime = 100 * time.Millisecond
 
-// checks is the part of a pool that begins checks and resets, and lets waiters rely on
-// them. It is guarded by Pool.mu and told the time.
+// checks is the part of a pool that begins checks and resets. It also notes which waiter
+// relies on which of them. It is guarded by Pool.mu and told the time.
 type checks[C any] struct {
 	waiters *waiters[C]
 	roster  *roster[C]
@@ -19,16 +19,16 @@ type checks[C any] struct {
 	alarm   *alarm
 }
 
-// claim lets w rely on a check or reset, so that no dial is begun for it. returning says
-// that it began for nobody.
+// claim notes that w relies on a check or reset, so that no dial is begun for w. returning
+// says that the check or reset was begun for no waiter.
 func (cs *checks[C]) claim(w *waiter[C], now time.Duration, returning bool) {
 	until := duration.Add(now, claimTime)
 	cs.waiters.claim(w, returning, until)
 	cs.alarm.by(now, until)
 }
 
-// claimReturning assigns checks and resets that began for nobody to waiters that have
-// nothing to rely on, one to each.
+// claimReturning assigns the checks and resets that were begun for no waiter to waiters
+// that have nothing to rely on, one to each.
 func (cs *checks[C]) claimReturning(now time.Duration) {
 	for cs.waiters.mayClaim() && cs.waiters.unserved() > 0 {
 		w := cs.waiters.first()
@@ -39,10 +39,11 @@ func (cs *checks[C]) claimReturning(now time.Duration) {
 	}
 }
 
-// one starts the check of an idle connection that needs one, on behalf of the first
-// waiter for whom nothing is under way. Like a dial, the check is detached from its
-// waiter: if it hangs, it holds up this connection alone. When the waiter gets another
-// connection, or loses patience, nobody relies on the check.
+// one begins the check of an idle connection that needs it, and reports whether there was
+// such a connection. The check is for the first waiter that relies on nothing yet, if there
+// is one. Like a dial, the check goes on without its waiter: if the check hangs, it holds
+// up this connection alone. When the waiter gets another connection, or loses patience, no
+// waiter relies on the check.
 func (cs *checks[C]) one(now time.Duration) bool {
 	if cs.roster.marked == 0 {
 		return false
@@ -60,7 +61,7 @@ func (cs *checks[C]) one(now time.Duration) bool {
 type heldJob[C any] struct {
 	check  bool       // else a reset
 	keep   bool       // for KeepAlive: counted in janitor.refreshing
-	waiter *waiter[C] // the one that asked; nil for keep-alive, TryAcquire and a reset
+	waiter *waiter[C] // the waiter for which the job began; nil for keep-alive, TryAcquire and a reset
 	turn   uint64     // waiter.turn then
 }
 
@@ -76,8 +77,8 @@ func (cs *checks[C]) hold(e *entry[C], j heldJob[C]) {
 	cs.jobs.begin(job[C]{kind: jobHeld, e: e, held: j})
 }
 
-// held files the outcome of a check or reset: e is lent again, or closed. It returns what
-// OnCheckFailed is to be told if failed.
+// held files the outcome of a check or reset: e is lent again, or closed. If the check
+// failed, held returns what OnCheckFailed gets.
 func (c *core[C]) held(e *entry[C], j heldJob[C], err error) (info Info, failed bool) {
 	if j.keep {
 		c.janitor.refreshing--

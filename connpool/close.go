@@ -75,14 +75,14 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 // nothing left: what Close waits for.
 func (p *Pool[C]) Done() <-chan struct{} { return p.core.drained }
 
-// insideCtx is a ctx that a pool gives to a function: it says whose it is. A function of
-// one pool may run inside one of another, and then is inside both.
+// insideCtx is a ctx that a pool gives to a function. It names that pool. A function of one
+// pool may run inside a function of another pool, and then its ctx names both.
 type insideCtx struct {
 	context.Context
 	pool any
 }
 
-// insideKey asks whether a ctx is one of the given pool.
+// insideKey is the key by which inside asks a ctx whether the given pool made it.
 type insideKey struct{ pool any }
 
 func (c insideCtx) Value(key any) any {

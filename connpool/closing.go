@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// closing is the part of a pool that closes connections, and knows those whose Close has
-// not returned: they keep their slots. It is guarded by Pool.mu and told the time.
+// closing is the part of a pool that closes connections. A connection keeps its slot until
+// its Close has returned, so closing lists the connections whose Close runs. It is guarded
+// by Pool.mu and told the time.
 type closing[C any] struct {
 	list   []*entry[C]
 	counts [numReasons]uint64
@@ -61,7 +62,7 @@ func (c *closing[C]) retireIdle(e *entry[C], why Reason) bool {
 	return true
 }
 
-// retire takes e, which the pool holds, out and closes it.
+// retire takes e, which the pool holds, out of the roster and closes it.
 func (c *closing[C]) retire(e *entry[C], why Reason, cause error) {
 	flag := uint64(0)
 	if why == ByDestroy {
@@ -71,7 +72,7 @@ func (c *closing[C]) retire(e *entry[C], why Reason, cause error) {
 	c.discard(e, why, cause)
 }
 
-// discard closes e, which is not (any more) in the roster. Its slot stays in use until
+// discard closes e, which is not in the roster. Its slot stays in use until
 // Close has returned: freed earlier, the server would see more than MaxOpen connections.
 func (c *closing[C]) discard(e *entry[C], why Reason, cause error) {
 	e.reason, e.phase = why, StateClosing

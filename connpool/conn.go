@@ -31,7 +31,7 @@ type Conn[C any] struct {
 //	+----------------------+-----+------+-------+
 //
 // uses grows by one with every loan. It is at once the exact count of acquires,
-// the generation that tells a stale Conn, and the janitor's clock: a word that
+// the generation by which a stale Conn is found, and the janitor's clock: a word that
 // did not change between two ticks belongs to a connection that was idle, or on
 // loan, all that time.
 //
@@ -112,7 +112,7 @@ func (c Conn[C]) Value() C {
 // or belongs to a closed pool is closed in the background instead.
 //
 // Release after the same loan's Destroy or Hijack does nothing, so that it can be
-// deferred. A second Release, or one after somebody else's, panics.
+// deferred. A second Release of a loan panics, whoever made the first.
 func (c Conn[C]) Release() {
 	if c.e == nil {
 		c.stale("Release")
@@ -132,10 +132,10 @@ func (c Conn[C]) Release() {
 	c.releaseSlow()
 }
 
-// ReleaseUnused is Release for a loan that was not used but looked at, after an
-// AcquireAllIdle for instance: it does not count as a use (in Info.Uses, MaxUses and
-// UseTime), the connection stays idle since when it was (as far as ticks could tell),
-// and no Reset runs.
+// ReleaseUnused is Release for a holder that did not use the connection, but looked at
+// it, after an AcquireAllIdle for instance. The loan does not count as a use in Info.Uses,
+// MaxUses and UseTime. The idle time of the connection goes on as if the loan had not been
+// (as far as ticks have seen it). No Reset runs.
 func (c Conn[C]) ReleaseUnused() {
 	e := c.must("ReleaseUnused")
 	p := e.pool
@@ -161,10 +161,10 @@ func (c Conn[C]) ReleaseUnused() {
 }
 
 // Destroy ends the loan and closes the connection in the background, because the
-// holder found it broken; cause (may be nil) is passed on to OnClosed. Its
-// slot is free once its Close has returned. With a Check, the other connections are
-// checked before their next loan: what broke this one may have broken them. Destroy of an ended loan panics; of one
-// of a closed pool it is like Release.
+// holder found it broken. OnClosed gets cause, which may be nil. The connection's slot is
+// free once its Close has returned. With a Check, the other connections are checked before
+// their next loan: the cause may have broken them too. Destroy of an ended loan panics.
+// Destroy of a closed pool's connection works like Release.
 func (c Conn[C]) Destroy(cause error) {
 	e := c.must("Destroy")
 	p := e.pool

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// core is what a pool knows and decides: all that Pool.mu guards. It is told what
-// happens, and it answers with grants to waiters, with jobs for the pool to run, and with
-// a time at which to look again. It starts no goroutine, calls no function of Config and
-// takes no lock but, below its own, the limiter's.
+// core is the part of a pool that decides. It has all that Pool.mu guards. The pool tells
+// core what happens, and core answers with grants to waiters, with jobs for the pool to
+// run, and with a time at which to look again. core starts no goroutine and calls no
+// function of Config. The only lock that it takes is the limiter's.
 type core[C any] struct {
 	waiters waiters[C] // first: a hand-over writes its begin (see Pool)
 	closed  bool
@@ -88,8 +88,8 @@ func (c *core[C]) slotFreed(promised bool) {
 	c.drain()
 }
 
-// look does what is due at this moment: waiters lose their patience with a check or with a
-// dial, the back-off ends.
+// look does what is due at this moment. The patience with a check or a dial may have ended,
+// or a back-off.
 func (c *core[C]) look() {
 	now := c.clock.now()
 	c.alarm.rang()

@@ -7,8 +7,8 @@ import (
 	"github.com/poundlock/poundlock/internal/duration"
 )
 
-// dialer is the part of a pool that says when a dial may begin and which of those
-// under way are worth waiting for. It holds the breaker, the back-off and the count
+// dialer is the part of a pool that says when a dial may begin, and which dials under way
+// are worth waiting for. It holds the breaker, the back-off and the count
 // of dials. It is guarded by Pool.mu and told the time (on the pool's clock), so
 // that one reading decides both what is done now and when to look again.
 type dialer struct {
@@ -24,7 +24,7 @@ type dialer struct {
 	typical  time.Duration // how long a dial takes: the mean, recent ones weighing more; 0: none succeeded yet
 
 	tells   bool           // there is an OnBreaker
-	telling bool           // somebody calls takeNews until there are none
+	telling bool           // a job calls takeNews until there are none
 	news    []BreakerState // changes that OnBreaker was not told of
 
 	backoff Backoff
@@ -148,7 +148,8 @@ func (d *dialer) become(s BreakerState) {
 	}
 }
 
-// tell reports whether the caller is to start somebody who takes the news.
+// tell reports whether the caller must start a job that calls takeNews until there are no
+// news. If one runs already, it need not.
 func (d *dialer) tell() bool {
 	if d.telling || len(d.news) == 0 {
 		return false
@@ -157,7 +158,8 @@ func (d *dialer) tell() bool {
 	return true
 }
 
-// takeNews returns what OnBreaker was not told of. Who gets none tells no longer.
+// takeNews returns the changes that OnBreaker was not told of. A job that gets none has
+// ended.
 func (d *dialer) takeNews() []BreakerState {
 	news := d.news
 	d.news, d.telling = nil, len(news) > 0

@@ -26,10 +26,10 @@ var (
 	// connection is broken and must be closed.
 	ErrBadConn = errors.New("connpool: bad connection")
 
-	// ErrInside is returned by Shutdown when its ctx is one that the same pool gave to
-	// a function, or is derived from one: to Dial, Check or Reset, or to the function
-	// given to Do. It would wait for that function, which waits for it. What has no such
-	// ctx cannot be recognised and hangs: Close in one of these functions, and Close or
+	// ErrInside is returned by Shutdown when its ctx is, or is derived from, a ctx that the
+	// same pool gave to Dial, Check or Reset, or to the function given to Do. Shutdown would
+	// wait for that function, and the function for Shutdown. A call without such a ctx
+	// cannot be recognised and hangs: Close in one of these functions, and Close or
 	// Shutdown in a hook, in Config.Close, or while the caller holds a connection.
 	ErrInside = errors.New("connpool: called from inside a function of the same pool")
 

@@ -59,7 +59,8 @@ func (c *core[C]) giveBack(e *entry[C], checked bool) {
 	c.provide()
 }
 
-// settle looks after a connection that went idle while the gate was up.
+// settle is called after a connection went idle while the gate was up: it may be a
+// waiter's, another key's, or one too many.
 func (c *core[C]) settle() {
 	c.yield()
 	c.serve()
@@ -88,8 +89,8 @@ func (c *core[C]) trim() {
 	}
 	conns := c.roster.all()
 	idle := c.roster.count(stateIdle)
-	// From the end: the order of preference of Affinity begins at the start, so
-	// these are the coldest.
+	// From the end: Affinity prefers those at the start, so those at the end have been idle
+	// for longest.
 	for i := len(conns) - 1; i >= 0 && idle > 0; i-- {
 		why := ByClose
 		if !c.closed {

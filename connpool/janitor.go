@@ -6,9 +6,9 @@ import (
 	"github.com/poundlock/poundlock/internal/duration"
 )
 
-// janitor is the part of a pool that decides, at each tick, what time has done to
-// its connections. It is guarded by Pool.mu, told the time, and changes nothing but its
-// own counts: the pool carries out what it decides.
+// janitor is the part of a pool that decides, at each tick, which connections have reached
+// a limit of time. It is guarded by Pool.mu and told the time. It changes nothing but its
+// own counts: core carries out the decisions.
 type janitor struct {
 	minIdle, minOpen, maxClosing         int
 	checkAfterIdle, keepAlive, leakAfter time.Duration
@@ -42,10 +42,10 @@ const (
 	distrust         // have it checked before its next loan
 )
 
-// begin begins a tick. late says that so long has passed since the last tick that
-// what was fresh then is not fresh now, whatever its word says: the process was
-// frozen. The wall clock tells that also where the machine slept, and the monotonic
-// clock with it.
+// begin begins a tick. late says that the process was frozen: so much time has passed
+// since the last tick that connections which were fresh then are not fresh now, whatever
+// their words say. wall is the time on the wall clock, which goes on while the machine
+// sleeps; the monotonic clock does not.
 func (j *janitor) begin(wall time.Time, open, idle, closing int) (late bool) {
 	gap := wall.Sub(j.lookedAt)
 	j.lookedAt, j.open, j.idle = wall, open, idle

@@ -169,16 +169,16 @@ func (k *Keyed[K, C]) Evict(pred func(K, Info) bool) int {
 	return n
 }
 
-// Reset replaces all connections of the given key, as [Pool.Reset] does. Of a key
-// that is not there, nothing is to be replaced.
+// Reset replaces all connections of the given key, as [Pool.Reset] does. If the key has
+// no pool, Reset does nothing.
 func (k *Keyed[K, C]) Reset(key K) {
 	if kp := k.find(key); kp != nil {
 		kp.pool.Reset()
 	}
 }
 
-// find returns the pool of a key, or nil. A key that cannot be compared panics here,
-// with nothing locked.
+// find returns the pool of a key, or nil. It panics if the key cannot be compared, while no
+// lock is held.
 func (k *Keyed[K, C]) find(key K) *keyPool[K, C] {
 	v, _ := k.index.Load(key)
 	kp, _ := v.(*keyPool[K, C])

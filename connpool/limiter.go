@@ -10,7 +10,7 @@ import (
 	"github.com/poundlock/poundlock/internal/duration"
 )
 
-// limiter shares slots among the pools of a Keyed. It knows each pool by its share alone.
+// limiter shares slots among the pools of a Keyed. Of each pool it knows its share alone.
 //
 // A pool for which somebody waits and that finds no slot free stands in line: the
 // one with the fewest slots first, of equals the one that has stood longest. A free

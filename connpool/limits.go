@@ -1,7 +1,7 @@
 package connpool
 
-// limits is the part of a pool that says how many connections there may be, and of which
-// epoch. It is guarded by Pool.mu and told how the slots are used at the moment.
+// limits is the part of a pool that says how many connections there may be, and which are
+// older than the last Reset. It is guarded by Pool.mu and told how the slots are used at the moment.
 type limits struct {
 	maxOpen    int // Resize changes it
 	maxIdle    int

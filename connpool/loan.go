@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// begin notes the new loan if somebody wants to know of it.
+// begin does what is to be done at the begin of a loan: it notes the time, the stack, and
+// calls OnAcquired, each if Config or the sampling wants it.
 func (c Conn[C]) begin() {
 	p := c.e.pool
 	if c.word&timedMask == timedLoan {
 		c.e.lentAt.Store(int64(p.core.clock.now()))
-		c.e.setMark(stateLent) // its Release takes the slow path, which times it, so that others spare the look (connpool/uncontended)
+		c.e.setMark(stateLent) // sends its Release to the slow path, which times it: the fast path need not ask (connpool/uncontended)
 	}
 	if p.gate.Load()&gateNote == 0 {
 		return
@@ -52,7 +53,7 @@ func (c Conn[C]) releaseSlow() {
 	c.giveBack()
 }
 
-// giveBack returns the connection; the loan lasts.
+// giveBack ends the loan, which lasts until now, and returns the connection.
 func (c Conn[C]) giveBack() {
 	e := c.e
 	p := e.pool
@@ -66,8 +67,8 @@ func (c Conn[C]) giveBack() {
 		}
 		return
 	}
-	// Before the lock, which many may want: what is held belongs to the pool, and
-	// whoever condemns it meanwhile leaves the reason in e.
+	// This comes before the lock, which many may want. A connection that is held belongs to
+	// the pool. If it is condemned before core has it, the reason is in e.
 	if !e.takeBack(c.word) {
 		c.stale("Release")
 	}

@@ -39,8 +39,8 @@ type Pool[C any] struct {
 
 	// mu is held for short, never while a user's function runs, and guards core. It has a
 	// cache line of its own, or goroutines that wait for it would slow the one that has it.
-	// The next line, core's begin, holds what a hand-over writes. What a hand-over only reads
-	// follows, and so stays in the caches of all processors
+	// core begins on the next line, with the fields that a hand-over writes. The fields that a
+	// hand-over only reads follow, and so stay in the caches of all processors
 	// (connpool/contended/goroutines=64/conns=4/hold=yield).
 	mu   sync.Mutex
 	_    [stats.Line - 8]byte
@@ -138,10 +138,10 @@ func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 	return p, nil
 }
 
-// lock is mu.Lock for where many come at once. The sections under mu are far
-// shorter than a switch of goroutines, but sync.Mutex does not spin while others
-// are runnable on this processor, which is so whenever many wait; and one who
-// sleeps here may hold a connection (p99 of .../hold=1us).
+// lock is mu.Lock for sections that many goroutines want at once. It spins first. The
+// sections under mu are far shorter than a switch of goroutines, but sync.Mutex does not
+// spin while other goroutines are runnable on this processor, which is so whenever many
+// wait. A goroutine that sleeps here may hold a connection (p99 of .../hold=1us).
 func (p *Pool[C]) lock() {
 	for range 16 {
 		if p.mu.TryLock() {
@@ -188,7 +188,7 @@ func (p *Pool[C]) poke() {
 	p.unlock()
 }
 
-// look does what is due at this moment.
+// look is called by the alarm.
 func (p *Pool[C]) look() {
 	p.mu.Lock()
 	p.core.look()

@@ -7,7 +7,7 @@ import (
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// roster is the part of a pool that knows its connections and which of them are idle.
+// roster is the part of a pool that lists its connections and finds idle ones.
 // Borrowers read it without a lock; what writes it holds Pool.mu.
 type roster[C any] struct {
 	hintMask int

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// share is the part of a pool that knows its slots of a limiter: which it lacks, and which
-// it gives back. The limiter may not be called for all of that while Pool.mu is held, so
-// share collects it for [share.settle]. The zero value is that of a pool whose slots are
-// its own: it lacks none.
+// share is the part of a pool that deals with a limiter for it: it asks for slots and
+// gives them back. Some calls of the limiter must not be made while Pool.mu is held, so
+// share collects them for [share.settle]. The zero value is for a pool without a limiter,
+// which never lacks a slot.
 type share struct {
 	limit *limiter // nil: none
 	lacks bool     // somebody waits for a slot that the limiter does not have; guarded by Pool.mu

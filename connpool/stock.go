@@ -1,7 +1,7 @@
 package connpool
 
-// stock is the part of a pool that says how many connections are dialed for nobody, so
-// that the next borrowers find them. It is guarded by Pool.mu.
+// stock is the part of a pool that says how many connections are to be dialed in advance,
+// for MinIdle and MinOpen. It is guarded by Pool.mu.
 type stock struct {
 	minIdle, minOpen int
 	due              bool // something has changed since lacks was asked

@@ -23,8 +23,9 @@ func (c *core[C]) provide() {
 	c.check(false)
 }
 
-// check begins the checks that waiters lack. leave says that a waiter that has lost its
-// patience with a check is left to a dial, if there is room; so are those behind it.
+// check begins the checks that waiters lack. leave says what happens at the first waiter
+// that has lost its patience with a check: if there is room for a dial, that waiter and
+// those behind it are left to dials.
 func (c *core[C]) check(leave bool) {
 	for c.roster.marked > 0 && c.waiters.unserved() > 0 {
 		if w := c.waiters.first(); leave && w != nil && w.impatient && c.limits.room(c.usage()) > 0 {
@@ -61,8 +62,8 @@ func (c *core[C]) dials() (lacks bool) {
 	return false
 }
 
-// provideForNobody begins a check or a dial, if none is under way, so that one who does
-// not wait finds a connection later.
+// provideForNobody begins a check or a dial, if none is under way, so that a later
+// TryAcquire finds a connection.
 func (c *core[C]) provideForNobody() {
 	if c.dialer.supply() > 0 || c.waiters.returning > 0 || c.checks.one(c.clock.now()) || c.limits.room(c.usage()) <= 0 {
 		return

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// waiter is an Acquire in the queue. Guarded by Pool.mu while it is queued; from
-// the grant on it belongs to the waiting goroutine, which finds the outcome in
-// conn and err after it received from ch.
+// waiter is an Acquire in the queue. Pool.mu guards it while it is queued. After the grant
+// it belongs to the waiting goroutine, which receives from ch and then finds the outcome in
+// conn and err.
 type waiter[C any] struct {
 	// What a hand-over touches: one cache line.
 	ch        chan struct{} // capacity 1, so that a grant never blocks
@@ -23,7 +23,7 @@ type waiter[C any] struct {
 
 	prev  *waiter[C]
 	dial  *dialJob[C]   // the dial under way for it, or nil
-	turn  uint64        // counts the waits that used this value, so that a late check cannot take one for another
+	turn  uint64        // counts the waits that used this value: a late check must not take one wait for another
 	until time.Duration // when its claim ends
 	ctx   context.Context
 	_     [16]byte // to 128 on 64 bits, or few of them would begin where a line does
