@@ -59,7 +59,7 @@ type Config[C any] struct {
 	// MaxIdle bounds the idle connections: one more is closed at its return.
 	// Default: no bound but MaxOpen. Negative: none is kept.
 	MaxIdle int
-	// MaxWaiters bounds how many Acquires wait for somebody's return: with neither a
+	// MaxWaiters bounds how many Acquires wait for the return of a loan: with neither a
 	// dial, a check, nor a slot that is free (until a back-off ends, say) or closing
 	// to wait for; one more gets ErrFull. Default: no bound. Negative: none may wait.
 	MaxWaiters int
@@ -99,7 +99,7 @@ type Config[C any] struct {
 	// negative CheckAfterIdle it cannot.
 	CheckAfterIdle time.Duration
 	// KeepAlive checks a connection that was idle, and not checked, for so long;
-	// at most a quarter of the connections at once, and none while anybody waits.
+	// at most a quarter of the connections at once, and none while an Acquire waits.
 	// Default: never.
 	KeepAlive time.Duration
 
@@ -305,7 +305,7 @@ func (c *Config[C]) needsJanitor() bool {
 	return c.fills() || c.CheckAfterIdle < 0
 }
 
-// fills reports whether connections are dialed for nobody.
+// fills reports whether connections are dialed in advance.
 func (c *Config[C]) fills() bool { return c.MinIdle > 0 || c.MinOpen > 0 }
 
 // orDefault returns d, def for zero, and 0 (no limit) for a negative d.

@@ -98,7 +98,7 @@ func (c Conn[C]) must(op string) *entry[C] {
 }
 
 // Value returns the connection. It panics when the loan has ended: a connection
-// that is used after its release may already belong to somebody else.
+// that is used after its release may already belong to another holder.
 func (c Conn[C]) Value() C {
 	if c.e == nil || c.e.word.Load()&^mark != c.word {
 		c.stale("Value")

@@ -101,7 +101,7 @@ func (c *core[C]) look() {
 	c.provide()
 }
 
-// pause says whether nobody may be served.
+// pause begins or ends a pause, in which no waiter is served.
 func (c *core[C]) pause(on bool) {
 	c.waiters.pause(on)
 	if !on && !c.closed {

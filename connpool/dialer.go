@@ -13,7 +13,7 @@ import (
 // that one reading decides both what is done now and when to look again.
 type dialer struct {
 	running []*pending // dials under way
-	// late counts those of them that nobody should rely on: older than the patience,
+	// late counts those of them that no waiter should rely on: older than the patience,
 	// or given up by the Acquire that asked.
 	late int
 
@@ -84,7 +84,8 @@ func (d *dialer) begin(p *pending, now time.Duration) {
 	}
 }
 
-// giveUp notes that nobody should rely on a dial any more. It may have ended meanwhile.
+// giveUp notes that no waiter should rely on a dial any more. The dial may have ended
+// meanwhile.
 func (d *dialer) giveUp(p *pending) {
 	if !p.late && !p.ended {
 		p.late = true

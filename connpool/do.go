@@ -95,7 +95,7 @@ func (c Conn[C]) doOnce(ctx context.Context, f func(context.Context, C) error) (
 	if err != nil {
 		var failed error
 		p.functions.contain("Bad", &failed, func() { broken = p.cfg.Bad(err) })
-		if failed != nil { // nobody knows, so it is
+		if failed != nil { // Bad has not said it, so the connection counts as broken
 			broken, err = true, errors.Join(err, failed)
 		}
 	}

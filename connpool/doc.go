@@ -28,7 +28,7 @@
 // limits, lifetimes and leak detection cost borrowers nothing, not even a look at
 // the clock.
 //
-// The gate is not zero while somebody waits, or the pool is closed or paused. An
+// The gate is not zero while an Acquire waits, or the pool is closed or paused. An
 // acquirer that finds nothing queues, raises the gate and looks once more; a
 // releaser makes its connection idle, then looks at the gate (Dekker's pattern), so
 // no wake-up is lost. Dials and checks run in goroutines of their own, detached from

@@ -34,7 +34,7 @@ type Info struct {
 	Age      time.Duration `json:"age_ns"`      // since its dial ended
 	Lifetime time.Duration `json:"lifetime_ns"` // the age at which it is closed; 0: none
 	Uses     uint64        `json:"uses"`        // loans so far, the present one included
-	Idle     time.Duration `json:"idle_ns"`     // while idle: how long, up to a Tick less; in use: how long before this loan
+	Idle     time.Duration `json:"idle_ns"`     // how long it has been idle, or was before this loan; up to a Tick less
 	Held     time.Duration `json:"held_ns"`     // while in use: how long, up to a Tick less
 	Leaked   bool          `json:"leaked"`      // this loan was reported as a suspected leak
 	Reason   Reason        `json:"reason"`      // why it is being closed or will be at its return; 0: it will not

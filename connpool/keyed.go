@@ -382,7 +382,7 @@ func (p *Pool[C]) keepIdle(on bool) {
 }
 
 // closeIfEmpty closes the pool if it has no connection and nothing to do. Keyed.mu is
-// held: the limiter must not be called, and nobody waits whose leaving it would learn.
+// held, so the limiter must not be called. It need not be: no waiter leaves its line.
 func (p *Pool[C]) closeIfEmpty() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

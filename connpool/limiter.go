@@ -12,7 +12,7 @@ import (
 
 // limiter shares slots among the pools of a Keyed. Of each pool it knows its share alone.
 //
-// A pool for which somebody waits and that finds no slot free stands in line: the
+// A pool that has a waiter and finds no slot free stands in line: the
 // one with the fewest slots first, of equals the one that has stood longest. A free
 // slot is for the first in line alone, so that slots spread evenly over the keys
 // that wait. A pool that lacks a slot gets it from a connection that another key does not
@@ -70,7 +70,7 @@ func newLimiter(max int) *limiter {
 func (l *limiter) now() time.Duration { return time.Since(l.base) }
 
 // take takes a slot for s. If there is none, it reports false, and s stands in line
-// if somebody waits for the slot.
+// if a waiter needs the slot.
 func (l *limiter) take(s *share, waits bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

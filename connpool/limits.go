@@ -28,7 +28,7 @@ func (l *limits) room(u usage) int {
 	return min(l.maxOpen-u.open(), most-u.dialing)
 }
 
-// toCome returns how many dials can begin without anybody's return: in slots that are
+// toCome returns how many dials can begin before any loan is returned: in slots that are
 // free but must wait (for the back-off, say), or are closing.
 func (l *limits) toCome(u usage) int { return max(l.maxOpen-u.conns-u.dialing, 0) }
 

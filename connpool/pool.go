@@ -62,7 +62,7 @@ func (g *gate) set(bit uint32, on bool) {
 
 // The bits of a gate.
 const (
-	gateWaiters = 1 << iota // somebody waits
+	gateWaiters = 1 << iota // an Acquire waits
 	gateClosed
 	gatePaused
 	gateSurplus // more open than MaxOpen or MaxIdle allow: look at every release

@@ -50,7 +50,7 @@ func (c *core[C]) queue(w *waiter[C]) (got Conn[C], nth uint64, err error) {
 	return Conn[C]{}, c.waiters.waits, nil
 }
 
-// full reports whether more wait for somebody's return than MaxWaiters allows.
+// full reports whether more waiters need the return of a loan than MaxWaiters allows.
 func (c *core[C]) full() bool {
 	wait := c.waiters.unserved()
 	if !c.waiters.paused {

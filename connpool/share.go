@@ -11,7 +11,7 @@ import (
 // which never lacks a slot.
 type share struct {
 	limit *limiter // nil: none
-	lacks bool     // somebody waits for a slot that the limiter does not have; guarded by Pool.mu
+	lacks bool     // a waiter needs a slot that the limiter does not have; guarded by Pool.mu
 	dues  dues     // guarded by Pool.mu
 
 	pool tenant        // the pool, as the limiter sees it
@@ -47,11 +47,11 @@ type dues struct {
 	wantsOld    bool // a later call that does not wait wants the slot of a connection idle for long
 }
 
-// take takes a slot, and reports false if there is none. waits says that somebody waits
-// for it.
+// take takes a slot, and reports false if there is none. waits says that a waiter or a
+// Warm needs it.
 func (s *share) take(waits bool) bool { return s.limit == nil || s.limit.take(s, waits) }
 
-// lack notes whether somebody waits for a slot that the limiter does not have.
+// lack notes whether a waiter or a Warm needs a slot that the limiter does not have.
 func (s *share) lack(lacks bool) {
 	if s.lacks == lacks {
 		return

@@ -16,7 +16,7 @@ import (
 type Latency = stats.Latency
 
 // Stats is what a pool has done and is doing. Counters only grow and are exact
-// when nobody is in a call; the gauges are of one moment: Open = Idle + InUse +
+// while no call is under way; the gauges are of one moment: Open = Idle + InUse +
 // Busy + Dialing + Closing. Always Acquires = Hits + Misses, and Closed is the sum
 // of the counts by reason.
 //

@@ -6,8 +6,8 @@ import (
 )
 
 // provide begins the checks and dials that waiters, MinIdle and Warm lack, as far as the
-// limits allow. It is called whenever one of these changed: somebody waits or has given up
-// a dial, a slot became free, a dial or check ended, time passed.
+// limits allow. It is called whenever one of these changed: a waiter came, or gave up a
+// dial, a slot became free, a dial or check ended, time passed.
 func (c *core[C]) provide() {
 	if c.waiters.gaveUp { // a write that is not needed costs other processors a cache line
 		c.waiters.gaveUp = false
@@ -35,8 +35,8 @@ func (c *core[C]) check(leave bool) {
 	}
 }
 
-// dials begins the dials that are lacking, and reports whether somebody waits for a slot
-// that the limiter does not have.
+// dials begins the dials that are lacking, and reports whether a waiter or a Warm needs a
+// slot that the limiter does not have.
 func (c *core[C]) dials() (lacks bool) {
 	room := c.limits.room(c.usage())
 	if room <= 0 {
@@ -97,12 +97,12 @@ func (c *core[C]) refused(again time.Duration) {
 	c.alarm.by(c.dialer.retryAt-again, c.dialer.retryAt)
 }
 
-// dialJob is a dial under way. It is detached from the Acquire that asked for it:
-// that one may be served by somebody else, or leave, and the dial goes on.
+// dialJob is a dial under way. It is detached from the Acquire that asked for it: that
+// Acquire may get another connection, or leave, and the dial goes on.
 type dialJob[C any] struct {
 	epoch  uint64
 	values context.Context
-	shared bool // begun for nobody: MinIdle, Warm, TryAcquire
+	shared bool // begun for no waiter, but for MinIdle, Warm or TryAcquire
 
 	// Guarded by Pool.mu.
 	pending
@@ -110,7 +110,7 @@ type dialJob[C any] struct {
 }
 
 // dial begins a dial, and reports false if the limiter has no slot for it. waits says
-// that somebody waits for it, w or a Warm.
+// that w or a Warm needs it.
 func (c *core[C]) dial(w *waiter[C], waits bool) bool {
 	if !c.share.take(waits) {
 		return false

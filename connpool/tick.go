@@ -3,7 +3,7 @@ package connpool
 import "time"
 
 // tick looks at every connection once. Borrowers read no clock: a word that is the
-// same as at an earlier look means that nobody borrowed or returned the connection
+// same as at an earlier look means that no caller borrowed or returned the connection
 // since then, so that its idle or loan time is at least the time between. wall is the time
 // on the wall clock.
 func (c *core[C]) tick(wall time.Time) {

@@ -15,7 +15,7 @@ type waiter[C any] struct {
 	done      <-chan struct{}
 	state     waitState
 	claims    bool       // it relies on a check or reset under way: counted in waiters.claims
-	returning bool       // one that began for nobody: counted in waiters.returningClaims
+	returning bool       // on one that began for no waiter: counted in waiters.returningClaims
 	impatient bool       // what it relied on took too long
 	next      *waiter[C] // in the queue; then the next granted in the same section under mu
 	conn      Conn[C]
@@ -59,7 +59,7 @@ func (s *spares[C]) put(w *waiter[C]) {
 
 // waiters is the part of a pool that knows the waiting Acquires, their order, and what
 // each relies on: a dial of its own, or a check or reset under way. It raises gateWaiters
-// while somebody waits, and gatePaused while nobody may be served. It is guarded by
+// while an Acquire waits, and gatePaused during a pause. It is guarded by
 // Pool.mu. It has a list of its own instead of internal/list, because every hand-over
 // removes the first waiter, and that must not write to another waiter's cache line.
 type waiters[C any] struct {
@@ -70,12 +70,12 @@ type waiters[C any] struct {
 	wake, wakeLast  *waiter[C] // granted in this section under mu; unlock wakes them
 	waits, handoffs uint64     // counters, as in Stats
 
-	dials  *dialer // learns which of its dials nobody waits for any more
+	dials  *dialer // learns which of its dials have lost their waiter
 	paused bool    // between Pause and Resume
-	gaveUp bool    // one who left gave up a dial, and nobody has looked since whether another may begin
+	gaveUp bool    // a waiter that left gave up its dial; provide must look whether another may begin
 
 	claims int // waiters that rely on a check or reset under way
-	// Checks and resets that began for nobody, and the waiters that rely on them:
+	// Checks and resets that began for no waiter, and the waiters that rely on them:
 	// returningClaims <= returning.
 	returning, returningClaims int
 }
@@ -134,7 +134,7 @@ func (q *waiters[C]) next() *waiter[C] {
 	return nil
 }
 
-// pause says whether nobody may be served.
+// pause begins or ends a pause, in which next returns no waiter.
 func (q *waiters[C]) pause(on bool) {
 	q.paused = on
 	q.gate.set(gatePaused, on)
@@ -166,8 +166,8 @@ func (q *waiters[C]) grantAll(err error) {
 	}
 }
 
-// remove takes w out. It does not touch the one behind when w is the first, as
-// mostly: its prev, which nobody reads of a first one, may point anywhere.
+// remove takes w out. When w is the first, as mostly, remove does not write to the waiter
+// behind it. So the prev of a first waiter may point anywhere, and is never read.
 func (q *waiters[C]) remove(w *waiter[C]) {
 	first := w == q.head
 	if first {
@@ -193,8 +193,8 @@ func (q *waiters[C]) all(yield func(*waiter[C]) bool) {
 	}
 }
 
-// unserved returns how many waiters rely on nothing; below zero: how many dials nobody
-// needs.
+// unserved returns how many waiters rely on nothing. A number below zero says how many
+// dials no waiter needs.
 func (q *waiters[C]) unserved() int { return q.n - q.claims - q.dials.supply() }
 
 // first returns the oldest waiter for whom nothing is under way that it could rely
@@ -217,11 +217,11 @@ func (q *waiters[C]) takeGranted() *waiter[C] {
 	return w
 }
 
-// mayClaim reports whether a check or reset that began for nobody has no waiter yet.
+// mayClaim reports whether a check or reset that began for no waiter has none yet.
 func (q *waiters[C]) mayClaim() bool { return q.returningClaims < q.returning }
 
-// claim lets w rely on a check or reset until the given time. returning says that it began
-// for nobody.
+// claim lets w rely on a check or reset until the given time. returning says that it
+// began for no waiter.
 func (q *waiters[C]) claim(w *waiter[C], returning bool, until time.Duration) {
 	w.claims, w.returning, w.until = true, returning, until
 	q.claims++
@@ -262,8 +262,8 @@ func (q *waiters[C]) loseBy(now time.Duration) (next time.Duration) {
 	return next
 }
 
-// returned counts the end of a check or reset that began for nobody. A waiter that
-// relied on it, and on no other, relies on nothing now: the caller provides.
+// returned counts the end of a check or reset that began for no waiter. If more waiters
+// rely on such jobs than are left, some rely on nothing now, and the caller must provide.
 func (q *waiters[C]) returned() {
 	q.returning--
 	for w := q.head; q.returningClaims > q.returning; w = w.next {
