@@ -94,7 +94,7 @@ func (e *entry[C]) lookLocked(now time.Duration) uint64 {
 	return w
 }
 
-// keepAlive starts a check of e if it is idle, nobody waits and few others are
+// keepAlive begins a check of e if e is idle, no Acquire waits and few others are
 // checked.
 func (c *core[C]) keepAlive(e *entry[C]) bool {
 	if c.waiters.paused || c.waiters.n > 0 || !c.janitor.mayRefresh(len(c.roster.all())) || !e.seize() {
