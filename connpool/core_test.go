@@ -126,10 +126,10 @@ func (s *coreSim) end(i int) string {
 	return step
 }
 
-// pass lets time go by, with the alarm and the ticks.
-func (s *coreSim) pass(d time.Duration) {
+// elapse lets time go by, with the alarm and the ticks.
+func (s *coreSim) elapse(d time.Duration) {
 	for range 4 {
-		time.Sleep(d / 4) // in a bubble
+		time.Sleep(d / 4) // real time: in the bubble of the test
 		synctest.Wait()
 		if s.rang.Swap(false) {
 			s.c.look()
@@ -226,7 +226,7 @@ func (s *coreSim) step() string {
 		c.tick(time.Now())
 		return "tick"
 	default:
-		s.pass(time.Duration(rng.IntN(int(300 * time.Millisecond))))
+		s.elapse(time.Duration(rng.IntN(int(300 * time.Millisecond))))
 		return "time"
 	}
 }
@@ -266,7 +266,7 @@ func TestCoreInAnyOrder(t *testing.T) {
 					s.collect()
 				}
 				s.check("the end")
-				s.pass(50 * time.Millisecond)
+				s.elapse(50 * time.Millisecond)
 			}
 			c.close()
 			for s.collect(); len(s.loans)+len(s.jobs) > 0; s.collect() {
