@@ -121,10 +121,10 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 	run := processFunc[*call[Req, Res]](k.run)
 	k.c = newCore(inner, func(b *batch[*call[Req, Res]]) { k.c.execute(b, run) })
 	k.c.yields = workerYields
-	k.c.bulk = k.c.maxBatch // requests may leave; in a run they could not
+	k.c.backlog.bulk = k.c.maxBatch // requests may leave; in a run they could not
 	k.c.silent = true
-	k.c.placed = func(c *call[Req, Res], at uint64) { c.at = at }
-	k.c.leaves = func(c *call[Req, Res]) bool { return c.gone.Load() }
+	k.c.backlog.placed = func(c *call[Req, Res], at uint64) { c.at = at }
+	k.c.backlog.leaves = func(c *call[Req, Res]) bool { return c.gone.Load() }
 	return k, nil
 }
 
