@@ -214,11 +214,11 @@ func (k *Caller[Req, Res]) run(ctx context.Context, calls []*call[Req, Res]) err
 		}
 		s.results = s.results[:n]
 		if err := k.fn(ctx, s.reqs, s.results); err != nil {
-			parts, whole, ok := itemErrors(err, n)
+			parts, whole, ok := k.c.itemErrors(err, n)
 			if !ok || whole != nil {
 				return err // s is left to the collector: fn may have kept it in the error
 			}
-			failed, asked = k.failParts(s, parts, failed), asksFor(err)
+			failed, asked = k.failParts(s, parts, failed), k.c.asked(err, nil)
 		}
 		for i, c := range s.calls {
 			if c != nil {
