@@ -56,6 +56,7 @@ type call[Req, Res any] struct {
 // merger sends equal requests as one.
 type merger[Req, Res any] interface {
 	do(ctx context.Context, req Req) (Res, error)
+	doMany(ctx context.Context, reqs []Req, results []Result[Res])
 	forget(req Req)
 	stats() (merged, hits uint64)
 }
@@ -288,8 +289,8 @@ func (k *Caller[Req, Res]) Done() <-chan struct{} { return k.c.done }
 type CallerStats struct {
 	Name string `json:"name,omitempty"` // Config.Name
 	Stats
-	Merged    uint64 `json:"merged"`     // calls of Do that joined an equal request
-	CacheHits uint64 `json:"cache_hits"` // calls of Do that were answered from the cache
+	Merged    uint64 `json:"merged"`     // requests that joined an equal one
+	CacheHits uint64 `json:"cache_hits"` // requests that were answered from the cache
 }
 
 // Stats returns a consistent snapshot.
