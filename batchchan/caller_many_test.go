@@ -88,13 +88,6 @@ func eachManyKind(t *testing.T, cfg batchchan.CallerConfig[int], b *manyBackend,
 	}
 }
 
-func upTo(n int) (reqs []int) {
-	for i := range n {
-		reqs = append(reqs, i)
-	}
-	return reqs
-}
-
 func requireAnswers(t *testing.T, reqs []int, results []batchchan.Result[int]) {
 	t.Helper()
 	require.Len(t, results, len(reqs))
@@ -110,8 +103,8 @@ func requireAnswers(t *testing.T, reqs []int, results []batchchan.Result[int]) {
 func TestDoManyAnswersEachInOrder(t *testing.T) {
 	b := &manyBackend{delay: time.Millisecond}
 	eachManyKind(t, batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxBatch: 10}}, b, func(t *testing.T, c *batchchan.Caller[int, int], single, _ bool) {
-		require.Empty(t, c.DoMany(bgCtx, nil))
-		requireAnswers(t, upTo(25), c.DoMany(bgCtx, upTo(25)))
+		require.Empty(t, c.DoMany(bg, nil))
+		requireAnswers(t, upTo(25), c.DoMany(bg, upTo(25)))
 		if !single {
 			require.Equal(t, [][]int{upTo(10), upTo(20)[10:], upTo(25)[20:]}, b.calls, "as few batches as can be")
 		}
@@ -130,7 +123,7 @@ func TestDoManyOfMoreThanThereIsRoomFor(t *testing.T) {
 				for i := range reqs {
 					reqs[i] = k*1000 + i
 				}
-				requireAnswers(t, reqs, c.DoMany(bgCtx, reqs))
+				requireAnswers(t, reqs, c.DoMany(bg, reqs))
 			})
 		}
 		wg.Wait()
@@ -145,20 +138,20 @@ func TestDoManyMergesEqualRequests(t *testing.T) {
 		}
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			res, err := c.Do(bgCtx, 7)
+			res, err := c.Do(bg, 7)
 			require.NoError(t, err)
 			require.Equal(t, 14, res)
 		})
 		synctest.Wait() // 7 is with the backend
 		reqs := []int{1, 7, 2, 1, 3, 3, 1}
-		requireAnswers(t, reqs, c.DoMany(bgCtx, reqs))
+		requireAnswers(t, reqs, c.DoMany(bg, reqs))
 		wg.Wait()
 		require.Equal(t, []int{7, 1, 2, 3}, slices.Concat(b.calls...))
 		s := c.Stats()
 		require.EqualValues(t, 4, s.Merged)
 		require.EqualValues(t, 4, s.Accepted)
 		hits := s.CacheHits
-		requireAnswers(t, []int{1, 2}, c.DoMany(bgCtx, []int{1, 2}))
+		requireAnswers(t, []int{1, 2}, c.DoMany(bg, []int{1, 2}))
 		if n := c.Stats().CacheHits; n > hits {
 			require.EqualValues(t, 2, n)
 			require.Len(t, slices.Concat(b.calls...), 4, "the cache has them")
@@ -172,7 +165,7 @@ func TestDoManyKeepsWhatWasAnsweredWhenCtxEnds(t *testing.T) {
 	b := &manyBackend{delay: time.Second}
 	cause := errors.New("enough")
 	eachManyKind(t, batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxBatch: 2, MaxPending: 6}}, b, func(t *testing.T, c *batchchan.Caller[int, int], single, _ bool) {
-		ctx, cancel := context.WithTimeoutCause(bgCtx, 2500*time.Millisecond, cause)
+		ctx, cancel := context.WithTimeoutCause(bg, 2500*time.Millisecond, cause)
 		defer cancel()
 		reqs := []int{0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12}
 		results := c.DoMany(ctx, reqs)
@@ -195,20 +188,21 @@ func TestDoManyKeepsWhatWasAnsweredWhenCtxEnds(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.Zero(t, c.Stats().Pending)
 		require.Less(t, len(slices.Concat(b.calls...)), len(reqs), "some never reached the backend")
-		requireAnswers(t, []int{20, 21}, c.DoMany(bgCtx, []int{20, 21}))
+		requireAnswers(t, []int{20, 21}, c.DoMany(bg, []int{20, 21}))
 	})
 }
 
 func TestDoManyWithCtxThatHasEnded(t *testing.T) {
 	b := &manyBackend{}
 	eachManyKind(t, batchchan.CallerConfig[int]{}, b, func(t *testing.T, c *batchchan.Caller[int, int], _, _ bool) {
-		ctx, cancel := context.WithCancel(bgCtx)
+		ctx, cancel := context.WithCancel(bg)
 		cancel()
 		for _, r := range c.DoMany(ctx, upTo(3)) {
 			require.ErrorIs(t, r.Err, context.Canceled)
 		}
 		require.Empty(t, b.calls)
-		require.PanicsWithValue(t, "batchchan: nil Context", func() { c.DoMany(nil, upTo(1)) }) //nolint:staticcheck // the subject
+		var none context.Context
+		require.PanicsWithValue(t, "batchchan: nil Context", func() { c.DoMany(none, upTo(1)) })
 	})
 }
 
@@ -217,7 +211,7 @@ func TestDoManyAndClose(t *testing.T) {
 	eachManyKind(t, batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxBatch: 2, MaxPending: 4}}, b, func(t *testing.T, c *batchchan.Caller[int, int], _, _ bool) {
 		done := make(chan []batchchan.Result[int])
 		reqs := upTo(30)
-		go func() { done <- c.DoMany(bgCtx, reqs) }()
+		go func() { done <- c.DoMany(bg, reqs) }()
 		time.Sleep(time.Second / 2)
 		require.NoError(t, c.Close())
 		results := <-done
@@ -232,7 +226,7 @@ func TestDoManyAndClose(t *testing.T) {
 		}
 		require.Positive(t, closed)
 		require.Less(t, closed, len(reqs))
-		for _, r := range c.DoMany(bgCtx, []int{100, 101}) {
+		for _, r := range c.DoMany(bg, []int{100, 101}) {
 			require.ErrorIs(t, r.Err, batchchan.ErrClosed)
 		}
 	})
@@ -242,9 +236,9 @@ func TestDoManyAndShutdown(t *testing.T) {
 	b := &manyBackend{delay: time.Hour}
 	eachManyKind(t, batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxBatch: 2}}, b, func(t *testing.T, c *batchchan.Caller[int, int], _, _ bool) {
 		done := make(chan []batchchan.Result[int])
-		go func() { done <- c.DoMany(bgCtx, upTo(9)) }()
+		go func() { done <- c.DoMany(bg, upTo(9)) }()
 		synctest.Wait()
-		ctx, cancel := context.WithTimeout(bgCtx, time.Second)
+		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		require.Error(t, c.Shutdown(ctx))
 		for _, r := range <-done { // those with the backend got its error
@@ -265,14 +259,14 @@ func TestDoManyInsideAndOverflow(t *testing.T) {
 				results[0].Value = reqs[0]
 				return nil
 			}))
-		go func() { _, _ = c.Do(bgCtx, 0) }()
+		go func() { _, _ = c.Do(bg, 0) }()
 		synctest.Wait()
 		require.Len(t, inside, 2)
 		for _, r := range inside {
 			require.ErrorIs(t, r.Err, batchchan.ErrInside)
 		}
 		done := make(chan []batchchan.Result[int])
-		go func() { done <- c.DoMany(bgCtx, []int{1, 2, 3, 4}) }()
+		go func() { done <- c.DoMany(bg, []int{1, 2, 3, 4}) }()
 		synctest.Wait()
 		close(gate)
 		results := <-done
@@ -290,7 +284,7 @@ func TestDoManyInsideAndOverflow(t *testing.T) {
 				return nil
 			}))
 		done := make(chan []batchchan.Result[int])
-		go func() { done <- c.DoMany(bgCtx, []int{1, 2, 3}) }()
+		go func() { done <- c.DoMany(bg, []int{1, 2, 3}) }()
 		synctest.Wait()
 		close(gate)
 		results := <-done
@@ -308,7 +302,7 @@ func TestDoManyWithABadKey(t *testing.T) {
 			}
 			return nil
 		}))
-	results := c.DoMany(bgCtx, []any{1, []int{2}, "3"})
+	results := c.DoMany(bg, []any{1, []int{2}, "3"})
 	require.Equal(t, 1, results[0].Value)
 	require.ErrorIs(t, results[1].Err, batchchan.ErrBadKey)
 	require.Equal(t, "3", results[2].Value)
@@ -336,13 +330,13 @@ func TestDoManyThatAUserFunctionEnds(t *testing.T) {
 					go func() {
 						defer close(over)
 						defer func() { _ = recover() }()
-						c.DoMany(bgCtx, []int{1, 2, 1, 5, 6, 7})
+						c.DoMany(bg, []int{1, 2, 1, 5, 6, 7})
 					}()
 					<-over
 					var wg sync.WaitGroup
 					for _, r := range []int{1, 2, 6, 7} { // also those that it was to send
 						wg.Go(func() {
-							res, err := c.Do(bgCtx, r)
+							res, err := c.Do(bg, r)
 							require.NoError(t, err)
 							require.Equal(t, 2*r, res)
 						})

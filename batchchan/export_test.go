@@ -7,3 +7,9 @@ func hotOffsets() (lock, room uintptr) {
 	var c core[int]
 	return unsafe.Offsetof(c.mu), unsafe.Offsetof(c.backlog) + unsafe.Offsetof(c.backlog.room)
 }
+
+// What tests from outside share with those from inside.
+var (
+	CheckQuiet    = checkQuiet
+	RequireFailed = requireFailed
+)

@@ -14,9 +14,6 @@ import (
 	"github.com/poundlock/poundlock/batchchan"
 )
 
-// bgCtx is for the tests from outside.
-var bgCtx = context.Background()
-
 // badError is an error of which some methods do not return.
 type badError struct {
 	as, unwrap, text func()
@@ -145,8 +142,8 @@ func badFunc(items []int, bad error) error {
 func newBadBatcher(cfg batchchan.Config[int], bad error) badSubject {
 	b := batchchan.Must(batchchan.New(cfg, func(_ context.Context, items []int) error { return badFunc(items, bad) }))
 	return badSubject{
-		func(v int) error { return b.Send(bgCtx, v) },
-		func() error { return b.Flush(bgCtx) }, b.Close, b.Stats,
+		func(v int) error { return b.Send(bg, v) },
+		func() error { return b.Flush(bg) }, b.Close, b.Stats,
 	}
 }
 
@@ -155,8 +152,8 @@ func newBadPipe(cfg batchchan.Config[int], bad error) badSubject {
 		return append(out, in...), badFunc(in, bad)
 	}))
 	return badSubject{
-		func(v int) error { return p.Send(bgCtx, v) },
-		func() error { return p.Flush(bgCtx) }, p.Close, p.Stats,
+		func(v int) error { return p.Send(bg, v) },
+		func() error { return p.Flush(bg) }, p.Close, p.Stats,
 	}
 }
 
@@ -173,8 +170,8 @@ func badKeyed(cfg batchchan.KeyedConfig[int], bad error) badSubject {
 		return badFunc(items, bad)
 	}))
 	return badSubject{
-		func(v int) error { return k.Send(bgCtx, v) },
-		func() error { return k.Flush(bgCtx) }, k.Close,
+		func(v int) error { return k.Send(bg, v) },
+		func() error { return k.Flush(bg) }, k.Close,
 		func() batchchan.Stats { return k.Stats().Stats },
 	}
 }
@@ -195,10 +192,10 @@ func TestStoppedKeyHandsTheRestBackWhateverTheErrorDoes(t *testing.T) {
 					time.Sleep(time.Second)
 					return bad
 				}))
-				n, err := k.SendMany(bgCtx, []int{1, 2, 3})
+				n, err := k.SendMany(bg, []int{1, 2, 3})
 				require.NoError(t, err)
 				require.Equal(t, 3, n)
-				require.Error(t, k.Flush(bgCtx))
+				require.Error(t, k.Flush(bg))
 				require.Equal(t, 2, rest)
 				require.NoError(t, k.Close())
 			})
@@ -213,9 +210,9 @@ func TestCallerErrorsWhoseMethodsDoNotReturn(t *testing.T) {
 			c := batchchan.Must(batchchan.NewCaller(batchchan.Config[int]{}, func(_ context.Context, reqs []int, results []batchchan.Result[int]) error {
 				return badFunc(reqs, bad)
 			}))
-			_, err := c.Do(bgCtx, 0)
+			_, err := c.Do(bg, 0)
 			require.True(t, err != nil)
-			_, err = c.Do(bgCtx, 1)
+			_, err = c.Do(bg, 1)
 			require.NoError(t, err)
 			require.NoError(t, c.Close())
 		})
