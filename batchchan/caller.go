@@ -26,9 +26,9 @@ type Result[Res any] struct {
 
 // Caller lets many goroutines share calls to a backend: each calls Do with one
 // request and gets its own answer, and the requests that come together go
-// together. With the default Linger of 0 a lone request goes at once, and what
-// comes while the backend is busy goes in the next call. NewMergingCaller makes
-// one that also sends equal requests as one.
+// together. DoMany is for one that has several requests. With the default Linger of 0
+// a lone request goes at once, and what comes while the backend is busy goes in the
+// next call. NewMergingCaller makes one that also sends equal requests as one.
 //
 // All methods are safe for concurrent use.
 type Caller[Req, Res any] struct {
