@@ -139,7 +139,7 @@ func TestBacklogAgainstModel(t *testing.T) {
 			},
 			"many": func(t *rapid.T) {
 				if l.sized {
-					t.Skip()
+					t.Skip("items with sizes come one by one")
 				}
 				now++
 				var items []*logItem
@@ -160,7 +160,7 @@ func TestBacklogAgainstModel(t *testing.T) {
 			"take": func(t *rapid.T) {
 				if !l.anyReady() {
 					if l.filling() == 0 {
-						t.Skip()
+						t.Skip("nothing waits")
 					}
 					cut(ByIdle)
 				}
@@ -184,11 +184,11 @@ func TestBacklogAgainstModel(t *testing.T) {
 			},
 			"drop": func(t *rapid.T) {
 				if l.runs() {
-					t.Skip()
+					t.Skip("nothing is dropped from a run")
 				}
 				if !l.anyReady() {
 					if l.filling() == 0 {
-						t.Skip()
+						t.Skip("nothing waits")
 					}
 					cut(ByBytes)
 				}
@@ -214,7 +214,7 @@ func TestBacklogAgainstModel(t *testing.T) {
 			},
 			"leave": func(t *rapid.T) {
 				if !leaves {
-					t.Skip()
+					t.Skip("nothing may leave")
 				}
 				var all []*logItem
 				for _, bs := range [][][]*logItem{m.ready, m.buf} {
@@ -227,7 +227,7 @@ func TestBacklogAgainstModel(t *testing.T) {
 					}
 				}
 				if len(all) == 0 {
-					t.Skip()
+					t.Skip("everything has left")
 				}
 				v := rapid.SampledFrom(all).Draw(t, "item")
 				v.gone = true
@@ -236,7 +236,7 @@ func TestBacklogAgainstModel(t *testing.T) {
 			},
 			"sweep": func(t *rapid.T) {
 				if !leaves {
-					t.Skip()
+					t.Skip("nothing may leave")
 				}
 				emptied := l.sweep()
 				sweep := func(bs [][]*logItem) (kept [][]*logItem, empty int) {
@@ -266,7 +266,7 @@ func TestBacklogAgainstModel(t *testing.T) {
 			},
 			"take back": func(t *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(t, "seldom") > 0 {
-					t.Skip()
+					t.Skip("seldom")
 				}
 				var want, got []*logItem
 				for _, bs := range [][][]*logItem{m.ready, m.buf} {
