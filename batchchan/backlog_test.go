@@ -20,8 +20,9 @@ type logItem struct {
 
 // logModel is a backlog in the slowest way: batches as slices of items.
 type logModel struct {
-	ready [][]*logItem // each taken whole
-	buf   [][]*logItem // the open batches; the last is not full
+	ready [][]*logItem    // each taken whole
+	buf   [][]*logItem    // the open batches; the last is not full
+	at    []time.Duration // when the first items of these came, also where they have left since
 }
 
 func (m *logModel) pending() (n, bytes int) {
@@ -83,7 +84,7 @@ func TestBacklogAgainstModel(t *testing.T) {
 			}
 			b, n := l.cut(why)
 			require.Equal(t, full, n)
-			require.Equal(t, m.buf[0][0].at, b.firstAt, "the age of the first item")
+			require.Equal(t, m.at[0], b.firstAt, "the age of the first item")
 			require.Equal(t, batches+1, b.seq)
 			if l.runs() && len(m.buf[0]) == cfg.MaxBatch {
 				why = BySize
@@ -93,12 +94,12 @@ func TestBacklogAgainstModel(t *testing.T) {
 			for _, x := range m.buf[:full] {
 				all = append(all, x...)
 			}
-			m.ready, m.buf = append(m.ready, all), m.buf[full:]
+			m.ready, m.buf, m.at = append(m.ready, all), m.buf[full:], m.at[full:]
 			batches += uint64(n)
 		}
 		model := func(v *logItem) { // after it was added
 			if n := len(m.buf); n == 0 || len(m.buf[n-1]) == cfg.MaxBatch {
-				m.buf = append(m.buf, nil)
+				m.buf, m.at = append(m.buf, nil), append(m.at, v.at)
 			}
 			m.buf[len(m.buf)-1] = append(m.buf[len(m.buf)-1], v)
 		}
@@ -257,7 +258,9 @@ func TestBacklogAgainstModel(t *testing.T) {
 				}
 				var empty int
 				m.ready, empty = sweep(m.ready)
-				m.buf, _ = sweep(m.buf)
+				if m.buf, _ = sweep(m.buf); len(m.buf) == 0 {
+					m.at = nil
+				}
 				for emptied.head != nil {
 					l.recycle(emptied.pop())
 					empty--
