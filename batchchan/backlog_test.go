@@ -1,7 +1,9 @@
 package batchchan
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -293,5 +295,54 @@ func TestBacklogAgainstModel(t *testing.T) {
 				m = logModel{}
 			},
 		})
+	})
+}
+
+// A sweep is made when the marked are many, and the larger part of what waits.
+func TestBacklogSparse(t *testing.T) {
+	for _, c := range []struct {
+		items, gone int
+		want        bool
+	}{{64, 64, false}, {100, 65, true}, {130, 65, false}, {129, 65, true}, {1000, 400, false}} {
+		cfg := Config[int]{MaxBatch: 50}
+		var l backlog[int]
+		l.init(&cfg, 50)
+		for i := range c.items {
+			if l.add(i, 0, 0); l.full() {
+				l.cut(BySize)
+			}
+		}
+		l.added = uint64(c.items)
+		for i := range c.gone {
+			require.True(t, l.mark(uint64(i+1), 0))
+		}
+		require.Equal(t, c.want, l.sparse(), "%+v", c)
+		require.Equal(t, c.items-c.gone, l.pending())
+	}
+}
+
+// Requests whose Do has left take no memory for long, though no worker is free.
+func TestWhatHasLeftIsSwept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		k := Must(NewCaller(Config[int]{MaxBatch: 10}, func(context.Context, []int, []Result[int]) error {
+			<-gate
+			return nil
+		}))
+		go func() { _, _ = k.Do(bg, 0) }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(bg)
+		for i := range 300 {
+			go func() { _, _ = k.Do(ctx, i) }()
+		}
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		k.c.mu.lock()
+		kept := k.c.backlog.readyItems + k.c.backlog.filling()
+		k.c.mu.unlock()
+		require.LessOrEqual(t, kept, 64)
+		close(gate)
+		require.NoError(t, k.Close())
 	})
 }
