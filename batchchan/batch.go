@@ -15,13 +15,13 @@ type batch[T any] struct {
 
 	n int // items delivered
 	parts[T]
-	off     int    // items[:off] were dropped by DropOldest
-	ticket  uint64 // of the taking: dense
-	startAt time.Duration
+	off    int    // items[:off] were dropped by DropOldest
+	ticket uint64 // of the taking: dense
+	span
 	retries int
 	panics  int
 	sizes   []int             // of the items, where SizeOf is used
-	end     uint64            // position of its last item, see leave.go
+	end     uint64            // position of its last item, see backlog_leave.go
 	again   *again[T]         // of a batch that failed and is not through
 	wrap    func(error) error // what OnError's errors are wrapped in; may be nil
 	ran     chan struct{}     // closed when the processor has returned, where a sender waits for that

@@ -77,8 +77,8 @@ func (b *Batcher[T]) Send(ctx context.Context, item T) error {
 		return b.sendShard(ctx, item)
 	}
 	c.mu.lock()
-	if len(c.buf) < c.room {
-		c.buf = append(c.buf, item)
+	if len(c.backlog.buf) < c.backlog.room {
+		c.backlog.buf = append(c.backlog.buf, item)
 		c.mu.unlock()
 		return nil
 	}

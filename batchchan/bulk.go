@@ -38,9 +38,8 @@ func bulkSize[T any](cfg Config[T], pushes bool) int {
 
 // bulkState is the part of a core that is for runs.
 type bulkState[T any] struct {
-	marks []time.Duration // guarded by mu: when the first items of buf's batches came
-	run   *batch[T]       // guarded by mu: in the worker's hands
-	hurry atomic.Bool     // written under mu: somebody waits for the run's progress
+	run   *batch[T]   // guarded by mu: in the worker's hands
+	hurry atomic.Bool // written under mu: somebody waits for the run's progress
 }
 
 // parts is what a batch that is a run is made of.
@@ -52,30 +51,17 @@ type parts[T any] struct {
 	// batch, and Shutdown, with stolen, all that are left, by CompareAndSwap.
 	begun   atomic.Int64
 	settled int // guarded by core.mu: how many of them are in the account
-
-	quick   bool // the last one that was timed was
-	untimed int  // how many were begun since startAt, without a look at the clock
 }
 
 const stolen = -1
 
-// splitLocked keeps in b, which was buf, the batches that are full, and leaves
-// the rest in buf; if none is full b is that one batch. It returns how many.
-func (c *core[T]) splitLocked(b *batch[T]) int {
-	b.marks, c.marks = c.marks, b.marks[:0]
-	n := len(b.items) / c.maxBatch
-	if n == 0 {
-		return 1
+// marksSince returns when the first items came of the batches that were begun without a
+// look at the clock, and of the one before them.
+func (p *parts[T]) marksSince(untimed int) []time.Duration {
+	if untimed == 0 {
+		return nil
 	}
-	b.reason, b.firstAt = BySize, b.marks[0]
-	if rest := b.items[n*c.maxBatch:]; len(rest) > 0 {
-		c.buf = append(c.buf, rest...)
-		c.marks = append(c.marks, b.marks[n])
-		c.bound = c.maxBatch
-		clear(rest)
-		b.items = b.items[:n*c.maxBatch]
-	}
-	return n
+	return p.marks[p.part-untimed:]
 }
 
 // runLocked begins the first batch of b.
@@ -122,7 +108,7 @@ func (c *core[T]) more(b *batch[T]) bool {
 // hurryLocked makes the worker settle from now on, and does so for what it has
 // done already.
 func (c *core[T]) hurryLocked(e *effects[T]) {
-	if c.bulk > c.maxBatch {
+	if c.backlog.runs() {
 		c.hurry.Store(true)
 		c.settleLocked(e)
 	}
@@ -141,13 +127,13 @@ func (c *core[T]) settleLocked(e *effects[T]) bool {
 		return false
 	}
 	b.settled += n
-	c.readyItems -= n
+	c.backlog.begun(n, 0)
 	c.n.delivered += uint64(n)
 	c.n.succeeded += uint64(n)
 	for ; n > 0; n -= c.maxBatch {
 		c.n.batches++
 		c.outstanding--
-		c.passLocked(b.seq, e)
+		e.barriers = c.barriers.pass(b.seq, e.barriers)
 		b.seq++
 	}
 	c.roomLocked()
@@ -171,19 +157,16 @@ func (c *core[T]) settleFailed(b *batch[T]) bool {
 	c.inFlightN += c.maxBatch
 	b.begun.Add(int64(c.maxBatch))
 	b.settled += c.maxBatch
-	c.readyItems -= c.maxBatch
+	c.backlog.begun(c.maxBatch, 0)
 	c.n.delivered += uint64(c.maxBatch)
 	c.n.batches++
 	c.outstanding--
-	c.passLocked(b.seq, &e)
+	e.barriers = c.barriers.pass(b.seq, e.barriers)
 	b.seq++
 	c.roomLocked()
 	c.admitLocked(&e)
 	return true
 }
-
-// batchesIn returns how many batches b is that has not been taken.
-func (c *core[T]) batchesIn(b *batch[T]) int { return max(len(b.items)/c.maxBatch, 1) }
 
 // stealLocked takes from the run, if there is one, what it has not begun.
 func (c *core[T]) stealLocked(e *effects[T]) []T {
@@ -202,22 +185,15 @@ func (c *core[T]) stealLocked(e *effects[T]) []T {
 	}
 	rest := b.whole[b.settled:]
 	c.outstanding -= len(rest) / c.maxBatch
-	c.readyItems -= len(rest)
+	c.backlog.begun(len(rest), 0)
 	c.run = nil
 	return rest
 }
 
-// A look at the clock takes as long as several items. So after a batch of a run
-// that took less than quickBatch, up to maxUntimed that follow are timed together.
-const (
-	quickBatch = time.Microsecond
-	maxUntimed = 7
-)
-
 // moreUntimed is more, without a look at the clock. It reports false, and has
 // done nothing, if there is to be one.
 func (c *core[T]) moreUntimed(b *batch[T]) bool {
-	if !b.quick || b.untimed == maxUntimed || (b.part+1)*c.maxBatch >= len(b.whole) {
+	if !b.span.next() || (b.part+1)*c.maxBatch >= len(b.whole) {
 		return false
 	}
 	clear(b.items)
@@ -226,17 +202,4 @@ func (c *core[T]) moreUntimed(b *batch[T]) bool {
 	}
 	b.untimed++
 	return true
-}
-
-// finishUntimed records all but the last of the batches that were timed
-// together and returns what remains for that: all took the same time, or, if that
-// is not quick, one of them was slow and the others were quick.
-func (c *core[T]) finishUntimed(b *batch[T], all time.Duration) time.Duration {
-	n := time.Duration(b.untimed)
-	each := min(all/(n+1), quickBatch)
-	for i := range n {
-		c.proc.Record(each)
-		c.age.Record(b.startAt + (i+1)*each - b.marks[b.part-int(n-1-i)])
-	}
-	return all - n*each
 }

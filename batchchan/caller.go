@@ -26,9 +26,9 @@ type Result[Res any] struct {
 
 // Caller lets many goroutines share calls to a backend: each calls Do with one
 // request and gets its own answer, and the requests that come together go
-// together. With the default Linger of 0 a lone request goes at once, and what
-// comes while the backend is busy goes in the next call. NewMergingCaller makes
-// one that also sends equal requests as one.
+// together. DoMany is for one that has several requests. With the default Linger of 0
+// a lone request goes at once, and what comes while the backend is busy goes in the
+// next call. NewMergingCaller makes one that also sends equal requests as one.
 //
 // All methods are safe for concurrent use.
 type Caller[Req, Res any] struct {
@@ -56,6 +56,7 @@ type call[Req, Res any] struct {
 // merger sends equal requests as one.
 type merger[Req, Res any] interface {
 	do(ctx context.Context, req Req) (Res, error)
+	doMany(ctx context.Context, reqs []Req, results []Result[Res])
 	forget(req Req)
 	stats() (merged, hits uint64)
 }
@@ -121,10 +122,10 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 	run := processFunc[*call[Req, Res]](k.run)
 	k.c = newCore(inner, func(b *batch[*call[Req, Res]]) { k.c.execute(b, run) })
 	k.c.yields = workerYields
-	k.c.bulk = k.c.maxBatch // requests may leave; in a run they could not
+	k.c.backlog.bulk = k.c.maxBatch // requests may leave; in a run they could not
 	k.c.silent = true
-	k.c.placed = func(c *call[Req, Res], at uint64) { c.at = at }
-	k.c.leaves = func(c *call[Req, Res]) bool { return c.gone.Load() }
+	k.c.backlog.placed = func(c *call[Req, Res], at uint64) { c.at = at }
+	k.c.backlog.leaves = func(c *call[Req, Res]) bool { return c.gone.Load() }
 	return k, nil
 }
 
@@ -214,11 +215,11 @@ func (k *Caller[Req, Res]) run(ctx context.Context, calls []*call[Req, Res]) err
 		}
 		s.results = s.results[:n]
 		if err := k.fn(ctx, s.reqs, s.results); err != nil {
-			parts, whole, ok := itemErrors(err, n)
+			parts, whole, ok := k.c.itemErrors(err, n)
 			if !ok || whole != nil {
 				return err // s is left to the collector: fn may have kept it in the error
 			}
-			failed, asked = k.failParts(s, parts, failed), asksFor(err)
+			failed, asked = k.failParts(s, parts, failed), k.c.asked(err, nil)
 		}
 		for i, c := range s.calls {
 			if c != nil {
@@ -288,8 +289,8 @@ func (k *Caller[Req, Res]) Done() <-chan struct{} { return k.c.done }
 type CallerStats struct {
 	Name string `json:"name,omitempty"` // Config.Name
 	Stats
-	Merged    uint64 `json:"merged"`     // calls of Do that joined an equal request
-	CacheHits uint64 `json:"cache_hits"` // calls of Do that were answered from the cache
+	Merged    uint64 `json:"merged"`     // requests that joined an equal one
+	CacheHits uint64 `json:"cache_hits"` // requests that were answered from the cache
 }
 
 // Stats returns a consistent snapshot.

@@ -21,7 +21,7 @@ func (c *core[T]) callerRunsLocked(ctx context.Context, size int, deadline time.
 		return c.rejectLocked(ErrFull, e)
 	}
 	c.unlock(e)
-	c.begin(b, now)
+	c.begin(&b.span, b.firstAt, now)
 	err := ErrGoexit // what the processor may do instead of returning
 	defer func() {
 		c.processed(b, e)
@@ -31,19 +31,13 @@ func (c *core[T]) callerRunsLocked(ctx context.Context, size int, deadline time.
 		}
 	}()
 	c.process(b)
-	err = c.ranOut(ctx, deadline)
+	switch err = nil; {
+	case ctx.Err() != nil:
+		err = ctxerr.From(ctx)
+	case deadline > 0 && c.now() >= deadline:
+		err = ErrTimeout
+	}
 	return err
-}
-
-// ranOut returns why a sender must not go on, if ctx or its time has ended.
-func (c *core[T]) ranOut(ctx context.Context, deadline time.Duration) error {
-	if ctx.Err() != nil {
-		return ctxerr.From(ctx)
-	}
-	if deadline > 0 && c.now() >= deadline {
-		return ErrTimeout
-	}
-	return nil
 }
 
 // processed books what the processor made of b, in a goroutine that is not a
@@ -74,7 +68,7 @@ func (c *core[T]) helperRunsLocked(ctx context.Context, size int, deadline time.
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	err := c.waitHelper(ctx, timeout, c.helper, c.done)
+	err := waitHelper(ctx, timeout, c.helper, c.done)
 	c.mu.lock()
 	if err != nil {
 		return c.rejectLocked(err, e)
@@ -95,7 +89,7 @@ func (c *core[T]) helperRunsLocked(ctx context.Context, size int, deadline time.
 	b.ran = ran
 	c.unlock(e)
 	go c.help(b, now)
-	err = c.waitHelper(ctx, timeout, nil, ran)
+	err = waitHelper(ctx, timeout, nil, ran)
 	c.mu.lock()
 	if err != nil {
 		return c.rejectLocked(err, e)
@@ -104,7 +98,7 @@ func (c *core[T]) helperRunsLocked(ctx context.Context, size int, deadline time.
 }
 
 // waitHelper waits for the token, the end of something, or the sender's own.
-func (c *core[T]) waitHelper(ctx context.Context, timeout <-chan time.Time, token chan<- struct{}, end <-chan struct{}) error {
+func waitHelper(ctx context.Context, timeout <-chan time.Time, token chan<- struct{}, end <-chan struct{}) error {
 	select {
 	case token <- struct{}{}:
 	case <-end:
@@ -132,6 +126,6 @@ func (c *core[T]) help(b *batch[T], now time.Duration) {
 		<-c.helper
 	}()
 	c.label()
-	c.begin(b, now)
+	c.begin(&b.span, b.firstAt, now)
 	c.process(b)
 }

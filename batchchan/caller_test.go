@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestCallerGivesEachItsOwnAnswer(t *testing.T) {
 	odd := errors.New("odd")
-	k, err := NewCaller(Config[int]{MaxBatch: 16, Workers: 2}, func(_ context.Context, reqs []int, res []Result[string]) error {
+	k, err := batchchan.NewCaller(batchchan.Config[int]{MaxBatch: 16, Workers: 2}, func(_ context.Context, reqs []int, res []batchchan.Result[string]) error {
 		for i, r := range reqs {
 			if r%2 == 1 {
 				res[i].Err = odd
@@ -43,14 +45,14 @@ func TestCallerGivesEachItsOwnAnswer(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, k.Close())
 	_, err = k.Do(bg, 1)
-	require.ErrorIs(t, err, ErrClosed)
+	require.ErrorIs(t, err, batchchan.ErrClosed)
 	s := k.Stats()
 	checkQuiet(t, s.Stats)
 	require.EqualValues(t, 3200, s.Succeeded)
 	<-k.Done()
-	_, err = NewCaller[int, int](Config[int]{}, nil)
+	_, err = batchchan.NewCaller[int, int](batchchan.Config[int]{}, nil)
 	require.Error(t, err)
-	_, err = NewCaller(Config[int]{MaxBatch: -1}, func(context.Context, []int, []Result[int]) error { return nil })
+	_, err = batchchan.NewCaller(batchchan.Config[int]{MaxBatch: -1}, func(context.Context, []int, []batchchan.Result[int]) error { return nil })
 	require.ErrorContains(t, err, "MaxBatch")
 }
 
@@ -59,10 +61,10 @@ func TestCallerErrorsPanicsAndGoexitReachEveryCallerOfTheBatch(t *testing.T) {
 		down := errors.New("down")
 		var hook []int
 		attempts := 0
-		k, err := NewCaller(Config[int]{
-			MaxBatch: 3, Linger: time.Second, Retry: Retry{MaxAttempts: 2, Backoff: time.Second, NoJitter: true},
+		k, err := batchchan.NewCaller(batchchan.Config[int]{
+			MaxBatch: 3, Linger: time.Second, Retry: batchchan.Retry{MaxAttempts: 2, Backoff: time.Second, NoJitter: true},
 			OnError: func(_ context.Context, _ error, reqs []int) { hook = append(hook, reqs...) },
-		}, func(_ context.Context, reqs []int, res []Result[int]) error {
+		}, func(_ context.Context, reqs []int, res []batchchan.Result[int]) error {
 			attempts++
 			switch reqs[0] / 10 {
 			case 0:
@@ -84,7 +86,7 @@ func TestCallerErrorsPanicsAndGoexitReachEveryCallerOfTheBatch(t *testing.T) {
 			for i := range 3 {
 				wg.Go(func() {
 					v, err := k.Do(bg, 10*c+i)
-					var p *PanicError
+					var p *batchchan.PanicError
 					switch c {
 					case 0:
 						require.ErrorIs(t, err, down)
@@ -92,7 +94,7 @@ func TestCallerErrorsPanicsAndGoexitReachEveryCallerOfTheBatch(t *testing.T) {
 						require.ErrorAs(t, err, &p)
 						require.Contains(t, string(p.Stack), "caller_test.go")
 					case 2:
-						require.ErrorIs(t, err, ErrGoexit)
+						require.ErrorIs(t, err, batchchan.ErrGoexit)
 					default:
 						require.NoError(t, err)
 						require.Equal(t, -(10*c + i), v)
@@ -111,7 +113,7 @@ func TestCallerCancelledRequestsDoNotReachTheBackend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		var seen []int
-		k, err := NewCaller(Config[int]{MaxBatch: 10, MaxBytes: 1000, SizeOf: func(int) int { return 1 }}, func(_ context.Context, reqs []int, res []Result[int]) error {
+		k, err := batchchan.NewCaller(batchchan.Config[int]{MaxBatch: 10, MaxBytes: 1000, SizeOf: func(int) int { return 1 }}, func(_ context.Context, reqs []int, res []batchchan.Result[int]) error {
 			seen = append(seen, reqs...)
 			<-gate
 			return nil
@@ -127,7 +129,7 @@ func TestCallerCancelledRequestsDoNotReachTheBackend(t *testing.T) {
 		}()
 		go func() {
 			_, err := k.DoTimeout(3, time.Second)
-			require.ErrorIs(t, err, ErrTimeout)
+			require.ErrorIs(t, err, batchchan.ErrTimeout)
 		}()
 		go k.Do(bg, 2)
 		time.Sleep(2 * time.Second)
@@ -142,10 +144,10 @@ func TestCallerCancelledRequestsDoNotReachTheBackend(t *testing.T) {
 func TestCallerDropAndShutdownAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var dropped []int
-		k, err := NewCaller(Config[int]{
-			MaxBatch: 1, MaxPending: 1, Overflow: DropOldest, DetachBatches: true,
-			OnDrop: func(r int, _ DropReason) { dropped = append(dropped, r) },
-		}, func(ctx context.Context, reqs []int, res []Result[int]) error {
+		k, err := batchchan.NewCaller(batchchan.Config[int]{
+			MaxBatch: 1, MaxPending: 1, Overflow: batchchan.DropOldest, DetachBatches: true,
+			OnDrop: func(r int, _ batchchan.DropReason) { dropped = append(dropped, r) },
+		}, func(ctx context.Context, reqs []int, res []batchchan.Result[int]) error {
 			<-ctx.Done()
 			return ctx.Err()
 		})
@@ -161,8 +163,8 @@ func TestCallerDropAndShutdownAnswer(t *testing.T) {
 		require.ErrorContains(t, k.Shutdown(ctx), "1 items undelivered, 1 in the processor")
 		wg.Wait()
 		require.ErrorIs(t, errs[0], context.Canceled)
-		require.ErrorIs(t, errs[1], ErrDropped)
-		require.ErrorIs(t, errs[2], ErrClosed)
+		require.ErrorIs(t, errs[1], batchchan.ErrDropped)
+		require.ErrorIs(t, errs[2], batchchan.ErrClosed)
 		require.Equal(t, []int{1}, dropped)
 	})
 }

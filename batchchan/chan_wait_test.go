@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestChanContextAndTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := NewChan[int](1)
+		c := batchchan.NewChan[int](1)
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
@@ -21,9 +23,9 @@ func TestChanContextAndTimeouts(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, time.Second, time.Since(start))
 		_, err = c.RecvTimeout(time.Second)
-		require.ErrorIs(t, err, ErrTimeout)
+		require.ErrorIs(t, err, batchchan.ErrTimeout)
 		require.NoError(t, c.SendTimeout(1, time.Second))
-		require.ErrorIs(t, c.SendTimeout(2, time.Second), ErrTimeout)
+		require.ErrorIs(t, c.SendTimeout(2, time.Second), batchchan.ErrTimeout)
 		require.Equal(t, 3*time.Second, time.Since(start))
 		require.ErrorIs(t, c.Send(ctx, 2), context.DeadlineExceeded, "ctx wins")
 		_, err = c.Recv(ctx)
@@ -49,7 +51,7 @@ func TestChanContextAndTimeouts(t *testing.T) {
 
 func TestChanWaitersAreServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := NewChan[int](1)
+		c := batchchan.NewChan[int](1)
 		require.NoError(t, c.Send(bg, 0))
 		for i := 1; i <= 10; i++ {
 			go func() { require.NoError(t, c.Send(bg, i)) }()
@@ -81,7 +83,7 @@ func TestChanWaitersAreServedInOrder(t *testing.T) {
 // Room for several and only one waiter on its way: it must wake the next.
 func TestChanWakesAllForWhomThereIsSomething(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := NewChan[int](8)
+		c := batchchan.NewChan[int](8)
 		_, err := c.SendMany(bg, upTo(8))
 		require.NoError(t, err)
 		for i := range 8 {
@@ -116,7 +118,7 @@ func TestChanWakesAllForWhomThereIsSomething(t *testing.T) {
 // A waiter that is cancelled just as it is woken passes the wake-up on.
 func TestChanCancelledWaitersLoseNoWakeUp(t *testing.T) {
 	for range 300 {
-		c := NewChan[int](1)
+		c := batchchan.NewChan[int](1)
 		ctx, cancel := context.WithCancel(bg)
 		var wg sync.WaitGroup
 		var got atomic.Int32
@@ -149,7 +151,7 @@ func TestChanCancelledWaitersLoseNoWakeUp(t *testing.T) {
 
 func TestChanCForSelect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := NewChan[int](4)
+		c := batchchan.NewChan[int](4)
 		_, err := c.SendMany(bg, []int{0, 1, 2, 3})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(bg)
@@ -173,7 +175,7 @@ func TestChanCForSelect(t *testing.T) {
 		synctest.Wait() // it has 3 and waits for 2, which may come back
 		cancel()
 		synctest.Wait()
-		require.ErrorIs(t, <-late, ErrClosed)
+		require.ErrorIs(t, <-late, batchchan.ErrClosed)
 		_, open := <-ch
 		require.False(t, open)
 		s := c.Stats()
@@ -182,9 +184,9 @@ func TestChanCForSelect(t *testing.T) {
 
 		done, cancel := context.WithCancel(bg)
 		cancel()
-		_, open = <-NewChan[int](1).C(done)
+		_, open = <-batchchan.NewChan[int](1).C(done)
 		require.False(t, open)
-		d := NewChan[int](1)
+		d := batchchan.NewChan[int](1)
 		require.NoError(t, d.Send(bg, 7))
 		d.Close()
 		sum := 0

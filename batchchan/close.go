@@ -11,13 +11,13 @@ func (c *core[T]) beginClose() {
 	c.mu.lock()
 	if !c.closing {
 		c.closing = true
-		c.room = 0
+		c.roomLocked()
 		c.collectLocked(&e)
 		for c.waiters.any() {
 			e.settle(c.waiters.pop(), ErrClosed)
 		}
 		c.crew.wakeIdle(&e.wakeUps)
-		if c.pendingLocked() > 0 {
+		if c.backlog.pending() > 0 {
 			c.crew.wake(&e.wakeUps)
 		}
 		c.endLocked(&e)
@@ -48,26 +48,21 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 		return nil, c.failures.take()
 	}
 	rest := c.stealLocked(&e)
-	if n := len(rest) + c.pendingLocked(); n > 0 {
+	if n := len(rest) + c.backlog.pending(); n > 0 {
 		undelivered = make([]T, 0, n)
 	}
 	undelivered = append(undelivered, rest...)
 	clear(rest)
-	for c.ready.head != nil {
-		b := c.ready.pop()
-		undelivered = c.appendStaying(undelivered, b.items[b.off:])
-		batches := c.batchesIn(b)
+	for c.backlog.anyReady() {
+		b := c.backlog.pop()
+		undelivered = c.backlog.appendStaying(undelivered, b.items[b.off:])
+		batches := c.backlog.batchesIn(b)
 		clear(b.items)
 		c.retireLocked(b, batches, &e)
 	}
-	undelivered = c.appendStaying(undelivered, c.buf)
-	c.gone, c.goneBytes, c.takenTo = 0, 0, c.added
-	c.n.cut += uint64(len(c.buf))
+	undelivered, n := c.backlog.takeBack(undelivered)
+	c.n.cut += uint64(n)
 	c.n.undelivered += uint64(len(undelivered))
-	clear(c.buf)
-	c.buf, c.bufSizes, c.bufBytes = c.buf[:0], c.bufSizes[:0], 0
-	c.bound, c.marks = 0, c.marks[:0]
-	c.readyItems, c.readyBytes = 0, 0
 	if len(undelivered) > 0 {
 		e.barriers = c.barriers.fail(ErrClosed, e.barriers)
 	}

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // The full comparison is go run -C bench . -run batchchan; these are the package's
@@ -57,11 +59,11 @@ func BenchmarkSend(b *testing.B) {
 				}
 				b.Run(fmt.Sprintf("P=%d/B=%d/%s", p, size, mode), func(b *testing.B) {
 					sum := 0
-					cfg := Config[int]{MaxBatch: size, Linger: 5 * time.Millisecond, MaxPending: max(4096, 4*size)}
+					cfg := batchchan.Config[int]{MaxBatch: size, Linger: 5 * time.Millisecond, MaxPending: max(4096, 4*size)}
 					if mode == "Shards" {
 						cfg.Shards = 2
 					}
-					x, err := New(cfg, func(_ context.Context, items []int) error {
+					x, err := batchchan.New(cfg, func(_ context.Context, items []int) error {
 						for _, v := range items {
 							sum += v
 						}
@@ -159,7 +161,7 @@ func BenchmarkChan(b *testing.B) {
 		})
 		for _, mode := range []string{"Chan", "RecvMany", "ctx"} {
 			b.Run(name+"/"+mode, func(b *testing.B) {
-				ch := NewChan[int](4096)
+				ch := batchchan.NewChan[int](4096)
 				ctx, cancel := bg, context.CancelFunc(func() {})
 				if mode == "ctx" {
 					ctx, cancel = context.WithCancel(bg)
@@ -200,7 +202,7 @@ func BenchmarkChan(b *testing.B) {
 func BenchmarkDo(b *testing.B) {
 	for _, p := range []int{1, 64, 512} {
 		b.Run(fmt.Sprintf("callers=%d", p), func(b *testing.B) {
-			k, err := NewCaller(Config[int]{}, func(_ context.Context, reqs []int, res []Result[int]) error {
+			k, err := batchchan.NewCaller(batchchan.Config[int]{}, func(_ context.Context, reqs []int, res []batchchan.Result[int]) error {
 				for i, r := range reqs {
 					res[i].Value = r + 1
 				}

@@ -8,7 +8,7 @@
 //   - [Queue] is the same where receivers take the batches themselves.
 //   - [Pipe] is a Batcher whose function has results, received at the other end.
 //   - [Caller] lets many goroutines share calls to a backend; each gets its own
-//     answer.
+//     answer, or several to several requests.
 //   - [Keyed] batches per key, one batch of a key at a time.
 //   - [Chan] is a channel with a safe Close, contexts, bulk operations and
 //     statistics.

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestCallsFromWithinTheProcessorDoNotHang(t *testing.T) {
-	var b *Batcher[int]
+	var b *batchchan.Batcher[int]
 	var errs []error
 	var n int
-	b = must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 1}, func(ctx context.Context, items []int) error {
+	b = batchchan.Must(batchchan.New(batchchan.Config[int]{MaxBatch: 1, MaxPending: 1}, func(ctx context.Context, items []int) error {
 		if n++; n > 1 {
 			return nil
 		}
@@ -25,17 +27,17 @@ func TestCallsFromWithinTheProcessorDoNotHang(t *testing.T) {
 	require.NoError(t, b.Flush(bg))
 	require.NoError(t, b.Close())
 	require.Len(t, errs, 4)
-	require.ErrorIs(t, errs[0], ErrInside)
-	require.ErrorIs(t, errs[1], ErrInside)
+	require.ErrorIs(t, errs[0], batchchan.ErrInside)
+	require.ErrorIs(t, errs[1], batchchan.ErrInside)
 	require.NoError(t, errs[2])
-	require.ErrorIs(t, errs[3], ErrFull, "waiting for room would be waiting for itself")
+	require.ErrorIs(t, errs[3], batchchan.ErrFull, "waiting for room would be waiting for itself")
 }
 
 func TestPanicIsContained(t *testing.T) {
 	var failed []int
 	var cause error
-	b := must[int](t)(New(Config[int]{
-		MaxBatch: 2, Name: "orders", Retry: Retry{MaxAttempts: 5},
+	b := batchchan.Must(batchchan.New(batchchan.Config[int]{
+		MaxBatch: 2, Name: "orders", Retry: batchchan.Retry{MaxAttempts: 5},
 		OnError: func(_ context.Context, err error, items []int) {
 			cause = err
 			failed = append(failed, items...)
@@ -52,7 +54,7 @@ func TestPanicIsContained(t *testing.T) {
 		requireFailed(t, map[int]int{2: 1}[i], b.Flush(bg))
 	}
 	require.NoError(t, b.Close(), "what failed was reported")
-	var p *PanicError
+	var p *batchchan.PanicError
 	require.ErrorAs(t, cause, &p)
 	require.ErrorContains(t, p.Unwrap(), "boom")
 	require.Contains(t, string(p.Stack), "failure_test.go")
@@ -68,7 +70,7 @@ func TestPanicIsContained(t *testing.T) {
 
 func TestGoexitIsSurvived(t *testing.T) {
 	var cause error
-	b := must[int](t)(New(Config[int]{MaxBatch: 1, OnError: func(_ context.Context, err error, _ []int) { cause = err }}, func(_ context.Context, items []int) error {
+	b := batchchan.Must(batchchan.New(batchchan.Config[int]{MaxBatch: 1, OnError: func(_ context.Context, err error, _ []int) { cause = err }}, func(_ context.Context, items []int) error {
 		if items[0] == 1 {
 			runtime.Goexit()
 		}
@@ -78,7 +80,7 @@ func TestGoexitIsSurvived(t *testing.T) {
 		require.NoError(t, b.Send(bg, i))
 	}
 	requireFailed(t, 1, b.Close())
-	require.ErrorIs(t, cause, ErrGoexit)
+	require.ErrorIs(t, cause, batchchan.ErrGoexit)
 	s := b.Stats()
 	checkQuiet(t, s)
 	require.EqualValues(t, 3, s.Succeeded)

@@ -21,9 +21,8 @@ func (c *core[T]) flush(ctx context.Context) error {
 	c.mu.lock()
 	c.collectLocked(&e)
 	c.hurryRetriesLocked(&e)
-	left, target := c.outstanding, c.bufSeq-1
-	if len(c.buf) > 0 {
-		n := max(len(c.marks), 1) // batches in buf
+	left, target := c.outstanding, c.backlog.seq-1
+	if n := c.backlog.batches(); n > 0 {
 		left += n
 		target += uint64(n)
 		if c.manualTo < target {
@@ -45,11 +44,6 @@ func (c *core[T]) flush(ctx context.Context) error {
 	}
 	c.unlock(&e)
 	return c.waitFor(ctx, f)
-}
-
-// passLocked tells the barriers that the batch numbered seq has ended.
-func (c *core[T]) passLocked(seq uint64, e *effects[T]) {
-	e.barriers = c.barriers.pass(seq, e.barriers)
 }
 
 // waitFor waits for a barrier, and returns what failed until then or why it did not

@@ -2,7 +2,6 @@ package batchchan
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -89,7 +88,10 @@ func (e *ItemErrors) Error() string {
 	if len(all) == 0 {
 		return "batchchan: no item failed"
 	}
-	return fmt.Sprintf("batchchan: %d items of the batch failed, item %d: %v", len(all), all[0].index, all[0].err)
+	if len(all) == 1 {
+		return fmt.Sprintf("batchchan: item %d failed: %v", all[0].index, all[0].err)
+	}
+	return fmt.Sprintf("batchchan: %d items failed, the first is item %d: %v", len(all), all[0].index, all[0].err)
 }
 
 // Unwrap returns the errors of the items, by index.
@@ -117,23 +119,4 @@ func (e *ItemErrors) sort() []itemError {
 		e.entries, e.sorted = kept, true
 	}
 	return e.entries
-}
-
-// itemErrors returns what err says about the items of a batch of n. whole is not
-// nil if it makes no sense.
-func itemErrors(err error, n int) (failed []itemError, whole error, ok bool) {
-	var e *ItemErrors
-	if !errors.As(err, &e) {
-		return nil, nil, false
-	}
-	failed = e.sort()
-	if len(failed) == 0 {
-		return nil, nil, true
-	}
-	for _, i := range []int{failed[0].index, failed[len(failed)-1].index} {
-		if i < 0 || i >= n {
-			return nil, fmt.Errorf("batchchan: the processor returned an ItemErrors with index %d for a batch of %d: %w", i, n, err), true
-		}
-	}
-	return failed, nil, true
 }

@@ -2,11 +2,9 @@ package batchchan
 
 import (
 	"math"
-	"sync"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/duration"
-	"github.com/poundlock/poundlock/internal/stats"
 )
 
 // keyed is the engine of a Keyed. Workers take from the list ready. A key is in it if
@@ -33,9 +31,8 @@ type keyed[K comparable, T any] struct {
 	stop     bool
 	base     time.Time
 	done     chan struct{}
-	age      stats.Histogram
-	proc     stats.Histogram
-	freeWait sync.Pool // *waiter[keyedItem[K, T]]; per instance
+	timing
+	freeWait waiterPool[keyedItem[K, T]]
 
 	mu          spinLock
 	closing     bool // guarded by mu, as all below
@@ -75,7 +72,6 @@ func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]
 	k.maxKeys, k.idleTime, k.stop = cfg.MaxKeys, cfg.KeyIdleTimeout, cfg.StopOnError
 	k.base = time.Now()
 	k.done = make(chan struct{})
-	k.freeWait.New = func() any { return newWaiter[keyedItem[K, T]]() }
 	k.waits = bySegment[K, T]()
 	k.line.init()
 	k.alarm.ring = k.onAlarm

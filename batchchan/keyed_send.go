@@ -136,10 +136,8 @@ func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
 // passed. It is entered with mu held and returns without.
 func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d time.Duration, e *effects[keyedItem[K, T]]) error {
 	s := k.stateLocked(it.key)
-	w := k.freeWait.Get().(*waiter[keyedItem[K, T]])
 	it.s = s
-	w.one[0], w.err = it, nil
-	w.arm()
+	w := k.freeWait.get(it, it.size)
 	k.n.blocked++
 	k.line.add(s, w)
 	start := k.now()
@@ -161,8 +159,7 @@ func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d tim
 		k.n.rejected++
 	}
 	k.unlock(e)
-	clear(w.one[:])
-	k.freeWait.Put(w)
+	k.freeWait.put(w)
 	return err
 }
 

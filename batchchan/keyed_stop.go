@@ -1,7 +1,5 @@
 package batchchan
 
-import "fmt"
-
 // stopKey stops the key of w's batch, which failed, and hands what waits of it to
 // OnError. The worker calls it while the key is still in its hands: a barrier that
 // counts on these items passes when w completes.
@@ -26,7 +24,7 @@ func (k *keyed[K, T]) stopKey(w *keyWork[K, T]) {
 	k.admitLocked(&e)
 	k.unlock(&e)
 	if len(w.rest) > 0 {
-		err := &KeyError[K]{k.cfg.Name, s.key, fmt.Errorf("%w: %w", ErrStopped, w.cause)}
+		err := &KeyError[K]{k.cfg.Name, s.key, &stoppedError{w.cause}}
 		k.failures.add(len(w.rest), err)
 		k.report(err, w.rest)
 	}

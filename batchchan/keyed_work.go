@@ -72,7 +72,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 	now := k.now()
 	away := w.s != nil && w.again != nil
 	if w.s != nil && !away {
-		k.proc.Record(now - w.startAt)
+		k.end(&w.span, now, nil)
 	}
 	k.mu.lock()
 	switch {
@@ -110,7 +110,7 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 	k.takeLocked(w, now)
 	k.admitLocked(&e)
 	k.unlock(&e)
-	k.age.Record(now - w.firstAt)
+	k.begin(&w.span, w.firstAt, now)
 	return w
 }
 
@@ -123,7 +123,7 @@ func (k *keyed[K, T]) takeLocked(w *keyWork[K, T], now time.Duration) {
 	s.segs.drop()
 	s.running = true
 	w.s, w.seq = s, seg.seq
-	w.reason, w.firstAt, w.startAt = reason, seg.at, now
+	w.reason, w.firstAt = reason, seg.at
 	w.items = s.buf.pop(seg.n, w.items)
 	k.pending -= seg.n
 	k.pendingSize -= seg.bytes

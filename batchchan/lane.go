@@ -110,7 +110,7 @@ func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
 	}
 	c.drainLocked(l, e)
 	ok := c.chunk > 0 && !c.closing && !l.closed && !c.waiters.any() &&
-		c.pendingLocked()+c.reserved+c.chunk <= c.cfg.MaxPending &&
+		c.backlog.pending()+c.reserved+c.chunk <= c.cfg.MaxPending &&
 		!(c.cfg.Linger == 0 && c.crew.ready())
 	if !ok {
 		l.mu.unlock()

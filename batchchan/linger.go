@@ -9,10 +9,10 @@ import (
 // firstLocked returns when the oldest item that is not in a ready batch came.
 func (c *core[T]) firstLocked() (time.Duration, bool) {
 	switch {
-	case len(c.buf) > 0 && len(c.lanes) > 0:
-		return min(c.bufAt, c.lanesAt), true
-	case len(c.buf) > 0:
-		return c.bufAt, true
+	case c.backlog.filling() > 0 && len(c.lanes) > 0:
+		return min(c.backlog.at, c.lanesAt), true
+	case c.backlog.filling() > 0:
+		return c.backlog.at, true
 	case len(c.lanes) > 0:
 		return c.lanesAt, true
 	}

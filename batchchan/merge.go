@@ -103,31 +103,51 @@ func (m *merging[K, Req, Res]) do(ctx context.Context, req Req) (zero Res, err e
 		return zero, ErrBadKey
 	}
 	m.mu.lock()
+	p, v, hit := m.joinLocked(key, req)
+	m.mu.unlock()
+	if hit {
+		return v, nil
+	}
+	return m.wait(ctx, p)
+}
+
+// place is where a Do waits: with f, which it has to send if it leads.
+type place[K comparable, Req, Res any] struct {
+	f    *shared[K, Req, Res]
+	w    *sharer[Res]
+	lead bool
+}
+
+// joinLocked finds the answer to req in the cache, or a place to wait for it.
+func (m *merging[K, Req, Res]) joinLocked(key K, req Req) (p place[K, Req, Res], v Res, hit bool) {
 	if m.cached.on() {
-		if v, ok := m.cached.get(key, m.k.c.now()); ok {
+		if v, hit = m.cached.get(key, m.k.c.now()); hit {
 			m.hits++
-			m.mu.unlock()
-			return v, nil
+			return p, v, true
 		}
 	}
-	w := m.free.Get().(*sharer[Res])
-	w.arm()
-	f := m.flights[key]
-	lead := f == nil
-	if lead {
-		f = &shared[K, Req, Res]{m: m, key: key, sending: true}
-		f.req, f.flight = req, f
-		m.flights[key] = f
-	} else {
+	p.w = m.free.Get().(*sharer[Res])
+	p.w.arm()
+	if p.f = m.flights[key]; p.f != nil {
 		m.merged++
+	} else {
+		p.lead = true
+		p.f = &shared[K, Req, Res]{m: m, key: key, sending: true}
+		p.f.req, p.f.flight = req, p.f
+		m.flights[key] = p.f
 	}
-	f.waiting.PushBack(&w.node)
-	m.mu.unlock()
+	p.f.waiting.PushBack(&p.w.node)
+	return p, v, false
+}
+
+// wait waits for the answer, after it has sent the request where p leads.
+func (m *merging[K, Req, Res]) wait(ctx context.Context, p place[K, Req, Res]) (zero Res, err error) {
+	f, w, lead := p.f, p.w, p.lead
 	for {
 		if lead && !m.sendAs(ctx, f, w) {
 			return zero, ctxerr.From(ctx)
 		}
-		if !w.waitOr(ctx.Done(), callerYields) && m.leave(f, w) {
+		if w.state.Load() != sent && !w.waitOr(ctx.Done(), callerYields) && m.leave(f, w) {
 			return zero, ctxerr.From(ctx)
 		}
 		if !w.lead {
@@ -153,6 +173,11 @@ func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res
 	}()
 	err := m.k.c.send(ctx, &f.call, forever)
 	returned = true
+	return m.wasSent(ctx, f, w, err)
+}
+
+// wasSent follows the sending of f by w, which returned err: see sendAs.
+func (m *merging[K, Req, Res]) wasSent(ctx context.Context, f *shared[K, Req, Res], w *sharer[Res], err error) bool {
 	if err != nil && ctx.Err() != nil {
 		m.passLead(f, w)
 		return false

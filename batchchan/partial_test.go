@@ -15,10 +15,7 @@ import (
 	"github.com/poundlock/poundlock/batchchan"
 )
 
-var (
-	bg     = context.Background()
-	errBad = errors.New("bad row")
-)
+var errBad = errors.New("bad row")
 
 func TestItemErrors(t *testing.T) {
 	var e batchchan.ItemErrors

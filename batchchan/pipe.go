@@ -74,13 +74,13 @@ func (p *Pipe[In, Out]) process(b *batch[In]) {
 		n := len(r.items)
 		if p.c.cfg.DetachBatches { // out is fn's to keep
 			out, err := p.fn(ctx, in, nil)
-			if keepResults(err) {
+			if p.keepResults(err) {
 				r.items = append(r.items, out...)
 			}
 			return err
 		}
 		out, err := p.fn(ctx, in, r.items)
-		if !keepResults(err) {
+		if !p.keepResults(err) {
 			clear(out[min(n, len(out)):])
 			out = out[:min(n, len(out))]
 		}
@@ -93,9 +93,12 @@ func (p *Pipe[In, Out]) process(b *batch[In]) {
 }
 
 // keepResults says whether a call that returned err has results.
-func keepResults(err error) bool {
-	var e *ItemErrors
-	return err == nil || errors.As(err, &e)
+func (p *Pipe[In, Out]) keepResults(err error) bool {
+	if err == nil {
+		return true
+	}
+	_, ok := asError[*ItemErrors](&p.c.executor, err)
+	return ok
 }
 
 // Send hands item over, as [Batcher.Send].

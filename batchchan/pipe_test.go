@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
 	for _, ordered := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
-			p, err := NewPipe(PipeConfig[int]{
-				Config: Config[int]{MaxBatch: 3, Workers: 4, OnError: func(context.Context, error, []int) {}}, Ordered: ordered,
+			p, err := batchchan.NewPipe(batchchan.PipeConfig[int]{
+				Config: batchchan.Config[int]{MaxBatch: 3, Workers: 4, OnError: func(context.Context, error, []int) {}}, Ordered: ordered,
 			}, func(_ context.Context, in []int, out []string) ([]string, error) {
 				time.Sleep(time.Duration(in[0]*7919%13) * time.Millisecond)
 				switch in[0] {
@@ -70,8 +72,8 @@ func TestPipeKeepsOrderWithManyWorkers(t *testing.T) {
 
 func TestPipeSlowReceiversSlowDownSenders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, err := NewPipe(PipeConfig[int]{
-			Config: Config[int]{MaxBatch: 2, MaxPending: 2}, MaxResults: 1,
+		p, err := batchchan.NewPipe(batchchan.PipeConfig[int]{
+			Config: batchchan.Config[int]{MaxBatch: 2, MaxPending: 2}, MaxResults: 1,
 		}, func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), nil })
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(bg, time.Second)
@@ -79,8 +81,8 @@ func TestPipeSlowReceiversSlowDownSenders(t *testing.T) {
 		n, err := p.SendMany(ctx, upTo(100))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.LessOrEqual(t, n, 6, "results, processor, buffer: two each")
-		require.ErrorIs(t, p.SendTimeout(1, time.Second), ErrTimeout)
-		require.ErrorIs(t, p.TrySend(1), ErrFull)
+		require.ErrorIs(t, p.SendTimeout(1, time.Second), batchchan.ErrTimeout)
+		require.ErrorIs(t, p.TrySend(1), batchchan.ErrFull)
 		require.ErrorIs(t, p.Send(ctx, 1), context.DeadlineExceeded)
 		require.NoError(t, p.Close(), "does not wait for receivers")
 		buf := make([]int, 100)
@@ -88,7 +90,7 @@ func TestPipeSlowReceiversSlowDownSenders(t *testing.T) {
 		for {
 			k, err := p.RecvMany(bg, buf)
 			if err != nil {
-				require.ErrorIs(t, err, ErrClosed)
+				require.ErrorIs(t, err, batchchan.ErrClosed)
 				break
 			}
 			got = append(got, buf[:k]...)
@@ -99,16 +101,16 @@ func TestPipeSlowReceiversSlowDownSenders(t *testing.T) {
 		k, err := p.RecvMany(bg, nil)
 		require.NoError(t, err)
 		require.Zero(t, k)
-		_, err = NewPipe(PipeConfig[int]{MaxResults: -1}, func(_ context.Context, in, out []int) ([]int, error) { return nil, nil })
+		_, err = batchchan.NewPipe(batchchan.PipeConfig[int]{MaxResults: -1}, func(_ context.Context, in, out []int) ([]int, error) { return nil, nil })
 		require.ErrorContains(t, err, "MaxResults")
-		_, err = NewPipe[int, int](PipeConfig[int]{}, nil)
+		_, err = batchchan.NewPipe[int, int](batchchan.PipeConfig[int]{}, nil)
 		require.Error(t, err)
 	})
 }
 
 func TestPipeShutdownAndCancelledReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, err := NewPipe(PipeConfig[int]{Config: Config[int]{MaxBatch: 1}}, func(ctx context.Context, in, out []int) ([]int, error) {
+		p, err := batchchan.NewPipe(batchchan.PipeConfig[int]{Config: batchchan.Config[int]{MaxBatch: 1}}, func(ctx context.Context, in, out []int) ([]int, error) {
 			<-ctx.Done()
 			return append(out, in...), nil
 		})
@@ -130,6 +132,6 @@ func TestPipeShutdownAndCancelledReceiver(t *testing.T) {
 		r, err := p.Recv(bg)
 		require.NoError(t, err)
 		require.Equal(t, 0, r, "a result that was computed is there")
-		require.ErrorIs(t, p.Flush(bg), ErrClosed)
+		require.ErrorIs(t, p.Flush(bg), batchchan.ErrClosed)
 	})
 }

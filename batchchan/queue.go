@@ -98,7 +98,7 @@ func (q *Queue[T]) recv(ctx context.Context, wait bool) (*Batch[T], error) {
 	for {
 		if b := c.takeLocked(now, &e); b != nil {
 			c.unlock(&e)
-			c.begin(b, now)
+			c.begin(&b.span, b.firstAt, now)
 			return &Batch[T]{Items: b.items[b.off:], q: q, b: b, age: now - b.firstAt, why: b.reason}, nil
 		}
 		if c.closing {

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,15 +9,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestQueueRecvWaitsForWhatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q, err := NewQueue(Config[int]{MaxBatch: 3, Linger: time.Second})
+		q, err := batchchan.NewQueue(batchchan.Config[int]{MaxBatch: 3, Linger: time.Second})
 		require.NoError(t, err)
 		start := time.Now()
 		_, err = q.TryRecv()
-		require.ErrorIs(t, err, ErrEmpty)
+		require.ErrorIs(t, err, batchchan.ErrEmpty)
 		go func() {
 			for i := range 4 {
 				require.NoError(t, q.Send(bg, i))
@@ -26,13 +28,13 @@ func TestQueueRecvWaitsForWhatIsDue(t *testing.T) {
 		b, err := q.Recv(bg)
 		require.NoError(t, err)
 		require.Equal(t, []int{0, 1, 2}, b.Items)
-		require.Equal(t, BySize, b.Reason())
+		require.Equal(t, batchchan.BySize, b.Reason())
 		require.Zero(t, time.Since(start))
 		b.Release()
 		b, err = q.Recv(bg)
 		require.NoError(t, err)
 		require.Equal(t, []int{3}, b.Items)
-		require.Equal(t, ByLinger, b.Reason())
+		require.Equal(t, batchchan.ByLinger, b.Reason())
 		require.Equal(t, time.Second, b.Age())
 		require.Equal(t, time.Second, time.Since(start))
 
@@ -62,15 +64,15 @@ func TestQueueRecvWaitsForWhatIsDue(t *testing.T) {
 		require.ElementsMatch(t, []int{4, 5, 6, 7, 8}, got)
 		<-q.Done()
 		checkQuiet(t, q.Stats())
-		_, err = NewQueue(Config[int]{Overflow: CallerRuns})
+		_, err = batchchan.NewQueue(batchchan.Config[int]{Overflow: batchchan.CallerRuns})
 		require.ErrorContains(t, err, "CallerRuns")
-		_, err = NewQueue(Config[int]{MaxBatch: -1})
+		_, err = batchchan.NewQueue(batchchan.Config[int]{MaxBatch: -1})
 		require.ErrorContains(t, err, "MaxBatch")
 	})
 }
 
 func TestQueueBatchesEndsWithContextAndBreak(t *testing.T) {
-	q, err := NewQueue(Config[int]{MaxBatch: 1})
+	q, err := batchchan.NewQueue(batchchan.Config[int]{MaxBatch: 1})
 	require.NoError(t, err)
 	_, err = q.SendMany(bg, upTo(3))
 	require.NoError(t, err)
@@ -98,7 +100,7 @@ func TestQueueBatchesEndsWithContextAndBreak(t *testing.T) {
 
 func TestQueueCancelledReceiverPassesItsWakeUpOn(t *testing.T) {
 	for range 300 {
-		q, err := NewQueue(Config[int]{MaxBatch: 1})
+		q, err := batchchan.NewQueue(batchchan.Config[int]{MaxBatch: 1})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(bg)
 		var wg sync.WaitGroup

@@ -1,7 +1,6 @@
 package batchchan
 
 import (
-	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -88,7 +87,7 @@ func (x *executor[T]) next(b *batch[T], fn processFunc[T]) bool {
 func (x *executor[T]) settle(b *batch[T], fn processFunc[T]) {
 	a := b.again
 	for {
-		failed, whole, parts := itemErrors(a.err, len(a.rest))
+		failed, whole, parts := x.itemErrors(a.err, len(a.rest))
 		switch {
 		case whole != nil: // no use in trying again
 			a.errs, a.err = nil, whole
@@ -167,16 +166,9 @@ func (x *executor[T]) backOff(attempts int) time.Duration {
 }
 
 // wait returns how long to wait before the next attempt: the back-off, or what the
-// errors ask for, if that is longer. Their methods are the user's: see apart.
+// errors ask for, if that is longer.
 func (x *executor[T]) wait(a *again[T]) time.Duration {
-	asked := time.Duration(0)
-	x.apart(func() {
-		asked = asksFor(a.err)
-		for _, err := range a.errs {
-			asked = max(asked, asksFor(err))
-		}
-	})
-	return max(x.backOff(a.attempt), min(asked, x.cfg.Retry.MaxBackoff))
+	return max(x.backOff(a.attempt), min(x.asked(a.err, a.errs), x.cfg.Retry.MaxBackoff))
 }
 
 func (x *executor[T]) retryable(err error) (ok bool) {
@@ -184,8 +176,8 @@ func (x *executor[T]) retryable(err error) (ok bool) {
 		x.apart(func() { ok = f(err) })
 		return ok
 	}
-	var p *PanicError
-	return !errors.As(err, &p)
+	_, panicked := asError[*PanicError](x, err)
+	return !panicked
 }
 
 // split fails what is left of b, which failed as a whole and is not to be tried
@@ -223,7 +215,7 @@ func (x *executor[T]) halve(b *batch[T], n int, err error, fn processFunc[T]) {
 			a.rest = a.rest[m:]
 			continue
 		}
-		failed, whole, parts := itemErrors(half, m)
+		failed, whole, parts := x.itemErrors(half, m)
 		switch {
 		case whole != nil:
 			x.failFirst(b, m, whole)

@@ -56,7 +56,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		if !c.waiters.any() {
 			if c.fitsLocked(1, size) {
 				c.addLocked(item, size, c.stampLocked(), e)
-				e.since = c.bufAt
+				e.since = c.backlog.at
 				c.unlock(e)
 				return nil
 			}
@@ -70,7 +70,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 		}
 		// Full: whatever is open is due, or it might wait for a size that it
 		// cannot reach.
-		if c.ready.head == nil && len(c.buf) > 0 && !c.pressed {
+		if !c.backlog.anyReady() && c.backlog.filling() > 0 && !c.pressed {
 			c.pressed = true
 			c.crew.wake(&e.wakeUps)
 		}
@@ -108,7 +108,7 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 			if d == noWait || c.inside(ctx) || !c.mayWait(c.waiters.len()) {
 				return c.rejectLocked(ErrFull, e)
 			}
-			_, err := c.blockLocked(ctx, c.waiterFor(item, size), d, e)
+			_, err := c.blockLocked(ctx, c.freeWait.get(item, size), d, e)
 			return err
 		}
 	}
@@ -117,10 +117,10 @@ func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Dur
 // stampLocked returns the time for an item that is about to be added; the clock
 // is read only where the item opens a batch.
 func (c *core[T]) stampLocked() time.Duration {
-	if len(c.buf) == c.bound || c.cfg.MaxBytes > 0 {
+	if c.backlog.opens() || c.cfg.MaxBytes > 0 {
 		return c.now()
 	}
-	return c.bufAt
+	return c.backlog.at
 }
 
 func (c *core[T]) rejectLocked(err error, e *effects[T]) error {
@@ -131,34 +131,22 @@ func (c *core[T]) rejectLocked(err error, e *effects[T]) error {
 
 // dropOldestLocked takes out the item that has waited longest. There is one.
 func (c *core[T]) dropOldestLocked(e *effects[T]) T {
-	if c.ready.head == nil {
-		c.cutLocked(ByBytes)
-		c.crew.wake(&e.wakeUps)
+	for {
+		if !c.backlog.anyReady() {
+			c.cutLocked(ByBytes)
+			c.crew.wake(&e.wakeUps)
+		}
+		c.n.pending(c.backlog.pending())
+		item, ok, emptied := c.backlog.dropFirst()
+		if emptied != nil {
+			c.retireLocked(emptied, 1, e)
+		}
+		if ok {
+			c.n.droppedOld++
+			c.roomLocked()
+			return item
+		}
 	}
-	c.noteHighWaterLocked()
-	if c.gone > 0 && c.skipGoneLocked(e) {
-		return c.dropOldestLocked(e)
-	}
-	b := c.ready.head
-	item := b.items[b.off]
-	var zero T
-	b.items[b.off] = zero
-	b.off++
-	c.readyItems--
-	if c.cfg.SizeOf != nil {
-		c.readyBytes -= b.sizes[b.off-1]
-		b.bytes -= b.sizes[b.off-1]
-	}
-	if c.placed != nil {
-		c.placed(item, 0)
-	}
-	c.n.droppedOld++
-	if b.off == len(b.items) {
-		c.ready.pop()
-		c.retireLocked(b, 1, e)
-	}
-	c.roomLocked()
-	return item
 }
 
 // sendMany accepts items in order, as many as it can, and returns how many.
@@ -186,9 +174,9 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 			c.collectLocked(&e)
 			c.settleLocked(&e)
 		}
-		n = min(len(items), c.cfg.MaxPending-c.pendingLocked()-c.reserved)
-		at := c.bufAt
-		if n > c.bound-len(c.buf) {
+		n = min(len(items), c.cfg.MaxPending-c.backlog.pending()-c.reserved)
+		at := c.backlog.at
+		if n > c.backlog.left() {
 			at = c.now()
 		}
 		c.addManyLocked(items[:n], at, &e)
@@ -198,7 +186,7 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 		return n, nil
 	}
 	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) && c.mayWait(c.waiters.len()) {
-		left, err := c.blockLocked(ctx, c.waiterForMany(items[n:]), d, &e)
+		left, err := c.blockLocked(ctx, c.freeWait.getMany(items[n:]), d, &e)
 		return len(items) - left, err
 	}
 	c.unlock(&e)

@@ -31,7 +31,7 @@ type Stats struct {
 	Rejected      uint64 `json:"rejected"`       // refused with an error; a context that was done beforehand is not counted
 
 	Batches uint64 `json:"batches"` // given to the processor or to Recv
-	Retried uint64 `json:"retried"` // calls of the processor after the first of a batch
+	Retried uint64 `json:"retried"` // calls of the processor after the first of a batch, counted when it is through with the batch
 	Panics  uint64 `json:"panics"`  // in the processor and in hooks
 
 	Waits    uint64        `json:"waits"`        // sends that had to wait for room
@@ -78,13 +78,13 @@ func (c *core[T]) stats() Stats {
 	c.settleLocked(&e)
 	n := c.n
 	s := Stats{
-		Pending:         c.pendingLocked(),
-		PendingBytes:    c.pendingBytesLocked(),
+		Pending:         c.backlog.pending(),
+		PendingBytes:    c.backlog.pendingBytes(),
 		InFlight:        c.inFlightN,
 		InFlightBatches: c.inFlight,
 		Waiting:         c.waiters.len(),
 		Aside:           len(c.later.heap),
-		Accepted:        n.cut + n.direct + uint64(len(c.buf)),
+		Accepted:        n.cut + n.direct + uint64(c.backlog.filling()),
 		Uptime:          c.now(),
 	}
 	for _, l := range c.lanes {

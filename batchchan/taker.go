@@ -43,7 +43,7 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 	if last != nil && !away {
 		c.finish(last, now)
 		if c.more(last) {
-			c.begin(last, now)
+			c.begin(&last.span, last.firstAt, now)
 			return last
 		}
 	}
@@ -61,7 +61,7 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 		}
 		if b := c.takeLocked(now, &e); b != nil {
 			c.unlock(&e)
-			c.begin(b, now)
+			c.begin(&b.span, b.firstAt, now)
 			return b
 		}
 		if c.closing {
@@ -77,22 +77,11 @@ func (c *core[T]) next(last *batch[T], t *taker) *batch[T] {
 	}
 }
 
-// begin books the start of b's processing; outside mu.
-func (c *core[T]) begin(b *batch[T], now time.Duration) {
-	c.age.Record(now - b.firstAt)
-	b.startAt, b.untimed = now, 0
-}
-
 // finish books the end of b's processing and clears its items; outside mu.
 func (c *core[T]) finish(b *batch[T], now time.Duration) {
-	took := now - b.startAt
-	if b.untimed > 0 {
-		took = c.finishUntimed(b, took)
-	}
-	c.proc.Record(took)
-	b.quick = took < quickBatch
+	c.end(&b.span, now, b.marksSince(b.untimed))
 	if c.cfg.DetachBatches {
-		b.items = c.newItems()
+		b.items = c.backlog.newItems()
 		return
 	}
 	clear(b.items)
@@ -125,7 +114,7 @@ func (c *core[T]) workFrom(b *batch[T]) {
 
 // endLocked closes done when c is closed and nothing is left to do.
 func (c *core[T]) endLocked(e *effects[T]) {
-	if c.closing && !c.finished && c.crew.workers == 0 && c.inFlight == 0 && c.pendingLocked() == 0 {
+	if c.closing && !c.finished && c.crew.workers == 0 && c.inFlight == 0 && c.backlog.pending() == 0 {
 		c.finished = true
 		c.alarm.stop()
 		e.end = true

@@ -14,15 +14,15 @@ func (c *core[T]) validate(t require.TestingT, inProcessor int) {
 	items, bytes, batches, gone := 0, 0, 0, 0
 	count := func(s []T) {
 		for _, item := range s {
-			if c.leaves != nil && c.leaves(item) {
+			if c.backlog.leaves != nil && c.backlog.leaves(item) {
 				gone++
 			}
 		}
 	}
-	for b := c.ready.head; b != nil; b = b.next {
+	for b := c.backlog.ready.head; b != nil; b = b.next {
 		items += len(b.items) - b.off
 		bytes += sum(b.sizes[min(b.off, len(b.sizes)):])
-		batches += c.batchesIn(b)
+		batches += c.backlog.batchesIn(b)
 		count(b.items[b.off:])
 	}
 	inRun := 0
@@ -30,11 +30,11 @@ func (c *core[T]) validate(t require.TestingT, inProcessor int) {
 		inRun = len(b.whole) - b.settled
 		batches += (inRun + c.maxBatch - 1) / c.maxBatch
 	}
-	count(c.buf)
-	require.Equal(t, items+inRun, c.readyItems, "readyItems")
-	require.Equal(t, bytes, c.readyBytes, "readyBytes")
-	require.Equal(t, sum(c.bufSizes), c.bufBytes, "bufBytes")
-	require.Equal(t, gone, c.gone, "gone")
+	count(c.backlog.buf)
+	require.Equal(t, items+inRun, c.backlog.readyItems, "readyItems")
+	require.Equal(t, bytes, c.backlog.readyBytes, "readyBytes")
+	require.Equal(t, sum(c.backlog.sizes), c.backlog.bytes, "bufBytes")
+	require.Equal(t, gone, c.backlog.gone, "gone")
 	require.Equal(t, inProcessor, c.inFlight, "inFlight")
 	require.Equal(t, batches+inProcessor, c.outstanding, "outstanding")
 	if inProcessor == 0 {
@@ -49,28 +49,28 @@ func (c *core[T]) validate(t require.TestingT, inProcessor int) {
 		reserved += l.quota
 	}
 	require.Equal(t, reserved, c.reserved, "reserved")
-	require.LessOrEqual(t, c.pendingLocked()+c.reserved, c.cfg.MaxPending)
+	require.LessOrEqual(t, c.backlog.pending()+c.reserved, c.cfg.MaxPending)
 	if c.cfg.MaxPendingBytes > 0 {
-		require.LessOrEqual(t, c.pendingBytesLocked(), c.cfg.MaxPendingBytes)
+		require.LessOrEqual(t, c.backlog.pendingBytes(), c.cfg.MaxPendingBytes)
 	}
 	if c.waiters.any() {
 		require.False(t, c.fitsLocked(1, c.waiters.first().size), "room, and a sender that waits for it")
 	}
-	room := c.room
+	room := c.backlog.room
 	c.roomLocked()
-	require.Equal(t, room, c.room, "room")
+	require.Equal(t, room, c.backlog.room, "room")
 	for _, f := range c.barriers.all {
 		require.Positive(t, f.left)
 	}
 	var zero T
-	for _, b := range c.free {
+	for _, b := range c.backlog.free {
 		for _, item := range b.items[:cap(b.items)] {
 			require.Equal(t, any(zero), any(item), "what is free holds nothing")
 		}
 	}
 	n := c.n
-	accepted := n.cut + n.direct + uint64(len(c.buf))
-	require.Equal(t, accepted, n.delivered+n.droppedNew+n.droppedOld+n.undelivered+n.cancelled+uint64(c.pendingLocked()), "%+v", n)
+	accepted := n.cut + n.direct + uint64(len(c.backlog.buf))
+	require.Equal(t, accepted, n.delivered+n.droppedNew+n.droppedOld+n.undelivered+n.cancelled+uint64(c.backlog.pending()), "%+v", n)
 	require.Equal(t, n.delivered, n.succeeded+n.failed+uint64(c.inFlightN), "%+v", n)
 }
 

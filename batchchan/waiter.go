@@ -2,6 +2,7 @@ package batchchan
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
@@ -50,6 +51,37 @@ func newWaiter[T any]() *waiter[T] {
 	w := &waiter[T]{signal: newSignal()}
 	w.node.Value = w
 	return w
+}
+
+// waiterPool keeps waiters for later: one per instance, as the package's channels must
+// not be shared by instances. The zero value is ready.
+type waiterPool[T any] struct{ free sync.Pool }
+
+// get returns a waiter for one item.
+func (p *waiterPool[T]) get(item T, size int) *waiter[T] {
+	w, _ := p.free.Get().(*waiter[T])
+	if w == nil {
+		w = newWaiter[T]()
+	}
+	w.one[0] = item
+	w.items, w.size, w.err = w.one[:], size, nil
+	w.arm()
+	return w
+}
+
+// getMany returns a waiter for items of size 0.
+func (p *waiterPool[T]) getMany(items []T) *waiter[T] {
+	var none T
+	w := p.get(none, 0)
+	w.items = items
+	return w
+}
+
+// put takes w back, which is in no list.
+func (p *waiterPool[T]) put(w *waiter[T]) {
+	clear(w.one[:])
+	w.items = nil
+	p.free.Put(w)
 }
 
 // queued says whether w is in a list, that is, not settled.
@@ -104,31 +136,14 @@ func (c *core[T]) admitLocked(e *effects[T]) {
 	c.roomLocked()
 }
 
-// waiterFor returns a waiter for one item.
-func (c *core[T]) waiterFor(item T, size int) *waiter[T] {
-	w := c.freeWait.Get().(*waiter[T])
-	w.one[0] = item
-	w.items, w.size = w.one[:], size
-	return w
-}
-
-// waiterForMany returns a waiter for items of size 0.
-func (c *core[T]) waiterForMany(items []T) *waiter[T] {
-	w := c.freeWait.Get().(*waiter[T])
-	w.items, w.size = items, 0
-	return w
-}
-
 // blockLocked waits until w's items are accepted, ctx is done, or d, if not
 // negative, has passed. It returns how many were not accepted. It is entered
 // with mu held and returns without; w must not be used after.
 func (c *core[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Duration, e *effects[T]) (left int, err error) {
-	w.err = nil
-	w.arm()
 	start := c.now()
 	c.n.blocked++
 	c.waiters.push(w)
-	c.room = 0
+	c.roomLocked()
 	c.hurryLocked(e)
 	c.unlock(e)
 
@@ -152,8 +167,6 @@ func (c *core[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Duration
 		c.n.rejected += uint64(left)
 	}
 	c.unlock(e)
-	clear(w.one[:])
-	w.items = nil
-	c.freeWait.Put(w)
+	c.freeWait.put(w)
 	return left, err
 }

@@ -3,8 +3,8 @@
 package observe
 
 var helpTexts = map[string]string{
-	"batchchan.CallerStats.CacheHits":             "Calls of Do that were answered from the cache",
-	"batchchan.CallerStats.Merged":                "Calls of Do that joined an equal request",
+	"batchchan.CallerStats.CacheHits":             "Requests that were answered from the cache",
+	"batchchan.CallerStats.Merged":                "Requests that joined an equal one",
 	"batchchan.CallerStats.Name":                  "Config.Name",
 	"batchchan.ChanStats.Cap":                     "Room for items",
 	"batchchan.ChanStats.Closed":                  "Close was called",
@@ -50,7 +50,7 @@ var helpTexts = map[string]string{
 	"batchchan.Stats.PendingBytes":                "Their sizes, where SizeOf is used",
 	"batchchan.Stats.Processing":                  "Of a batch: retries included",
 	"batchchan.Stats.Rejected":                    "Refused with an error; a context that was done beforehand is not counted",
-	"batchchan.Stats.Retried":                     "Calls of the processor after the first of a batch",
+	"batchchan.Stats.Retried":                     "Calls of the processor after the first of a batch, counted when it is through with the batch",
 	"batchchan.Stats.Succeeded":                   "Processed",
 	"batchchan.Stats.Undelivered":                 "Handed back by Shutdown",
 	"batchchan.Stats.Uptime":                      "Since the instance was made",

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -107,37 +108,27 @@ func (c *catalogue) get(ctx context.Context, id int64) (*entry, error) {
 }
 
 // getMany returns those products that exist, in order. What memory does not have is
-// one batch by itself.
+// asked for together, with what others ask for.
 func (c *catalogue) getMany(ctx context.Context, ids []int64) ([]*entry, error) {
-	entries := make([]*entry, len(ids))
+	found := make([]*entry, len(ids))
 	var missing []int64
+	var at []int
 	for i, id := range ids {
 		e, ok := c.memory.GetIfPresent(id)
-		if entries[i] = e; !ok {
-			missing = append(missing, id)
+		if found[i] = e; !ok {
+			missing, at = append(missing, id), append(at, i)
 		}
 	}
-	if len(missing) > 0 {
-		results := make([]batchchan.Result[*entry], len(missing))
-		if err := c.loadMany(ctx, missing, results); err != nil {
-			return nil, err
-		}
-		next := 0
-		for i := range entries {
-			if entries[i] == nil {
-				entries[i] = results[next].Value
-				next++
-			}
+	for j, r := range c.load.DoMany(ctx, missing) {
+		switch {
+		case r.Err == nil:
+			found[at[j]] = r.Value
+			c.memory.SetIfAbsent(r.Value.id, r.Value)
+		case !errors.Is(r.Err, goods.ErrNotFound):
+			return nil, r.Err
 		}
 	}
-	found := entries[:0]
-	for _, e := range entries {
-		if e != nil {
-			c.memory.SetIfAbsent(e.id, e)
-			found = append(found, e)
-		}
-	}
-	return found, nil
+	return slices.DeleteFunc(found, func(e *entry) bool { return e == nil }), nil
 }
 
 // loadMany answers a batch of requests: Redis is asked once per address, and the
