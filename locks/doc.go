@@ -51,8 +51,8 @@
 //
 // # Cost
 //
-// Uncontended, RLock and RUnlock are two atomic instructions, as in sync; Lock and
-// Unlock are two where sync.RWMutex has four. Nothing is allocated until a lock is
+// Uncontended, RLock and RUnlock are two locked instructions, as in sync, and a look at
+// the mode each; Lock and Unlock are two where sync.RWMutex has four. Nothing is allocated until a lock is
 // contended, biased, given options or read 8192 times. Then it gets 400 bytes, 900
 // when somebody has slept for it (a histogram of the waits, which gets 128 more for
 // each further power of two that they span), and with bias 128 for each stripe; a

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +90,7 @@ func checkIdle(t *testing.T, rw *RWMutex) {
 	defer raceEnable()
 	s := rw.load()
 	require.Zero(t, s&(closed|drainParked|waiting|woken|readersAsleep), "flags of an idle lock: %x", s)
+	require.Equal(t, s&biased != 0, atomic.LoadUint64(&rw.writes) >= striped, "striped says what biased says: %x", s)
 	st := rw.stats()
 	require.Zero(t, st.ActiveReaders, "readers in an idle lock")
 	require.Zero(t, st.Waiting)

@@ -46,7 +46,7 @@ type RWMutex struct {
 	_      [0]atomic.Uint64      // aligns state on 32-bit machines
 	state  uint64                // atomic; see rwstate.go
 	reads  atomic.Uint64         // folded; the top byte counts folds in progress
-	writes atomic.Uint64         // folded
+	writes uint64                // atomic; folded; the top bit is stripes, see rwstate.go
 	x      atomic.Pointer[rwExt] // what only some locks need; made by the first that does
 }
 
@@ -141,9 +141,10 @@ func (rw *RWMutex) RUnlock() {
 		raceDisable()
 	}
 	// Bias may be enabled between the load and the add. A reader that entered before
-	// that is counted in active, and may leave there.
-	if s := atomic.LoadUint64(&rw.state); s >= moded || atomic.AddUint64(&rw.state, ^oneReader+1)&rUnlockMask != 0 {
-		rw.rUnlockSlow(s)
+	// that is counted in active, and may leave there. (See striped for why this does
+	// not look at the state, as RLock does.)
+	if w := atomic.LoadUint64(&rw.writes); w >= striped || atomic.AddUint64(&rw.state, ^oneReader+1) >= moded {
+		rw.rUnlockSlow(w)
 	}
 	if raceEnabled {
 		raceEnable()

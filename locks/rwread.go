@@ -120,12 +120,13 @@ func (rw *RWMutex) tryRLock() bool {
 }
 
 // rUnlockSlow is where RUnlock goes when the lock is biased, when a writer waits,
-// or when there was nothing to unlock. s is the state that RUnlock saw; unless
-// that is moded, RUnlock has already subtracted itself.
+// or when there was nothing to unlock. w is the word that RUnlock saw; unless it has
+// striped, RUnlock has already subtracted itself.
 //
 //go:norace
-func (rw *RWMutex) rUnlockSlow(s uint64) {
-	if s&biased != 0 {
+func (rw *RWMutex) rUnlockSlow(w uint64) {
+	s := rw.load()
+	if w >= striped && s&biased != 0 {
 		cells := rw.x.Load().cells
 		cells[rt.Thread()&(len(cells)-1)].out.Add(1)
 		// The writer sets drainParked and then sums; the caller counts itself out
@@ -135,10 +136,8 @@ func (rw *RWMutex) rUnlockSlow(s uint64) {
 		}
 		return
 	}
-	if s >= moded {
+	if w >= striped {
 		s = rw.add(^oneReader + 1)
-	} else {
-		s = rw.load()
 	}
 	if s&activeFull != 0 {
 		fatal(errRUnlock)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"github.com/poundlock/poundlock/internal/describe"
 	"github.com/poundlock/poundlock/internal/stats"
@@ -147,9 +148,9 @@ func (rw *RWMutex) stats() RWStats {
 //go:norace
 func (rw *RWMutex) counts() (reads, writes uint64) {
 	for try := 0; ; try++ {
-		r, w := rw.reads.Load(), rw.writes.Load()
+		r, w := rw.reads.Load(), atomic.LoadUint64(&rw.writes)&^striped
 		s := rw.load()
-		if r&foldsMask != 0 || rw.reads.Load() != r || rw.writes.Load() != w {
+		if r&foldsMask != 0 || rw.reads.Load() != r || atomic.LoadUint64(&rw.writes)&^striped != w {
 			if try < 1000 {
 				runtime.Gosched()
 				continue

@@ -122,11 +122,16 @@ func (rw *RWMutex) bias(x *rwExt) bool {
 		}
 		x.cells = newStripes(limit)
 	}
-	x.mu.Unlock()
+	defer x.mu.Unlock()
+	// A reader that leaves must see it if it has come through a stripe.
+	atomic.OrUint64(&rw.writes, striped)
 	for {
 		// With wLock claimed a writer may be summing: bias must not appear now.
 		s := rw.load()
 		if s&(closed|biased|unbiasable) != 0 {
+			if s&biased == 0 {
+				atomic.AndUint64(&rw.writes, ^striped)
+			}
 			return false
 		}
 		if rw.cas(s, s|biased) {
@@ -160,6 +165,9 @@ func (rw *RWMutex) settle(x *rwExt, active int64, in uint64) {
 //
 //go:norace
 func (rw *RWMutex) unbias(x *rwExt) {
+	x.mu.Lock()
 	rw.and(^biased)
+	atomic.AndUint64(&rw.writes, ^striped)
+	x.mu.Unlock()
 	x.policy.ended()
 }
