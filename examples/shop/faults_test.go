@@ -120,26 +120,32 @@ func TestTheProcessIsTerminated(t *testing.T) {
 	underLoad(t, nil, func(r *rig) {
 		r.end()
 		r.start()
-		r.mu.Lock()
-		again := maps.Clone(r.unknown)
-		r.mu.Unlock()
-		t.Logf("%d customers without an answer", len(again))
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() {
-				for {
-					key, ok := r.nextUnknown(again)
-					if !ok {
-						return
-					}
-					if status := r.repeat(key); status != http.StatusOK && status != http.StatusCreated {
-						t.Errorf("%s, asked again: %d", key, status)
-					}
-				}
-			})
-		}
-		wg.Wait()
+		r.askAgain()
 	})
+}
+
+// askAgain has all customers without an answer ask once more.
+func (r *rig) askAgain() {
+	r.t.Helper()
+	r.mu.Lock()
+	again := maps.Clone(r.unknown)
+	r.mu.Unlock()
+	r.t.Logf("%d customers without an answer", len(again))
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for {
+				key, ok := r.nextUnknown(again)
+				if !ok {
+					return
+				}
+				if status := r.repeat(key); status != http.StatusOK && status != http.StatusCreated {
+					r.t.Errorf("%s, asked again: %d", key, status)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // One order in ten passes the shop's own checks and not the table's.

@@ -42,6 +42,7 @@ type rig struct {
 	product   int64  // what is sold: a product for each test
 	pay       *goods.Payments
 	payURL    string
+	queue     string // -queue
 	pg        *pgconn.PgConn
 	before    int64 // pieces in stock, reserved and ordered before
 	cmd       *exec.Cmd
@@ -121,7 +122,7 @@ func (r *rig) start() {
 	}
 	r.cmd = exec.Command(os.Args[0], append([]string{
 		"-addr", r.addr, "-debug", "127.0.0.1:0", "-postgres", url,
-		"-payment", r.payURL, "-queue", "", "-products", "1000", "-hold", hold.String(),
+		"-payment", r.payURL, "-queue", r.queue, "-products", "1000", "-hold", hold.String(),
 	}, r.args...)...)
 	r.cmd.Env = append(os.Environ(), child+"=1")
 	r.cmd.Stderr = os.Stderr
