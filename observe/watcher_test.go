@@ -157,6 +157,47 @@ func TestABreachIsCaptured(t *testing.T) {
 	require.Contains(t, log, "-first.goroutine.pprof")
 }
 
+// Within Quiet after a capture no other rule causes one, though it has ended long ago.
+func TestOneOverloadIsCapturedOnce(t *testing.T) {
+	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	n := 0
+	take := []observe.Profile{observe.HeapProfile}
+	got, stats, _ := watched(t, observe.WatcherConfig{
+		Captures: c, Quiet: 30 * time.Second,
+		Rules: []observe.Rule{
+			{Name: "first", When: func(*observe.Sample) string { n++; return "yes" }, Take: take, CoolDown: time.Hour},
+			{Name: "later", When: func(*observe.Sample) string {
+				if n == 20 || n == 40 {
+					return "yes"
+				}
+				return ""
+			}, Take: take, CoolDown: time.Second},
+		},
+	}, func(*observe.Watcher) { time.Sleep(50 * time.Second) })
+	var files []int
+	for _, b := range got {
+		files = append(files, len(b.Files))
+	}
+	require.Equal(t, []int{1, 0, 1}, files)
+	require.EqualValues(t, 2, stats.Captures)
+}
+
+// Run returns when what it has begun to capture is written and told.
+func TestRunWaitsForItsCapture(t *testing.T) {
+	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir(), Duration: time.Hour})
+	require.NoError(t, err)
+	var told bool
+	watched(t, observe.WatcherConfig{
+		Captures: c, OnBreach: func(b observe.Breach) { told = len(b.Files) == 1 },
+		Rules: []observe.Rule{{Name: "x", When: func(*observe.Sample) string { return "yes" }, Take: []observe.Profile{observe.MutexProfile}}},
+	}, func(w *observe.Watcher) {
+		time.Sleep(10 * time.Second)
+		require.True(t, w.Stats().Capturing)
+	})
+	require.True(t, told)
+}
+
 func TestACaptureThatFailsIsTold(t *testing.T) {
 	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir()})
 	require.NoError(t, err)

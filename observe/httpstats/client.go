@@ -93,7 +93,14 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	cr := c.routes.of(route)
 	call := &call{route: cr, start: time.Now(), method: r.Method, tls: r.URL != nil && r.URL.Scheme == "https"}
 	cr.inFlight.Add(1)
+	returned := false
+	defer func() {
+		if !returned { // Base has panicked
+			call.end(errPanic, 0)
+		}
+	}()
 	res, err := c.cfg.Base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), call.trace())))
+	returned = true
 	if err != nil {
 		call.end(err, 0)
 		return res, err
@@ -106,6 +113,8 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	res.Body = &body{ReadCloser: res.Body, call: call, status: res.StatusCode}
 	return res, nil
 }
+
+var errPanic = errors.New("httpstats: the RoundTripper panicked")
 
 // call is one request.
 type call struct {

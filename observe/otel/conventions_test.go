@@ -168,6 +168,7 @@ func TestHTTPAttributes(t *testing.T) {
 		"example.org":     "server.address=example.org",
 		"[::1]:8080":      "server.address=::1 server.port=8080",
 		"out example:443": "name=out server.address=example server.port=443",
+		"far out example": "name=far out server.address=example",
 		"other":           "server.address=other",
 	} {
 		require.Equal(t, want, text(clientAttributes(name)), name)
