@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,15 +188,23 @@ func TestOneOverloadIsCapturedOnce(t *testing.T) {
 func TestRunWaitsForItsCapture(t *testing.T) {
 	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir(), Duration: time.Hour})
 	require.NoError(t, err)
-	var told bool
-	watched(t, observe.WatcherConfig{
-		Captures: c, OnBreach: func(b observe.Breach) { told = len(b.Files) == 1 },
-		Rules: []observe.Rule{{Name: "x", When: func(*observe.Sample) string { return "yes" }, Take: []observe.Profile{observe.MutexProfile}}},
-	}, func(w *observe.Watcher) {
-		time.Sleep(10 * time.Second)
-		require.True(t, w.Stats().Capturing)
+	synctest.Test(t, func(t *testing.T) {
+		var told atomic.Int64
+		w, err := observe.NewWatcher(observe.WatcherConfig{
+			Registry: new(observe.Registry), Captures: c, Logger: slog.New(slog.DiscardHandler),
+			Rules: []observe.Rule{{Name: "x", When: func(*observe.Sample) string { return "yes" }, Take: []observe.Profile{observe.MutexProfile}}},
+			OnBreach: func(b observe.Breach) {
+				time.Sleep(time.Second)
+				told.Store(int64(len(b.Files)))
+			},
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		require.ErrorIs(t, w.Run(ctx), context.DeadlineExceeded)
+		require.EqualValues(t, 1, told.Load())
+		require.False(t, w.Stats().Capturing)
 	})
-	require.True(t, told)
 }
 
 func TestACaptureThatFailsIsTold(t *testing.T) {
