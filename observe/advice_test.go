@@ -31,6 +31,7 @@ func TestAdvice(t *testing.T) {
 	}{
 		"no limit":              {func(b both) { b.LimitBytes = 0 }, "no-limit", "1024 MiB", "GOMEMLIMIT=921MiB"},
 		"limit above":           {func(b both) { b.LimitBytes = 2 * gib }, "limit-above-container", "2048 MiB", "GOMEMLIMIT=921MiB"},
+		"limit at it":           {func(b both) { b.LimitBytes = gib * 97 / 100 }, "limit-above-container", "993 MiB", "GOMEMLIMIT=921MiB"},
 		"near the limit":        {func(b both) { b.HeapLiveBytes = gib * 8 / 10 }, "near-limit", "819 MiB of the 921 MiB", "heap profile"},
 		"limited":               {func(b both) { b.GCLimited = true }, "near-limit", "921 MiB", "more memory"},
 		"near and busy":         {func(b both) { b.GCLimited = true; b.GCShare = 0.5 }, "near-limit", "921 MiB", "more memory"},

@@ -78,6 +78,41 @@ func TestTheWindowForgets(t *testing.T) {
 	require.LessOrEqual(t, slow, 11, "the window is no longer than it says")
 }
 
+// What an instrument counted before it was made anew is not of the window.
+func TestADistributionThatStartsAgain(t *testing.T) {
+	var r observe.Registry
+	add(t, &r, "other", new(job)) // so that the kind stays
+	old := new(job)
+	for range 1000 {
+		old.wait.Record(time.Second)
+	}
+	remove := add(t, &r, "a", old)
+	sampler := observe.Sampler{Registry: &r}
+	sampler.Sample(t.Context(), at(0))
+	remove()
+	fresh := new(job)
+	for range 10 {
+		fresh.wait.Record(time.Second)
+	}
+	add(t, &r, "a", fresh)
+	require.EqualValues(t, 10, point(t, sampler.Sample(t.Context(), at(1)), "a", "wait").Window.Count)
+}
+
+// What an instrument counted while it was away is not of the last second.
+func TestAnInstrumentThatComesBack(t *testing.T) {
+	var r observe.Registry
+	add(t, &r, "other", new(job))
+	j := &job{stats: jobStats{Done: 5}}
+	remove := add(t, &r, "a", j)
+	sampler := observe.Sampler{Registry: &r}
+	sampler.Sample(t.Context(), at(0))
+	remove()
+	sampler.Sample(t.Context(), at(1))
+	j.stats.Done = 1000
+	add(t, &r, "a", j)
+	require.Zero(t, point(t, sampler.Sample(t.Context(), at(2)), "a", "done").Rate)
+}
+
 func TestSamplerFollowsWhatComesAndGoes(t *testing.T) {
 	var r observe.Registry
 	sampler := observe.Sampler{Registry: &r}

@@ -147,6 +147,7 @@ func TestLeakWatchIsSilent(t *testing.T) {
 		"no collection":    func(s *observe.RuntimeStats) { s.HeapLiveBytes += 200 << 20; s.MappedBytes += 200 << 20 },
 		"nothing at all":   func(*observe.RuntimeStats) {},
 		"a falling number": func(s *observe.RuntimeStats) { s.Goroutines -= 100 },
+		"a small program":  func(s *observe.RuntimeStats) { s.Goroutines = max(1, s.Goroutines%10_000+1) % 80 },
 	} {
 		var w observe.LeakWatch
 		s := observe.RuntimeStats{Goroutines: 10_000, HeapLiveBytes: 1 << 30, MappedBytes: 2 << 30}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,6 +156,55 @@ func TestABreachIsCaptured(t *testing.T) {
 	require.EqualValues(t, 4, stats.Breaches)
 	require.EqualValues(t, 2, stats.Captures)
 	require.Contains(t, log, "-first.goroutine.pprof")
+}
+
+// Within Quiet after a capture no other rule causes one, though it has ended long ago.
+func TestOneOverloadIsCapturedOnce(t *testing.T) {
+	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	n := 0
+	take := []observe.Profile{observe.HeapProfile}
+	got, stats, _ := watched(t, observe.WatcherConfig{
+		Captures: c, Quiet: 30 * time.Second,
+		Rules: []observe.Rule{
+			{Name: "first", When: func(*observe.Sample) string { n++; return "yes" }, Take: take, CoolDown: time.Hour},
+			{Name: "later", When: func(*observe.Sample) string {
+				if n == 20 || n == 40 {
+					return "yes"
+				}
+				return ""
+			}, Take: take, CoolDown: time.Second},
+		},
+	}, func(*observe.Watcher) { time.Sleep(50 * time.Second) })
+	var files []int
+	for _, b := range got {
+		files = append(files, len(b.Files))
+	}
+	require.Equal(t, []int{1, 0, 1}, files)
+	require.EqualValues(t, 2, stats.Captures)
+}
+
+// Run returns when what it has begun to capture is written and told.
+func TestRunWaitsForItsCapture(t *testing.T) {
+	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir(), Duration: time.Hour})
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		var told atomic.Int64
+		w, err := observe.NewWatcher(observe.WatcherConfig{
+			Registry: new(observe.Registry), Captures: c, Logger: slog.New(slog.DiscardHandler),
+			Rules: []observe.Rule{{Name: "x", When: func(*observe.Sample) string { return "yes" }, Take: []observe.Profile{observe.MutexProfile}}},
+			OnBreach: func(b observe.Breach) {
+				time.Sleep(time.Second)
+				told.Store(int64(len(b.Files)))
+			},
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		require.ErrorIs(t, w.Run(ctx), context.DeadlineExceeded)
+		require.EqualValues(t, 1, told.Load())
+		require.False(t, w.Stats().Capturing)
+	})
 }
 
 func TestACaptureThatFailsIsTold(t *testing.T) {

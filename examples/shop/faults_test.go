@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +43,9 @@ func underLoad(t *testing.T, prepare, fault func(*rig)) {
 	stop()
 	stop = func() {}
 	r.settled(quiet)
+	for key, status := range r.refused {
+		require.True(t, r.expires && status == http.StatusConflict, "nobody asks for too much: %s got %d", key, status)
+	}
 	r.audit()
 	r.end()
 }
@@ -105,41 +109,61 @@ func TestPaymentsAreSilent(t *testing.T) {
 	})
 }
 
-// The process is stopped for three seconds, as a machine that sleeps or swaps is.
+// The process is stopped for three seconds, as a machine that sleeps or swaps is: longer
+// than it holds goods for the orders that it was at. These it may refuse.
 func TestTheProcessIsFrozen(t *testing.T) {
-	underLoad(t, nil, func(r *rig) {
+	underLoad(t, func(r *rig) { r.args, r.expires = []string{"-hold", "2s"}, true }, func(r *rig) {
 		require.NoError(t, r.cmd.Process.Signal(syscall.SIGSTOP))
 		<-time.After(3 * time.Second) // the fault's length
 		require.NoError(t, r.cmd.Process.Signal(syscall.SIGCONT))
 	})
 }
 
-// Every order that was begun when the signal came is answered, and what was answered is
-// in the database. Customers who got no answer ask the next process with the same key.
+// Every order that was begun when the signal came is answered, what was answered is in
+// the database, and its mail is sent, though jobs are in the process. Customers who got no
+// answer ask the next process with the same key.
 func TestTheProcessIsTerminated(t *testing.T) {
-	underLoad(t, nil, func(r *rig) {
+	servers(t)
+	box := newMailbox(t)
+	underLoad(t, func(r *rig) { r.args = []string{"-mails", box.name} }, func(r *rig) {
+		reading := make(chan func(), 1)
+		time.AfterFunc(2*time.Second, func() { reading <- box.read() }) // until then no mail is sent
 		r.end()
-		r.start()
+		t.Cleanup(<-reading)
 		r.mu.Lock()
-		again := maps.Clone(r.unknown)
+		told := slices.Sorted(maps.Keys(r.taken))
 		r.mu.Unlock()
-		t.Logf("%d customers without an answer", len(again))
-		var wg sync.WaitGroup
-		for range 16 {
-			wg.Go(func() {
-				for {
-					key, ok := r.nextUnknown(again)
-					if !ok {
-						return
-					}
-					if status := r.repeat(key); status != http.StatusOK && status != http.StatusCreated {
-						t.Errorf("%s, asked again: %d", key, status)
-					}
-				}
-			})
-		}
-		wg.Wait()
+		within(t, slack, "orders without a mail", func() bool {
+			sent := box.mails()
+			return !slices.ContainsFunc(told, func(key string) bool { return sent[key] == 0 })
+		})
+		r.start()
+		r.askAgain()
 	})
+}
+
+// askAgain has all customers without an answer ask once more.
+func (r *rig) askAgain() {
+	r.t.Helper()
+	r.mu.Lock()
+	again := maps.Clone(r.unknown)
+	r.mu.Unlock()
+	r.t.Logf("%d customers without an answer", len(again))
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for {
+				key, ok := r.nextUnknown(again)
+				if !ok {
+					return
+				}
+				if status := r.repeat(key); status != http.StatusOK && status != http.StatusCreated {
+					r.t.Errorf("%s, asked again: %d", key, status)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // One order in ten passes the shop's own checks and not the table's.
@@ -159,6 +183,11 @@ func TestPoisonOrders(t *testing.T) {
 	})
 	stop()
 	require.Empty(t, r.unknown, "poison harms nobody else")
+	for key, status := range r.refused {
+		i, err := strconv.Atoi(key[strings.LastIndexByte(key, '-')+1:])
+		require.NoError(t, err)
+		require.Equal(t, 3, i%10, "poison harms nobody else: %s got %d", key, status)
+	}
 	require.Equal(t, http.StatusUnprocessableEntity, r.post(r.name+"-poison", long, 1))
 	r.audit()
 	r.end()

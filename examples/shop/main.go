@@ -24,8 +24,8 @@ type options struct {
 	postgres, redis, payment, queue string
 	products, stock                 int
 	write                           service.Policy
-	hold                            time.Duration
-	audit, captures                 string
+	hold, jobWait                   time.Duration
+	audit, captures, mails          string
 	plain, memory                   bool
 
 	load     bool
@@ -51,6 +51,8 @@ func parse(args []string) (o options, err error) {
 	o.write = service.Through
 	f.TextVar(&o.write, "write", o.write, "changes of products go `through`, around or back through the cache")
 	f.DurationVar(&o.hold, "hold", 30*time.Second, "how long goods stay reserved for an order that does not come")
+	f.DurationVar(&o.jobWait, "jobwait", 30*time.Second, "-queue: a process that is silent for so long loses its jobs to others")
+	f.StringVar(&o.mails, "mails", "", "`file` that gets the mails which confirm orders; empty: nobody gets them")
 	f.StringVar(&o.audit, "audit", "", "`file` of the audit log")
 	f.StringVar(&o.captures, "captures", "", "`directory` for profiles taken when a rule is broken")
 	f.BoolVar(&o.plain, "plain", false, "serve the plain twin")

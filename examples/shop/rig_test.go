@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +43,7 @@ type rig struct {
 	product   int64  // what is sold: a product for each test
 	pay       *goods.Payments
 	payURL    string
+	queue     string // -queue
 	pg        *pgconn.PgConn
 	before    int64 // pieces in stock, reserved and ordered before
 	cmd       *exec.Cmd
@@ -49,12 +51,15 @@ type rig struct {
 	debug     string
 	client    *http.Client
 	args      []string // further ones
+	expires   bool     // orders may take longer than goods are held
 
 	row   atomic.Int64 // orders taken in a row
 	http2 atomic.Int64 // answers that came over HTTP/2
+	cut   atomic.Int64 // requests that the shop had taken and did not answer
 
 	mu      sync.Mutex // guards all below
 	taken   map[string]bool
+	refused map[string]int  // keys with their status, 4xx
 	unknown map[string]bool // keys whose customer got no answer, or 5xx
 	bodies  map[string]string
 }
@@ -84,7 +89,7 @@ func newRig(t *testing.T, prepare func(*rig)) *rig {
 	servers(t)
 	r := &rig{
 		t: t, name: fmt.Sprintf("shop%d-%d", os.Getpid(), nextProduct.Add(1)), pay: new(goods.Payments),
-		taken: map[string]bool{}, unknown: map[string]bool{}, bodies: map[string]string{},
+		taken: map[string]bool{}, refused: map[string]int{}, unknown: map[string]bool{}, bodies: map[string]string{},
 		addr:   "127.0.0.1:0",
 		client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
@@ -121,7 +126,7 @@ func (r *rig) start() {
 	}
 	r.cmd = exec.Command(os.Args[0], append([]string{
 		"-addr", r.addr, "-debug", "127.0.0.1:0", "-postgres", url,
-		"-payment", r.payURL, "-queue", "", "-products", "1000", "-hold", hold.String(),
+		"-payment", r.payURL, "-queue", r.queue, "-products", "1000", "-hold", hold.String(),
 	}, r.args...)...)
 	r.cmd.Env = append(os.Environ(), child+"=1")
 	r.cmd.Stderr = os.Stderr
@@ -146,11 +151,15 @@ func (r *rig) start() {
 	}
 }
 
-// end ends the shop as an operator does, and requires that it ends well.
+// end ends the shop as an operator does, and requires that it ends well: what it has taken
+// it answers.
 func (r *rig) end() {
 	r.t.Helper()
+	was := r.cut.Load()
 	require.NoError(r.t, r.cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(r.t, r.cmd.Wait())
+	// Of 16 that ask all the time: a connection may be closed as idle just when the next asks.
+	require.LessOrEqual(r.t, r.cut.Load()-was, int64(4), "requests that were taken and not answered")
 	within(r.t, slack, "connections are left at PostgreSQL", func() bool { return r.connections() == 0 })
 }
 
@@ -223,6 +232,8 @@ func (r *rig) repeat(key string) (status int) {
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
+	} else if !errors.Is(err, syscall.ECONNREFUSED) {
+		r.cut.Add(1)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -231,6 +242,8 @@ func (r *rig) repeat(key string) (status int) {
 		r.taken[key] = true
 		delete(r.unknown, key)
 		r.row.Add(1)
+	case status >= 400 && status < 500:
+		r.refused[key] = status
 	case status == 0, status >= 500:
 		r.unknown[key] = true
 		r.row.Store(0)

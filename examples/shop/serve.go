@@ -36,15 +36,16 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := s.open(&o); err != nil {
 		return err
 	}
-	audit := io.Discard
-	if o.audit != "" {
-		f, err := os.OpenFile(o.audit, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		audit = f
+	audit, err := appendTo(o.audit)
+	if err != nil {
+		return err
 	}
+	defer audit.Close()
+	mails, err := appendTo(o.mails)
+	if err != nil {
+		return err
+	}
+	defer mails.Close()
 	if o.postgres != "" {
 		if err := seed(ctx, o); err != nil {
 			return err
@@ -58,7 +59,7 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 	} else {
 		the, err = service.New(ctx, service.Config{
 			Postgres: o.postgres, Store: s.store, Redis: o.redisAddrs(), Payment: o.payment,
-			Queue: o.queue, Write: o.write, Hold: o.hold, Audit: audit, Captures: o.captures,
+			Queue: o.queue, Write: o.write, Hold: o.hold, JobWait: o.jobWait, Audit: audit, Mails: mails, Captures: o.captures,
 		})
 	}
 	if err != nil {
@@ -68,6 +69,14 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 	late, cancel := context.WithTimeout(context.Background(), graceful)
 	defer cancel()
 	return errors.Join(err, the.Shutdown(late))
+}
+
+// appendTo opens a file. Without a name, what is written is lost.
+func appendTo(name string) (*os.File, error) {
+	if name == "" {
+		name = os.DevNull
+	}
+	return os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
 // listen serves HTTP until ctx ends and the requests under way are answered.

@@ -47,6 +47,7 @@ type clientRoute struct {
 	responses                                                 responses
 	inFlight                                                  atomic.Int64
 	dns, connect, tls, firstByte, duration                    observe.Histogram
+	parts                                                     parts
 }
 
 // NewClient returns a client without requests. It returns an error if the Registry is nil,
@@ -90,9 +91,16 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 		route = Unmatched
 	}
 	cr := c.routes.of(route)
-	call := &call{route: cr, start: time.Now()}
+	call := &call{route: cr, start: time.Now(), method: r.Method, tls: r.URL != nil && r.URL.Scheme == "https"}
 	cr.inFlight.Add(1)
+	returned := false
+	defer func() {
+		if !returned { // Base has panicked
+			call.end(errPanic, 0)
+		}
+	}()
 	res, err := c.cfg.Base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), call.trace())))
+	returned = true
 	if err != nil {
 		call.end(err, 0)
 		return res, err
@@ -106,20 +114,29 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+var errPanic = errors.New("httpstats: the RoundTripper panicked")
+
 // call is one request.
 type call struct {
-	route *clientRoute
-	start time.Time
-	once  sync.Once
+	route  *clientRoute
+	start  time.Time
+	method string
+	tls    bool
+	once   sync.Once
 }
 
 func (c *call) end(err error, status int) {
 	c.once.Do(func() {
 		cr := c.route
-		cr.duration.Record(time.Since(c.start))
+		took := time.Since(c.start)
+		cr.duration.Record(took)
 		if err != nil || status >= 500 {
 			cr.errors.Add(1)
 		}
+		if err != nil {
+			status = 0
+		}
+		cr.parts.of(c.method, c.tls, status).Record(took)
 		switch {
 		case err == nil:
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -162,6 +179,7 @@ func (cr *clientRoute) Stats() ClientStats {
 		Requests: cr.requests.Load(), Errors: cr.errors.Load(), Timeouts: cr.timeouts.Load(), Canceled: cr.canceled.Load(),
 		Connections: cr.connections.Load(), Reused: cr.reused.Load(), Responses: cr.responses.load(), InFlight: int(cr.inFlight.Load()),
 		DNS: cr.dns.Latency(), Connect: cr.connect.Latency(), TLS: cr.tls.Latency(), FirstByte: cr.firstByte.Latency(), Duration: cr.duration.Latency(),
+		parts: &cr.parts,
 	}
 }
 

@@ -61,6 +61,10 @@ func TestRequestsAreCountedByPattern(t *testing.T) {
 		w.WriteHeader(204)
 		w.WriteHeader(500) // too late
 	})
+	mux.HandleFunc("/hints", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(103)
+		fmt.Fprint(w, "x") // 200 goes before it
+	})
 	mux.HandleFunc("/silent", func(http.ResponseWriter, *http.Request) {})
 	h := server(t, &r, httpstats.ServerConfig{}).Wrap(mux)
 	for i := range 100 {
@@ -69,9 +73,10 @@ func TestRequestsAreCountedByPattern(t *testing.T) {
 	}
 	do(h, "POST", "/orders")
 	do(h, "GET", "/early")
+	do(h, "GET", "/hints")
 	do(h, "GET", "/silent")
 	got := stats[httpstats.ServerStats](t, &r)
-	require.Len(t, got, 6, "patterns, and other: no paths")
+	require.Len(t, got, 7, "patterns, and other: no paths")
 	order := got["GET /orders/{id}"]
 	require.EqualValues(t, 100, order.Requests)
 	require.EqualValues(t, 500, order.ResponseBytes)
@@ -82,6 +87,7 @@ func TestRequestsAreCountedByPattern(t *testing.T) {
 	require.Zero(t, got["unmatched"].Errors)
 	require.EqualValues(t, 1, got["POST /orders"].Errors)
 	require.Equal(t, httpstats.Responses{Success: 1}, got["/early"].Responses)
+	require.Equal(t, httpstats.Responses{Success: 1}, got["/hints"].Responses)
 	require.Equal(t, httpstats.Responses{Success: 1}, got["/silent"].Responses)
 	var b strings.Builder
 	require.NoError(t, r.WriteText(t.Context(), &b))
@@ -167,6 +173,7 @@ func TestAHandlerThatPanics(t *testing.T) {
 	require.EqualValues(t, 1, s["unmatched"].Panics)
 	require.EqualValues(t, 1, s["unmatched"].Aborted)
 	require.EqualValues(t, 2, s["unmatched"].Errors)
+	require.Zero(t, s["unmatched"].Responses, "nothing was sent")
 	require.Zero(t, s["unmatched"].InFlight)
 	require.Zero(t, s["exit unmatched"].InFlight)
 	require.Zero(t, s["exit unmatched"].Panics)
@@ -248,12 +255,15 @@ func TestServersAreRefusedAndClosed(t *testing.T) {
 	s := server(t, &r, httpstats.ServerConfig{})
 	_, err := httpstats.NewServer(httpstats.ServerConfig{Registry: &r})
 	require.ErrorIs(t, err, observe.ErrDuplicate)
-	h := s.Wrap(http.NotFoundHandler())
+	mux := http.NewServeMux()
+	mux.HandleFunc("/new", http.NotFound)
+	h := s.Wrap(mux)
 	do(h, "GET", "/")
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
 	require.Empty(t, stats[httpstats.ServerStats](t, &r))
 	require.Equal(t, 404, do(h, "GET", "/new").Code, "it goes on working")
+	require.Empty(t, stats[httpstats.ServerStats](t, &r), "and comes not back")
 	server(t, &r, httpstats.ServerConfig{})
 }
 
@@ -335,6 +345,40 @@ func TestAClientsErrors(t *testing.T) {
 	s = stats[httpstats.ClientStats](t, &r)["b host.example"]
 	require.EqualValues(t, 1, s.Errors)
 	require.EqualValues(t, 1, s.Requests, "once")
+}
+
+// pipe is the body of an answer that switches protocols.
+type pipe struct{ io.ReadWriteCloser }
+
+// What is odd about an answer, and about the transport.
+func TestAClientsOddities(t *testing.T) {
+	var r observe.Registry
+	res := &http.Response{StatusCode: http.StatusSwitchingProtocols, Body: pipe{}}
+	c, err := httpstats.NewClient(httpstats.ClientConfig{Registry: &r, Base: trip(func(*http.Request) (*http.Response, error) {
+		if res == nil {
+			panic("ouch")
+		}
+		return res, nil
+	})})
+	require.NoError(t, err)
+	req := httptest.NewRequest("GET", "http://host.example/", nil)
+	got, err := c.RoundTrip(req)
+	require.NoError(t, err)
+	require.Equal(t, pipe{}, got.Body, "who switches writes to it")
+	res = &http.Response{StatusCode: 1234}
+	_, err = c.RoundTrip(req)
+	require.NoError(t, err)
+	res = nil
+	require.PanicsWithValue(t, "ouch", func() { _, _ = c.RoundTrip(req) })
+	s := stats[httpstats.ClientStats](t, &r)["host.example"]
+	require.Zero(t, s.InFlight)
+	require.EqualValues(t, 3, s.Requests)
+	require.Equal(t, map[string]uint64{"GET false 101": 1, "GET false 0": 2}, parts(s))
+
+	refused := client(t, &r, httpstats.ClientConfig{Name: "refused", Base: new(http.Transport)})
+	_, err = refused.Get("http://127.0.0.1:1/")
+	require.Error(t, err)
+	require.Zero(t, stats[httpstats.ClientStats](t, &r)["refused 127.0.0.1:1"].Connect.Count)
 }
 
 var errBroken = errors.New("broken")

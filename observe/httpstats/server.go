@@ -32,6 +32,12 @@ type ServerConfig struct {
 	// further inside, behind a handler that compresses, say, the pattern is known when
 	// the request has been handled: until then InFlight, MaxInFlight and the label
 	// count it as unmatched.
+	//
+	// A handler in between that passes on a copy of the request, as r.WithContext makes
+	// one, hides the pattern, which the mux writes into the copy: all is unmatched. Wrap
+	// the mux itself then, inside that handler, or ask it here:
+	//
+	//	Route: func(r *http.Request) string { _, pattern := mux.Handler(r); return pattern }
 	Route func(*http.Request) string
 }
 
@@ -49,6 +55,7 @@ type serverRoute struct {
 	responses                                            responses
 	inFlight                                             atomic.Int64
 	duration                                             observe.Histogram
+	parts                                                parts
 }
 
 // NewServer returns a server without requests. It returns an error if the Registry is nil, a
@@ -116,7 +123,7 @@ func (s *Server) serve(sr *serverRoute, w http.ResponseWriter, r *http.Request, 
 		if route == Unmatched && s.cfg.Route == nil && r.Pattern != "" { // a mux further inside has found it
 			sr = s.routes.of(r.Pattern)
 		}
-		sr.ended(rw, took, returned)
+		sr.ended(r, rw, took, returned)
 		pprof.SetGoroutineLabels(r.Context())
 		if !returned {
 			if p := recover(); p != nil { // nil: runtime.Goexit
@@ -134,7 +141,7 @@ func (s *Server) serve(sr *serverRoute, w http.ResponseWriter, r *http.Request, 
 	returned = true
 }
 
-func (sr *serverRoute) ended(rw *writer, d time.Duration, returned bool) {
+func (sr *serverRoute) ended(r *http.Request, rw *writer, d time.Duration, returned bool) {
 	status := rw.status
 	if status == 0 {
 		status = http.StatusOK // net/http writes it
@@ -147,6 +154,10 @@ func (sr *serverRoute) ended(rw *writer, d time.Duration, returned bool) {
 	}
 	sr.written.Add(uint64(rw.written))
 	sr.duration.Record(d)
+	if !returned {
+		status = 0
+	}
+	sr.parts.of(r.Method, r.TLS != nil, status).Record(d)
 	sr.requests.Add(1)
 }
 
@@ -156,6 +167,7 @@ func (sr *serverRoute) Stats() ServerStats {
 		Requests: sr.requests.Load(), Errors: sr.errors.Load(), Rejected: sr.rejected.Load(), Panics: sr.panics.Load(),
 		Aborted: sr.aborted.Load(), ResponseBytes: sr.written.Load(), Responses: sr.responses.load(),
 		InFlight: int(max(sr.inFlight.Load(), 0)), MaxInFlight: int(sr.max), Duration: sr.duration.Latency(),
+		parts: &sr.parts,
 	}
 }
 

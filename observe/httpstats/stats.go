@@ -21,6 +21,8 @@ type ServerStats struct {
 	MaxInFlight int `json:"max_in_flight"` // bound on InFlight; 0: none
 
 	Duration observe.Latency `json:"duration"` // of requests, but for refused ones: until the handler returned
+
+	parts *parts
 }
 
 // ClientStats says what happened to the requests to one host.
@@ -42,6 +44,8 @@ type ClientStats struct {
 	TLS       observe.Latency `json:"tls"`        // handshake
 	FirstByte observe.Latency `json:"first_byte"` // from the request to the first byte of the answer
 	Duration  observe.Latency `json:"duration"`   // from the request to the end of the body, or to the error
+
+	parts *parts
 }
 
 // Responses count answers by the class of their status.

@@ -1,6 +1,7 @@
 package otel
 
 import (
+	"iter"
 	"net"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/poundlock/poundlock/observe"
+	"github.com/poundlock/poundlock/observe/httpstats"
 )
 
 // convention is what the semantic conventions (version 1.43) call a field.
@@ -25,8 +27,7 @@ var dbConventions = map[string]*convention{
 	"use_time":  {"db.client.connection.use_time", "s", ""},
 }
 
-// httpConventions are those for HTTP, by kind and field. Their durations by status have no
-// counterpart: httpstats counts answers by class of status, and times all together.
+// httpConventions are those for HTTP, by kind and field.
 var httpConventions = map[string]map[string]*convention{
 	"poundlock_http_server": {
 		"duration":  {"http.server.request.duration", "s", ""},
@@ -64,6 +65,38 @@ func (p *Producer) convention(rd *observe.Reading, v *observe.Value) (*conventio
 		}
 	}
 	return nil, nil
+}
+
+// partsOf returns the parts of the durations of HTTP requests, or nil.
+func partsOf(rd *observe.Reading, v *observe.Value) iter.Seq[httpstats.Part] {
+	if s, ok := rd.Stats.(interface {
+		Parts() iter.Seq[httpstats.Part]
+	}); ok && v.Name == "duration" {
+		return s.Parts()
+	}
+	return nil
+}
+
+// partAttributes returns what the requests of a part have in common. It comes after, and
+// instead of, what the pattern of the route says: "GET /x" serves HEAD, too.
+func partAttributes(kind string, p httpstats.Part) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{attribute.String("http.request.method", p.Method)}
+	wrong := 400
+	if kind == "poundlock_http_server" {
+		wrong = 500 // below, it is the client's error
+		scheme := "http"
+		if p.TLS {
+			scheme = "https"
+		}
+		attrs = append(attrs, attribute.String("url.scheme", scheme))
+	}
+	switch {
+	case p.Status == 0:
+		return append(attrs, attribute.String("error.type", "_OTHER"))
+	case p.Status >= wrong:
+		attrs = append(attrs, attribute.String("error.type", strconv.Itoa(p.Status)))
+	}
+	return append(attrs, attribute.Int("http.response.status_code", p.Status))
 }
 
 // serverAttributes reads the name of an instrument of httpstats.Server, which is the Name

@@ -3,6 +3,7 @@ package otel
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,16 +62,84 @@ func TestHTTPConventions(t *testing.T) {
 	host, port, _ := strings.Cut(strings.TrimPrefix(srv.URL, "http://"), ":")
 
 	all := produce(t, NewProducer(r, Config{HTTP: true}))
-	for _, name := range []string{"http.server.request.duration", "http.server.active_requests"} {
-		require.Contains(t, attributes(t, all[name]), "http.request.method=GET http.route=/items/{id} name=api", name)
-	}
+	require.Contains(t, attributes(t, all["http.server.active_requests"]), "http.request.method=GET http.route=/items/{id} name=api")
+	// One request, one point: an instrument without requests has no part.
+	require.Equal(t, []string{"http.request.method=GET http.response.status_code=200 http.route=/items/{id} name=api url.scheme=http"},
+		attributes(t, all["http.server.request.duration"]))
+	require.Equal(t, []string{"http.request.method=GET http.response.status_code=200 server.address=" + host + " server.port=" + port},
+		attributes(t, all["http.client.request.duration"]))
 	require.Equal(t, "s", all["http.server.request.duration"].Unit)
 	require.Equal(t, "{request}", all["http.server.active_requests"].Unit)
-	for _, name := range []string{"http.client.request.duration", "http.client.active_requests"} {
-		require.Contains(t, attributes(t, all[name]), "server.address="+host+" server.port="+port, name)
-	}
+	require.Contains(t, attributes(t, all["http.client.active_requests"]), "server.address="+host+" server.port="+port)
 	require.Contains(t, all, "poundlock.http_server.responses", "what has no convention keeps its name")
 	require.NotContains(t, produce(t, NewProducer(r, Config{})), "http.server.request.duration")
+}
+
+// What the conventions call an error, and what they call a method.
+func TestHTTPErrors(t *testing.T) {
+	r := new(observe.Registry)
+	server, err := httpstats.NewServer(httpstats.ServerConfig{Registry: r})
+	require.NoError(t, err)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/x", func(w http.ResponseWriter, r *http.Request) {
+		switch r.FormValue("how") {
+		case "fail":
+			w.WriteHeader(http.StatusBadGateway)
+		case "refuse":
+			w.WriteHeader(http.StatusTeapot)
+		case "break":
+			w.WriteHeader(http.StatusOK)
+			panic(http.ErrAbortHandler)
+		}
+	})
+	handler := server.Wrap(mux)
+	for _, q := range []string{"GET /x", "BREW /x", "HEAD /x", "GET /x?how=fail", "GET /x?how=fail", "GET /x?how=refuse", "GET /x?how=break"} {
+		func() {
+			defer func() { _ = recover() }() // one breaks off
+			method, target, _ := strings.Cut(q, " ")
+			handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(method, target, nil))
+		}()
+	}
+	m := produce(t, NewProducer(r, Config{HTTP: true}))["http.server.request.duration"]
+	require.Equal(t, []string{
+		"error.type=_OTHER http.request.method=GET http.route=/x url.scheme=http",
+		"http.request.method=GET http.response.status_code=200 http.route=/x url.scheme=http",
+		"http.request.method=GET http.response.status_code=418 http.route=/x url.scheme=http",
+		"error.type=502 http.request.method=GET http.response.status_code=502 http.route=/x url.scheme=http",
+		"http.request.method=HEAD http.response.status_code=200 http.route=/x url.scheme=http",
+		"http.request.method=_OTHER http.response.status_code=200 http.route=/x url.scheme=http",
+	}, attributes(t, m))
+	var counts []uint64
+	for _, p := range m.Data.(metricdata.ExponentialHistogram[float64]).DataPoints {
+		counts = append(counts, p.Count)
+	}
+	require.Equal(t, []uint64{1, 1, 1, 2, 1, 1}, counts)
+
+	client, err := httpstats.NewClient(httpstats.ClientConfig{Registry: r, Base: answers{}})
+	require.NoError(t, err)
+	for _, url := range []string{"https://example.org/404", "https://example.org/200", "https://example.org/none"} {
+		req, err := http.NewRequest(http.MethodGet, url, nil)
+		require.NoError(t, err)
+		if res, err := client.RoundTrip(req); err == nil {
+			require.NoError(t, res.Body.Close())
+		}
+	}
+	require.Equal(t, []string{
+		"error.type=_OTHER http.request.method=GET server.address=example.org",
+		"http.request.method=GET http.response.status_code=200 server.address=example.org",
+		"error.type=404 http.request.method=GET http.response.status_code=404 server.address=example.org",
+	}, attributes(t, produce(t, NewProducer(r, Config{HTTP: true}))["http.client.request.duration"]))
+}
+
+// answers answers with the status that is the path, if it is one.
+type answers struct{}
+
+func (answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, err := strconv.Atoi(r.URL.Path[1:])
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{StatusCode: status, Body: http.NoBody}, nil
 }
 
 // Instruments with different names have different attributes, or one would hide another.
@@ -99,6 +168,7 @@ func TestHTTPAttributes(t *testing.T) {
 		"example.org":     "server.address=example.org",
 		"[::1]:8080":      "server.address=::1 server.port=8080",
 		"out example:443": "name=out server.address=example server.port=443",
+		"far out example": "name=far out server.address=example",
 		"other":           "server.address=other",
 	} {
 		require.Equal(t, want, text(clientAttributes(name)), name)

@@ -14,7 +14,8 @@
 // in seconds, with the attribute "name". With [Config.DBSystem] the readings of
 // connpool follow the semantic conventions for database clients
 // (db.client.connection.*), which are still in development. With [Config.HTTP] the readings
-// of observe/httpstats follow those for HTTP (http.server.request.duration and the like).
+// of observe/httpstats follow those for HTTP: http.server.request.duration and
+// http.client.request.duration with a point for each method and status that there was.
 //
 // # Traces
 //

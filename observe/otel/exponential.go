@@ -14,8 +14,7 @@ import (
 // some buckets would stay empty for ever.
 const scale = 3
 
-func exponential(v *observe.Value, start, now time.Time, set attribute.Set) metricdata.ExponentialHistogramDataPoint[float64] {
-	s := v.Snapshot
+func exponential(s *observe.Snapshot, start, now time.Time, set attribute.Set) metricdata.ExponentialHistogramDataPoint[float64] {
 	p := metricdata.ExponentialHistogramDataPoint[float64]{
 		Attributes: set, StartTime: start, Time: now, Count: s.Count(), Sum: s.Sum(), Scale: scale,
 	}

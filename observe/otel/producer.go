@@ -23,8 +23,10 @@ type Config struct {
 	DBSystem string
 
 	// HTTP has the readings of observe/httpstats named by the semantic conventions for HTTP:
-	// http.server.request.duration with http.route, http.client.request.duration with
-	// server.address, and the active requests of both.
+	// http.server.request.duration with http.route and url.scheme, http.client.request.duration
+	// with server.address, both with http.request.method, http.response.status_code and, where
+	// it is one, error.type; and the active requests of both, all methods together where the
+	// route does not say which. A server's refused requests have no duration.
 	HTTP bool
 }
 
@@ -63,6 +65,18 @@ type batch struct {
 	now      time.Time
 	metrics  []metricdata.Metrics
 	index    map[string]int // of metrics, by name
+	work     observe.Snapshot
+}
+
+// metric returns the index of a metric, which is there from then on.
+func (b *batch) metric(name, unit string, v *observe.Value, conventional bool) int {
+	i, ok := b.index[name]
+	if !ok {
+		i = len(b.metrics)
+		b.index[name] = i
+		b.metrics = append(b.metrics, metricdata.Metrics{Name: name, Description: v.Help, Unit: unit, Data: empty(v.Kind, conventional)})
+	}
+	return i
 }
 
 func (b *batch) add(rd *observe.Reading, v *observe.Value) {
@@ -70,12 +84,19 @@ func (b *batch) add(rd *observe.Reading, v *observe.Value) {
 		return // a summary cannot be expressed: OpenTelemetry keeps it for old formats
 	}
 	name, unit, attrs, conventional := b.producer.named(rd, v)
-	i, ok := b.index[name]
-	if !ok {
-		i = len(b.metrics)
-		b.index[name] = i
-		b.metrics = append(b.metrics, metricdata.Metrics{Name: name, Description: v.Help, Unit: unit, Data: empty(v.Kind, conventional)})
+	if parts := partsOf(rd, v); conventional && parts != nil {
+		for part := range parts {
+			b.work.Reset()
+			part.Duration(&b.work)
+			i := b.metric(name, unit, v, conventional)
+			d := b.metrics[i].Data.(metricdata.ExponentialHistogram[float64])
+			set := attribute.NewSet(append(attrs[:len(attrs):len(attrs)], partAttributes(rd.Kind, part)...)...)
+			d.DataPoints = append(d.DataPoints, exponential(&b.work, b.producer.start, b.now, set))
+			b.metrics[i].Data = d
+		}
+		return
 	}
+	i := b.metric(name, unit, v, conventional)
 	set := attribute.NewSet(attrs...)
 	switch d := b.metrics[i].Data.(type) {
 	case metricdata.Sum[float64]:
@@ -85,7 +106,7 @@ func (b *batch) add(rd *observe.Reading, v *observe.Value) {
 		d.DataPoints = append(d.DataPoints, b.point(v.Number, set))
 		b.metrics[i].Data = d
 	case metricdata.ExponentialHistogram[float64]:
-		d.DataPoints = append(d.DataPoints, exponential(v, b.producer.start, b.now, set))
+		d.DataPoints = append(d.DataPoints, exponential(v.Snapshot, b.producer.start, b.now, set))
 		b.metrics[i].Data = d
 	}
 }

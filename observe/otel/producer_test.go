@@ -121,7 +121,7 @@ func TestExponentialBucketsHoldEverything(t *testing.T) {
 	}
 	var s observe.Snapshot
 	hist.AddTo(&s)
-	p := exponential(&observe.Value{Snapshot: &s}, time.Time{}, time.Time{}, attribute.Set{})
+	p := exponential(&s, time.Time{}, time.Time{}, attribute.Set{})
 	sum := p.ZeroCount
 	for _, n := range p.PositiveBucket.Counts {
 		sum += n
@@ -133,7 +133,7 @@ func TestExponentialBucketsHoldEverything(t *testing.T) {
 		require.LessOrEqual(t, x, math.Pow(2, (i+1)/8))
 	}
 	var none observe.Snapshot
-	p = exponential(&observe.Value{Snapshot: &none}, time.Time{}, time.Time{}, attribute.Set{})
+	p = exponential(&none, time.Time{}, time.Time{}, attribute.Set{})
 	_, has := p.Max.Value()
 	require.False(t, has)
 }

@@ -1,10 +1,15 @@
-// Package breaker is a circuit breaker around calls of a service.
+// Package breaker is the circuit breaker of github.com/sony/gobreaker around calls of a
+// service, with statistics that only grow, as metrics have to: gobreaker forgets its
+// counts when it opens or closes.
 package breaker
 
 import (
+	"context"
 	"errors"
-	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/sony/gobreaker/v2"
 
 	"github.com/poundlock/poundlock/connpool"
 )
@@ -12,21 +17,17 @@ import (
 // ErrOpen says that a breaker lets nothing through now.
 var ErrOpen = errors.New("circuit breaker is open")
 
-// Breaker stops calls to a service that fails: after some failures in a row it is
-// open for a while, then it lets one call try, whose outcome decides. connpool has
+// Breaker stops calls to a service that fails: after five failures in a row it is
+// open for a second, then it lets one call try, whose outcome decides. connpool has
 // the same over dials; this one is for services that accept connections and do not
-// answer.
+// answer. A call that was cancelled says nothing of the service.
 //
 // All methods are safe for concurrent use.
 type Breaker struct {
-	Failures int           // in a row that open it, 1 or more
-	OpenFor  time.Duration // how long it stays open
+	circuit *gobreaker.CircuitBreaker[struct{}]
+	failed  func(error) bool
 
-	mu     sync.Mutex // guards all below
-	row    int        // failures in a row
-	until  time.Time  // when an open one lets a call try
-	trying bool       // that call is under way
-	stats  Stats
+	calls, errors, refused, opened atomic.Uint64
 }
 
 // Stats is what observe shows of a breaker.
@@ -38,60 +39,56 @@ type Stats struct {
 	State   connpool.BreakerState `json:"state"`
 }
 
+// New returns a closed breaker. failed says which errors are the service's fault.
+func New(failed func(error) bool) *Breaker {
+	b := &Breaker{failed: failed}
+	b.circuit = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Timeout:      time.Second,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 5 },
+		IsSuccessful: func(err error) bool { return err == nil || !failed(err) },
+		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
+		OnStateChange: func(_ string, _, to gobreaker.State) {
+			if to == gobreaker.StateOpen {
+				b.opened.Add(1)
+			}
+		},
+	})
+	return b
+}
+
 // Stats returns what the breaker did.
 func (b *Breaker) Stats() Stats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.stats
-	switch {
-	case b.row < b.Failures:
-		s.State = connpool.BreakerClosed
-	case b.trying || !time.Now().Before(b.until):
-		s.State = connpool.BreakerHalfOpen
-	default:
+	s := Stats{Errors: b.errors.Load(), Refused: b.refused.Load(), Opened: b.opened.Load()}
+	s.Calls = b.calls.Load() // after Errors, which are among them
+	switch b.circuit.State() {
+	case gobreaker.StateOpen:
 		s.State = connpool.BreakerOpen
+	case gobreaker.StateHalfOpen:
+		s.State = connpool.BreakerHalfOpen
 	}
 	return s
 }
 
-// Do calls f, or returns ErrOpen. failed says which errors are the service's fault.
-func (b *Breaker) Do(f func() error, failed func(error) bool) error {
-	if !b.allow() {
+// Do calls f, or returns ErrOpen. A panic of f is a failure. f must not call
+// runtime.Goexit: gobreaker would wait for its outcome for ever.
+func (b *Breaker) Do(f func() error) error {
+	asked := false
+	_, err := b.circuit.Execute(func() (struct{}, error) {
+		asked = true
+		b.calls.Add(1)
+		bad := true
+		defer func() {
+			if bad {
+				b.errors.Add(1)
+			}
+		}()
+		err := f()
+		bad = err != nil && !errors.Is(err, context.Canceled) && b.failed(err)
+		return struct{}{}, err
+	})
+	if !asked {
+		b.refused.Add(1)
 		return ErrOpen
 	}
-	bad := true // a panic is a failure
-	defer func() { b.done(bad) }()
-	err := f()
-	bad = err != nil && failed(err)
 	return err
-}
-
-func (b *Breaker) allow() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.row >= b.Failures {
-		if b.trying || time.Now().Before(b.until) {
-			b.stats.Refused++
-			return false
-		}
-		b.trying = true
-	}
-	b.stats.Calls++
-	return true
-}
-
-func (b *Breaker) done(bad bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.trying = false
-	if !bad {
-		b.row = 0
-		return
-	}
-	b.stats.Errors++
-	b.row++
-	if b.row >= b.Failures {
-		b.stats.Opened++
-		b.until = time.Now().Add(b.OpenFor)
-	}
 }

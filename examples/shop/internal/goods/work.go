@@ -5,17 +5,19 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"text/template"
 )
 
 var mail = template.Must(template.New("mail").Parse(
 	"Dear {{.Customer}},\n\nyour order {{.Key}} of {{.Quantity}} pieces of number {{.Product}} is on its way.\n"))
 
-// Mail writes the mail that confirms an order, which is not sent anywhere.
-func Mail(o Order) ([]byte, error) {
+// Mail writes the mail that confirms an order, in one call of w.
+func Mail(w io.Writer, o Order) error {
 	var b bytes.Buffer
-	err := mail.Execute(&b, o)
-	return b.Bytes(), err
+	_ = mail.Execute(&b, o) // a Buffer takes all
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // Thumbnail draws a picture of a product and makes it small: some hundred

@@ -64,7 +64,7 @@ func (s *Shop) place(ctx context.Context, o goods.Order) (_ goods.Order, fresh b
 		s.jobs.Go(func() { s.settle(o.Key) })
 		return o, false, err
 	}
-	s.jobs.Go(func() { _, _ = goods.Mail(o) })
+	s.jobs.Go(func() { _ = goods.Mail(io.Discard, o) })
 	return o, true, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -28,9 +29,9 @@ type poolQueue struct {
 }
 
 // jobHandlers are those of the shop.
-func jobHandlers(d *desk) handlers {
+func jobHandlers(d *desk, mails io.Writer) handlers {
 	return handlers{
-		"mail":      func(_ context.Context, j Job) error { _, err := goods.Mail(j.Order); return err },
+		"mail":      func(_ context.Context, j Job) error { return goods.Mail(mails, j.Order) },
 		"thumbnail": func(_ context.Context, j Job) error { _, err := goods.Thumbnail(j.ID); return err },
 		"settle":    func(ctx context.Context, j Job) error { return d.settle(ctx, j.Order.Key) },
 	}

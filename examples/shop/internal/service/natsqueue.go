@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	jobSubject = "shop.jobs."     // and the kind
-	jobWait    = 30 * time.Second // a process that is silent for so long loses its jobs to others
-	lastWord   = 2 * time.Second  // what Shutdown may take to hand jobs back after its ctx has ended
+	jobSubject = "shop.jobs."    // and the kind
+	lastWord   = 2 * time.Second // what Shutdown may take to hand jobs back after its ctx has ended
 )
 
 // natsQueue is a Queue at NATS JetStream: its jobs outlive the process, and all
@@ -34,9 +33,9 @@ type natsQueue struct {
 }
 
 // newNATSQueue makes the stream and the consumers, if they are missing, and starts to work.
-func newNATSQueue(ctx context.Context, addrs string, hs handlers, log *slog.Logger, see *sight) (_ *natsQueue, err error) {
-	q := &natsQueue{handlers: hs, log: log}
-	if q.conn, err = nats.Connect(addrs, nats.Name("shop"), nats.MaxReconnects(-1)); err != nil {
+func newNATSQueue(ctx context.Context, c Config, hs handlers, see *sight) (_ *natsQueue, err error) {
+	q, log := &natsQueue{handlers: hs, log: c.Log}, c.Log
+	if q.conn, err = nats.Connect(c.Queue, nats.Name("shop"), nats.MaxReconnects(-1)); err != nil {
 		if bad := new(url.Error); errors.As(err, &bad) {
 			err = bad.Err // the rest is the address, which may have a password
 		}
@@ -70,7 +69,7 @@ func newNATSQueue(ctx context.Context, addrs string, hs handlers, log *slog.Logg
 	}
 	for cfg.Consumer, cfg.Workers = range map[string]int{"settle": 4, "mail": 2, "thumbnail": 2} {
 		if _, err = stream.CreateOrUpdateConsumer(ctx, njs.ConsumerConfig{
-			Durable: cfg.Consumer, FilterSubject: jobSubject + cfg.Consumer, AckPolicy: njs.AckExplicitPolicy, AckWait: jobWait, MaxDeliver: -1,
+			Durable: cfg.Consumer, FilterSubject: jobSubject + cfg.Consumer, AckPolicy: njs.AckExplicitPolicy, AckWait: c.JobWait, MaxDeliver: -1,
 		}); err != nil {
 			return nil, err
 		}
@@ -116,6 +115,9 @@ func (q *natsQueue) Put(ctx context.Context, j Job) error {
 		return err
 	}
 	m := jetstream.Message{Data: data}
+	if j.Kind == "mail" { // one, also if the customer asks again within the two minutes that the server remembers
+		m.ID = "mail " + j.Order.Key
+	}
 	if j.Kind == "thumbnail" { // may be left out
 		if err = q.pub.TrySend(ctx, jobSubject+j.Kind, m); errors.Is(err, jetstream.ErrFull) {
 			return ErrQueueFull
@@ -137,7 +139,7 @@ func (q *natsQueue) Shutdown(ctx context.Context) error {
 	for i, w := range q.workers {
 		wg.Go(func() {
 			errs[i] = w.Shutdown(ctx)
-			select { // what is on the way to w would be lost with the connection until jobWait
+			select { // what is on the way to w would be lost with the connection until JobWait
 			case <-w.Done():
 			case <-time.After(lastWord):
 			}

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -29,10 +30,12 @@ func startNATS(t *testing.T) (url string) {
 // openQueue is a process' part of the queue.
 func openQueue(t *testing.T, url string, handle func(context.Context, Job) error) *natsQueue {
 	t.Helper()
-	see, err := newSight(Config{Log: slog.New(slog.DiscardHandler)})
+	cfg := Config{Queue: url, Log: slog.New(slog.DiscardHandler)}
+	cfg.setDefaults()
+	see, err := newSight(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, see.close(context.Background())) })
-	q, err := newNATSQueue(t.Context(), url, handlers{"mail": handle, "thumbnail": handle, "settle": handle}, slog.New(slog.DiscardHandler), see)
+	q, err := newNATSQueue(t.Context(), cfg, handlers{"mail": handle, "thumbnail": handle, "settle": handle}, see)
 	require.NoError(t, err)
 	require.NoError(t, see.err)
 	return q
@@ -65,7 +68,7 @@ func putJobs(t *testing.T, q Queue, n int64) (all []Job) {
 	t.Helper()
 	for _, kind := range []string{"thumbnail", "mail", "settle"} {
 		for i := range n {
-			j := Job{Kind: kind, ID: i, Order: goods.Order{Key: "ordered", Product: i}, Within: time.Minute}
+			j := Job{Kind: kind, ID: i, Order: goods.Order{Key: fmt.Sprint("ordered-", i), Product: i}, Within: time.Minute}
 			require.NoError(t, q.Put(t.Context(), j))
 			all = append(all, j)
 		}
@@ -90,7 +93,7 @@ func TestJobsOutliveTheProcess(t *testing.T) {
 
 	var done ledger
 	second := openQueue(t, url, done.enter)
-	eventually(t, func() bool { return done.len() >= len(want) }) // long before jobWait
+	eventually(t, func() bool { return done.len() >= len(want) }) // long before JobWait
 	require.NoError(t, second.Shutdown(t.Context()))
 	for _, j := range want {
 		require.NotZero(t, done.times[j], j)

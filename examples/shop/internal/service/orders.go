@@ -71,8 +71,10 @@ func (d *desk) place(ctx context.Context, o goods.Order) (_ goods.Order, fresh b
 	case held == goods.Short:
 		return o, false, errShort
 	case held == goods.Done:
-		o, err = d.store.Order(ctx, o.Key)
-		return o, false, err
+		if o, err = d.store.Order(ctx, o.Key); err != nil {
+			return o, false, err
+		}
+		return o, false, d.confirm(ctx, o) // a process that was killed may not have got so far
 	}
 	o.Cents = d.prices.get(o.Product) * o.Quantity
 	// From here on the order is finished, or undone, also if the client leaves.
@@ -81,7 +83,11 @@ func (d *desk) place(ctx context.Context, o goods.Order) (_ goods.Order, fresh b
 	if err := d.finish(ctx, o); err != nil {
 		return o, false, errors.Join(err, d.undo(ctx, o, err))
 	}
-	return o, true, d.jobs.Put(ctx, Job{Kind: "mail", Order: o, Within: time.Minute})
+	return o, true, d.confirm(ctx, o)
+}
+
+func (d *desk) confirm(ctx context.Context, o goods.Order) error {
+	return d.jobs.Put(ctx, Job{Kind: "mail", Order: o, Within: time.Minute})
 }
 
 func (d *desk) reserve(ctx context.Context, o goods.Order) (goods.Held, error) {

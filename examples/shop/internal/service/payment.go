@@ -42,7 +42,8 @@ func newPayment(url string, see *sight) (*payment, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &payment{url, &http.Client{Transport: stats, Timeout: payTimeout}, &breaker.Breaker{Failures: 5, OpenFor: time.Second}}
+	failed := func(err error) bool { return !errors.Is(err, errDeclined) }
+	p := &payment{url, &http.Client{Transport: stats, Timeout: payTimeout}, breaker.New(failed)}
 	add(see, "payment", p.breaker)
 	return p, nil
 }
@@ -70,9 +71,7 @@ func (p *payment) try(ctx context.Context, path string, c goods.Charge) error {
 	}
 	for n := 1; ; n++ {
 		last := err
-		err = p.breaker.Do(func() error { return p.post(ctx, path, body) }, func(err error) bool {
-			return !errors.Is(err, errDeclined) && !errors.Is(err, context.Canceled)
-		})
+		err = p.breaker.Do(func() error { return p.post(ctx, path, body) })
 		switch {
 		case err == nil, errors.Is(err, errDeclined):
 			return err

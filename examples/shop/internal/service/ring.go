@@ -39,7 +39,7 @@ func newRing(addrs []string, ttl time.Duration, see *sight, trips *goods.Trips) 
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(a))
 		r.seeds = append(r.seeds, h.Sum64())
-		r.breakers[a] = &breaker.Breaker{Failures: 5, OpenFor: time.Second}
+		r.breakers[a] = breaker.New(func(err error) bool { return !resp.Answered(err) })
 		add(see, "redis "+a, r.breakers[a])
 	}
 	var err error
@@ -92,7 +92,7 @@ func (r *ring) each(ctx context.Context, n int, id func(int) int64, f func(*resp
 				r.trips.Commands.Add(1)
 				return c.Within(ctx, func() error { return f(c, parts[at]) })
 			})
-		}, func(err error) bool { return !resp.Answered(err) && !errors.Is(err, context.Canceled) })
+		})
 	}
 	var wg sync.WaitGroup
 	last := -1 // one server is asked without a goroutine

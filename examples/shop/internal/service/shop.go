@@ -22,12 +22,14 @@ type Config struct {
 	Payment  string       // URL of the payment service, without a path
 	Queue    string       // URL of NATS, which keeps the jobs; "": they end with the process
 	Write    Policy       // how changes of products go through the cache
+	Mails    io.Writer    // gets the mails that confirm orders, each in one call. Nil: nobody
 	Trips    *goods.Trips // counts statements and commands; nil: nobody asks
 
 	MemorySize int           // products kept in memory. 0: 10 000
 	MemoryTTL  time.Duration // for how long. 0: 5 s
 	RedisTTL   time.Duration // how long Redis keeps a product. 0: 1 min
 	Hold       time.Duration // how long goods stay reserved for an order that does not come. 0: 30 s
+	JobWait    time.Duration // a process that is silent for so long loses its jobs at Queue to others. 0: 30 s
 
 	Audit    io.Writer // gets the audit log, a line each. Nil: nobody
 	Captures string    // directory for profiles. "": none are taken
@@ -99,9 +101,9 @@ func (s *Shop) open(ctx context.Context) (err error) {
 	}
 	s.atEnd(s.orders.write.Shutdown)
 	if cfg.Queue != "" {
-		s.jobs, err = newNATSQueue(ctx, cfg.Queue, jobHandlers(s.orders), cfg.Log, s.see)
+		s.jobs, err = newNATSQueue(ctx, cfg, jobHandlers(s.orders, cfg.Mails), s.see)
 	} else {
-		s.jobs, err = newPoolQueue(jobHandlers(s.orders), cfg.Log, s.see)
+		s.jobs, err = newPoolQueue(jobHandlers(s.orders, cfg.Mails), cfg.Log, s.see)
 	}
 	if err != nil {
 		return err
@@ -134,7 +136,9 @@ func (cfg *Config) setDefaults() {
 	cfg.MemoryTTL = cmp.Or(cfg.MemoryTTL, 5*time.Second)
 	cfg.RedisTTL = cmp.Or(cfg.RedisTTL, time.Minute)
 	cfg.Hold = cmp.Or(cfg.Hold, 30*time.Second)
+	cfg.JobWait = cmp.Or(cfg.JobWait, 30*time.Second)
 	cfg.Audit = cmp.Or(cfg.Audit, io.Discard)
+	cfg.Mails = cmp.Or(cfg.Mails, io.Discard)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 }
 
