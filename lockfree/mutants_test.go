@@ -205,7 +205,51 @@ var mutants = []mutant{
 	},
 	{
 		"withdrawn tickets left empty", "batch.go",
-		"l.barred.Add(r.withdraw(t+uint64(put+1)*one, end))", "_ = end", false,
+		"l.barred.Add(r.withdraw(t+uint64(put+1)*one, t+uint64(len(vs))*one))", "_ = put", false,
+	},
+	{
+		"small batch takes slots that are not ready", "batch.go",
+		"if w&(ones*state) != 0 || uint32(w>>32)", "if w&(ones&-ones*state) != 0 || uint32(w>>32)", false,
+	},
+	{
+		"small batch into a group of an earlier lap", "batch.go",
+		"if w&(ones*state) != 0 || uint32(w>>32) != stampOf(t, shift) ||", "if w&(ones*state) != 0 ||", false,
+	},
+	{
+		"small batch beyond the limit", "batch.go",
+		"int64(l.limit.until.Load()-t) < int64(n*one) {", "int64(l.limit.until.Load()-t) < one {", false,
+	},
+	{
+		"small batch beyond its group", "batch.go",
+		"if t&flags != 0 || p+2*n > 2<<shift {", "if t&flags != 0 {", false,
+	},
+	{
+		"small batch into a sealed ring", "batch.go",
+		"if t&flags != 0 || p+2*n > 2<<shift {", "if p+2*n > 2<<shift {", false,
+	},
+	{
+		"small batch not published when neighbours moved", "batch.go",
+		"put = l.putTaken(r, t, vs)", "put += 0", false,
+	},
+	{
+		"small batch takes slots that are not full", "batch.go",
+		"if w&(ones*state) != full*ones ||", "if w&(ones&-ones*state) != full*(ones&-ones) ||", false,
+	},
+	{
+		"small batch of an earlier lap taken for full", "batch.go",
+		"if w&(ones*state) != full*ones || uint32(w>>32) != stampOf(h, shift) {", "if w&(ones*state) != full*ones {", false,
+	},
+	{
+		"small batch does not leave when neighbours moved", "batch.go",
+		"r.leaveRun(h, len(buf))", "_ = h", false,
+	},
+	{
+		"small batch cleared beside a peeker", "batch.go",
+		"if r.peekers.in.Load() != 0 {", "if false {", false,
+	},
+	{
+		"values of a small batch kept", "batch.go",
+		"clear(vals)", "_ = vals", false,
 	},
 	{
 		"batch takes slots that are not ready", "run.go",

@@ -16,12 +16,14 @@ func leftInGroup[T any](t uint64) int {
 }
 
 // states returns the low bits of the n states from ticket t's on, of one group.
-func states[T any](t uint64, n int) uint64 { return odd >> (32 - 2*n) << place[T](t) }
+func states[T any](t uint64, n int) uint64 { return statesOf(place[T](t), uint64(n)) }
+
+// statesOf is states for the n slots from place p on.
+func statesOf(p, n uint64) uint64 { return odd >> (32 - 2*n) << p }
 
 // run returns the values of the n tickets from t on, of one group.
 func (r *ring[T]) run(t uint64, n int) []T {
-	i := int(t / one & uint64(len(r.vals)-1))
-	return r.vals[i : i+n]
+	return unsafe.Slice(r.val(t), n)
 }
 
 // ready returns how many of the n tickets from t on, the next to be given, have
