@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"math"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // Bounded is a first-in first-out queue that holds at most Cap values, for any
@@ -75,8 +77,9 @@ func (q *Bounded[T]) TryEnqueue(v T) error { return q.made().enqueue(v) }
 // goroutine that comes at the right moment may enqueue before them.
 func (q *Bounded[T]) Enqueue(ctx context.Context, v T) error {
 	l := q.made()
-	if err := ended(ctx); err != nil {
-		return err
+	notNil(ctx)
+	if ctx.Err() != nil {
+		return ctxerr.From(ctx)
 	}
 	if err := l.enqueue(v); err != ErrFull {
 		return err
@@ -108,8 +111,9 @@ func (q *Bounded[T]) TryEnqueueBatch(vs []T) (int, error) { return q.made().enqu
 // It panics if ctx is nil.
 func (q *Bounded[T]) EnqueueBatch(ctx context.Context, vs []T) (int, error) {
 	l := q.made()
-	if err := ended(ctx); err != nil {
-		return 0, err
+	notNil(ctx)
+	if ctx.Err() != nil {
+		return 0, ctxerr.From(ctx)
 	}
 	n, err := l.enqueueBatch(vs)
 	for err == ErrFull {

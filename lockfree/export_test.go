@@ -92,6 +92,23 @@ func roomyKinds[T any](origin uint64) []kind[T] {
 	return ks
 }
 
+// Kind is kind, for the tests of public behaviour.
+type Kind[T any] struct {
+	Name string
+	Make func() Interface[T]
+}
+
+// Kinds are kinds, and RoomyKinds roomyKinds, whose first ticket is the first there is.
+func Kinds[T any]() []Kind[T]      { return exported(kinds[T](0)) }
+func RoomyKinds[T any]() []Kind[T] { return exported(roomyKinds[T](0)) }
+
+func exported[T any](ks []kind[T]) (out []Kind[T]) {
+	for _, k := range ks {
+		out = append(out, Kind[T]{k.name, k.make})
+	}
+	return out
+}
+
 // waitersOf returns how many goroutines wait in q, as its signallers see it.
 func waitersOf[T any](q Interface[T]) (empty, full int64) {
 	notEmpty, notFull := eventcounts(q)

@@ -30,8 +30,10 @@ const (
 
 	// The longest pause, about six microseconds. One that is four times as long
 	// makes BenchmarkPair a third faster and the slowest pair in a thousand three
-	// times as slow as a channel's. While one goroutine pauses the other does 60 to
-	// 100 pairs, so one or two pairs in a hundred contain a pause.
+	// times as slow as a channel's. Of two that fight one pauses at every moment, so
+	// there is a slow pair for each pause: while one goroutine pauses the other does
+	// 60 to 100 pairs, and one or two pairs in a hundred contain a pause. That makes
+	// the slowest in a hundred those with a pause; see bench/peers/bars/lockfree.txt.
 	maxPause = 280
 
 	// patiently is how often an operation that has paused loses before it pauses again.

@@ -83,16 +83,20 @@ func (l *list[T]) enqueue(v T) error {
 		shift := groupShift(unsafe.Sizeof(v))
 		g, p := r.groups.of(t, shift), placeOf(t, shift)
 		w := g.Load()
-		if t&flags == 0 && w>>32 == stampOf(t, shift) && w>>p&state == empty &&
-			(l.capacity == 0 || int64(l.limit.until.Load()-t) > 0) {
+		if t&flags|w>>p&state == 0 && uint32(w>>32) == stampOf(t, shift) {
+			if l.capacity != 0 && int64(l.limit.until.Load()-t) <= 0 {
+				_, err := l.enqueueSlow(v, true)
+				return err
+			}
 			step(enqLooked)
+			val := r.val(t)
 			if !r.tail.CompareAndSwap(t, t+one) {
 				l.enqGov.lost(t)
 			} else {
 				step(enqTook)
-				r.vals[t/one&uint64(len(r.vals)-1)] = v
+				*val = v
 				step(enqWrote)
-				if g.CompareAndSwap(w, w+full<<p) || r.publish(t) {
+				if g.CompareAndSwap(w, w|full<<p) || r.publish(t) {
 					step(enqPublished)
 					if l.notEmpty.unclaimed.Load() > 0 || t&(sampleEvery*one-1) == 0 {
 						l.enqueued(t, 1)
@@ -169,7 +173,7 @@ func (l *list[T]) enqueued(t uint64, n int) {
 func (l *list[T]) unblock(r *ring[T], t uint64) {
 	w, s := r.word(t).Load(), stamp[T](t)
 	switch {
-	case w>>32 == s:
+	case uint32(w>>32) == s:
 		if w>>place[T](t)&state == empty {
 			return // ready by now
 		}
@@ -225,11 +229,12 @@ func (l *list[T]) dequeue() (v T, ok bool) {
 		shift := groupShift(unsafe.Sizeof(v))
 		g, p := r.groups.of(h, shift), placeOf(h, shift)
 		w := g.Load()
-		if w>>32 == stampOf(h, shift) && w>>p&state == full {
+		// Full, said bit by bit: one test of a bit is all that an empty queue's slot needs.
+		if w&(full<<p) != 0 && w&(dead<<p) == 0 && uint32(w>>32) == stampOf(h, shift) {
 			step(deqLooked)
+			val := r.val(h) // found before the locked instruction, which loads wait for
 			if r.head.CompareAndSwap(h, h+one) {
 				step(deqTook)
-				val := &r.vals[h/one&uint64(len(r.vals)-1)]
 				v = *val
 				if r.peekers.in.Load() != 0 {
 					r.keep(h)
@@ -237,7 +242,9 @@ func (l *list[T]) dequeue() (v T, ok bool) {
 					var zero T
 					*val = zero
 					step(deqRead)
-					if !g.CompareAndSwap(w, freed(w+(free-full)<<p, h, r.lap(), shift)) {
+					if p != placeOf(^uint64(0), shift) {
+						g.Or(free << p)
+					} else if !g.CompareAndSwap(w, freed(w|free<<p, h, r.lap(), shift)) {
 						r.leave(h)
 					}
 				}

@@ -3,6 +3,8 @@ package lockfree
 import (
 	"context"
 	"iter"
+
+	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
 // MSQueue is the unbounded queue of Michael and Scott (1996), one node per value.
@@ -60,8 +62,9 @@ func (q *MSQueue[T]) Peek() (T, bool) { return q.q.peek() }
 // Dequeue takes the oldest value, and waits for one if there is none; see
 // [Queue.Dequeue], which does the same about ctx and Close.
 func (q *MSQueue[T]) Dequeue(ctx context.Context) (v T, err error) {
-	if err := ended(ctx); err != nil {
-		return v, err
+	notNil(ctx)
+	if ctx.Err() != nil {
+		return v, ctxerr.From(ctx)
 	}
 	if v, ok := q.q.dequeue(); ok {
 		return v, nil
@@ -85,8 +88,9 @@ func (q *MSQueue[T]) TryDequeueBatch(buf []T) int {
 // DequeueBatch is like TryDequeueBatch but waits until there is at least one
 // value; see [Queue.DequeueBatch].
 func (q *MSQueue[T]) DequeueBatch(ctx context.Context, buf []T) (n int, err error) {
-	if err := ended(ctx); err != nil || len(buf) == 0 {
-		return 0, err
+	notNil(ctx)
+	if ctx.Err() != nil || len(buf) == 0 {
+		return 0, ctxerr.From(ctx)
 	}
 	if n := q.q.take(buf); n > 0 {
 		return n, nil

@@ -71,15 +71,15 @@ var mutants = []mutant{
 	},
 	{
 		"stalled consumer not passed over", "ring.go",
-		"g.CompareAndSwap(w, stamp[T](t)<<32|held|held<<1)", "if held == 0 {\n\t\tg.CompareAndSwap(w, stamp[T](t)<<32)\n\t}", false,
+		"g.CompareAndSwap(w, uint64(stamp[T](t))<<32|held(w, shift)*dead)", "if held(w, shift) == 0 {\n\t\tg.CompareAndSwap(w, uint64(stamp[T](t))<<32)\n\t}", false,
 	},
 	{
 		"dead slot used again at once", "ring.go",
-		"stamp[T](t)<<32|held|held<<1)", "stamp[T](t)<<32|held&0)", false,
+		"uint64(stamp[T](t))<<32|held(w, shift)*dead)", "uint64(stamp[T](t))<<32)", false,
 	},
 	{
 		"group taken back to an earlier lap", "ring.go",
-		"if now>>32 != w>>32 {", "if now>>32 == stamp[T](t) {", false,
+		"if now>>32 != w>>32 {", "if uint32(now>>32) == stamp[T](t) {", false,
 	},
 	{
 		"group renewed before head has passed it", "ring.go",
@@ -87,11 +87,11 @@ var mutants = []mutant{
 	},
 	{
 		"group renewed by a consumer before head has passed it", "ring.go",
-		"if last/one&(1<<shift-1) == 1<<shift-1 && w&all", "if w&all", false,
+		"if last/one&(1<<shift-1) == 1<<shift-1 && uint32(w)", "if uint32(w)", false,
 	},
 	{
 		"group renewed by a consumer beside others", "ring.go",
-		"&& w&all == free*odd&(1<<(2<<shift)-1) {", "{", false,
+		"&& uint32(w) == free*odd&(1<<(2<<shift)-1) {", "{", false,
 	},
 	{
 		"ring never full", "ring.go",
@@ -99,11 +99,11 @@ var mutants = []mutant{
 	},
 	{
 		"group of an earlier lap taken for full", "list.go",
-		"if w>>32 == stampOf(h, shift) && w>>p&state == full {", "if w>>p&state == full {", false,
+		"if w&(full<<p) != 0 && w&(dead<<p) == 0 && uint32(w>>32) == stampOf(h, shift) {", "if w&(full<<p) != 0 && w&(dead<<p) == 0 {", false,
 	},
 	{
 		"group of an earlier lap taken for ready", "run.go",
-		"if w>>32 != stamp[T](t) {\n\t\t\tif behind", "if false {\n\t\t\tif behind", false,
+		"if uint32(w>>32) != stamp[T](t) {\n\t\t\tif behind", "if false {\n\t\t\tif behind", false,
 	},
 	{
 		"sealed ring gives tickets", "list.go",
@@ -144,7 +144,7 @@ var mutants = []mutant{
 
 	{
 		"owner's slot empty again", "ring.go",
-		"g.CompareAndSwap(w, w&^(state<<p)|free<<p)", "g.CompareAndSwap(w, w&^(state<<p))", false,
+		"r.word(t).Or(free << place[T](t))", "r.word(t).And(^uint64(state << place[T](t)))", false,
 	},
 	{
 		"barred producer does not leave", "ring.go",
@@ -156,15 +156,23 @@ var mutants = []mutant{
 	},
 	{
 		"published though passed over", "ring.go",
-		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w+full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", false,
+		"if w>>p&state != empty {\n\t\t\tbreak\n\t\t}\n\t\tif g.CompareAndSwap(w, w|full<<p) {", "if g.CompareAndSwap(w, w&^(state<<p)|full<<p) {", false,
 	},
 	{
 		"published without compare", "list.go",
-		"if g.CompareAndSwap(w, w+full<<p) || r.publish(t) {", "if g.Store(w + full<<p); r != nil {", false,
+		"if g.CompareAndSwap(w, w|full<<p) || r.publish(t) {", "if g.Store(w | full<<p); r != nil {", false,
 	},
 	{
 		"left without compare", "list.go",
-		"if !g.CompareAndSwap(w, freed(w+(free-full)<<p, h, r.lap(), shift)) {\n\t\t\t\t\t\tr.leave(h)\n\t\t\t\t\t}", "g.Store(w + (free-full)<<p)", false,
+		"g.Or(free << p)", "g.Store(w | free<<p)", false,
+	},
+	{
+		"free slot taken for a full one", "list.go",
+		"if w&(full<<p) != 0 && w&(dead<<p) == 0 &&", "if w&(full<<p) != 0 &&", false,
+	},
+	{
+		"group not renewed by who frees its last slot", "list.go",
+		"if p != placeOf(^uint64(0), shift) {", "if true {", false,
 	},
 	{
 		"value read after the slot is left", "ring.go",
@@ -193,11 +201,55 @@ var mutants = []mutant{
 	},
 	{
 		"withdrawn tickets not counted", "run.go",
-		"if w>>p&state == empty {\n\t\t\t\t\tn++", "if false && w>>p&state == empty {\n\t\t\t\t\tn++", false,
+		"if r.word(t).Or(free<<p)>>p&state == empty {", "if r.word(t).Or(free<<p) == 0 {", false,
 	},
 	{
 		"withdrawn tickets left empty", "batch.go",
-		"l.barred.Add(r.withdraw(t+uint64(put+1)*one, end))", "_ = end", false,
+		"l.barred.Add(r.withdraw(t+uint64(put+1)*one, t+uint64(len(vs))*one))", "_ = put", false,
+	},
+	{
+		"small batch takes slots that are not ready", "batch.go",
+		"if w&(ones*state) != 0 || uint32(w>>32)", "if w&(ones&-ones*state) != 0 || uint32(w>>32)", false,
+	},
+	{
+		"small batch into a group of an earlier lap", "batch.go",
+		"if w&(ones*state) != 0 || uint32(w>>32) != stampOf(t, shift) ||", "if w&(ones*state) != 0 ||", false,
+	},
+	{
+		"small batch beyond the limit", "batch.go",
+		"int64(l.limit.until.Load()-t) < int64(n*one) {", "int64(l.limit.until.Load()-t) < one {", false,
+	},
+	{
+		"small batch beyond its group", "batch.go",
+		"if t&flags != 0 || p+2*n > 2<<shift {", "if t&flags != 0 {", false,
+	},
+	{
+		"small batch into a sealed ring", "batch.go",
+		"if t&flags != 0 || p+2*n > 2<<shift {", "if p+2*n > 2<<shift {", false,
+	},
+	{
+		"small batch not published when neighbours moved", "batch.go",
+		"put = l.putTaken(r, t, vs)", "put += 0", false,
+	},
+	{
+		"small batch takes slots that are not full", "batch.go",
+		"if w&(ones*state) != full*ones ||", "if w&(ones&-ones*state) != full*(ones&-ones) ||", false,
+	},
+	{
+		"small batch of an earlier lap taken for full", "batch.go",
+		"if w&(ones*state) != full*ones || uint32(w>>32) != stampOf(h, shift) {", "if w&(ones*state) != full*ones {", false,
+	},
+	{
+		"small batch does not leave when neighbours moved", "batch.go",
+		"r.leaveRun(h, len(buf))", "_ = h", false,
+	},
+	{
+		"small batch cleared beside a peeker", "batch.go",
+		"if r.peekers.in.Load() != 0 {", "if false {", false,
+	},
+	{
+		"values of a small batch kept", "batch.go",
+		"clear(vals)", "_ = vals", false,
 	},
 	{
 		"batch takes slots that are not ready", "run.go",

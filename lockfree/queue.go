@@ -7,7 +7,8 @@ import (
 
 // Queue is an unbounded first-in first-out queue for any number of producers and
 // consumers: the default choice of this package. It never blocks an enqueue, and
-// grows and shrinks by rings of up to 64 KiB.
+// grows and shrinks by rings of up to 64 KiB. Where few goroutines use it at a time, and
+// none may be stopped in the middle of an operation, a mutex and a slice are as fast.
 //
 // The zero value is ready to use; [New] takes options. A Queue must not be copied.
 // All methods are safe for concurrent use. What a goroutine did before an enqueue

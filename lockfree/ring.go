@@ -45,6 +45,9 @@ const (
 //	full  --(renew)-----> dead    the consumer has: the next lap's ticket is passed over
 //	dead  --(renew)-----> dead    the owner is still away: one more lap's ticket is
 //
+// The states are such that each of these steps but renew's sets bits and clears none.
+// So an owner leaves by an atomic or, which cannot fail, whatever its neighbours do.
+//
 // Within a lap a state only goes on along these arrows, and the number of a group only
 // grows. So a compare-and-swap of a word that was read when its number was the right
 // one changes what was meant, however late it comes. Who reads a word again must look
@@ -64,13 +67,14 @@ type groupWord struct {
 const (
 	empty = 0
 	full  = 1
-	free  = 2
-	dead  = 3
+	dead  = 2
+	free  = full | dead
 	state = 3 // mask
 
 	odd = 0x5555_5555 // the low bits of all states, of 16 slots
 
 	wordBytes = 64
+	wordBits  = 4 // wordBytes is one<<wordBits
 )
 
 // groupShift returns the logarithm of the size of a group of values of size bytes.
@@ -90,12 +94,12 @@ func groupShift(size uintptr) uint {
 }
 
 // stampOf returns the number of ticket t's group, as a group word has it.
-func stampOf(t uint64, shift uint) uint64 { return t / one >> shift & (1<<32 - 1) }
+func stampOf(t uint64, shift uint) uint32 { return uint32(t / one >> shift) }
 
 // placeOf returns where in a group word the state of ticket t's slot is.
 func placeOf(t uint64, shift uint) uint64 { return t / one & (1<<shift - 1) * 2 }
 
-func stamp[T any](t uint64) uint64 {
+func stamp[T any](t uint64) uint32 {
 	var v T
 	return stampOf(t, groupShift(unsafe.Sizeof(v)))
 }
@@ -108,18 +112,18 @@ func place[T any](t uint64) uint64 {
 // groups are the words of a ring's groups, a power of two of them.
 type groups struct {
 	first unsafe.Pointer // to the words
-	mask  uint64         // their number - 1
+	mask  uint64         // of their offsets
 }
 
 func newGroups(n int) groups {
 	words := make([]groupWord, n)
-	return groups{unsafe.Pointer(unsafe.SliceData(words)), uint64(n - 1)}
+	return groups{unsafe.Pointer(unsafe.SliceData(words)), uint64(n-1) * wordBytes}
 }
 
 // of returns the word of ticket t's group. The mask keeps it among the words, so
-// that there is no bound to check.
+// that there is no bound to check. With groups of 16, t itself is an offset.
 func (g *groups) of(t uint64, shift uint) *groupWord {
-	return (*groupWord)(unsafe.Add(g.first, t/one>>shift&g.mask*wordBytes))
+	return (*groupWord)(unsafe.Add(g.first, t<<(wordBits-shift)&g.mask))
 }
 
 // ring is one node of a list of rings: a bounded queue that is used for many laps
@@ -155,12 +159,12 @@ func newRing[T any](base uint64, n int) *ring[T] {
 	r.head.Store(base)
 	t := base &^ (one<<shift - 1) // of the first group
 	for range n >> shift {
-		r.word(t).begin(stamp[T](t) << 32)
+		r.word(t).begin(uint64(stamp[T](t)) << 32)
 		t += one << shift
 	}
 	// The slots of the first group that come before base have served already.
 	if p := place[T](base); p > 0 {
-		r.word(base).begin(stamp[T](base)<<32 | free*odd&(1<<p-1))
+		r.word(base).begin(uint64(stamp[T](base))<<32 | free*odd&(1<<p-1))
 	}
 	return r
 }
@@ -202,8 +206,13 @@ func slotsFor[T any](n int) int {
 // lap returns from one ticket of a slot to its next.
 func (r *ring[T]) lap() uint64 { return uint64(len(r.vals)) * one }
 
-// val returns the value of ticket t's slot.
-func (r *ring[T]) val(t uint64) *T { return &r.vals[t/one&uint64(len(r.vals)-1)] }
+// val returns the value of ticket t's slot, without a bound to check: the number of
+// values is a power of two.
+func (r *ring[T]) val(t uint64) *T {
+	var v T
+	i := uintptr(t / one & uint64(len(r.vals)-1))
+	return (*T)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(r.vals)), i*unsafe.Sizeof(v)))
+}
 
 // word returns the word of ticket t's group.
 func (r *ring[T]) word(t uint64) *groupWord {
@@ -227,7 +236,7 @@ func (r *ring[T]) publish(t uint64) bool {
 		if w>>p&state != empty {
 			break
 		}
-		if g.CompareAndSwap(w, w+full<<p) {
+		if g.CompareAndSwap(w, w|full<<p) {
 			return true
 		}
 	}
@@ -258,14 +267,8 @@ func (r *ring[T]) take(h uint64) T {
 // leave makes the slot of ticket t free, in whichever lap it is by now. Only the
 // slot's owner may call it.
 func (r *ring[T]) leave(t uint64) {
-	g, p := r.word(t), place[T](t)
-	for {
-		step(leaving)
-		w := g.Load()
-		if g.CompareAndSwap(w, w&^(state<<p)|free<<p) {
-			return
-		}
-	}
+	step(leaving)
+	r.word(t).Or(free << place[T](t))
 }
 
 // freed returns what becomes of a group word in which the states of the consecutive
@@ -274,9 +277,8 @@ func (r *ring[T]) leave(t uint64) {
 // group's last ticket, the word is that of the next lap, and no producer has to renew
 // it.
 func freed(w, last, lap uint64, shift uint) uint64 {
-	const all = 1<<32 - 1
-	if last/one&(1<<shift-1) == 1<<shift-1 && w&all == free*odd&(1<<(2<<shift)-1) {
-		return stampOf(last+lap, shift) << 32
+	if last/one&(1<<shift-1) == 1<<shift-1 && uint32(w) == free*odd&(1<<(2<<shift)-1) {
+		return uint64(stampOf(last+lap, shift)) << 32
 	}
 	return w
 }
@@ -294,7 +296,7 @@ func (r *ring[T]) renew(t, w uint64) bool {
 	// All of its tickets have been taken or passed, so no state is empty. Consumers
 	// that are about to leave get a moment.
 	g := r.word(t)
-	for i := 0; w&odd&^(w>>1) != 0 && i < patience; i++ {
+	for i := 0; held(w, shift) != 0 && i < patience; i++ {
 		rt.ProcYield(1)
 		step(enqRenewing)
 		now := g.Load()
@@ -304,10 +306,12 @@ func (r *ring[T]) renew(t, w uint64) bool {
 		w = now
 	}
 	step(enqBlocked)
-	held := w & odd // full or dead
-	g.CompareAndSwap(w, stamp[T](t)<<32|held|held<<1)
+	g.CompareAndSwap(w, uint64(stamp[T](t))<<32|held(w, shift)*dead)
 	return true
 }
+
+// held returns the low bits of the states that are not free in a group that is done.
+func held(w uint64, shift uint) uint64 { return ^(w & (w >> 1)) & odd & (1<<(2<<shift) - 1) }
 
 type settled uint8
 
@@ -324,7 +328,7 @@ func (r *ring[T]) settle(t uint64) settled {
 	g, p := r.word(t), place[T](t)
 	for i := 0; ; i++ {
 		w := g.Load()
-		if w>>32 != stamp[T](t) {
+		if uint32(w>>32) != stamp[T](t) {
 			return slotSpent
 		}
 		switch w >> p & state {

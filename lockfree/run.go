@@ -16,12 +16,14 @@ func leftInGroup[T any](t uint64) int {
 }
 
 // states returns the low bits of the n states from ticket t's on, of one group.
-func states[T any](t uint64, n int) uint64 { return odd >> (32 - 2*n) << place[T](t) }
+func states[T any](t uint64, n int) uint64 { return statesOf(place[T](t), uint64(n)) }
+
+// statesOf is states for the n slots from place p on.
+func statesOf(p, n uint64) uint64 { return odd >> (32 - 2*n) << p }
 
 // run returns the values of the n tickets from t on, of one group.
 func (r *ring[T]) run(t uint64, n int) []T {
-	i := int(t / one & uint64(len(r.vals)-1))
-	return r.vals[i : i+n]
+	return unsafe.Slice(r.val(t), n)
 }
 
 // ready returns how many of the n tickets from t on, the next to be given, have
@@ -30,7 +32,7 @@ func (r *ring[T]) ready(t uint64, n int) int {
 	for i := 0; i < n; {
 		k := min(n-i, leftInGroup[T](t))
 		w := r.word(t).Load()
-		if w>>32 != stamp[T](t) {
+		if uint32(w>>32) != stamp[T](t) {
 			if behind(w, stamp[T](t)) && r.renew(t, w) {
 				continue
 			}
@@ -46,7 +48,7 @@ func (r *ring[T]) ready(t uint64, n int) int {
 }
 
 // behind reports whether a group word is of an earlier lap than the group s.
-func behind(w, s uint64) bool { return int32(uint32(w>>32)-uint32(s)) < 0 }
+func behind(w uint64, s uint32) bool { return int32(uint32(w>>32)-s) < 0 }
 
 // inhabited returns how many of the n tickets from h on have values, up to the
 // first that has not.
@@ -54,7 +56,7 @@ func (r *ring[T]) inhabited(h uint64, n int) int {
 	for i := 0; i < n; {
 		k := min(n-i, leftInGroup[T](h))
 		w := r.word(h).Load()
-		if w>>32 != stamp[T](h) {
+		if uint32(w>>32) != stamp[T](h) {
 			return i
 		}
 		if not := (w ^ full*odd) & (states[T](h, k) * state); not != 0 {
@@ -101,7 +103,7 @@ func (r *ring[T]) publishRun(t uint64, n int) bool {
 		if w&(ones*state) != 0 {
 			return false
 		}
-		if g.CompareAndSwap(w, w+full*ones) {
+		if g.CompareAndSwap(w, w|full*ones) {
 			return true
 		}
 	}
@@ -134,8 +136,8 @@ func (r *ring[T]) leaveRun(t uint64, n int) {
 	for {
 		step(leaving)
 		w := g.Load()
-		left := w&^(ones*state) | ones*free
-		if w>>32 == stamp[T](t) {
+		left := w | ones*free
+		if uint32(w>>32) == stamp[T](t) {
 			left = freed(left, t+uint64(n-1)*one, r.lap(), groupShift(unsafe.Sizeof(r.vals[0])))
 		}
 		if g.CompareAndSwap(w, left) {
@@ -150,16 +152,10 @@ func (r *ring[T]) withdraw(t, end uint64) (n uint64) {
 	for ; t != end; t += one {
 		var zero T
 		*r.val(t) = zero
-		g, p := r.word(t), place[T](t)
-		for {
-			step(leaving)
-			w := g.Load()
-			if g.CompareAndSwap(w, w&^(state<<p)|free<<p) {
-				if w>>p&state == empty {
-					n++
-				}
-				break
-			}
+		step(leaving)
+		p := place[T](t)
+		if r.word(t).Or(free<<p)>>p&state == empty {
+			n++
 		}
 	}
 	return n

@@ -7,16 +7,15 @@ import (
 	"github.com/poundlock/poundlock/internal/ctxerr"
 )
 
-// ended returns why ctx has ended, nil while it has not. It panics with the
-// package's name if ctx is nil.
-func ended(ctx context.Context) error {
-	ctxerr.NotNil(ctx, "lockfree")
-	return ctxerr.From(ctx)
-}
+// notNil panics with the package's name if ctx is nil. It is a function of this package
+// because generic code is compiled where it is used: there a small function of another
+// package is inlined only if this one inlines it, too, in code that is not generic.
+func notNil(ctx context.Context) { ctxerr.NotNil(ctx, "lockfree") }
 
 func (l *list[T]) dequeueWait(ctx context.Context) (v T, err error) {
-	if err := ended(ctx); err != nil {
-		return v, err
+	notNil(ctx)
+	if ctx.Err() != nil {
+		return v, ctxerr.From(ctx)
 	}
 	if v, ok := l.dequeue(); ok {
 		return v, nil
@@ -33,8 +32,9 @@ func (l *list[T]) dequeueWaitSlow(ctx context.Context) (v T, err error) {
 }
 
 func (l *list[T]) dequeueBatchWait(ctx context.Context, buf []T) (n int, err error) {
-	if err := ended(ctx); err != nil || len(buf) == 0 {
-		return 0, err
+	notNil(ctx)
+	if ctx.Err() != nil || len(buf) == 0 {
+		return 0, ctxerr.From(ctx)
 	}
 	if n := l.dequeueBatch(buf); n > 0 {
 		return n, nil
@@ -69,7 +69,7 @@ func drain[T any](try func() (T, bool)) iter.Seq[T] {
 }
 
 func all[T any](ctx context.Context, next func(context.Context) (T, error)) iter.Seq2[T, error] {
-	ctxerr.NotNil(ctx, "lockfree")
+	notNil(ctx)
 	return func(yield func(T, error) bool) {
 		for {
 			v, err := next(ctx)

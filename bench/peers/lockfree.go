@@ -31,7 +31,7 @@ var lockfreePeers = []lockfreebench.Peer{
 					runtime.Gosched()
 				}
 			},
-			TryGet:   q.TryDequeue,
+			TryGet:   func() (int, bool) { return q.TryDequeue() },
 			Capacity: capacity,
 		}
 	}},

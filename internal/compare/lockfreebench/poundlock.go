@@ -12,7 +12,7 @@ var queue = Peer{nameQueue, "Queue", func() Queue {
 	q := lockfree.New[int]()
 	return Queue{
 		Put:      func(v int) { _ = q.Enqueue(v) },
-		TryGet:   q.TryDequeue,
+		TryGet:   func() (int, bool) { return q.TryDequeue() },
 		Get:      func() int { v, _ := q.Dequeue(background); return v },
 		PutBatch: func(vs []int) { _, _ = q.EnqueueBatch(vs) },
 		GetBatch: q.TryDequeueBatch,
@@ -24,7 +24,7 @@ var bounded = Peer{nameBounded, "Bounded of 1024", func() Queue {
 	q := lockfree.Must(lockfree.NewBounded[int](capacity))
 	return Queue{
 		Put:      func(v int) { _ = q.Enqueue(background, v) },
-		TryGet:   q.TryDequeue,
+		TryGet:   func() (int, bool) { return q.TryDequeue() },
 		Get:      func() int { v, _ := q.Dequeue(background); return v },
 		PutBatch: func(vs []int) { _, _ = q.EnqueueBatch(background, vs) },
 		GetBatch: q.TryDequeueBatch,
@@ -37,7 +37,7 @@ var msqueue = Peer{nameMS, "MSQueue", func() Queue {
 	q := lockfree.NewMS[int]()
 	return Queue{
 		Put:      func(v int) { _ = q.Enqueue(v) },
-		TryGet:   q.TryDequeue,
+		TryGet:   func() (int, bool) { return q.TryDequeue() },
 		Get:      func() int { v, _ := q.Dequeue(background); return v },
 		PutBatch: func(vs []int) { _, _ = q.EnqueueBatch(vs) },
 		GetBatch: q.TryDequeueBatch,
