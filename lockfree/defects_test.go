@@ -147,6 +147,46 @@ func TestDefectStalledConsumerBlocksTheRing(t *testing.T) {
 	}
 }
 
+// The same beside batches of each size: none of them may take the slot that the
+// consumer still has, wherever that is in its group and in the batch.
+func TestDefectBatchesTakeTheSlotOfAStalledConsumer(t *testing.T) {
+	for place := range 16 {
+		for size := 1; size <= 17; size++ {
+			q := Must(NewBounded[int](64))
+			for range place {
+				require.NoError(t, q.TryEnqueue(0))
+				_, ok := q.TryDequeue()
+				require.True(t, ok)
+			}
+			require.NoError(t, q.TryEnqueue(42))
+			r := q.l.head.Load()
+			h := r.head.Load()
+			require.True(t, r.head.CompareAndSwap(h, h+one)) // a consumer stalls
+			buf := make([]int, size)
+			for next := 0; next < 300; next += size {
+				for i := range buf {
+					buf[i] = next + i
+				}
+				n, err := q.TryEnqueueBatch(buf)
+				require.NoError(t, err)
+				require.Equal(t, size, n)
+				clear(buf)
+				for got := 0; got < size; {
+					n := q.TryDequeueBatch(buf[got:])
+					require.NotZero(t, n)
+					got += n
+				}
+				for i, v := range buf {
+					require.Equal(t, next+i, v)
+				}
+				require.Equal(t, 42, *r.val(h), "place %d, batches of %d", place, size)
+			}
+			require.Equal(t, 42, r.take(h))
+			require.Zero(t, q.Len())
+		}
+	}
+}
+
 // A producer that stalls must not make a bounded queue look full: it may yet be
 // passed over, and then the queue was never full.
 func TestDefectFullWhileEmpty(t *testing.T) {
