@@ -174,3 +174,46 @@ func TestKeyedAsideDueWhileWorkersAreBusy(t *testing.T) {
 		require.Equal(t, []time.Duration{0, 0, 0, time.Hour, time.Hour}, at)
 	})
 }
+
+// A panic that was contained is a failed attempt like any other: what waits aside after
+// it is tried again, and is not given up.
+func TestAsideAfterPanics(t *testing.T) {
+	cfg := Config[int]{
+		MaxBatch: 2, Retry: Retry{MaxAttempts: 4, Backoff: time.Second, NoJitter: true, MaxAside: 2, Retryable: func(error) bool { return true }},
+		OnError: func(_ context.Context, err error, items []int) { t.Errorf("%v was given up: %v", items, err) },
+	}
+	for name, run := range map[string]func(process func(items []int) error) Stats{
+		"Batcher": func(process func(items []int) error) Stats {
+			b := must[int](t)(New(cfg, func(_ context.Context, items []int) error { return process(items) }))
+			_, err := b.SendMany(bg, []int{1, 2})
+			require.NoError(t, err)
+			require.NoError(t, b.Flush(bg))
+			require.NoError(t, b.Close())
+			return b.Stats()
+		},
+		"Keyed": func(process func(items []int) error) Stats {
+			k := Must(NewKeyed(KeyedConfig[int]{Config: cfg}, func(int) int { return 0 }, func(_ context.Context, _ int, items []int) error { return process(items) }))
+			_, err := k.SendMany(bg, []int{1, 2})
+			require.NoError(t, err)
+			require.NoError(t, k.Flush(bg))
+			require.NoError(t, k.Close())
+			return k.Stats().Stats
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				calls := 0
+				s := run(func(items []int) error {
+					if calls++; calls < 4 {
+						panic("boom")
+					}
+					return nil
+				})
+				require.Equal(t, 4, calls)
+				require.EqualValues(t, 3, s.Panics)
+				require.EqualValues(t, 2, s.Succeeded)
+				require.Zero(t, s.Failed)
+			})
+		})
+	}
+}
