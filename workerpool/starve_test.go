@@ -107,6 +107,53 @@ func TestTheBoundOfAWait(t *testing.T) {
 	}
 }
 
+// A waiter that gives up while the queue is kept for waiters, and is the last of them,
+// leaves it open to all.
+func TestAQueueKeptForWaitersOpensWhenTheLastGivesUp(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 2})
+	running, end := make(chan int), make(chan struct{})
+	task := func(i int) func() {
+		return func() { running <- i; <-end }
+	}
+	for i := range 3 { // one runs, two fill the queue
+		require.NoError(t, p.Submit(task(i)))
+		if i == 0 {
+			require.Equal(t, 0, <-running)
+		}
+	}
+	ctx, cancel := context.WithCancel(bg)
+	var waiting sync.WaitGroup
+	for i := range 3 {
+		waiting.Go(func() {
+			err := p.SubmitContext(ctx, task(3+i))
+			if i < 2 {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, context.Canceled)
+			}
+		})
+		until(t, "it waits", func() bool { return workerpool.Waiting(p) == i+1 })
+	}
+	for i := 1; i <= 2; i++ { // the first is let in as a place is free; then the queue is theirs
+		end <- struct{}{}
+		require.Equal(t, i, <-running)
+		until(t, "a waiter is let in", func() bool { return workerpool.Waiting(p) == 3-i })
+	}
+	cancel()
+	waiting.Wait()
+	end <- struct{}{}
+	require.Equal(t, 3, <-running)
+	until(t, "a place is free", func() bool { return p.Stats().Queued == 1 })
+	require.NoError(t, p.TrySubmit(task(6)))
+	for _, i := range []int{4, 6} {
+		end <- struct{}{}
+		require.Equal(t, i, <-running)
+	}
+	end <- struct{}{}
+	closeAndCheck(t, p)
+}
+
 // A view that always has another task does not keep submitters out, nor they it.
 func TestViewsAndSubmittersTakeTurns(t *testing.T) {
 	for _, size := range []int{workerpool.NoQueue, 1, 2, 7} {
