@@ -62,6 +62,27 @@ func TestViewKeepsItsCap(t *testing.T) {
 	}
 }
 
+// A task of one view runs a task of another itself, as its submitter, and that waits for
+// the first view: its place is lent too, although it is not the waiting task's own.
+func TestATaskRunByATaskLendsBothPlaces(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: 1, Overflow: workerpool.CallerRuns})
+	release := occupy(t, p, 1)
+	outer, inner := p.Limit(1), p.Limit(1)
+	ran := false
+	require.NoError(t, outer.Do(bg, workerpool.Task{Run: func(ctx context.Context) error {
+		if err := p.TrySubmit(func() {}); err != nil { // fills the queue: both workers are busy
+			return err
+		}
+		return inner.Submit(func() {
+			ran = outer.Do(context.WithoutCancel(ctx), workerpool.Task{Run: func(context.Context) error { return nil }}) == nil
+		})
+	}}))
+	require.True(t, ran)
+	release()
+	closeAndCheck(t, p)
+}
+
 // Whatever a task of a view waits for, another of the view can run meanwhile; the
 // same for tasks that their submitters run.
 func TestNestedWaitsInAView(t *testing.T) {
