@@ -210,6 +210,7 @@ func TestResizeAgainstResizeWithoutAQueue(t *testing.T) {
 			all.Go(func() { require.NoError(t, p.Resize(0, 1)) })
 		}
 		all.Wait()
+		until(t, "no more than the last Resize allows", func() bool { st := p.Stats(); return st.Workers <= st.MaxWorkers })
 		require.NoError(t, p.Resize(0, 2))
 		until(t, "two workers at most", func() bool { return p.Stats().Workers <= 2 })
 		require.NoError(t, p.Submit(func() {}))
