@@ -144,7 +144,7 @@ func TestTheDialersPatience(t *testing.T) {
 	d = dialer{typical: math.MaxInt64, running: []*pending{&a}, late: 1}
 	require.Equal(t, 8*time.Hour, d.patience())
 	d.begin(&b, math.MaxInt64-1)
-	require.EqualValues(t, math.MaxInt64, b.lateAt, "never")
+	require.EqualValues(t, int64(math.MaxInt64), b.lateAt, "never")
 }
 
 // A sum that would overflow lies in the past, and what should never come comes at once.
