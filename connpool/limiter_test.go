@@ -239,49 +239,57 @@ func TestLimiterYields(t *testing.T) {
 // A connection that comes back after the limiter has looked for idle ones, and before it
 // has raised the gates, asks nobody: the limiter must look once more.
 func TestLimiterLooksAgainAfterItRaisedTheGates(t *testing.T) {
-	l := newLimiter(1)
-	holder, other := newLodger(l), newLodger(l)
-	holder.wants, other.wants = 1, 1
-	holder.poke()
-	looks := 0
-	holder.counted = func() {
-		if looks++; looks == 2 { // the first of the heap, then all
-			require.Zero(t, holder.gate.Load())
-			holder.lent--
-			holder.ready = append(holder.ready, l.now())
+	synctest.Test(t, func(t *testing.T) { // outside, the timer of a test that takes long would ring
+		l := newLimiter(1)
+		holder, other := newLodger(l), newLodger(l)
+		holder.wants, other.wants = 1, 1
+		holder.poke()
+		looks := 0
+		holder.counted = func() {
+			if looks++; looks == 2 { // the first of the heap, then all
+				require.Zero(t, holder.gate.Load())
+				holder.lent--
+				holder.ready = append(holder.ready, l.now())
+			}
 		}
-	}
-	other.poke()
-	require.GreaterOrEqual(t, looks, 2)
-	require.Equal(t, 1, other.lent)
-	require.Zero(t, holder.slots)
-	require.NoError(t, l.validate())
-	holder.counted = nil
-	other.back(0)
-	if l.timer != nil {
-		l.timer.Stop()
-	}
+		other.poke()
+		require.GreaterOrEqual(t, looks, 2)
+		require.Equal(t, 1, other.lent)
+		require.Zero(t, holder.slots)
+		require.NoError(t, l.validate())
+		holder.counted = nil
+		other.back(0)
+		if l.timer != nil {
+			l.timer.Stop()
+		}
+	})
 }
 
 // A free slot is for the first in line. Only one with fewer slots goes before.
 func TestLimiterTakeOvertakesNoEqual(t *testing.T) {
-	l := newLimiter(2)
-	a, b, c := newLodger(l), newLodger(l), newLodger(l)
-	require.True(t, a.take(true))
-	require.True(t, b.take(true))
-	require.False(t, b.take(true), "in line with one slot")
-	l.give(&a.share, 1, 0) // free now, and not settled
-	require.False(t, a.share.slots > 0)
-	require.False(t, c.take(false), "waits for nothing")
-	require.True(t, c.take(true), "it has none")
-	require.False(t, c.take(true), "in line, with one slot too")
-	l.give(&b.share, 1, 0)
-	l.give(&c.share, 1, 0)
-	require.False(t, a.take(true), "b has stood longer, and has none")
-	require.False(t, c.take(true))
-	require.True(t, b.take(true))
-	require.True(t, c.take(true), "it is first now")
-	l.timer.Stop()
+	synctest.Test(t, func(t *testing.T) { // outside, the timer of a test that takes long would ring
+		l := newLimiter(2)
+		a, b, c := newLodger(l), newLodger(l), newLodger(l)
+		require.True(t, a.take(true))
+		require.True(t, b.take(true))
+		require.False(t, b.take(true), "in line with one slot")
+		pass(l, time.Microsecond)
+		l.give(&a.share, 1, 0) // free now, and not settled
+		require.False(t, a.share.slots > 0)
+		require.False(t, c.take(false), "waits for nothing")
+		require.True(t, c.take(true), "it has none")
+		require.False(t, c.take(true), "in line, with one slot too")
+		pass(l, time.Microsecond)
+		l.give(&b.share, 1, 0)
+		l.give(&c.share, 1, 0)
+		require.False(t, a.take(true), "b has stood longer, and has none")
+		pass(l, time.Microsecond)
+		require.False(t, c.take(true))
+		pass(l, time.Microsecond)
+		require.True(t, b.take(true))
+		require.True(t, c.take(true), "it is first now")
+		l.timer.Stop()
+	})
 }
 
 // One that has a slot gets an idle connection of a key that has more at once when it is
