@@ -151,6 +151,7 @@ func TestShutdownFromInside(t *testing.T) {
 					return nil
 				}))
 			}
+			synctest.Wait() // a Reset runs after Do has returned
 			require.ErrorIs(t, told[where], connpool.ErrInside, where)
 			require.NoError(t, p.Shutdown(t.Context()))
 		})
