@@ -2,7 +2,6 @@ package archtest
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,17 +42,8 @@ import (
 func main() {}
 `), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main_test.go"), []byte("package main\n\nimport _ \"github.com/stretchr/testify/require\"\n"), 0o600))
-	run := func(args ...string) string {
-		cmd := exec.Command("go", args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
-		out, err := cmd.CombinedOutput()
-		if err != nil && strings.Contains(string(out), "dial tcp") {
-			t.Skip("the modules are not in the cache, and there is no network")
-		}
-		require.NoError(t, err, string(out))
-		return string(out)
-	}
+	env := append(os.Environ(), "GOFLAGS=-mod=mod")
+	run := func(args ...string) string { return command(t, dir, env, args...) }
 	run("mod", "tidy")
 	for path, version := range older {
 		require.Equal(t, version, strings.TrimSpace(run("list", "-m", "-f", "{{.Version}}", path)), path)

@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,13 +65,7 @@ func panels(t *testing.T) (all []panel) {
 // Every query of the dashboard finds something in a real Prometheus that has scraped the
 // six packages at work, and what it finds makes sense.
 func TestEveryPanelShowsData(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds: not with -short")
-	}
-	program, err := exec.LookPath("prometheus")
-	if err != nil {
-		t.Skip("needs prometheus: Debian's package prometheus")
-	}
+	program := prometheusProgram(t)
 	var r observe.Registry
 	l := newLoad(t, &r)
 	defer l.close()

@@ -23,9 +23,9 @@ import (
 	"github.com/poundlock/poundlock/observe/debug"
 )
 
-// A real Prometheus scrapes what client_golang writes and what the debug page does, with
-// native histograms where there are some, and answers a rate and a quantile of each.
-func TestARealPrometheus(t *testing.T) {
+// prometheusProgram returns where a real Prometheus is, or skips the test.
+func prometheusProgram(t *testing.T) string {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("takes seconds: not with -short")
 	}
@@ -33,6 +33,13 @@ func TestARealPrometheus(t *testing.T) {
 	if err != nil {
 		t.Skip("needs prometheus: Debian's package prometheus")
 	}
+	return program
+}
+
+// A real Prometheus scrapes what client_golang writes and what the debug page does, with
+// native histograms where there are some, and answers a rate and a quantile of each.
+func TestARealPrometheus(t *testing.T) {
+	program := prometheusProgram(t)
 	var r observe.Registry
 	j := new(jobs)
 	add(t, &r, `GET /orders/{id}`, j)
