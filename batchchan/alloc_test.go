@@ -117,7 +117,7 @@ func TestAllocations(t *testing.T) {
 	c.Close()
 }
 
-// Send's fast path touches one line of the Batcher: see core.
+// Send's fast path touches one line of the Batcher: see engine.
 func TestFastPathIsOnOneLine(t *testing.T) {
 	lock, room := hotOffsets()
 	require.Less(t, int(lock), 64)

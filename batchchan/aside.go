@@ -10,18 +10,24 @@ import (
 // worker (Retry.MaxAside). They count as being in the processor. When their time
 // has come the next taker takes them, before anything else.
 
-// asideLocked puts b aside, for which the executor has reserved a place.
-func (c *core[T]) asideLocked(b *batch[T], now time.Duration, e *effects[T]) {
+// setAsideLocked puts b, for which the executor has reserved a place, aside. mu is held.
+func (g *engine[T]) setAsideLocked(b *batch[T], now time.Duration, e *effects[T]) {
 	at := duration.Add(now, b.again.wait)
-	if c.ctx.Err() != nil {
+	if g.ctx.Err() != nil {
 		at = now
 	}
-	c.later.add(at, b)
-	c.armLocked(e)
+	g.core.putAside(b, at, e)
 }
 
-// takeRetryLocked returns a batch that was aside and whose time has come, or nil.
-func (c *core[T]) takeRetryLocked(now time.Duration, e *effects[T]) *batch[T] {
+// putAside puts b aside until that time.
+func (c *core[T]) putAside(b *batch[T], at time.Duration, e *effects[T]) {
+	c.later.add(at, b)
+	c.arm(e)
+}
+
+// takeRetry returns a batch that was aside and whose time has come, or nil. Its place
+// is then free.
+func (c *core[T]) takeRetry(now time.Duration, e *effects[T]) *batch[T] {
 	at, ok := c.later.next()
 	if !ok {
 		return nil
@@ -29,21 +35,20 @@ func (c *core[T]) takeRetryLocked(now time.Duration, e *effects[T]) *batch[T] {
 	if at > now {
 		// now is of before the lock; the alarm may have rung since and found
 		// this taker on its way.
-		now = c.now()
+		now = c.clock.now()
 	}
 	b, ok := c.later.take(now)
 	if !ok {
 		return nil
 	}
-	c.aside.release()
-	c.armLocked(e) // for the next one
+	c.arm(e) // for the next one
 	return b
 }
 
-// hurryRetriesLocked makes what is aside due.
-func (c *core[T]) hurryRetriesLocked(e *effects[T]) {
+// hurryRetries makes what is aside due.
+func (c *core[T]) hurryRetries(e *effects[T]) {
 	if _, ok := c.later.next(); ok {
 		c.later.hurry()
-		c.armLocked(e)
+		c.arm(e)
 	}
 }

@@ -92,7 +92,7 @@ func TestAsideHoldsNoWorker(t *testing.T) {
 			requireFailed(t, 5, b.Close())
 			require.Equal(t, []time.Duration{0, time.Second, 3 * time.Second}, at[-5])
 			require.Positive(t, at[3][0])
-			b.c.validate(t, 0)
+			b.g.validate(t, 0)
 		})
 	}
 }
@@ -106,7 +106,7 @@ func TestShutdownFailsWhatIsAside(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, 5, b.Stats().Aside)
-		b.c.validate(t, 5)
+		b.g.validate(t, 5)
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		rest, err := b.Shutdown(ctx)
@@ -116,7 +116,7 @@ func TestShutdownFailsWhatIsAside(t *testing.T) {
 		err = b.Close()
 		requireFailed(t, 5, err)
 		require.ErrorIs(t, err, bad, "it fails with what it failed with")
-		b.c.validate(t, 0)
+		b.g.validate(t, 0)
 	})
 }
 

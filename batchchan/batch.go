@@ -11,7 +11,7 @@ type batch[T any] struct {
 	seq     uint64
 	bytes   int
 	reason  Reason
-	failed  int // items that failed for good, for completeLocked
+	failed  int // items that failed for good, for core.complete
 
 	n int // items delivered
 	parts[T]

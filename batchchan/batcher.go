@@ -24,7 +24,7 @@ import (
 // Flush and Shutdown return ErrInside, and a Send that finds no room returns
 // ErrFull, whatever the policy.
 type Batcher[T any] struct {
-	c      *core[T]
+	g      *engine[T]
 	shards []*lane[T] // a power of two; nil: one place
 	_      nocopy.NoCopy
 }
@@ -40,20 +40,20 @@ func New[T any](cfg Config[T], fn Func[T]) (*Batcher[T], error) {
 		return nil, err
 	}
 	call := processFunc[T](fn)
-	var c *core[T]
-	c = newCore(cfg, func(b *batch[T]) { c.execute(b, call) })
-	return newBatcher(c), nil
+	var g *engine[T]
+	g = newEngine(cfg, func(b *batch[T]) { g.execute(b, call) })
+	return newBatcher(g), nil
 }
 
-func newBatcher[T any](c *core[T]) *Batcher[T] {
-	b := &Batcher[T]{c: c}
-	if c.cfg.Shards > 1 && c.chunk > 0 {
+func newBatcher[T any](g *engine[T]) *Batcher[T] {
+	b := &Batcher[T]{g: g}
+	if g.cfg.Shards > 1 && g.core.chunk > 0 {
 		n := 1
-		for n < c.cfg.Shards && n < 256 {
+		for n < g.cfg.Shards && n < 256 {
 			n *= 2
 		}
 		for range n {
-			b.shards = append(b.shards, c.newLane(false))
+			b.shards = append(b.shards, g.newLane(false))
 		}
 	}
 	return b
@@ -72,29 +72,29 @@ func (b *Batcher[T]) Send(ctx context.Context, item T) error {
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
-	c := b.c
+	g := b.g
 	if b.shards != nil {
 		return b.sendShard(ctx, item)
 	}
-	c.mu.lock()
-	if len(c.backlog.buf) < c.backlog.room {
-		c.backlog.buf = append(c.backlog.buf, item)
-		c.mu.unlock()
+	g.mu.lock()
+	if len(g.core.backlog.buf) < g.core.backlog.room {
+		g.core.backlog.buf = append(g.core.backlog.buf, item)
+		g.mu.unlock()
 		return nil
 	}
-	if c.cfg.SizeOf == nil {
-		return c.sendSlow(ctx, item, 0, forever)
+	if g.cfg.SizeOf == nil {
+		return g.sendSlow(ctx, item, 0, forever)
 	}
-	c.mu.unlock()
-	return c.send(ctx, item, forever)
+	g.mu.unlock()
+	return g.send(ctx, item, forever)
 }
 
 func (b *Batcher[T]) sendShard(ctx context.Context, item T) error {
-	return b.c.sendLane(ctx, b.shards[rt.Stripe()&(len(b.shards)-1)], item)
+	return b.g.sendLane(ctx, b.shards[rt.Stripe()&(len(b.shards)-1)], item)
 }
 
 // sendLane sends through a shard.
-func (c *core[T]) sendLane(ctx context.Context, l *lane[T], item T) error {
+func (g *engine[T]) sendLane(ctx context.Context, l *lane[T], item T) error {
 	l.mu.lock()
 	if len(l.buf) < l.quota {
 		l.buf = append(l.buf, item)
@@ -102,30 +102,30 @@ func (c *core[T]) sendLane(ctx context.Context, l *lane[T], item T) error {
 		return nil
 	}
 	l.mu.unlock()
-	return c.sendLaneSlow(ctx, l, item)
+	return g.sendLaneSlow(ctx, l, item)
 }
 
-func (c *core[T]) sendLaneSlow(ctx context.Context, l *lane[T], item T) error {
+func (g *engine[T]) sendLaneSlow(ctx context.Context, l *lane[T], item T) error {
 	var e effects[T]
-	c.mu.lock()
+	g.mu.lock()
 	if l.closed {
-		return c.rejectLocked(ErrClosed, &e)
+		return g.rejectLocked(ErrClosed, &e)
 	}
-	if c.cfg.SizeOf != nil {
-		c.unlock(&e)
-		return c.send(ctx, item, forever)
+	if g.cfg.SizeOf != nil {
+		g.unlock(&e)
+		return g.send(ctx, item, forever)
 	}
-	if c.laneSlow(l, item, &e) {
-		c.unlock(&e)
+	if g.core.openLane(l, item, &e) {
+		g.unlock(&e)
 		return nil
 	}
-	return c.sendSlowWith(ctx, item, 0, forever, &e)
+	return g.sendSlowWith(ctx, item, 0, forever, &e)
 }
 
 // TrySend is Send without waiting: where Send would wait, and where the policy
 // is CallerRuns and there is no room, it returns ErrFull.
 func (b *Batcher[T]) TrySend(item T) error {
-	return b.c.send(context.Background(), item, noWait)
+	return b.g.send(context.Background(), item, noWait)
 }
 
 // SendTimeout is Send that waits for at most d and then returns ErrTimeout. A d
@@ -135,7 +135,7 @@ func (b *Batcher[T]) SendTimeout(item T, d time.Duration) error {
 	if d <= 0 {
 		d = noWait
 	}
-	return b.c.send(context.Background(), item, d)
+	return b.g.send(context.Background(), item, d)
 }
 
 // SendMany sends items in order, in as few steps as possible and next to each
@@ -143,7 +143,7 @@ func (b *Batcher[T]) SendTimeout(item T, d time.Duration) error {
 // an error if that is not all of them: what Send of the next one returned. The
 // slice is not kept.
 func (b *Batcher[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
-	return b.c.sendMany(ctx, items, forever)
+	return b.g.sendMany(ctx, items, forever)
 }
 
 // Flush makes everything accepted so far due and waits until it was processed,
@@ -152,13 +152,13 @@ func (b *Batcher[T]) SendMany(ctx context.Context, items []T) (n int, err error)
 // *FailedError if items failed since the last report. A batch that is in
 // a back-off when Flush begins is tried again at once. Any number of goroutines may flush at
 // the same time: they share one wait.
-func (b *Batcher[T]) Flush(ctx context.Context) error { return b.c.flush(ctx) }
+func (b *Batcher[T]) Flush(ctx context.Context) error { return b.g.flush(ctx) }
 
 // Close refuses new items, waits until everything accepted was processed, and
 // ends all goroutines. Senders that wait get ErrClosed. If items failed since the
 // last report it returns a *FailedError, else nil. It may be called again and at the
 // same time. Use Shutdown to bound the wait.
-func (b *Batcher[T]) Close() error { return b.c.close() }
+func (b *Batcher[T]) Close() error { return b.g.close() }
 
 // Shutdown is Close until ctx is done. If it is done first, Shutdown cancels the
 // context of the function's running calls, takes back what never reached the
@@ -166,13 +166,13 @@ func (b *Batcher[T]) Close() error { return b.c.close() }
 // was left undone and wraps ctx's cause. It does not wait for the running calls
 // then; Done tells when they have returned. Of several calls one gets the items.
 func (b *Batcher[T]) Shutdown(ctx context.Context) (undelivered []T, err error) {
-	return b.c.shutdown(ctx)
+	return b.g.shutdown(ctx)
 }
 
 // Done returns a channel that is closed when the Batcher was closed, nothing is
 // left to process and the last call of the function has returned.
-func (b *Batcher[T]) Done() <-chan struct{} { return b.c.done }
+func (b *Batcher[T]) Done() <-chan struct{} { return b.g.done }
 
 // Stats returns a consistent snapshot. It takes the senders' lock for some tens
 // of nanoseconds; the counting itself costs senders nothing.
-func (b *Batcher[T]) Stats() Stats { return b.c.stats() }
+func (b *Batcher[T]) Stats() Stats { return b.g.stats() }

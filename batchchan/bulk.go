@@ -11,7 +11,7 @@ import (
 // worker takes as many as are full at a time: a run. Inside its run it goes from
 // batch to batch with one atomic operation each and without the lock; code
 // that needs exact counts updates them under the lock from the progress of the run
-// (settleLocked; BenchmarkSend/P=1/B=10).
+// (core.settle; BenchmarkSend/P=1/B=10).
 //
 // Everything else is as with single batches: each batch is cut by its own
 // size and the age of its own first item; one that is not full stays in buf,
@@ -29,17 +29,11 @@ const (
 // bulkSize returns how many items buf is to hold: MaxBatch, or a multiple. There are no
 // runs where other workers, senders that take the oldest items, or batches that go
 // aside need single batches.
-func bulkSize[T any](cfg Config[T], pushes bool) int {
+func bulkSize[T any](cfg *Config[T], pushes bool) int {
 	if !pushes || cfg.MaxBatch > smallBatch || cfg.Workers > 1 || cfg.SizeOf != nil || cfg.DetachBatches || cfg.Overflow > DropNewest || cfg.Retry.MaxAside > 0 {
 		return cfg.MaxBatch
 	}
 	return max(min(bulkItems, cfg.MaxPending)/cfg.MaxBatch, 1) * cfg.MaxBatch
-}
-
-// bulkState is the part of a core that is for runs.
-type bulkState[T any] struct {
-	run   *batch[T]   // guarded by mu: in the worker's hands
-	hurry atomic.Bool // written under mu: somebody waits for the run's progress
 }
 
 // parts is what a batch that is a run is made of.
@@ -50,7 +44,7 @@ type parts[T any] struct {
 	// begun is how many of its items were begun: the worker claims the next
 	// batch, and Shutdown, with stolen, all that are left, by CompareAndSwap.
 	begun   atomic.Int64
-	settled int // guarded by core.mu: how many of them are in the account
+	settled int // guarded by engine.mu: how many of them are in the account
 }
 
 const stolen = -1
@@ -64,8 +58,8 @@ func (p *parts[T]) marksSince(untimed int) []time.Duration {
 	return p.marks[p.part-untimed:]
 }
 
-// runLocked begins the first batch of b.
-func (c *core[T]) runLocked(b *batch[T]) {
+// run begins the first batch of b.
+func (c *core[T]) beginRun(b *batch[T]) {
 	n := min(len(b.items), c.maxBatch)
 	c.run = b
 	b.whole, b.items, b.part = b.items, b.items[:n:n], 0
@@ -75,14 +69,14 @@ func (c *core[T]) runLocked(b *batch[T]) {
 
 // more makes b the next batch of its run, after the one that was processed, and
 // reports false if there is none. Not under mu.
-func (c *core[T]) more(b *batch[T]) bool {
-	from := (b.part + 1) * c.maxBatch
+func (g *engine[T]) more(b *batch[T]) bool {
+	from := (b.part + 1) * g.core.maxBatch
 	if from >= len(b.whole) { // also where there are no runs
 		return false
 	}
-	to := from + c.maxBatch
+	to := from + g.core.maxBatch
 	if b.failed|b.retries|b.panics != 0 {
-		if !c.settleFailed(b) {
+		if !g.settleFailed(b) {
 			return false
 		}
 	} else {
@@ -90,12 +84,12 @@ func (c *core[T]) more(b *batch[T]) bool {
 			return false // Shutdown has the rest
 		}
 		// Who waits has set hurry and then looked at begun.
-		if c.hurry.Load() {
+		if g.core.hurry.Load() {
 			var e effects[T]
-			c.mu.lock()
-			c.settleLocked(&e)
-			c.hurry.Store(c.waiters.any() || c.barriers.waiting())
-			c.unlock(&e)
+			g.mu.lock()
+			g.core.settle(&e)
+			g.core.hurry.Store(g.core.waiters.any() || g.core.barriers.waiting())
+			g.unlock(&e)
 		}
 	}
 	b.part++
@@ -105,19 +99,19 @@ func (c *core[T]) more(b *batch[T]) bool {
 	return true
 }
 
-// hurryLocked makes the worker settle from now on, and does so for what it has
+// hurry makes the worker settle from now on, and does so for what it has
 // done already.
-func (c *core[T]) hurryLocked(e *effects[T]) {
+func (c *core[T]) hurryRun(e *effects[T]) {
 	if c.backlog.runs() {
 		c.hurry.Store(true)
-		c.settleLocked(e)
+		c.settle(e)
 	}
 }
 
-// settleLocked accounts for what the run has begun since the last time, which
+// settle accounts for what the run has begun since the last time, which
 // means that the batches before were processed, with success. It reports whether
 // that was anything.
-func (c *core[T]) settleLocked(e *effects[T]) bool {
+func (c *core[T]) settle(e *effects[T]) bool {
 	b := c.run
 	if b == nil {
 		return false
@@ -136,22 +130,26 @@ func (c *core[T]) settleLocked(e *effects[T]) bool {
 		e.barriers = c.barriers.pass(b.seq, e.barriers)
 		b.seq++
 	}
-	c.roomLocked()
-	c.admitLocked(e)
+	c.setRoom()
+	c.admit(e)
 	return true
 }
 
 // settleFailed accounts for a batch that failed or was retried and begins the
 // next one of its run. It reports false, and does nothing, if Shutdown took that.
-func (c *core[T]) settleFailed(b *batch[T]) bool {
+func (g *engine[T]) settleFailed(b *batch[T]) bool {
 	var e effects[T]
-	c.mu.lock()
-	defer c.unlock(&e)
+	g.mu.lock()
+	defer g.unlock(&e)
+	return g.core.settleFailed(b, &e)
+}
+
+func (c *core[T]) settleFailed(b *batch[T], e *effects[T]) bool {
 	if c.run != b {
 		return false
 	}
-	c.settleLocked(&e)
-	c.bookLocked(b)
+	c.settle(e)
+	c.book(b)
 	b.retries, b.panics = 0, 0
 	c.inFlight++
 	c.inFlightN += c.maxBatch
@@ -163,19 +161,19 @@ func (c *core[T]) settleFailed(b *batch[T]) bool {
 	c.outstanding--
 	e.barriers = c.barriers.pass(b.seq, e.barriers)
 	b.seq++
-	c.roomLocked()
-	c.admitLocked(&e)
+	c.setRoom()
+	c.admit(e)
 	return true
 }
 
-// stealLocked takes from the run, if there is one, what it has not begun.
-func (c *core[T]) stealLocked(e *effects[T]) []T {
+// steal takes from the run, if there is one, what it has not begun.
+func (c *core[T]) steal(e *effects[T]) []T {
 	b := c.run
 	if b == nil {
 		return nil
 	}
 	for {
-		c.settleLocked(e)
+		c.settle(e)
 		if b.settled == len(b.whole) {
 			return nil
 		}
@@ -192,12 +190,12 @@ func (c *core[T]) stealLocked(e *effects[T]) []T {
 
 // moreUntimed is more, without a look at the clock. It reports false, and has
 // done nothing, if there is to be one.
-func (c *core[T]) moreUntimed(b *batch[T]) bool {
-	if !b.span.next() || (b.part+1)*c.maxBatch >= len(b.whole) {
+func (g *engine[T]) moreUntimed(b *batch[T]) bool {
+	if !b.span.next() || (b.part+1)*g.core.maxBatch >= len(b.whole) {
 		return false
 	}
 	clear(b.items)
-	if !c.more(b) {
+	if !g.more(b) {
 		return false
 	}
 	b.untimed++

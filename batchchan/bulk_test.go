@@ -20,7 +20,7 @@ func heldRun(t *testing.T, cfg Config[int], n int) (*Batcher[int], *held) {
 	h := newHeld()
 	cfg.MaxBatch = 10
 	b := must[int](t)(New(cfg, h.process))
-	require.Greater(t, b.c.backlog.bulk, b.c.maxBatch, "this configuration has runs")
+	require.Greater(t, b.g.core.backlog.bulk, b.g.core.maxBatch, "this configuration has runs")
 	for i := range 10 {
 		require.NoError(t, b.Send(bg, i))
 	}

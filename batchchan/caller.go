@@ -32,7 +32,7 @@ type Result[Res any] struct {
 //
 // All methods are safe for concurrent use.
 type Caller[Req, Res any] struct {
-	c       *core[*call[Req, Res]]
+	g       *engine[*call[Req, Res]]
 	fn      CallFunc[Req, Res]
 	detach  bool
 	merge   merger[Req, Res] // nil: every request goes alone
@@ -94,7 +94,7 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 			c.answer(Result[Res]{Err: ErrDropped})
 			if cfg.OnDrop != nil {
 				// Apart: the Do that meets the full buffer must go on with its own request.
-				k.c.apart(func() { cfg.OnDrop(req, why) })
+				k.g.apart(func() { cfg.OnDrop(req, why) })
 			}
 		},
 		OnError: func(ctx context.Context, err error, calls []*call[Req, Res]) {
@@ -120,12 +120,12 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 		return nil, err
 	}
 	run := processFunc[*call[Req, Res]](k.run)
-	k.c = newCore(inner, func(b *batch[*call[Req, Res]]) { k.c.execute(b, run) })
-	k.c.yields = workerYields
-	k.c.backlog.bulk = k.c.maxBatch // requests may leave; in a run they could not
-	k.c.silent = true
-	k.c.backlog.placed = func(c *call[Req, Res], at uint64) { c.at = at }
-	k.c.backlog.leaves = func(c *call[Req, Res]) bool { return c.gone.Load() }
+	k.g = newEngine(inner, func(b *batch[*call[Req, Res]]) { k.g.execute(b, run) })
+	k.g.yields = workerYields
+	k.g.core.backlog.bulk = k.g.core.maxBatch // requests may leave; in a run they could not
+	k.g.silent = true
+	k.g.core.backlog.placed = func(c *call[Req, Res], at uint64) { c.at = at }
+	k.g.core.backlog.leaves = func(c *call[Req, Res]) bool { return c.gone.Load() }
 	return k, nil
 }
 
@@ -147,7 +147,7 @@ func (c *call[Req, Res]) answer(r Result[Res]) {
 // itself: it returns ErrInside.
 func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	notNil(ctx)
-	if k.c.inside(ctx) {
+	if k.g.inside(ctx) {
 		var zero Res
 		return zero, ErrInside
 	}
@@ -157,7 +157,7 @@ func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	c := k.calls.Get().(*call[Req, Res])
 	c.req = req
 	c.arm()
-	if err := k.c.send(ctx, c, forever); err != nil {
+	if err := k.g.send(ctx, c, forever); err != nil {
 		k.recycle(c)
 		var zero Res
 		return zero, err
@@ -181,10 +181,10 @@ func (k *Caller[Req, Res]) recycle(c *call[Req, Res]) {
 // leave says that nobody waits for c's answer any more.
 func (k *Caller[Req, Res]) leave(c *call[Req, Res]) {
 	var e effects[*call[Req, Res]]
-	k.c.mu.lock()
+	k.g.mu.lock()
 	c.gone.Store(true)
-	k.c.leaveLocked(c.at, c.size, &e)
-	k.c.unlock(&e)
+	k.g.core.leave(c.at, c.size, &e)
+	k.g.unlock(&e)
 }
 
 // run makes one backend call for those of calls that are still waited for.
@@ -215,11 +215,11 @@ func (k *Caller[Req, Res]) run(ctx context.Context, calls []*call[Req, Res]) err
 		}
 		s.results = s.results[:n]
 		if err := k.fn(ctx, s.reqs, s.results); err != nil {
-			parts, whole, ok := k.c.itemErrors(err, n)
+			parts, whole, ok := k.g.itemErrors(err, n)
 			if !ok || whole != nil {
 				return err // s is left to the collector: fn may have kept it in the error
 			}
-			failed, asked = k.failParts(s, parts, failed), k.c.asked(err, nil)
+			failed, asked = k.failParts(s, parts, failed), k.g.asked(err, nil)
 		}
 		for i, c := range s.calls {
 			if c != nil {
@@ -266,13 +266,13 @@ func (k *Caller[Req, Res]) Forget(req Req) {
 
 // Close refuses new calls, waits until those accepted are answered, and ends all
 // goroutines. It returns nil and may be called again.
-func (k *Caller[Req, Res]) Close() error { return k.c.close() }
+func (k *Caller[Req, Res]) Close() error { return k.g.close() }
 
 // Shutdown is Close until ctx is done. Then it cancels the running backend calls'
 // context, answers what never reached the backend with ErrClosed, and returns a
 // *ShutdownError that says how much that was.
 func (k *Caller[Req, Res]) Shutdown(ctx context.Context) error {
-	calls, err := k.c.shutdown(ctx)
+	calls, err := k.g.shutdown(ctx)
 	for _, c := range calls {
 		c.answer(Result[Res]{Err: ErrClosed})
 	}
@@ -281,7 +281,7 @@ func (k *Caller[Req, Res]) Shutdown(ctx context.Context) error {
 
 // Done returns a channel that is closed when the Caller was closed and the last
 // backend call has returned.
-func (k *Caller[Req, Res]) Done() <-chan struct{} { return k.c.done }
+func (k *Caller[Req, Res]) Done() <-chan struct{} { return k.g.done }
 
 // CallerStats is a snapshot of a [Caller]. Its items are the requests that were
 // sent as such; those of a merging Caller that needed no request of their own are
@@ -295,7 +295,7 @@ type CallerStats struct {
 
 // Stats returns a consistent snapshot.
 func (k *Caller[Req, Res]) Stats() CallerStats {
-	s := CallerStats{Name: k.c.cfg.Name, Stats: k.c.stats()}
+	s := CallerStats{Name: k.g.cfg.Name, Stats: k.g.stats()}
 	if k.merge != nil {
 		s.Merged, s.CacheHits = k.merge.stats()
 	}

@@ -122,7 +122,7 @@ func TestEveryEndInEveryPlaceOfACaller(t *testing.T) {
 							require.Equal(t, -7, v)
 						}
 						synctest.Wait() // the answer comes before the worker has booked the batch
-						k.c.validate(t, 0)
+						k.g.validate(t, 0)
 						if m, ok := k.merge.(*merging[int, int, int]); ok {
 							require.Empty(t, m.flights, "nobody joins what is over")
 						}

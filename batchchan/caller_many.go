@@ -23,7 +23,7 @@ func (k *Caller[Req, Res]) DoMany(ctx context.Context, reqs []Req) (results []Re
 	notNil(ctx)
 	results = make([]Result[Res], len(reqs))
 	switch {
-	case k.c.inside(ctx):
+	case k.g.inside(ctx):
 		failAll(results, ErrInside)
 	case ctx.Err() != nil:
 		failAll(results, ctxerr.From(ctx))
@@ -44,7 +44,7 @@ func failAll[Res any](results []Result[Res], err error) {
 // together says whether several requests can be sent in one step: where no function of
 // the user runs meanwhile, so that it is known how many were sent.
 func (k *Caller[Req, Res]) together() bool {
-	return k.c.cfg.SizeOf == nil && k.c.cfg.Overflow != CallerRuns
+	return k.g.cfg.SizeOf == nil && k.g.cfg.Overflow != CallerRuns
 }
 
 func (k *Caller[Req, Res]) doMany(ctx context.Context, reqs []Req, results []Result[Res]) {
@@ -83,11 +83,11 @@ func (k *Caller[Req, Res]) doMany(ctx context.Context, reqs []Req, results []Res
 func (k *Caller[Req, Res]) sendCalls(ctx context.Context, calls []*call[Req, Res], done func(i int, err error)) {
 	if !k.together() {
 		for i, c := range calls {
-			done(i, k.c.send(ctx, c, forever))
+			done(i, k.g.send(ctx, c, forever))
 		}
 		return
 	}
-	n, err := k.c.sendMany(ctx, calls, forever)
+	n, err := k.g.sendMany(ctx, calls, forever)
 	for i := range calls {
 		if i < n {
 			done(i, nil)

@@ -92,7 +92,7 @@ func TestModelCaller(t *testing.T) {
 		}
 		wg.Wait()
 		_ = k.Close()
-		k.c.validate(t, 0)
+		k.g.validate(t, 0)
 		if m, ok := k.merge.(*merging[int, int, int]); ok && len(m.flights) > 0 {
 			t.Errorf("%d requests are still joined", len(m.flights))
 		}

@@ -6,48 +6,66 @@ import (
 
 // beginClose refuses what comes from now on and makes everything that waits
 // due.
-func (c *core[T]) beginClose() {
+func (g *engine[T]) beginClose() {
 	var e effects[T]
-	c.mu.lock()
-	if !c.closing {
-		c.closing = true
-		c.roomLocked()
-		c.collectLocked(&e)
-		for c.waiters.any() {
-			e.settle(c.waiters.pop(), ErrClosed)
-		}
-		c.crew.wakeIdle(&e.wakeUps)
-		if c.backlog.pending() > 0 {
-			c.crew.wake(&e.wakeUps)
-		}
-		c.endLocked(&e)
+	g.mu.lock()
+	g.core.close(&e)
+	g.unlock(&e)
+}
+
+func (c *core[T]) close(e *effects[T]) {
+	if c.closing {
+		return
 	}
-	c.unlock(&e)
+	c.closing = true
+	c.setRoom()
+	c.collect(e)
+	for c.waiters.any() {
+		e.settle(c.waiters.pop(), ErrClosed)
+	}
+	c.crew.wakeIdle(&e.wakeUps)
+	if c.backlog.pending() > 0 {
+		c.crew.wake(&e.wakeUps)
+	}
+	c.end(e)
 }
 
 // shutdown closes c, waits until everything is processed or ctx is done, and in
 // that case cancels the processor's context and takes back what waits.
-func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
+func (g *engine[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	notNil(ctx)
-	if c.inside(ctx) {
+	if g.inside(ctx) {
 		return nil, ErrInside
 	}
-	c.beginClose()
+	g.beginClose()
 	if ctx.Err() == nil {
 		select {
-		case <-c.done:
-			return nil, c.failures.take()
+		case <-g.done:
+			return nil, g.failures.take()
 		case <-ctx.Done():
 		}
 	}
 	var e effects[T]
-	c.mu.lock()
-	if c.finished {
-		c.unlock(&e)
-		<-c.done
-		return nil, c.failures.take()
+	g.mu.lock()
+	if g.core.finished {
+		g.unlock(&e)
+		<-g.done
+		return nil, g.failures.take()
 	}
-	rest := c.stealLocked(&e)
+	undelivered = g.core.takeBack(&e)
+	running := g.core.inFlightN
+	g.unlock(&e)
+	err = g.failures.or(g.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
+	g.cancel()
+	g.mu.lock()
+	g.core.hurryRetries(&e) // to fail
+	g.unlock(&e)
+	return undelivered, err
+}
+
+// takeBack takes out what no taker has begun, oldest first, and returns it.
+func (c *core[T]) takeBack(e *effects[T]) (undelivered []T) {
+	rest := c.steal(e)
 	if n := len(rest) + c.backlog.pending(); n > 0 {
 		undelivered = make([]T, 0, n)
 	}
@@ -58,7 +76,7 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 		undelivered = c.backlog.appendStaying(undelivered, b.items[b.off:])
 		batches := c.backlog.batchesIn(b)
 		clear(b.items)
-		c.retireLocked(b, batches, &e)
+		c.retire(b, batches, e)
 	}
 	undelivered, n := c.backlog.takeBack(undelivered)
 	c.n.cut += uint64(n)
@@ -66,22 +84,15 @@ func (c *core[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	if len(undelivered) > 0 {
 		e.barriers = c.barriers.fail(ErrClosed, e.barriers)
 	}
-	running := c.inFlightN
-	c.endLocked(&e)
-	c.unlock(&e)
-	err = c.failures.or(c.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
-	c.cancel()
-	c.mu.lock()
-	c.hurryRetriesLocked(&e) // to fail
-	c.unlock(&e)
-	return undelivered, err
+	c.end(e)
+	return undelivered
 }
 
 // close is Close.
-func (c *core[T]) close() error {
-	c.beginClose()
-	<-c.done
-	return c.failures.take()
+func (g *engine[T]) close() error {
+	g.beginClose()
+	<-g.done
+	return g.failures.take()
 }
 
 // cutShort returns the error of a Shutdown whose ctx ended with that many items left,

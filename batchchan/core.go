@@ -1,33 +1,38 @@
 package batchchan
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// core is the engine behind Batcher, Queue, Pipe and Caller: senders append to the
-// backlog's open batch; a full one is cut, that is, swapped whole for an empty one and
-// put on the list of ready batches; takers (workers or Recv callers) take batches.
+// core decides for Batcher, Queue, Pipe and Caller: which batch is due and why, who is
+// woken, who has room, and it keeps the counts. Senders append to the backlog's open
+// batch; a full one is cut, that is, swapped whole for an empty one and put on the list
+// of ready batches; takers (workers or Recv callers) take batches.
+//
+// It never waits, takes no lock but a lane's, and calls no function of the user: what a
+// decision leaves to be done, once its owner's lock is free, is in effects. The owner,
+// engine, guards it by its mu, and tells it the time; where that is seldom needed, core
+// reads the clock itself.
 //
 // A batch that is not full is cut only by a taker, at the moment it takes it, so
 // a batch that is due while everyone is busy goes on filling up and the ready
 // list holds full batches alone.
 //
-// Invariants, whenever mu is free, with what a run has begun since the last
+// Invariants, whenever the lock is free, with what a run has begun since the last
 // settling taken for pending:
 //   - pending + reserved <= MaxPending, pendingBytes <= MaxPendingBytes
 //   - accepted = delivered + dropped + undelivered + pending
 //   - if something is due and a taker is idle, a wake-up is on its way
 //   - if senders wait, there is no room for the first of them
 type core[T any] struct {
-	// What Send touches, on one line: first, because the allocator aligns that.
-	mu      spinLock
-	backlog backlog[T] // guarded by mu, as all below
+	backlog backlog[T] // first: see engine
 
 	closing     bool
 	pressed     bool   // the open batch is due: a send found no room
-	finished    bool   // done is closed
+	finished    bool   // closed, and nothing is left to do
 	spinning    bool   // a taker yields towards the open batch's deadline
 	fakeClock   bool   // yielding does not advance the clock (testing/synctest)
 	manualTo    uint64 // the batches up to this number are due: Flush
@@ -42,26 +47,21 @@ type core[T any] struct {
 	barriers    barriers      // unfinished Flush calls
 	alarm       alarm
 	later       later[*batch[T]] // aside, until their next attempt
-	bulkState[T]
+	run         *batch[T]        // in the worker's hands: see bulk.go
+	hurry       atomic.Bool      // somebody waits for the run's progress; the worker reads it without the lock
 
 	n counts
 
 	_ stats.Pad
 
-	// Set by newCore, then only read.
-	executor[T]
-	timing
+	// Set by init, then only read.
+	cfg      *Config[T]
+	clock    clock
 	maxBatch int
-	chunk    int             // items that a lane may collect; 0: lanes are off
-	yields   int             // of a taker before it parks
-	process  func(*batch[T]) // nil for the pull side
-	base     time.Time       // what now() counts from
-	done     chan struct{}   // closed when nothing is left and nobody works
-	helper   chan struct{}   // not nil: holds one token while a goroutine runs a batch for a sender, see Pipe
-	freeWait waiterPool[T]
+	chunk    int // items that a lane may collect; 0: lanes are off
 }
 
-// counts are the plain counters under core.mu.
+// counts are the plain counters under engine.mu.
 type counts struct {
 	cut         uint64 // items in all batches cut so far
 	direct      uint64 // items accepted and dropped without having been in buf
@@ -93,40 +93,28 @@ func (n *counts) ended(items, failed, retries, panics int) {
 	n.panics += uint64(panics)
 }
 
-func newCore[T any](cfg Config[T], process func(*batch[T])) *core[T] {
-	c := &core[T]{
-		maxBatch: cfg.MaxBatch,
-		process:  process,
-		base:     time.Now(),
-		done:     make(chan struct{}),
-	}
-	c.alarm.ring = c.onAlarm
-	c.executor.init(cfg)
-	c.backlog.init(&c.cfg, bulkSize(cfg, process != nil))
+func (c *core[T]) init(cfg *Config[T], pushes bool) {
+	c.cfg, c.maxBatch, c.clock = cfg, cfg.MaxBatch, newClock()
+	c.backlog.init(cfg, bulkSize(cfg, pushes))
 	if cfg.SizeOf == nil && min(cfg.MaxBatch, laneItems) > 1 {
 		c.chunk = min(cfg.MaxBatch, laneItems)
 		if cfg.Linger >= 0 { // age shows what the size trigger sees late
 			c.chunk = laneItems / c.chunk * c.chunk
 		}
 	}
-	if process != nil {
+	if pushes {
 		c.crew.most = cfg.Workers
 	}
-	c.mu.init(true)
-	return c
 }
 
-// now returns the instance's monotonic clock.
-func (c *core[T]) now() time.Duration { return time.Since(c.base) }
-
-func (c *core[T]) fitsLocked(n, size int) bool {
+func (c *core[T]) fits(n, size int) bool {
 	return c.backlog.pending()+c.reserved+n <= c.cfg.MaxPending &&
 		(c.cfg.MaxPendingBytes == 0 || size <= c.cfg.MaxPendingBytes-c.backlog.pendingBytes())
 }
 
-// roomLocked says how much Send may append by itself. It must follow every change of
+// room says how much Send may append by itself. It must follow every change of
 // what waits.
-func (c *core[T]) roomLocked() {
+func (c *core[T]) setRoom() {
 	limit := 0
 	if !c.closing && c.cfg.SizeOf == nil && !c.waiters.any() {
 		limit = c.cfg.MaxPending - c.reserved
@@ -134,75 +122,75 @@ func (c *core[T]) roomLocked() {
 	c.backlog.allow(limit)
 }
 
-// addLocked appends one item, for which there must be room.
-func (c *core[T]) addLocked(item T, size int, at time.Duration, e *effects[T]) {
+// add appends one item, for which there must be room.
+func (c *core[T]) add(item T, size int, at time.Duration, e *effects[T]) {
 	if c.backlog.excludes(size) {
-		c.cutLocked(ByBytes)
+		c.cut(ByBytes)
 		c.crew.wake(&e.wakeUps)
 	}
 	opened := c.backlog.add(item, size, at)
 	if opened {
-		c.roomLocked()
+		c.setRoom()
 	}
 	switch {
 	case c.backlog.opens():
-		c.filledLocked(e)
+		c.filled(e)
 	case c.backlog.heavy():
-		c.cutLocked(ByBytes)
+		c.cut(ByBytes)
 		c.crew.wake(&e.wakeUps)
 	case opened:
-		c.openedLocked(e)
+		c.opened(e)
 	}
 }
 
-// addManyLocked appends items that came at the same time and for which there
+// addMany appends items that came at the same time and for which there
 // must be room.
-func (c *core[T]) addManyLocked(items []T, at time.Duration, e *effects[T]) {
+func (c *core[T]) addMany(items []T, at time.Duration, e *effects[T]) {
 	for len(items) > 0 {
 		n, opened := c.backlog.addMany(items, at)
 		items = items[n:]
 		if opened {
-			c.roomLocked()
+			c.setRoom()
 		}
 		switch {
 		case c.backlog.opens():
-			c.filledLocked(e)
+			c.filled(e)
 		case opened:
-			c.openedLocked(e)
+			c.opened(e)
 		}
 	}
 }
 
-// filledLocked follows the item that made the open batch full.
-func (c *core[T]) filledLocked(e *effects[T]) {
+// filled follows the item that made the open batch full.
+func (c *core[T]) filled(e *effects[T]) {
 	if c.backlog.full() {
-		c.cutLocked(BySize)
+		c.cut(BySize)
 	}
 	c.crew.wake(&e.wakeUps)
 }
 
-// openedLocked follows the first item of a batch that is not due by size.
-func (c *core[T]) openedLocked(e *effects[T]) {
+// opened follows the first item of a batch that is not due by size.
+func (c *core[T]) opened(e *effects[T]) {
 	switch {
 	case c.cfg.Linger == 0 || c.closing:
 		c.crew.wake(&e.wakeUps)
 	case c.cfg.Linger > 0:
-		c.expectLocked(e)
+		c.expect(e)
 	}
 }
 
-// cutLocked makes what is open ready. There is something.
-func (c *core[T]) cutLocked(why Reason) {
+// cut makes what is open ready. There is something.
+func (c *core[T]) cut(why Reason) {
 	b, batches := c.backlog.cut(why)
-	c.outstanding += batches // taken off again in retireLocked, or one by one by the run
+	c.outstanding += batches // taken off again in retire, or one by one by the run
 	c.n.cut += uint64(len(b.items))
 	c.n.reasons[b.reason] += uint64(batches)
 	c.pressed = false
-	c.roomLocked()
+	c.setRoom()
 }
 
-// dueLocked says whether, and why, a taker may cut the open batch now.
-func (c *core[T]) dueLocked(now time.Duration) (Reason, bool) {
+// due says whether, and why, a taker may cut the open batch now.
+func (c *core[T]) due(now time.Duration) (Reason, bool) {
 	switch {
 	case c.backlog.filling() == 0:
 	case c.backlog.filling() >= c.maxBatch: // only where there are runs: else it was cut at once
@@ -221,31 +209,31 @@ func (c *core[T]) dueLocked(now time.Duration) (Reason, bool) {
 	return 0, false
 }
 
-// takeLocked returns the next batch, or nil if none is due.
-func (c *core[T]) takeLocked(now time.Duration, e *effects[T]) *batch[T] {
+// take returns the next batch, or nil if none is due.
+func (c *core[T]) take(now time.Duration, e *effects[T]) *batch[T] {
 	if !c.backlog.anyReady() {
 		if len(c.lanes) > 0 {
-			c.collectDueLocked(now, e)
+			c.collectDue(now, e)
 		}
 		if !c.backlog.anyReady() {
-			why, due := c.dueLocked(now)
+			why, due := c.due(now)
 			if !due {
 				return nil
 			}
-			c.cutLocked(why)
+			c.cut(why)
 		}
 	}
 	c.n.pending(c.backlog.pending())
 	b := c.backlog.pop()
 	if c.backlog.runs() {
-		c.runLocked(b)
+		c.beginRun(b)
 	}
 	n := len(b.items) - b.off
 	c.backlog.begun(n, b.bytes)
 	if c.backlog.placed != nil {
 		if n = c.backlog.clean(b); n == 0 {
-			c.retireLocked(b, 1, e)
-			return c.takeLocked(now, e)
+			c.retire(b, 1, e)
+			return c.take(now, e)
 		}
 	}
 	b.n = n
@@ -254,31 +242,31 @@ func (c *core[T]) takeLocked(now time.Duration, e *effects[T]) *batch[T] {
 	c.inFlightN += n
 	c.n.delivered += uint64(n)
 	c.n.batches++
-	c.admitLocked(e)
-	c.roomLocked()
+	c.admit(e)
+	c.setRoom()
 	return b
 }
 
-// completeLocked books a batch that was processed and makes it free.
-func (c *core[T]) completeLocked(b *batch[T], e *effects[T]) {
+// complete books a batch that was processed and makes it free.
+func (c *core[T]) complete(b *batch[T], e *effects[T]) {
 	if c.run == b {
-		c.settleLocked(e)
+		c.settle(e)
 		c.run = nil
 	}
-	c.bookLocked(b)
-	c.retireLocked(b, 1, e)
+	c.book(b)
+	c.retire(b, 1, e)
 }
 
-// bookLocked counts what became of the batch that b was in the processor.
-func (c *core[T]) bookLocked(b *batch[T]) {
+// book counts what became of the batch that b was in the processor.
+func (c *core[T]) book(b *batch[T]) {
 	c.inFlight--
 	c.inFlightN -= b.n
 	c.n.ended(b.n, b.failed, b.retries, b.panics)
 }
 
-// retireLocked ends the life of b, which holds the given number of batches that are
+// retire ends the life of b, which holds the given number of batches that are
 // not accounted for; its items must have been cleared.
-func (c *core[T]) retireLocked(b *batch[T], batches int, e *effects[T]) {
+func (c *core[T]) retire(b *batch[T], batches int, e *effects[T]) {
 	c.outstanding -= batches
 	for i := range batches {
 		e.barriers = c.barriers.pass(b.seq+uint64(i), e.barriers)

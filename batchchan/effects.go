@@ -13,23 +13,23 @@ type effects[T any] struct {
 }
 
 // unlock releases mu and does what the section left to do.
-func (c *core[T]) unlock(e *effects[T]) {
-	c.mu.unlock()
+func (g *engine[T]) unlock(e *effects[T]) {
+	g.mu.unlock()
 	if e.takers != nil || e.waiters != nil || e.barriers != nil || e.spawn != 0 || e.end {
-		c.after(e)
+		g.after(e)
 	}
 }
 
-func (c *core[T]) after(e *effects[T]) {
+func (g *engine[T]) after(e *effects[T]) {
 	for ; e.spawn > 0; e.spawn-- {
-		go c.work()
+		go g.work()
 	}
-	if e.wake() && e.since > 0 && c.now()-e.since > nudgeAfter {
+	if e.wake() && e.since > 0 && g.now()-e.since > nudgeAfter {
 		go nudge()
 	}
 	if e.end {
-		c.cancel()
-		close(c.done)
+		g.cancel()
+		close(g.done)
 	}
 	*e = effects[T]{}
 }

@@ -121,7 +121,7 @@ var endKinds = []struct {
 			func(v int) error { return b.Send(bg, v) },
 			b.Flush,
 			func(ctx context.Context) error { _, err := b.Shutdown(ctx); return err },
-			b.Stats, func(t *testing.T) { b.c.validate(t, 0) },
+			b.Stats, func(t *testing.T) { b.g.validate(t, 0) },
 		}, true
 	}},
 	{"Pipe", func(t *testing.T, cfg Config[int], fn func([]int) error) (endSubject, bool) {
@@ -135,7 +135,7 @@ var endKinds = []struct {
 			func(v int) error { return p.Send(bg, v) },
 			p.Flush,
 			func(ctx context.Context) error { _, err := p.Shutdown(ctx); return err },
-			p.Stats, func(t *testing.T) { p.c.validate(t, 0) },
+			p.Stats, func(t *testing.T) { p.g.validate(t, 0) },
 		}, true
 	}},
 	{"Keyed", func(t *testing.T, cfg Config[int], fn func([]int) error) (endSubject, bool) {

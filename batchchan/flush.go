@@ -8,19 +8,34 @@ import (
 
 // flush makes what is open due and waits until everything accepted before is
 // completed.
-func (c *core[T]) flush(ctx context.Context) error {
+func (g *engine[T]) flush(ctx context.Context) error {
 	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
-	if c.inside(ctx) {
+	if g.inside(ctx) {
 		return ErrInside
 	}
-	c.backOffs.hurry()
+	g.backOffs.hurry()
 	var e effects[T]
-	c.mu.lock()
-	c.collectLocked(&e)
-	c.hurryRetriesLocked(&e)
+	g.mu.lock()
+	b := g.core.flush(&e)
+	lost := g.core.n.undelivered > 0
+	g.unlock(&e)
+	switch {
+	case b != nil:
+		return g.waitFor(ctx, b)
+	case lost:
+		return ErrClosed
+	}
+	return g.failures.take()
+}
+
+// flush makes everything accepted due and returns the barrier that passes when all of
+// it is completed, or nil if it is.
+func (c *core[T]) flush(e *effects[T]) *barrier {
+	c.collect(e)
+	c.hurryRetries(e)
 	left, target := c.outstanding, c.backlog.seq-1
 	if n := c.backlog.batches(); n > 0 {
 		left += n
@@ -31,19 +46,13 @@ func (c *core[T]) flush(ctx context.Context) error {
 		}
 	}
 	if left == 0 {
-		lost := c.n.undelivered > 0
-		c.unlock(&e)
-		if lost {
-			return ErrClosed
-		}
-		return c.failures.take()
+		return nil
 	}
-	f, isNew := c.barriers.add(target, left)
+	b, isNew := c.barriers.add(target, left)
 	if isNew {
-		c.hurryLocked(&e)
+		c.hurryRun(e)
 	}
-	c.unlock(&e)
-	return c.waitFor(ctx, f)
+	return b
 }
 
 // waitFor waits for a barrier, and returns what failed until then or why it did not

@@ -17,8 +17,8 @@ func (k *keyed[K, T]) flush(ctx context.Context) error {
 	k.backOffs.hurry()
 	var e effects[keyedItem[K, T]]
 	k.mu.lock()
-	f := k.flushLocked(&e)
-	lost := k.tookBack
+	f := k.core.flush(&e)
+	lost := k.core.tookBack
 	k.unlock(&e)
 	if f == nil {
 		if lost {
@@ -29,25 +29,25 @@ func (k *keyed[K, T]) flush(ctx context.Context) error {
 	return k.waitFor(ctx, f)
 }
 
-// flushLocked sets a barrier, or shares the last one if no batch was opened since.
+// flush sets a barrier, or shares the last one if no batch was opened since.
 // It returns nil if there is nothing to wait for. The keys do not become ready all
-// at once: each worker that looks for a batch makes some of them ready (promoteLocked).
-func (k *keyed[K, T]) flushLocked(e *effects[keyedItem[K, T]]) *barrier {
-	if k.outstanding == 0 {
+// at once: each worker that looks for a batch makes some of them ready (promote).
+func (c *keyedCore[K, T]) flush(e *effects[keyedItem[K, T]]) *barrier {
+	if c.outstanding == 0 {
 		return nil
 	}
-	k.hurryRetriesLocked(e)
-	k.manualTo = k.opened
-	k.promoteLocked(k.now(), e)
-	f, _ := k.barriers.add(k.opened, k.outstanding)
+	c.hurryRetries(e)
+	c.manualTo = c.opened
+	c.promote(c.clock.now(), e)
+	f, _ := c.barriers.add(c.opened, c.outstanding)
 	return f
 }
 
-// hurryRetriesLocked makes what is aside due.
-func (k *keyed[K, T]) hurryRetriesLocked(e *effects[keyedItem[K, T]]) {
-	if _, ok := k.later.next(); ok {
-		k.later.hurry()
-		k.crew.wake(&e.wakeUps)
+// hurryRetries makes what is aside due.
+func (c *keyedCore[K, T]) hurryRetries(e *effects[keyedItem[K, T]]) {
+	if _, ok := c.later.next(); ok {
+		c.later.hurry()
+		c.crew.wake(&e.wakeUps)
 	}
 }
 
@@ -56,19 +56,17 @@ func (k *keyed[K, T]) hurryRetriesLocked(e *effects[keyedItem[K, T]]) {
 func (k *keyed[K, T]) beginClose() {
 	var e effects[keyedItem[K, T]]
 	k.mu.lock()
-	if !k.closing {
-		k.closing = true
-	}
+	k.core.closing = true
 	for {
 		for range step { // again if another call has not come to the end
-			if !k.refuseLocked(&e) {
+			if !k.core.refuse(&e) {
 				break
 			}
 		}
-		more := k.line.next(true) != nil
-		k.promoteLocked(k.now(), &e)
+		more := k.core.line.next(true) != nil
+		k.core.promote(k.now(), &e)
 		if !more {
-			k.drainedLocked(&e)
+			k.core.drained(&e)
 		}
 		k.unlock(&e)
 		if !more {
@@ -78,15 +76,15 @@ func (k *keyed[K, T]) beginClose() {
 	}
 }
 
-// refuseLocked ends the wait of one sender, and reports false if there is none.
-func (k *keyed[K, T]) refuseLocked(e *effects[keyedItem[K, T]]) bool {
-	s := k.line.next(true)
+// refuse ends the wait of one sender, and reports false if there is none.
+func (c *keyedCore[K, T]) refuse(e *effects[keyedItem[K, T]]) bool {
+	s := c.line.next(true)
 	if s == nil {
 		return false
 	}
-	e.settle(k.line.pop(s), ErrClosed)
+	e.settle(c.line.pop(s), ErrClosed)
 	if !s.busy() && !s.stopped && s.list == inNone {
-		k.forgetLocked(s)
+		c.forget(s)
 	}
 	return true
 }
@@ -106,52 +104,58 @@ func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error)
 	}
 	var e effects[keyedItem[K, T]]
 	k.mu.lock()
-	if k.finished {
+	if k.core.finished {
 		k.unlock(&e)
 		<-k.done
 		return nil, k.failures.take()
 	}
-	if k.pending > 0 {
-		undelivered = make([]T, 0, k.pending)
-	}
-	for _, s := range k.keys.each() { // each that is forgotten moves another one in the table
-		undelivered = k.takeBackLocked(undelivered, s)
-	}
-	k.n.undelivered += uint64(len(undelivered))
-	if len(undelivered) > 0 {
-		k.tookBack = true
-		e.barriers = k.barriers.fail(ErrClosed, e.barriers)
-	}
-	running := k.inFlight
-	k.drainedLocked(&e)
+	undelivered = k.core.takeBack(&e)
+	running := k.core.inFlight
 	k.unlock(&e)
 	err = k.failures.or(k.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
 	k.cancel()
 	k.mu.lock()
-	k.hurryRetriesLocked(&e) // to fail
+	k.core.hurryRetries(&e) // to fail
 	k.unlock(&e)
 	return undelivered, err
 }
 
-// takeBackLocked appends what waits of s, and forgets it.
-func (k *keyed[K, T]) takeBackLocked(to []T, s *keyState[K, T]) []T {
+// takeBack takes out what waits, key by key, and returns it.
+func (c *keyedCore[K, T]) takeBack(e *effects[keyedItem[K, T]]) (undelivered []T) {
+	if c.pending > 0 {
+		undelivered = make([]T, 0, c.pending)
+	}
+	for _, s := range c.keys.each() { // each that is forgotten moves another one in the table
+		undelivered = c.takeBackKey(undelivered, s)
+	}
+	c.n.undelivered += uint64(len(undelivered))
+	if len(undelivered) > 0 {
+		c.tookBack = true
+		e.barriers = c.barriers.fail(ErrClosed, e.barriers)
+	}
+	c.drained(e)
+	return undelivered
+}
+
+// takeBackKey appends what waits of s, and forgets it.
+func (c *keyedCore[K, T]) takeBackKey(to []T, s *keyState[K, T]) []T {
 	if s.segs.len() == 0 {
 		return to
 	}
-	k.waits.remove(s)
+	c.waits.remove(s)
 	if s.list == inReady {
-		k.ready.remove(s)
+		c.ready.remove(s)
 	}
 	for _, seg := range s.segs.steal() {
-		k.pendingSize -= seg.bytes
-		k.outstanding--
+		c.pendingSize -= seg.bytes
+		c.outstanding--
 	}
 	items := s.buf.steal()
-	k.pending -= len(items)
+	c.pending -= len(items)
 	to = append(to, items...)
 	if !s.running {
-		k.busyKeys--
-		k.forgetLocked(s)
+		c.busyKeys--
+		c.forget(s)
 	}
 	return to
 }

@@ -7,11 +7,15 @@ import (
 	"github.com/poundlock/poundlock/internal/duration"
 )
 
-// keyed is the engine of a Keyed. Workers take from the list ready. A key is in it if
+// keyedCore decides for a Keyed: which key's batch is due and why, who is woken, who has
+// room, and it keeps the counts. Workers take from the list ready. A key is in it if
 // its first batch is due; if that is not due yet, the key is in the heap waits. A key
 // with a batch in the processor or aside is in neither: its next batch has to wait.
 //
-// Invariants, whenever mu is free:
+// As core, it never waits, and calls no function of the user; the owner, keyed, guards
+// it by its mu.
+//
+// Invariants, whenever the lock is free:
 //   - pending is what all keys' buf hold, outstanding is their segments and the
 //     batches in the processor or aside, busyKeys the keys that have either
 //   - a segment that is not the last of its key is full
@@ -19,23 +23,10 @@ import (
 //   - the alarm is set for no later than the earliest time at which something is due
 //   - no sender waits while there is room for its item, unless it stands behind a
 //     sender whose item is too large for the room that there is
-//   - no work under mu grows with the number of keys or of senders, except that of a
-//     Shutdown that takes items back
-type keyed[K comparable, T any] struct {
-	executor[T]
-	key      func(T) K
-	checker  keyChecker[K]
-	fn       KeyedFunc[K, T]
-	maxKeys  int
-	idleTime time.Duration
-	stop     bool
-	base     time.Time
-	done     chan struct{}
-	timing
-	freeWait waiterPool[keyedItem[K, T]]
-
-	mu          spinLock
-	closing     bool // guarded by mu, as all below
+//   - no work under the lock grows with the number of keys or of senders, except that
+//     of a Shutdown that takes items back
+type keyedCore[K comparable, T any] struct {
+	closing     bool
 	finished    bool
 	tookBack    bool // Shutdown handed items back
 	keys        keyTable[K, T]
@@ -60,266 +51,248 @@ type keyed[K comparable, T any] struct {
 	alarm       alarm
 	accepted    uint64
 	n           counts
+
+	// Set by init, then only read.
+	cfg      *Config[T]
+	clock    clock
+	maxKeys  int
+	idleTime time.Duration
 }
 
 // step is how much is done at most under one holding of mu where more may be to
 // do.
 const step = 32
 
-func (k *keyed[K, T]) init(cfg KeyedConfig[T], key func(T) K, fn KeyedFunc[K, T]) {
-	k.executor.init(cfg.Config)
-	k.key, k.fn, k.checker = key, fn, newKeyChecker[K]()
-	k.maxKeys, k.idleTime, k.stop = cfg.MaxKeys, cfg.KeyIdleTimeout, cfg.StopOnError
-	k.base = time.Now()
-	k.done = make(chan struct{})
-	k.waits = bySegment[K, T]()
-	k.line.init()
-	k.alarm.ring = k.onAlarm
-	k.crew.most = cfg.Workers
-	k.mu.init(true)
+func (c *keyedCore[K, T]) init(cfg *Config[T], maxKeys int, idleTime time.Duration) {
+	c.cfg, c.maxKeys, c.idleTime, c.clock = cfg, maxKeys, idleTime, newClock()
+	c.waits = bySegment[K, T]()
+	c.line.init()
+	c.crew.most = cfg.Workers
 }
 
-func (k *keyed[K, T]) now() time.Duration { return time.Since(k.base) }
-
-// roomLocked says whether there is room for an item of that size; with a key that
+// room says whether there is room for an item of that size; with a key that
 // is not busy, if fresh.
-func (k *keyed[K, T]) roomLocked(size int, fresh bool) bool {
-	return k.pending < k.cfg.MaxPending &&
-		(k.cfg.MaxPendingBytes == 0 || size <= k.cfg.MaxPendingBytes-k.pendingSize) &&
-		(!fresh || k.keyRoomLocked())
+func (c *keyedCore[K, T]) room(size int, fresh bool) bool {
+	return c.pending < c.cfg.MaxPending &&
+		(c.cfg.MaxPendingBytes == 0 || size <= c.cfg.MaxPendingBytes-c.pendingSize) &&
+		(!fresh || c.keyRoom())
 }
 
-func (k *keyed[K, T]) keyRoomLocked() bool { return k.maxKeys == 0 || k.busyKeys < k.maxKeys }
+func (c *keyedCore[K, T]) keyRoom() bool { return c.maxKeys == 0 || c.busyKeys < c.maxKeys }
 
-// stateLocked returns the key's state, and makes one if there is none.
-func (k *keyed[K, T]) stateLocked(key K) *keyState[K, T] {
-	s := k.keys.get(key)
+// state returns the key's state, and makes one if there is none.
+func (c *keyedCore[K, T]) state(key K) *keyState[K, T] {
+	s := c.keys.get(key)
 	if s != nil {
 		return s
 	}
-	if n := len(k.free); n > 0 {
-		s = k.free[n-1]
-		k.free[n-1] = nil
-		k.free = k.free[:n-1]
+	if n := len(c.free); n > 0 {
+		s = c.free[n-1]
+		c.free[n-1] = nil
+		c.free = c.free[:n-1]
 	} else {
 		s = newKeyState[K, T]()
 	}
 	s.key = key
-	k.keys.put(s)
+	c.keys.put(s)
 	return s
 }
 
-// addLocked accepts an item, for which there must be room.
-func (k *keyed[K, T]) addLocked(s *keyState[K, T], item T, size int, e *effects[keyedItem[K, T]]) {
+// add accepts an item, for which there must be room.
+func (c *keyedCore[K, T]) add(s *keyState[K, T], item T, size int, e *effects[keyedItem[K, T]]) {
 	fresh := !s.busy()
-	opens := s.segs.len() == 0 || k.fullLocked(s.segs.back(), size)
+	opens := s.segs.len() == 0 || c.full(s.segs.back(), size)
 	if opens {
-		k.opened++
-		k.outstanding++
-		s.segs.push(segment{at: k.now(), seq: k.opened})
+		c.opened++
+		c.outstanding++
+		s.segs.push(segment{at: c.clock.now(), seq: c.opened})
 	}
 	if fresh {
-		k.busyKeys++
+		c.busyKeys++
 		if s.list == inIdle {
-			k.idleKeys.remove(s)
+			c.idleKeys.remove(s)
 		}
-		k.trimIdleLocked()
-		k.line.rank(s)
+		c.trimIdle()
+		c.line.rank(s)
 	}
 	seg := s.segs.back()
 	seg.n++
 	seg.bytes += size
 	s.buf.push(item)
-	k.pending++
-	k.pendingSize += size
-	k.accepted++
-	k.n.highWater = max(k.n.highWater, k.pending)
-	if opens || k.fullLocked(seg, 0) { // else it stays where it is
-		k.placeLocked(s, e)
+	c.pending++
+	c.pendingSize += size
+	c.accepted++
+	c.n.highWater = max(c.n.highWater, c.pending)
+	if opens || c.full(seg, 0) { // else it stays where it is
+		c.place(s, e)
 	}
 }
 
-// fullLocked says whether seg has no room for an item of that size, or, with 0, for
+// full says whether seg has no room for an item of that size, or, with 0, for
 // any.
-func (k *keyed[K, T]) fullLocked(seg *segment, size int) bool {
-	return seg.n >= k.cfg.MaxBatch || k.cfg.MaxBytes > 0 && max(size, 1) > k.cfg.MaxBytes-seg.bytes
+func (c *keyedCore[K, T]) full(seg *segment, size int) bool {
+	return seg.n >= c.cfg.MaxBatch || c.cfg.MaxBytes > 0 && max(size, 1) > c.cfg.MaxBytes-seg.bytes
 }
 
-// dueLocked says whether, and why, s may be processed now.
-func (k *keyed[K, T]) dueLocked(s *keyState[K, T], now time.Duration) (Reason, bool) {
+// due says whether, and why, s may be processed now.
+func (c *keyedCore[K, T]) due(s *keyState[K, T], now time.Duration) (Reason, bool) {
 	seg := s.segs.front()
 	switch {
-	case seg.n >= k.cfg.MaxBatch:
+	case seg.n >= c.cfg.MaxBatch:
 		return BySize, true
-	case s.segs.len() > 1 || k.fullLocked(seg, 0):
+	case s.segs.len() > 1 || c.full(seg, 0):
 		return ByBytes, true
-	case k.closing:
+	case c.closing:
 		return ByClose, true
-	case seg.seq <= k.manualTo:
+	case seg.seq <= c.manualTo:
 		return ByManual, true
-	case seg.seq <= k.pressTo:
+	case seg.seq <= c.pressTo:
 		return ByBytes, true
-	case k.cfg.Linger == 0:
+	case c.cfg.Linger == 0:
 		return ByIdle, true
-	case k.cfg.Linger > 0 && now-seg.at >= k.cfg.Linger:
+	case c.cfg.Linger > 0 && now-seg.at >= c.cfg.Linger:
 		return ByLinger, true
 	}
 	return 0, false
 }
 
-// placeLocked puts s where it belongs, after its items or its state changed.
-func (k *keyed[K, T]) placeLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
+// place puts s where it belongs, after its items or its state changed.
+func (c *keyedCore[K, T]) place(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
 	switch {
 	case s.running || s.list == inReady:
 	case s.segs.len() == 0:
-		k.idleLocked(s, e)
+		c.idle(s, e)
 	default:
 		now := s.segs.front().at
-		if k.cfg.Linger > 0 && s.heapAt == 0 {
-			now = k.now() // it may have waited for its own batch
+		if c.cfg.Linger > 0 && s.heapAt == 0 {
+			now = c.clock.now() // it may have waited for its own batch
 		}
-		if _, due := k.dueLocked(s, now); due {
-			k.readyLocked(s, e)
+		if _, due := c.due(s, now); due {
+			c.makeReady(s, e)
 		} else if s.heapAt == 0 {
-			k.waits.push(s)
-			k.armLocked(e)
+			c.waits.push(s)
+			c.arm(e)
 		}
 	}
 }
 
-func (k *keyed[K, T]) readyLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
-	k.waits.remove(s)
-	k.ready.push(s, inReady)
-	k.crew.wake(&e.wakeUps)
+func (c *keyedCore[K, T]) makeReady(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
+	c.waits.remove(s)
+	c.ready.push(s, inReady)
+	c.crew.wake(&e.wakeUps)
 }
 
-// promoteLocked makes some of the keys ready whose first batch has become due. It
+// promote makes some of the keys ready whose first batch has become due. It
 // reports false if all are.
-func (k *keyed[K, T]) promoteLocked(now time.Duration, e *effects[keyedItem[K, T]]) (more bool) {
+func (c *keyedCore[K, T]) promote(now time.Duration, e *effects[keyedItem[K, T]]) (more bool) {
 	for range step {
-		s := k.waits.top()
+		s := c.waits.top()
 		if s == nil {
 			return false
 		}
-		if _, due := k.dueLocked(s, now); !due {
+		if _, due := c.due(s, now); !due {
 			return false
 		}
-		k.readyLocked(s, e)
+		c.makeReady(s, e)
 	}
 	return true
 }
 
-// pressLocked makes the oldest batch due if nothing else is: a send found no room.
-func (k *keyed[K, T]) pressLocked(e *effects[keyedItem[K, T]]) {
-	if s := k.waits.top(); s != nil && k.ready.len() == 0 {
-		k.pressTo = max(k.pressTo, s.segs.front().seq)
-		k.readyLocked(s, e)
+// press makes the oldest batch due if nothing else is: a send found no room.
+func (c *keyedCore[K, T]) press(e *effects[keyedItem[K, T]]) {
+	if s := c.waits.top(); s != nil && c.ready.len() == 0 {
+		c.pressTo = max(c.pressTo, s.segs.front().seq)
+		c.makeReady(s, e)
 	}
 }
 
-// idleLocked follows the end of a key's last batch.
-func (k *keyed[K, T]) idleLocked(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
-	k.line.rank(s)
+// idle follows the end of a key's last batch.
+func (c *keyedCore[K, T]) idle(s *keyState[K, T], e *effects[keyedItem[K, T]]) {
+	c.line.rank(s)
 	if s.stopped {
 		return
 	}
-	if k.idleTime == 0 || k.closing {
-		k.forgetLocked(s)
+	if c.idleTime == 0 || c.closing {
+		c.forget(s)
 		return
 	}
-	s.idleAt = k.now()
-	k.idleKeys.push(s, inIdle)
-	k.trimIdleLocked()
-	k.armLocked(e)
+	s.idleAt = c.clock.now()
+	c.idleKeys.push(s, inIdle)
+	c.trimIdle()
+	c.arm(e)
 }
 
-// trimIdleLocked forgets the longest idle key where more are kept than may be: one
+// trimIdle forgets the longest idle key where more are kept than may be: one
 // comes at a time.
-func (k *keyed[K, T]) trimIdleLocked() {
-	limit := k.cfg.MaxPending
-	if k.maxKeys > 0 {
-		limit = k.maxKeys - k.busyKeys
+func (c *keyedCore[K, T]) trimIdle() {
+	limit := c.cfg.MaxPending
+	if c.maxKeys > 0 {
+		limit = c.maxKeys - c.busyKeys
 	}
-	if s := k.idleKeys.first(); s != nil && k.idleKeys.len() > limit {
-		k.idleKeys.remove(s)
-		k.forgetLocked(s)
+	if s := c.idleKeys.first(); s != nil && c.idleKeys.len() > limit {
+		c.idleKeys.remove(s)
+		c.forget(s)
 	}
 }
 
-// forgetLocked frees the state of a key that is not busy, stopped or in a list,
+// forget frees the state of a key that is not busy, stopped or in a list,
 // unless senders wait with it.
-func (k *keyed[K, T]) forgetLocked(s *keyState[K, T]) {
+func (c *keyedCore[K, T]) forget(s *keyState[K, T]) {
 	if s.waiters.any() {
 		return
 	}
-	k.keys.remove(s)
-	if len(k.free) >= 64 || cap(s.buf.all) > 2*k.cfg.MaxBatch+64 || cap(s.segs.all) > 64 {
+	c.keys.remove(s)
+	if len(c.free) >= 64 || cap(s.buf.all) > 2*c.cfg.MaxBatch+64 || cap(s.segs.all) > 64 {
 		return
 	}
 	s.reset()
-	k.free = append(k.free, s)
+	c.free = append(c.free, s)
 }
 
-// armLocked sets the alarm for the earliest time at which something is due.
-func (k *keyed[K, T]) armLocked(e *effects[keyedItem[K, T]]) {
-	if k.finished {
+// arm sets the alarm for the earliest time at which something is due.
+func (c *keyedCore[K, T]) arm(e *effects[keyedItem[K, T]]) {
+	if c.finished {
 		return
 	}
 	at := time.Duration(math.MaxInt64)
-	if s := k.waits.top(); s != nil && k.cfg.Linger > 0 {
-		at = min(at, duration.Add(s.segs.front().at, k.cfg.Linger))
+	if s := c.waits.top(); s != nil && c.cfg.Linger > 0 {
+		at = min(at, duration.Add(s.segs.front().at, c.cfg.Linger))
 	}
-	if s := k.idleKeys.first(); s != nil {
-		at = min(at, duration.Add(s.idleAt, k.idleTime))
+	if s := c.idleKeys.first(); s != nil {
+		at = min(at, duration.Add(s.idleAt, c.idleTime))
 	}
-	if retry, ok := k.later.next(); ok {
-		if retry > k.now() {
+	if retry, ok := c.later.next(); ok {
+		if retry > c.clock.now() {
 			at = min(at, retry)
 		} else { // a worker that is free takes it, or else the next that looks
-			k.crew.wake(&e.wakeUps)
+			c.crew.wake(&e.wakeUps)
 		}
 	}
-	if at != math.MaxInt64 && !k.alarm.before(at) {
-		k.alarm.set(at, k.now())
+	if at != math.MaxInt64 && !c.alarm.before(at) {
+		c.alarm.set(at, c.clock.now())
 	}
 }
 
-// onAlarm does what is due, a step at a time.
-func (k *keyed[K, T]) onAlarm() {
-	for more := true; more; {
-		var e effects[keyedItem[K, T]]
-		k.mu.lock()
-		k.alarm.rang()
-		now := k.now()
-		more = k.promoteLocked(now, &e)
-		for range step {
-			s := k.idleKeys.first()
-			if s == nil || now-s.idleAt < k.idleTime {
-				break
-			}
-			k.idleKeys.remove(s)
-			k.forgetLocked(s)
-			more = more || s == k.idleKeys.first()
+// rang does some of what is due now that the alarm has rung, and reports whether there
+// is more. If not, the alarm is set again.
+func (c *keyedCore[K, T]) rang(e *effects[keyedItem[K, T]]) (more bool) {
+	c.alarm.rang()
+	now := c.clock.now()
+	more = c.promote(now, e)
+	for range step {
+		s := c.idleKeys.first()
+		if s == nil || now-s.idleAt < c.idleTime {
+			break
 		}
-		if s := k.idleKeys.first(); s != nil && now-s.idleAt >= k.idleTime {
-			more = true
-		}
-		if !more {
-			k.armLocked(&e)
-		}
-		k.unlock(&e)
+		c.idleKeys.remove(s)
+		c.forget(s)
+		more = more || s == c.idleKeys.first()
 	}
-}
-
-func (k *keyed[K, T]) unlock(e *effects[keyedItem[K, T]]) {
-	k.mu.unlock()
-	for ; e.spawn > 0; e.spawn-- {
-		go k.work(nil)
+	if s := c.idleKeys.first(); s != nil && now-s.idleAt >= c.idleTime {
+		more = true
 	}
-	e.wake()
-	if e.end {
-		k.cancel()
-		close(k.done)
+	if !more {
+		c.arm(e)
 	}
-	*e = effects[keyedItem[K, T]]{}
+	return more
 }

@@ -230,7 +230,7 @@ func TestKeyedSendersThatWaitAreNotLookedAt(t *testing.T) {
 		for k.Stats().Waiting < blocked {
 			runtime.Gosched()
 		}
-		for _, h := range []*keyHeap[int, int]{&k.k.line.wantKey, &k.k.line.wantRoom} {
+		for _, h := range []*keyHeap[int, int]{&k.k.core.line.wantKey, &k.k.core.line.wantRoom} {
 			number := h.number
 			h.number = func(s *keyState[int, int]) uint64 { looked++; return number(s) }
 		}

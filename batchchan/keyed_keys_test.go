@@ -145,7 +145,7 @@ func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
 			require.NoError(t, k.Send(bg, i))
 		}
 		peak := heap() - before
-		k.k.idleTime = min(k.k.idleTime, time.Microsecond) // as if the hour had passed
+		k.k.core.idleTime = min(k.k.core.idleTime, time.Microsecond) // as if the hour had passed
 		close(gate)
 		require.NoError(t, k.Flush(bg))
 		require.Eventually(t, func() bool { return k.Stats().IdleKeys == 0 }, 10*time.Second, time.Millisecond) // real time: the keys' idle time
@@ -217,7 +217,7 @@ func TestKeyedShutdownWhileTheTableShrinks(t *testing.T) {
 		require.NoError(t, err)
 		close(gate) // all keys are there
 		synctest.Wait()
-		require.NotEmpty(t, k.k.keys.old, "it is being moved")
+		require.NotEmpty(t, k.k.core.keys.old, "it is being moved")
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		back, err := k.Shutdown(ctx)

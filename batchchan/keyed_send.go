@@ -34,7 +34,7 @@ func (k *keyed[K, T]) look(item T) (key K, size int, err error) {
 	}
 	if err != nil {
 		k.mu.lock()
-		k.n.rejected++
+		k.core.n.rejected++
 		k.mu.unlock()
 	}
 	return key, size, err
@@ -42,48 +42,48 @@ func (k *keyed[K, T]) look(item T) (key K, size int, err error) {
 
 // sendLocked is entered with mu held and returns without.
 func (k *keyed[K, T]) sendLocked(ctx context.Context, key K, item T, size int, d time.Duration, e *effects[keyedItem[K, T]]) error {
-	switch ok, err := k.trySendLocked(key, item, size, e); {
+	switch ok, err := k.core.trySend(key, item, size, e); {
 	case err != nil:
-		k.n.rejected++
+		k.core.n.rejected++
 		k.unlock(e)
 		return err
 	case ok:
 		k.unlock(e)
 		return nil
 	}
-	k.pressLocked(e)
+	k.core.press(e)
 	switch {
 	case k.cfg.Overflow == DropNewest:
-		k.n.direct++
-		k.n.droppedNew++
+		k.core.n.direct++
+		k.core.n.droppedNew++
 		k.unlock(e)
 		k.drop(item, DroppedNewest)
 		return nil
-	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx) || !k.mayWait(k.line.len()):
-		k.n.rejected++
+	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx) || !k.mayWait(k.core.line.len()):
+		k.core.n.rejected++
 		k.unlock(e)
 		return ErrFull
 	}
 	return k.blockLocked(ctx, keyedItem[K, T]{key: key, item: item, size: size}, d, e)
 }
 
-// trySendLocked accepts the item if there is room for it and nobody who could go
+// trySend accepts the item if there is room for it and nobody who could go
 // on waits for that room.
-func (k *keyed[K, T]) trySendLocked(key K, item T, size int, e *effects[keyedItem[K, T]]) (ok bool, err error) {
-	if k.closing {
+func (c *keyedCore[K, T]) trySend(key K, item T, size int, e *effects[keyedItem[K, T]]) (ok bool, err error) {
+	if c.closing {
 		return false, ErrClosed
 	}
-	s := k.keys.get(key)
+	s := c.keys.get(key)
 	if s != nil && s.stopped {
 		return false, ErrStopped
 	}
-	if !k.roomLocked(size, s == nil || !s.busy()) || k.nextLocked() != nil {
+	if !c.room(size, s == nil || !s.busy()) || c.nextSender() != nil {
 		return false, nil
 	}
 	if s == nil {
-		s = k.stateLocked(key)
+		s = c.state(key)
 	}
-	k.addLocked(s, item, size, e)
+	c.add(s, item, size, e)
 	return true, nil
 }
 
@@ -112,7 +112,7 @@ func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
 			var e effects[keyedItem[K, T]]
 			k.mu.lock()
 			for ok := true; ok && i < m; {
-				if ok, _ = k.trySendLocked(ready[i].key, items[n+i], ready[i].size, &e); ok {
+				if ok, _ = k.core.trySend(ready[i].key, items[n+i], ready[i].size, &e); ok {
 					i++
 				}
 			}
@@ -135,11 +135,11 @@ func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
 // blockLocked waits until it is accepted, ctx is done, or d, if not negative, has
 // passed. It is entered with mu held and returns without.
 func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d time.Duration, e *effects[keyedItem[K, T]]) error {
-	s := k.stateLocked(it.key)
+	s := k.core.state(it.key)
 	it.s = s
 	w := k.freeWait.get(it, it.size)
-	k.n.blocked++
-	k.line.add(s, w)
+	k.core.n.blocked++
+	k.core.line.add(s, w)
 	start := k.now()
 	k.unlock(e)
 	err := w.wait(ctx, d)
@@ -147,49 +147,49 @@ func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d tim
 	switch {
 	case err == nil:
 	case w.queued():
-		k.leaveLocked(w, e)
+		k.core.leave(w, e)
 		w.err = err
 	default: // the outcome came first: it counts
 		k.mu.unlock()
 		<-w.ch
 		k.mu.lock()
 	}
-	k.n.blockedTime += k.now() - start
+	k.core.n.blockedTime += k.now() - start
 	if err = w.err; err != nil {
-		k.n.rejected++
+		k.core.n.rejected++
 	}
 	k.unlock(e)
 	k.freeWait.put(w)
 	return err
 }
 
-// leaveLocked takes out a sender whose time is over.
-func (k *keyed[K, T]) leaveLocked(w *waiter[keyedItem[K, T]], e *effects[keyedItem[K, T]]) {
+// leave takes out a sender whose time is over.
+func (c *keyedCore[K, T]) leave(w *waiter[keyedItem[K, T]], e *effects[keyedItem[K, T]]) {
 	s := w.one[0].s
-	k.line.remove(s, w)
+	c.line.remove(s, w)
 	if !s.busy() && !s.stopped && s.list == inNone {
-		k.forgetLocked(s)
+		c.forget(s)
 	}
-	k.admitLocked(e) // the next may be smaller
+	c.admit(e) // the next may be smaller
 }
 
-// nextLocked returns the key of the first sender that could go on if there were
+// nextSender returns the key of the first sender that could go on if there were
 // room for its item, or nil.
-func (k *keyed[K, T]) nextLocked() *keyState[K, T] { return k.line.next(k.keyRoomLocked()) }
+func (c *keyedCore[K, T]) nextSender() *keyState[K, T] { return c.line.next(c.keyRoom()) }
 
-// admitLocked accepts the items of the senders that there is room for now, first
+// admit accepts the items of the senders that there is room for now, first
 // come, first served. Where senders still wait, nothing is due and a worker is free,
 // the oldest batch becomes due.
-func (k *keyed[K, T]) admitLocked(e *effects[keyedItem[K, T]]) {
-	for s := k.nextLocked(); s != nil; s = k.nextLocked() {
+func (c *keyedCore[K, T]) admit(e *effects[keyedItem[K, T]]) {
+	for s := c.nextSender(); s != nil; s = c.nextSender() {
 		it := s.waiters.first().one[0]
-		if !k.roomLocked(it.size, !s.busy()) {
+		if !c.room(it.size, !s.busy()) {
 			break
 		}
-		e.settle(k.line.pop(s), nil)
-		k.addLocked(s, it.item, it.size, e)
+		e.settle(c.line.pop(s), nil)
+		c.add(s, it.item, it.size, e)
 	}
-	if k.line.len() > 0 && k.crew.ready() {
-		k.pressLocked(e)
+	if c.line.len() > 0 && c.crew.ready() {
+		c.press(e)
 	}
 }

@@ -5,29 +5,34 @@ package batchchan
 // counts on these items passes when w completes.
 func (k *keyed[K, T]) stopKey(w *keyWork[K, T]) {
 	var e effects[keyedItem[K, T]]
-	s := w.s
 	k.mu.lock()
-	if !s.stopped {
-		s.stopped = true
-		k.stoppedKeys++
-	}
-	for _, seg := range s.segs.steal() {
-		w.restSegs = append(w.restSegs, seg)
-		k.pendingSize -= seg.bytes
-	}
-	w.rest = s.buf.steal()
-	k.pending -= len(w.rest)
-	k.n.undelivered += uint64(len(w.rest))
-	for s.waiters.any() {
-		e.settle(k.line.pop(s), ErrStopped)
-	}
-	k.admitLocked(&e)
+	k.core.stop(w, &e)
 	k.unlock(&e)
 	if len(w.rest) > 0 {
-		err := &KeyError[K]{k.cfg.Name, s.key, &stoppedError{w.cause}}
+		err := &KeyError[K]{k.cfg.Name, w.s.key, &stoppedError{w.cause}}
 		k.failures.add(len(w.rest), err)
 		k.report(err, w.rest)
 	}
+}
+
+// stop takes out what waits of the key of w and ends the waits of its senders.
+func (c *keyedCore[K, T]) stop(w *keyWork[K, T], e *effects[keyedItem[K, T]]) {
+	s := w.s
+	if !s.stopped {
+		s.stopped = true
+		c.stoppedKeys++
+	}
+	for _, seg := range s.segs.steal() {
+		w.restSegs = append(w.restSegs, seg)
+		c.pendingSize -= seg.bytes
+	}
+	w.rest = s.buf.steal()
+	c.pending -= len(w.rest)
+	c.n.undelivered += uint64(len(w.rest))
+	for s.waiters.any() {
+		e.settle(c.line.pop(s), ErrStopped)
+	}
+	c.admit(e)
 }
 
 // resumeKey is Resume.
@@ -37,14 +42,18 @@ func (k *keyed[K, T]) resumeKey(key K) bool {
 	}
 	k.mu.lock()
 	defer k.mu.unlock()
-	s := k.keys.get(key)
+	return k.core.resume(key)
+}
+
+func (c *keyedCore[K, T]) resume(key K) bool {
+	s := c.keys.get(key)
 	if s == nil || !s.stopped {
 		return false
 	}
 	s.stopped = false
-	k.stoppedKeys--
+	c.stoppedKeys--
 	if !s.busy() {
-		k.forgetLocked(s)
+		c.forget(s)
 	}
 	return true
 }

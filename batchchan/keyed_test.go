@@ -73,7 +73,7 @@ func TestKeyedLingerIsPerKeyAndExact(t *testing.T) {
 		synctest.Wait()
 		ms := time.Millisecond
 		require.Equal(t, map[int][]time.Duration{0: {10 * ms}, 1: {9 * ms, 19 * ms}, 2: {16 * ms}}, at)
-		require.False(t, k.k.alarm.armed)
+		require.False(t, k.k.core.alarm.armed)
 		require.NoError(t, k.Close())
 	})
 }

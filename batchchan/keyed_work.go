@@ -21,7 +21,7 @@ type keyWork[K comparable, T any] struct {
 	restSegs []segment
 }
 
-// work is a worker's life; see core.workFrom.
+// work is a worker's life; see engine.workFrom.
 func (k *keyed[K, T]) work(w *keyWork[K, T]) {
 	over := false
 	defer func() {
@@ -77,103 +77,108 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 	k.mu.lock()
 	switch {
 	case away:
-		k.asideLocked(w, now, &e)
+		k.setAsideLocked(w, now, &e)
 		w = k.newWork()
 	case w.s != nil:
-		k.completeLocked(w, &e)
+		k.core.complete(w, &e)
 	}
 	for {
-		if r := k.takeRetryLocked(now, &e); r != nil {
+		if r := k.core.takeRetry(now, &e); r != nil {
+			k.aside.release()
 			k.unlock(&e)
 			return r
 		}
-		k.promoteLocked(now, &e)
-		if k.line.len() > 0 {
-			k.pressLocked(&e)
+		k.core.promote(now, &e)
+		if k.core.line.len() > 0 {
+			k.core.press(&e)
 		}
-		if k.ready.len() > 0 {
+		if k.core.ready.len() > 0 {
 			break
 		}
-		if k.closing && k.pending == 0 {
-			k.crew.leave()
-			k.endLocked(&e)
+		if k.core.closing && k.core.pending == 0 {
+			k.core.crew.leave()
+			k.core.end(&e)
 			k.unlock(&e)
 			return nil
 		}
 		t.arm()
-		k.crew.park(t)
+		k.core.crew.park(t)
 		k.unlock(&e)
 		t.wait()
 		now = k.now()
 		k.mu.lock()
 	}
-	k.takeLocked(w, now)
-	k.admitLocked(&e)
+	k.core.take(w, now)
+	k.core.admit(&e)
 	k.unlock(&e)
 	k.begin(&w.span, w.firstAt, now)
 	return w
 }
 
-// takeLocked puts the first batch of the first key that is ready in w.
-func (k *keyed[K, T]) takeLocked(w *keyWork[K, T], now time.Duration) {
-	s := k.ready.first()
-	reason, _ := k.dueLocked(s, now)
-	k.ready.remove(s)
+// take puts the first batch of the first key that is ready in w.
+func (c *keyedCore[K, T]) take(w *keyWork[K, T], now time.Duration) {
+	s := c.ready.first()
+	reason, _ := c.due(s, now)
+	c.ready.remove(s)
 	seg := *s.segs.front()
 	s.segs.drop()
 	s.running = true
 	w.s, w.seq = s, seg.seq
 	w.reason, w.firstAt = reason, seg.at
 	w.items = s.buf.pop(seg.n, w.items)
-	k.pending -= seg.n
-	k.pendingSize -= seg.bytes
-	k.inFlight += seg.n
-	k.inFlightB++
-	k.n.delivered += uint64(seg.n)
-	k.n.batches++
-	k.n.reasons[reason]++
+	c.pending -= seg.n
+	c.pendingSize -= seg.bytes
+	c.inFlight += seg.n
+	c.inFlightB++
+	c.n.delivered += uint64(seg.n)
+	c.n.batches++
+	c.n.reasons[reason]++
 }
 
-// asideLocked puts w aside, for which the executor has reserved a place.
-func (k *keyed[K, T]) asideLocked(w *keyWork[K, T], now time.Duration, e *effects[keyedItem[K, T]]) {
+// setAsideLocked puts w, for which the executor has reserved a place, aside.
+func (k *keyed[K, T]) setAsideLocked(w *keyWork[K, T], now time.Duration, e *effects[keyedItem[K, T]]) {
 	at := duration.Add(now, w.again.wait)
 	if k.ctx.Err() != nil {
 		at = now
 	}
-	k.later.add(at, w)
-	k.armLocked(e)
+	k.core.putAside(w, at, e)
 }
 
-// takeRetryLocked returns a batch that was aside and whose time has come, or nil;
-// see core.takeRetryLocked.
-func (k *keyed[K, T]) takeRetryLocked(now time.Duration, e *effects[keyedItem[K, T]]) *keyWork[K, T] {
-	at, ok := k.later.next()
+// putAside puts w aside until that time.
+func (c *keyedCore[K, T]) putAside(w *keyWork[K, T], at time.Duration, e *effects[keyedItem[K, T]]) {
+	c.later.add(at, w)
+	c.arm(e)
+}
+
+// takeRetry returns a batch that was aside and whose time has come, or nil;
+// see core.takeRetry.
+func (c *keyedCore[K, T]) takeRetry(now time.Duration, e *effects[keyedItem[K, T]]) *keyWork[K, T] {
+	at, ok := c.later.next()
 	if !ok {
 		return nil
 	}
 	if at > now {
-		now = k.now()
+		now = c.clock.now()
 	}
-	w, ok := k.later.take(now)
+	w, ok := c.later.take(now)
 	if ok {
-		k.aside.release()
-		k.armLocked(e)
+		c.arm(e)
 	}
 	return w
 }
 
-// completeLocked books w's batch, which was processed, and makes w free.
-func (k *keyed[K, T]) completeLocked(w *keyWork[K, T], e *effects[keyedItem[K, T]]) {
+// complete books w's batch, which was processed, and makes w free.
+func (c *keyedCore[K, T]) complete(w *keyWork[K, T], e *effects[keyedItem[K, T]]) {
 	s, n := w.s, len(w.items)
-	k.inFlight -= n
-	k.inFlightB--
-	k.n.ended(n, w.failed, w.retries, w.panics)
-	k.passLocked(w.seq, e)
+	c.inFlight -= n
+	c.inFlightB--
+	c.n.ended(n, w.failed, w.retries, w.panics)
+	c.pass(w.seq, e)
 	for _, seg := range w.restSegs {
-		k.passLocked(seg.seq, e)
+		c.pass(seg.seq, e)
 	}
 	items := w.items
-	if k.cfg.DetachBatches {
+	if c.cfg.DetachBatches {
 		items = nil
 	} else {
 		clear(items)
@@ -182,44 +187,44 @@ func (k *keyed[K, T]) completeLocked(w *keyWork[K, T], e *effects[keyedItem[K, T
 	w.batch = batch[T]{items: items[:0], wrap: w.wrap}
 	s.running = false
 	if s.segs.len() == 0 {
-		k.busyKeys--
+		c.busyKeys--
 	}
-	k.placeLocked(s, e)
-	k.admitLocked(e) // a key may have become idle
-	k.drainedLocked(e)
+	c.place(s, e)
+	c.admit(e) // a key may have become idle
+	c.drained(e)
 }
 
-// drainedLocked sends the workers home when nothing will come any more.
-func (k *keyed[K, T]) drainedLocked(e *effects[keyedItem[K, T]]) {
-	if k.closing && k.pending == 0 {
-		k.crew.wakeIdle(&e.wakeUps)
+// drained sends the workers home when nothing will come any more.
+func (c *keyedCore[K, T]) drained(e *effects[keyedItem[K, T]]) {
+	if c.closing && c.pending == 0 {
+		c.crew.wakeIdle(&e.wakeUps)
 	}
-	k.endLocked(e)
+	c.end(e)
 }
 
-// passLocked follows the end of the segment numbered seq.
-func (k *keyed[K, T]) passLocked(seq uint64, e *effects[keyedItem[K, T]]) {
-	k.outstanding--
-	e.barriers = k.barriers.pass(seq, e.barriers)
+// pass follows the end of the segment numbered seq.
+func (c *keyedCore[K, T]) pass(seq uint64, e *effects[keyedItem[K, T]]) {
+	c.outstanding--
+	e.barriers = c.barriers.pass(seq, e.barriers)
 }
 
-// endLocked closes done when k is closed and nothing is left to do.
-func (k *keyed[K, T]) endLocked(e *effects[keyedItem[K, T]]) {
-	if k.closing && !k.finished && k.crew.workers == 0 && k.inFlight == 0 && k.pending == 0 {
-		k.finished = true
-		k.alarm.stop()
+// end closes done when k is closed and nothing is left to do.
+func (c *keyedCore[K, T]) end(e *effects[keyedItem[K, T]]) {
+	if c.closing && !c.finished && c.crew.workers == 0 && c.inFlight == 0 && c.pending == 0 {
+		c.finished = true
+		c.alarm.stop()
 		e.end = true
 	}
 }
 
 func (k *keyed[K, T]) stats() KeyedStats {
 	k.mu.lock()
-	n := k.n
-	s := KeyedStats{Name: k.cfg.Name, Keys: k.busyKeys, IdleKeys: k.idleKeys.len(), StoppedKeys: k.stoppedKeys}
-	s.Pending, s.PendingBytes = k.pending, k.pendingSize
-	s.InFlight, s.InFlightBatches, s.Aside = k.inFlight, k.inFlightB, len(k.later.heap)
-	s.Waiting = k.line.len()
-	s.Accepted = k.accepted + n.direct
+	n := k.core.n
+	s := KeyedStats{Name: k.cfg.Name, Keys: k.core.busyKeys, IdleKeys: k.core.idleKeys.len(), StoppedKeys: k.core.stoppedKeys}
+	s.Pending, s.PendingBytes = k.core.pending, k.core.pendingSize
+	s.InFlight, s.InFlightBatches, s.Aside = k.core.inFlight, k.core.inFlightB, len(k.core.later.heap)
+	s.Waiting = k.core.line.len()
+	s.Accepted = k.core.accepted + n.direct
 	s.Uptime = k.now()
 	k.mu.unlock()
 	s.fill(&n, k.cfg.Name, k.hookPanics.Load(), k.cfg.MaxBatch)

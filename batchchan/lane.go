@@ -8,7 +8,7 @@ import (
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
-// laneItems is how many items a lane collects before it takes the core's lock.
+// laneItems is how many items a lane collects before it takes the engine's lock.
 const laneItems = 64
 
 // lane collects items beside the core. It is a Producer's buffer, or a shard of
@@ -24,7 +24,7 @@ const laneItems = 64
 // core.reserved, so the bound on pending items holds without looking at lanes.
 // A lane with a quota is active and in core.lanes. Collecting it moves its
 // items to the core and takes the quota back; the next send then starts anew,
-// through the core, which reads the clock. Lock order: core.mu, then lane.mu.
+// through the core, which reads the clock. Lock order: engine.mu, then lane.mu.
 type lane[T any] struct {
 	_ stats.Pad
 
@@ -36,7 +36,7 @@ type lane[T any] struct {
 	mu    spinLock
 	quota int // len(buf), or count, is at most that; 0: not active
 
-	// Guarded by core.mu.
+	// Guarded by engine.mu.
 	single bool          // a Producer's; never changes
 	at     time.Duration // when buf's first item came
 	index  int           // in core.lanes
@@ -49,10 +49,10 @@ type lane[T any] struct {
 const laneTaken = math.MinInt32
 
 // newLane returns a lane for one Producer, or for a shard's senders.
-func (c *core[T]) newLane(single bool) *lane[T] {
-	l := &lane[T]{single: single, buf: make([]T, 0, c.chunk)}
+func (g *engine[T]) newLane(single bool) *lane[T] {
+	l := &lane[T]{single: single, buf: make([]T, 0, g.core.chunk)}
 	if single {
-		l.buf = l.buf[:c.chunk]
+		l.buf = l.buf[:g.core.chunk]
 	}
 	l.count.Store(laneTaken)
 	l.mu.init(false)
@@ -77,7 +77,7 @@ func (l *lane[T]) put(item T) bool {
 }
 
 // take returns l's items and leaves l empty, and not active. Both locks must be
-// held; the items must be cleared before core.mu is free.
+// held; the items must be cleared before engine.mu is free.
 func (l *lane[T]) take() []T {
 	l.quota = 0
 	if l.single {
@@ -98,17 +98,17 @@ func (l *lane[T]) len() int {
 	return len(l.buf)
 }
 
-// laneSlow is for an item that found l full or not active. It hands l's items
+// openLane is for an item that found l full or not active. It hands l's items
 // over and starts a new chunk, and reports true if that took the item. If not,
-// the item must go to the core. mu must be held, and is on return.
-func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
+// the item must go to the core.
+func (c *core[T]) openLane(l *lane[T], item T, e *effects[T]) bool {
 	l.mu.lock()
 	if !l.single && len(l.buf) < l.quota { // another sender of the same shard was faster
 		l.buf = append(l.buf, item)
 		l.mu.unlock()
 		return true
 	}
-	c.drainLocked(l, e)
+	c.drain(l, e)
 	ok := c.chunk > 0 && !c.closing && !l.closed && !c.waiters.any() &&
 		c.backlog.pending()+c.reserved+c.chunk <= c.cfg.MaxPending &&
 		!(c.cfg.Linger == 0 && c.crew.ready())
@@ -116,7 +116,7 @@ func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
 		l.mu.unlock()
 		return false
 	}
-	l.at = c.now()
+	l.at = c.clock.now()
 	if len(c.lanes) == 0 {
 		c.lanesAt = l.at
 	}
@@ -132,16 +132,16 @@ func (c *core[T]) laneSlow(l *lane[T], item T, e *effects[T]) bool {
 	l.quota = c.chunk
 	c.reserved += c.chunk
 	l.mu.unlock()
-	c.roomLocked()
+	c.setRoom()
 	if c.cfg.Linger > 0 {
-		c.expectLocked(e)
+		c.expect(e)
 	}
 	return true
 }
 
-// drainLocked hands l's items over to the core and makes l inactive. Both locks
+// drain hands l's items over to the core and makes l inactive. Both locks
 // must be held.
-func (c *core[T]) drainLocked(l *lane[T], e *effects[T]) {
+func (c *core[T]) drain(l *lane[T], e *effects[T]) {
 	if l.quota == 0 {
 		return
 	}
@@ -152,27 +152,27 @@ func (c *core[T]) drainLocked(l *lane[T], e *effects[T]) {
 	c.lanes = c.lanes[:last]
 	c.reserved -= l.quota
 	items := l.take()
-	c.addManyLocked(items, l.at, e)
+	c.addMany(items, l.at, e)
 	clear(items)
-	c.roomLocked()
+	c.setRoom()
 }
 
-// collectLocked drains every active lane.
-func (c *core[T]) collectLocked(e *effects[T]) {
+// collect drains every active lane.
+func (c *core[T]) collect(e *effects[T]) {
 	for len(c.lanes) > 0 {
 		l := c.lanes[len(c.lanes)-1]
 		l.mu.lock()
-		c.drainLocked(l, e)
+		c.drain(l, e)
 		l.mu.unlock()
 	}
 }
 
-// collectDueLocked drains the lanes whose first item has reached the age Linger;
+// collectDue drains the lanes whose first item has reached the age Linger;
 // with natural batching, all.
-func (c *core[T]) collectDueLocked(now time.Duration, e *effects[T]) {
+func (c *core[T]) collectDue(now time.Duration, e *effects[T]) {
 	switch {
 	case c.cfg.Linger == 0 || c.closing:
-		c.collectLocked(e)
+		c.collect(e)
 	case c.cfg.Linger > 0 && now-c.lanesAt >= c.cfg.Linger:
 		oldest := now
 		for i := len(c.lanes) - 1; i >= 0; i-- {
@@ -182,7 +182,7 @@ func (c *core[T]) collectDueLocked(now time.Duration, e *effects[T]) {
 				continue
 			}
 			l.mu.lock()
-			c.drainLocked(l, e) // moves the last lane, already seen, to i
+			c.drain(l, e) // moves the last lane, already seen, to i
 			l.mu.unlock()
 		}
 		c.lanesAt = oldest

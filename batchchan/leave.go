@@ -1,20 +1,20 @@
 package batchchan
 
-// leaveLocked follows the marking of an item, which was at that position and of that
+// leave follows the marking of an item, which was at that position and of that
 // size: it no longer counts as pending, see backlog_leave.go. It reports false if it was
 // taken before.
-func (c *core[T]) leaveLocked(at uint64, size int, e *effects[T]) bool {
+func (c *core[T]) leave(at uint64, size int, e *effects[T]) bool {
 	if !c.backlog.mark(at, size) {
 		return false
 	}
 	c.n.cancelled++
 	if c.backlog.sparse() {
 		for emptied := c.backlog.sweep(); emptied.head != nil; {
-			c.retireLocked(emptied.pop(), 1, e)
+			c.retire(emptied.pop(), 1, e)
 		}
 	}
-	c.admitLocked(e)
-	c.roomLocked()
-	c.endLocked(e)
+	c.admit(e)
+	c.setRoom()
+	c.end(e)
 	return true
 }

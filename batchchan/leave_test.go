@@ -73,7 +73,7 @@ func TestCallerRequestsWhoseDoLeftHoldNothing(t *testing.T) {
 					synctest.Wait()
 					require.Zero(t, k.Stats().Pending)
 					require.Zero(t, k.Stats().PendingBytes)
-					k.c.validate(t, 1)
+					k.g.validate(t, 1)
 				}
 				require.Empty(t, dropped)
 				for i := range 4 {
@@ -90,7 +90,7 @@ func TestCallerRequestsWhoseDoLeftHoldNothing(t *testing.T) {
 				require.EqualValues(t, 200, s.Cancelled)
 				require.EqualValues(t, 5, s.Failed)
 				checkQuiet(t, s.Stats)
-				k.c.validate(t, 0)
+				k.g.validate(t, 0)
 			})
 		}
 	}
@@ -117,7 +117,7 @@ func TestCallerLeftAmongTheWaiting(t *testing.T) {
 		do(4, time.Hour)
 		do(5, time.Hour) // full again: 2, 4, 5
 		do(6, time.Hour) // drops 2
-		k.c.validate(t, 1)
+		k.g.validate(t, 1)
 		close(d.gate)
 		wg.Wait()
 		require.NoError(t, k.Close())
@@ -129,7 +129,7 @@ func TestCallerLeftAmongTheWaiting(t *testing.T) {
 		require.EqualValues(t, 2, s.Cancelled)
 		require.EqualValues(t, 1, s.DroppedOldest)
 		checkQuiet(t, s.Stats)
-		k.c.validate(t, 0)
+		k.g.validate(t, 0)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		d := double{gate: make(chan struct{})}
@@ -152,7 +152,7 @@ func TestCallerLeftAmongTheWaiting(t *testing.T) {
 		require.ErrorIs(t, <-done, ErrClosed)
 		close(d.gate)
 		<-k.Done()
-		k.c.validate(t, 0)
+		k.g.validate(t, 0)
 	})
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/poundlock/poundlock/internal/duration"
 )
 
-// firstLocked returns when the oldest item that is not in a ready batch came.
-func (c *core[T]) firstLocked() (time.Duration, bool) {
+// first returns when the oldest item that is not in a ready batch came.
+func (c *core[T]) first() (time.Duration, bool) {
 	switch {
 	case c.backlog.filling() > 0 && len(c.lanes) > 0:
 		return min(c.backlog.at, c.lanesAt), true
@@ -19,9 +19,9 @@ func (c *core[T]) firstLocked() (time.Duration, bool) {
 	return 0, false
 }
 
-// expectLocked makes sure that a taker looks again when the oldest open item has
+// expect makes sure that a taker looks again when the oldest open item has
 // reached the age Linger.
-func (c *core[T]) expectLocked(e *effects[T]) {
+func (c *core[T]) expect(e *effects[T]) {
 	if c.cfg.PreciseLinger && !c.fakeClock && c.cfg.Linger <= preciseWindow {
 		if !c.spinning {
 			c.crew.wake(&e.wakeUps)
@@ -29,16 +29,16 @@ func (c *core[T]) expectLocked(e *effects[T]) {
 		return
 	}
 	if c.crew.ready() {
-		c.armLocked(e)
+		c.arm(e)
 	}
 }
 
-// lookLocked returns when a taker must look for what is due then: a batch that is
+// look returns when a taker must look for what is due then: a batch that is
 // aside, or what is open. That does not count while no taker is free (one that has
 // finished looks at the clock itself) or one yields towards it.
-func (c *core[T]) lookLocked() (at time.Duration, ok bool) {
+func (c *core[T]) nextLook() (at time.Duration, ok bool) {
 	at, ok = c.later.next()
-	first, open := c.firstLocked()
+	first, open := c.first()
 	if !open || c.cfg.Linger <= 0 || c.spinning || c.closing || !c.crew.ready() {
 		return at, ok
 	}
@@ -52,14 +52,14 @@ func (c *core[T]) lookLocked() (at time.Duration, ok bool) {
 	return due, true
 }
 
-// armLocked sets the alarm for what is due next, or wakes a taker if that is due
+// arm sets the alarm for what is due next, or wakes a taker if that is due
 // already.
-func (c *core[T]) armLocked(e *effects[T]) {
-	at, ok := c.lookLocked()
+func (c *core[T]) arm(e *effects[T]) {
+	at, ok := c.nextLook()
 	if !ok || c.alarm.before(at) {
 		return
 	}
-	if now := c.now(); at > now {
+	if now := c.clock.now(); at > now {
 		c.alarm.set(at, now)
 		return
 	}
@@ -69,12 +69,12 @@ func (c *core[T]) armLocked(e *effects[T]) {
 // onAlarm wakes a taker if something is due, and else sets the alarm again. It
 // takes nothing itself, so it cannot steal a batch from a Close that has
 // already decided what is left.
-func (c *core[T]) onAlarm() {
+func (g *engine[T]) onAlarm() {
 	var e effects[T]
-	c.mu.lock()
-	c.alarm.rang()
-	if !c.finished {
-		c.armLocked(&e)
+	g.mu.lock()
+	g.core.alarm.rang()
+	if !g.core.finished {
+		g.core.arm(&e)
 	}
-	c.unlock(&e)
+	g.unlock(&e)
 }

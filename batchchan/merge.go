@@ -69,7 +69,7 @@ type merging[K comparable, Req, Res any] struct {
 	checker keyChecker[K]
 	free    sync.Pool // *sharer; per instance
 
-	mu      spinLock // never held while core.mu is taken
+	mu      spinLock // never held while engine.mu is taken
 	flights map[K]*shared[K, Req, Res]
 	cached  cache[K, Res]
 	merged  uint64
@@ -121,7 +121,7 @@ type place[K comparable, Req, Res any] struct {
 // joinLocked finds the answer to req in the cache, or a place to wait for it.
 func (m *merging[K, Req, Res]) joinLocked(key K, req Req) (p place[K, Req, Res], v Res, hit bool) {
 	if m.cached.on() {
-		if v, hit = m.cached.get(key, m.k.c.now()); hit {
+		if v, hit = m.cached.get(key, m.k.g.now()); hit {
 			m.hits++
 			return p, v, true
 		}
@@ -171,7 +171,7 @@ func (m *merging[K, Req, Res]) sendAs(ctx context.Context, f *shared[K, Req, Res
 			m.passLead(f, w)
 		}
 	}()
-	err := m.k.c.send(ctx, &f.call, forever)
+	err := m.k.g.send(ctx, &f.call, forever)
 	returned = true
 	return m.wasSent(ctx, f, w, err)
 }
@@ -261,7 +261,7 @@ func (f *shared[K, Req, Res]) answer(r Result[Res]) {
 	if m.flights[f.key] == f {
 		delete(m.flights, f.key)
 		if m.cached.on() && r.Err == nil {
-			m.cached.put(f.key, r.Value, m.k.c.now())
+			m.cached.put(f.key, r.Value, m.k.g.now())
 		}
 	}
 	var w, last *sharer[Res]

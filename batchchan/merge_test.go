@@ -49,7 +49,7 @@ func TestMergingCallerSendsEqualRequestsAsOne(t *testing.T) {
 		require.NoError(t, k.Close())
 		_, err = k.Do(bg, 7)
 		require.ErrorIs(t, err, ErrClosed)
-		k.c.validate(t, 0)
+		k.g.validate(t, 0)
 	})
 }
 
@@ -91,7 +91,7 @@ func TestMergingCallerWhoLeavesLeavesTheOthersTheirAnswer(t *testing.T) {
 		m := k.merge.(*merging[int, int, int])
 		require.Empty(t, m.flights)
 		require.NoError(t, k.Close())
-		k.c.validate(t, 0)
+		k.g.validate(t, 0)
 
 		// Where all have left, the room is free and a later one starts anew.
 		d = double{gate: make(chan struct{})}

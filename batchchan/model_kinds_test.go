@@ -66,7 +66,7 @@ func TestModelQueue(t *testing.T) {
 		recvs.Wait()
 		<-q.Done()
 		l.check()
-		q.c.validate(t, 0)
+		q.g.validate(t, 0)
 		if s := q.Stats(); s.Succeeded+s.Dropped() != uint64(len(l.accepted)) {
 			t.Errorf("%d accepted, %+v", len(l.accepted), s)
 		}

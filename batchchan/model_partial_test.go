@@ -175,7 +175,7 @@ func TestModelPartialFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		reported := runPartial(t, l, b)
-		b.c.validate(t, 0)
+		b.g.validate(t, 0)
 		checkPartial(t, l, b.Stats(), reported)
 	})
 }
@@ -265,7 +265,7 @@ func TestModelPartialFailuresPipe(t *testing.T) {
 		})
 		// What was processed is there only when it was received.
 		reported := runPartial(t, l, closeThen{p, receiver.Wait})
-		p.c.validate(t, 0)
+		p.g.validate(t, 0)
 		checkPartial(t, l, p.Stats(), reported)
 	})
 }

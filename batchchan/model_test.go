@@ -67,7 +67,7 @@ func runModel(t *rapid.T, inBubble bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.c.cfg.OnError = func(_ context.Context, err error, items []tag) {
+	b.g.cfg.OnError = func(_ context.Context, err error, items []tag) {
 		var p *PanicError
 		if !errors.As(err, &p) {
 			l.come("failed", items...)
@@ -106,7 +106,7 @@ func runModel(t *rapid.T, inBubble bool) {
 	wg.Wait()
 	b.Close()
 	l.check()
-	b.c.validate(l.t, 0)
+	b.g.validate(l.t, 0)
 	s := b.Stats()
 	if s.Accepted != uint64(len(l.accepted)) || s.Pending != 0 || s.InFlight != 0 ||
 		s.Accepted != s.Delivered+s.Dropped()+s.Undelivered || s.Delivered != s.Succeeded+s.Failed || s.HighWater > cfg.MaxPending {

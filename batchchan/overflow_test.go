@@ -257,7 +257,7 @@ func TestCallerRunsDoesNotRecurse(t *testing.T) {
 	}
 	require.NoError(t, b.Close())
 	require.Positive(t, full)
-	b.c.validate(t, 0)
+	b.g.validate(t, 0)
 }
 
 func TestCallerRunsLooksAtItsTimeBetweenBatches(t *testing.T) {
@@ -274,7 +274,7 @@ func TestCallerRunsLooksAtItsTimeBetweenBatches(t *testing.T) {
 		require.Equal(t, time.Hour, time.Since(start))
 		require.NoError(t, b.Close())
 		require.EqualValues(t, 2, b.Stats().Succeeded)
-		b.c.validate(t, 0)
+		b.g.validate(t, 0)
 	})
 }
 
@@ -322,8 +322,8 @@ func TestPipeCallerRunsKeepsToItsContext(t *testing.T) {
 				require.Contains(t, got, v)
 			}
 			require.Contains(t, got, 100)
-			p.c.validate(t, 0)
-			require.Empty(t, p.c.helper)
+			p.g.validate(t, 0)
+			require.Empty(t, p.g.helper)
 		})
 	}
 }

@@ -36,7 +36,7 @@ type PipeConfig[In any] struct {
 //
 // All methods are safe for concurrent use.
 type Pipe[In, Out any] struct {
-	c   *core[In]
+	g   *engine[In]
 	out outQueue[Out]
 	fn  PipeFunc[In, Out]
 	_   nocopy.NoCopy
@@ -62,17 +62,17 @@ func NewPipe[In, Out any](cfg PipeConfig[In], fn PipeFunc[In, Out]) (*Pipe[In, O
 	}
 	p := &Pipe[In, Out]{fn: fn}
 	p.out.init(cfg.MaxResults, cfg.Ordered)
-	p.c = newCore(cfg.Config, p.process)
-	p.c.helper = make(chan struct{}, 1)
+	p.g = newEngine(cfg.Config, p.process)
+	p.g.helper = make(chan struct{}, 1)
 	return p, nil
 }
 
 func (p *Pipe[In, Out]) process(b *batch[In]) {
 	r := p.out.get()
 	defer func() { p.out.put(b.ticket, r) }() // also after Goexit: the next in order waits for it
-	p.c.execute(b, func(ctx context.Context, in []In) error {
+	p.g.execute(b, func(ctx context.Context, in []In) error {
 		n := len(r.items)
-		if p.c.cfg.DetachBatches { // out is fn's to keep
+		if p.g.cfg.DetachBatches { // out is fn's to keep
 			out, err := p.fn(ctx, in, nil)
 			if p.keepResults(err) {
 				r.items = append(r.items, out...)
@@ -97,16 +97,16 @@ func (p *Pipe[In, Out]) keepResults(err error) bool {
 	if err == nil {
 		return true
 	}
-	_, ok := asError[*ItemErrors](&p.c.executor, err)
+	_, ok := asError[*ItemErrors](&p.g.executor, err)
 	return ok
 }
 
 // Send hands item over, as [Batcher.Send].
-func (p *Pipe[In, Out]) Send(ctx context.Context, item In) error { return p.c.send(ctx, item, forever) }
+func (p *Pipe[In, Out]) Send(ctx context.Context, item In) error { return p.g.send(ctx, item, forever) }
 
 // TrySend is Send without waiting, as [Batcher.TrySend].
 func (p *Pipe[In, Out]) TrySend(item In) error {
-	return p.c.send(context.Background(), item, noWait)
+	return p.g.send(context.Background(), item, noWait)
 }
 
 // SendTimeout is Send that waits for at most d, as [Batcher.SendTimeout].
@@ -114,12 +114,12 @@ func (p *Pipe[In, Out]) SendTimeout(item In, d time.Duration) error {
 	if d <= 0 {
 		d = noWait
 	}
-	return p.c.send(context.Background(), item, d)
+	return p.g.send(context.Background(), item, d)
 }
 
 // SendMany sends items in order, as [Batcher.SendMany].
 func (p *Pipe[In, Out]) SendMany(ctx context.Context, items []In) (n int, err error) {
-	return p.c.sendMany(ctx, items, forever)
+	return p.g.sendMany(ctx, items, forever)
 }
 
 // Recv waits for a result and returns it. When ctx is done it returns ctx.Err()
@@ -127,7 +127,7 @@ func (p *Pipe[In, Out]) SendMany(ctx context.Context, items []In) (n int, err er
 // returns ErrClosed, every time.
 func (p *Pipe[In, Out]) Recv(ctx context.Context) (Out, error) {
 	var one [1]Out
-	_, err := p.out.recv(ctx, p.c.done, one[:])
+	_, err := p.out.recv(ctx, p.g.done, one[:])
 	return one[0], err
 }
 
@@ -138,7 +138,7 @@ func (p *Pipe[In, Out]) RecvMany(ctx context.Context, dst []Out) (n int, err err
 	if len(dst) == 0 {
 		return 0, ctxerr.From(ctx)
 	}
-	return p.out.recv(ctx, p.c.done, dst)
+	return p.out.recv(ctx, p.g.done, dst)
 }
 
 // All returns an iterator over the results, each with a nil error. It ends
@@ -158,12 +158,12 @@ func (p *Pipe[In, Out]) All(ctx context.Context) iter.Seq2[Out, error] {
 // Flush makes everything accepted so far due and waits until it was processed.
 // The results may still wait to be received, MaxResults batches of them at most:
 // a Flush by the only receiver can wait for itself, bound it with ctx.
-func (p *Pipe[In, Out]) Flush(ctx context.Context) error { return p.c.flush(ctx) }
+func (p *Pipe[In, Out]) Flush(ctx context.Context) error { return p.g.flush(ctx) }
 
 // CloseSend refuses new items and returns at once. What was accepted is
 // processed; its results are received, and then ErrClosed.
 func (p *Pipe[In, Out]) CloseSend() {
-	p.c.beginClose()
+	p.g.beginClose()
 	p.out.unbound()
 }
 
@@ -173,21 +173,21 @@ func (p *Pipe[In, Out]) CloseSend() {
 // last report it returns a *FailedError, else nil; it may be called again.
 func (p *Pipe[In, Out]) Close() error {
 	p.CloseSend()
-	return p.c.close()
+	return p.g.close()
 }
 
 // Shutdown is Close until ctx is done, and then as [Batcher.Shutdown].
 func (p *Pipe[In, Out]) Shutdown(ctx context.Context) (undelivered []In, err error) {
 	notNil(ctx)
-	if !p.c.inside(ctx) {
+	if !p.g.inside(ctx) {
 		p.CloseSend()
 	}
-	return p.c.shutdown(ctx)
+	return p.g.shutdown(ctx)
 }
 
 // Done returns a channel that is closed when the Pipe was closed, nothing is left
 // to process and the last call of the function has returned.
-func (p *Pipe[In, Out]) Done() <-chan struct{} { return p.c.done }
+func (p *Pipe[In, Out]) Done() <-chan struct{} { return p.g.done }
 
 // Stats returns a consistent snapshot of the sending side and the processing.
-func (p *Pipe[In, Out]) Stats() Stats { return p.c.stats() }
+func (p *Pipe[In, Out]) Stats() Stats { return p.g.stats() }

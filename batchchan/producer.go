@@ -17,13 +17,13 @@ import (
 // Items of one Producer keep their order. A Producer's methods must not be called
 // at the same time.
 type Producer[T any] struct {
-	c *core[T]
+	g *engine[T]
 	l *lane[T]
 	_ nocopy.NoCopy
 }
 
 // Producer returns a new fast lane. It needs no Close to be freed.
-func (b *Batcher[T]) Producer() *Producer[T] { return &Producer[T]{c: b.c, l: b.c.newLane(true)} }
+func (b *Batcher[T]) Producer() *Producer[T] { return &Producer[T]{g: b.g, l: b.g.newLane(true)} }
 
 // Send is Batcher.Send through the lane. After Close it returns ErrClosed.
 func (p *Producer[T]) Send(ctx context.Context, item T) error {
@@ -34,26 +34,26 @@ func (p *Producer[T]) Send(ctx context.Context, item T) error {
 	if p.l.put(item) {
 		return nil
 	}
-	return p.c.sendLaneSlow(ctx, p.l, item)
+	return p.g.sendLaneSlow(ctx, p.l, item)
 }
 
 // Flush hands the lane's items over to the Batcher, where the size trigger sees
 // them. It does not wait for them to be processed: Batcher.Flush does.
 func (p *Producer[T]) Flush() {
 	var e effects[T]
-	p.c.mu.lock()
+	p.g.mu.lock()
 	p.l.mu.lock()
-	p.c.drainLocked(p.l, &e)
+	p.g.core.drain(p.l, &e)
 	p.l.mu.unlock()
-	p.c.unlock(&e)
+	p.g.unlock(&e)
 }
 
 // Close hands the lane's items over; Sends after it return ErrClosed. It does
 // not wait and does not close the Batcher. It returns nil.
 func (p *Producer[T]) Close() error {
-	p.c.mu.lock()
+	p.g.mu.lock()
 	p.l.closed = true
-	p.c.mu.unlock()
+	p.g.mu.unlock()
 	p.Flush()
 	return nil
 }

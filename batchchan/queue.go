@@ -17,7 +17,7 @@ import (
 //
 // All methods are safe for concurrent use.
 type Queue[T any] struct {
-	c    *core[T]
+	g    *engine[T]
 	free sync.Pool // *taker; per instance
 	_    nocopy.NoCopy
 }
@@ -44,32 +44,32 @@ func NewQueue[T any](cfg Config[T]) (*Queue[T], error) {
 	if cfg.Overflow == CallerRuns {
 		return nil, errors.New("batchchan: Overflow CallerRuns needs a processor, a Queue has none")
 	}
-	q := &Queue[T]{c: newCore[T](cfg, nil)}
+	q := &Queue[T]{g: newEngine[T](cfg, nil)}
 	q.free.New = func() any { return &taker{signal: newSignal()} }
 	return q, nil
 }
 
 // Send hands item over, as [Batcher.Send].
-func (q *Queue[T]) Send(ctx context.Context, item T) error { return q.c.send(ctx, item, forever) }
+func (q *Queue[T]) Send(ctx context.Context, item T) error { return q.g.send(ctx, item, forever) }
 
 // TrySend is Send without waiting, as [Batcher.TrySend].
-func (q *Queue[T]) TrySend(item T) error { return q.c.send(context.Background(), item, noWait) }
+func (q *Queue[T]) TrySend(item T) error { return q.g.send(context.Background(), item, noWait) }
 
 // SendTimeout is Send that waits for at most d, as [Batcher.SendTimeout].
 func (q *Queue[T]) SendTimeout(item T, d time.Duration) error {
 	if d <= 0 {
 		d = noWait
 	}
-	return q.c.send(context.Background(), item, d)
+	return q.g.send(context.Background(), item, d)
 }
 
 // SendMany sends items in order, as [Batcher.SendMany].
 func (q *Queue[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
-	return q.c.sendMany(ctx, items, forever)
+	return q.g.sendMany(ctx, items, forever)
 }
 
 // Producer returns a new fast lane, as [Batcher.Producer].
-func (q *Queue[T]) Producer() *Producer[T] { return &Producer[T]{c: q.c, l: q.c.newLane(true)} }
+func (q *Queue[T]) Producer() *Producer[T] { return &Producer[T]{g: q.g, l: q.g.newLane(true)} }
 
 // Recv waits for a batch that is due and returns it. The receiver must call
 // Release when done with it. When ctx is done, Recv returns ctx.Err() and takes
@@ -85,39 +85,39 @@ func (q *Queue[T]) recv(ctx context.Context, wait bool) (*Batch[T], error) {
 	if ctx.Err() != nil {
 		return nil, ctxerr.From(ctx)
 	}
-	c := q.c
+	g := q.g
 	var e effects[T]
 	var t *taker
-	now := c.now()
-	c.mu.lock()
+	now := g.now()
+	g.mu.lock()
 	defer func() {
 		if t != nil {
 			q.free.Put(t)
 		}
 	}()
 	for {
-		if b := c.takeLocked(now, &e); b != nil {
-			c.unlock(&e)
-			c.begin(&b.span, b.firstAt, now)
+		if b := g.core.take(now, &e); b != nil {
+			g.unlock(&e)
+			g.begin(&b.span, b.firstAt, now)
 			return &Batch[T]{Items: b.items[b.off:], q: q, b: b, age: now - b.firstAt, why: b.reason}, nil
 		}
-		if c.closing {
-			c.unlock(&e)
+		if g.core.closing {
+			g.unlock(&e)
 			return nil, ErrClosed
 		}
 		if !wait {
-			c.unlock(&e)
+			g.unlock(&e)
 			return nil, ErrEmpty
 		}
-		if c.cfg.PreciseLinger && c.spinLocked(&now, &e) {
+		if g.cfg.PreciseLinger && g.spinLocked(&now, &e) {
 			continue
 		}
 		if t == nil {
 			t = q.free.Get().(*taker)
 		}
-		at, woken := c.parkLocked(ctx, t, &e)
+		at, woken := g.parkLocked(ctx, t, &e)
 		if !woken {
-			c.unlock(&e)
+			g.unlock(&e)
 			return nil, ctxerr.From(ctx)
 		}
 		now = at
@@ -170,26 +170,26 @@ func (b *Batch[T]) release() bool {
 	if b.b == nil {
 		return false
 	}
-	c := b.q.c
+	g := b.q.g
 	var e effects[T]
-	c.finish(b.b, c.now())
-	c.mu.lock()
-	c.completeLocked(b.b, &e)
-	c.endLocked(&e)
-	c.unlock(&e)
+	g.finish(b.b, g.now())
+	g.mu.lock()
+	g.core.complete(b.b, &e)
+	g.core.end(&e)
+	g.unlock(&e)
 	b.b, b.Items = nil, nil
 	return true
 }
 
 // Flush makes everything accepted so far due and waits until it was received and
 // released.
-func (q *Queue[T]) Flush(ctx context.Context) error { return q.c.flush(ctx) }
+func (q *Queue[T]) Flush(ctx context.Context) error { return q.g.flush(ctx) }
 
 // Close refuses new items: sends return ErrClosed, also those that wait. Unlike
 // Batcher.Close it does not wait, as there may be nobody to wait for: what was
 // accepted is still received. It returns nil and may be called again.
 func (q *Queue[T]) Close() error {
-	q.c.beginClose()
+	q.g.beginClose()
 	return nil
 }
 
@@ -197,13 +197,13 @@ func (q *Queue[T]) Close() error {
 // released. If ctx is done first it returns what was not received, oldest first,
 // and an error that says how much was left undone; receivers get ErrClosed.
 func (q *Queue[T]) Shutdown(ctx context.Context) (undelivered []T, err error) {
-	return q.c.shutdown(ctx)
+	return q.g.shutdown(ctx)
 }
 
 // Done returns a channel that is closed when the Queue was closed and every item
 // was received and released or handed back.
-func (q *Queue[T]) Done() <-chan struct{} { return q.c.done }
+func (q *Queue[T]) Done() <-chan struct{} { return q.g.done }
 
 // Stats returns a consistent snapshot. Delivered means received; Succeeded means
 // released; Processing is the time in between.
-func (q *Queue[T]) Stats() Stats { return q.c.stats() }
+func (q *Queue[T]) Stats() Stats { return q.g.stats() }

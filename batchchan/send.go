@@ -14,189 +14,195 @@ const (
 )
 
 // send is the way of one item into the core.
-func (c *core[T]) send(ctx context.Context, item T, d time.Duration) error {
+func (g *engine[T]) send(ctx context.Context, item T, d time.Duration) error {
 	notNil(ctx)
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
 	size := 0
-	if c.cfg.SizeOf != nil {
+	if g.cfg.SizeOf != nil {
 		var err error
-		if size, err = c.sizeOf(item); err != nil {
+		if size, err = g.sizeOf(item); err != nil {
 			return err
 		}
 	}
-	c.mu.lock()
-	return c.sendSlow(ctx, item, size, d)
+	g.mu.lock()
+	return g.sendSlow(ctx, item, size, d)
 }
 
-func (c *core[T]) sizeOf(item T) (int, error) {
-	size := max(c.cfg.SizeOf(item), 0)
-	if c.cfg.MaxBytes > 0 && size > c.cfg.MaxBytes || c.cfg.MaxPendingBytes > 0 && size > c.cfg.MaxPendingBytes {
-		c.mu.lock()
-		c.n.rejected++
-		c.mu.unlock()
+func (g *engine[T]) sizeOf(item T) (int, error) {
+	size := max(g.cfg.SizeOf(item), 0)
+	if g.cfg.MaxBytes > 0 && size > g.cfg.MaxBytes || g.cfg.MaxPendingBytes > 0 && size > g.cfg.MaxPendingBytes {
+		g.mu.lock()
+		g.core.n.rejected++
+		g.mu.unlock()
 		return 0, ErrTooLarge
 	}
 	return size, nil
 }
 
 // sendSlow is entered with mu held and returns without.
-func (c *core[T]) sendSlow(ctx context.Context, item T, size int, d time.Duration) error {
+func (g *engine[T]) sendSlow(ctx context.Context, item T, size int, d time.Duration) error {
 	var e effects[T]
-	return c.sendSlowWith(ctx, item, size, d, &e)
+	return g.sendSlowWith(ctx, item, size, d, &e)
 }
 
-func (c *core[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Duration, e *effects[T]) error {
+func (g *engine[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Duration, e *effects[T]) error {
 	var deadline time.Duration // of a sender that runs batches
 	for {
-		if c.closing {
-			return c.rejectLocked(ErrClosed, e)
+		if g.core.closing {
+			return g.rejectLocked(ErrClosed, e)
 		}
-		if !c.waiters.any() {
-			if c.fitsLocked(1, size) {
-				c.addLocked(item, size, c.stampLocked(), e)
-				e.since = c.backlog.at
-				c.unlock(e)
+		if !g.core.waiters.any() {
+			if g.core.fits(1, size) {
+				g.core.add(item, size, g.core.stamp(), e)
+				e.since = g.core.backlog.at
+				g.unlock(e)
 				return nil
 			}
-			if c.reserved > 0 { // what lanes have set aside and not used
-				c.collectLocked(e)
+			if g.core.reserved > 0 { // what lanes have set aside and not used
+				g.core.collect(e)
 				continue
 			}
-			if c.settleLocked(e) {
+			if g.core.settle(e) {
 				continue
 			}
 		}
 		// Full: whatever is open is due, or it might wait for a size that it
 		// cannot reach.
-		if !c.backlog.anyReady() && c.backlog.filling() > 0 && !c.pressed {
-			c.pressed = true
-			c.crew.wake(&e.wakeUps)
+		if !g.core.backlog.anyReady() && g.core.backlog.filling() > 0 && !g.core.pressed {
+			g.core.pressed = true
+			g.core.crew.wake(&e.wakeUps)
 		}
-		switch c.cfg.Overflow {
+		switch g.cfg.Overflow {
 		case DropNewest:
-			c.n.direct++
-			c.n.droppedNew++
-			c.unlock(e)
-			c.drop(item, DroppedNewest)
+			g.core.n.direct++
+			g.core.n.droppedNew++
+			g.unlock(e)
+			g.drop(item, DroppedNewest)
 			return nil
 		case DropOldest:
-			one := [1]T{c.dropOldestLocked(e)}
+			one := [1]T{g.core.dropOldest(e)}
 			old := one[:]
-			for !c.fitsLocked(1, size) { // only where bytes are the bound
-				old = append(old, c.dropOldestLocked(e))
+			for !g.core.fits(1, size) { // only where bytes are the bound
+				old = append(old, g.core.dropOldest(e))
 			}
-			c.addLocked(item, size, c.stampLocked(), e)
-			c.unlock(e)
-			c.dropEach(old, DroppedOldest)
+			g.core.add(item, size, g.core.stamp(), e)
+			g.unlock(e)
+			g.dropEach(old, DroppedOldest)
 			return nil
 		case CallerRuns:
-			if d == noWait || c.inside(ctx) {
-				return c.rejectLocked(ErrFull, e)
+			if d == noWait || g.inside(ctx) {
+				return g.rejectLocked(ErrFull, e)
 			}
 			if d >= 0 && deadline == 0 {
-				deadline = c.now() + d
+				deadline = g.now() + d
 			}
-			if err := c.callerRunsLocked(ctx, size, deadline, e); err != nil {
+			if err := g.callerRunsLocked(ctx, size, deadline, e); err != nil {
 				return err
 			}
 			continue
 		case Reject:
-			return c.rejectLocked(ErrFull, e)
+			return g.rejectLocked(ErrFull, e)
 		default:
-			if d == noWait || c.inside(ctx) || !c.mayWait(c.waiters.len()) {
-				return c.rejectLocked(ErrFull, e)
+			if d == noWait || g.inside(ctx) || !g.mayWait(g.core.waiters.len()) {
+				return g.rejectLocked(ErrFull, e)
 			}
-			_, err := c.blockLocked(ctx, c.freeWait.get(item, size), d, e)
+			_, err := g.blockLocked(ctx, g.freeWait.get(item, size), d, e)
 			return err
 		}
 	}
 }
 
-// stampLocked returns the time for an item that is about to be added; the clock
+// stamp returns the time for an item that is about to be added; the clock
 // is read only where the item opens a batch.
-func (c *core[T]) stampLocked() time.Duration {
+func (c *core[T]) stamp() time.Duration {
 	if c.backlog.opens() || c.cfg.MaxBytes > 0 {
-		return c.now()
+		return c.clock.now()
 	}
 	return c.backlog.at
 }
 
-func (c *core[T]) rejectLocked(err error, e *effects[T]) error {
-	c.n.rejected++
-	c.unlock(e)
+func (g *engine[T]) rejectLocked(err error, e *effects[T]) error {
+	g.core.n.rejected++
+	g.unlock(e)
 	return err
 }
 
-// dropOldestLocked takes out the item that has waited longest. There is one.
-func (c *core[T]) dropOldestLocked(e *effects[T]) T {
+// dropOldest takes out the item that has waited longest. There is one.
+func (c *core[T]) dropOldest(e *effects[T]) T {
 	for {
 		if !c.backlog.anyReady() {
-			c.cutLocked(ByBytes)
+			c.cut(ByBytes)
 			c.crew.wake(&e.wakeUps)
 		}
 		c.n.pending(c.backlog.pending())
 		item, ok, emptied := c.backlog.dropFirst()
 		if emptied != nil {
-			c.retireLocked(emptied, 1, e)
+			c.retire(emptied, 1, e)
 		}
 		if ok {
 			c.n.droppedOld++
-			c.roomLocked()
+			c.setRoom()
 			return item
 		}
 	}
 }
 
 // sendMany accepts items in order, as many as it can, and returns how many.
-func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int, error) {
+func (g *engine[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int, error) {
 	notNil(ctx)
 	if ctx.Err() != nil {
 		return 0, ctxerr.From(ctx)
 	}
-	if c.cfg.SizeOf != nil {
-		return c.sendEach(ctx, items, d)
+	if g.cfg.SizeOf != nil {
+		return g.sendEach(ctx, items, d)
 	}
 	if len(items) == 0 {
 		return 0, nil
 	}
 	var e effects[T]
-	c.mu.lock()
-	if c.closing {
-		c.n.rejected += uint64(len(items))
-		c.unlock(&e)
+	g.mu.lock()
+	if g.core.closing {
+		g.core.n.rejected += uint64(len(items))
+		g.unlock(&e)
 		return 0, ErrClosed
 	}
-	n := 0
-	if !c.waiters.any() {
-		if !c.fitsLocked(len(items), 0) {
-			c.collectLocked(&e)
-			c.settleLocked(&e)
-		}
-		n = min(len(items), c.cfg.MaxPending-c.backlog.pending()-c.reserved)
-		at := c.backlog.at
-		if n > c.backlog.left() {
-			at = c.now()
-		}
-		c.addManyLocked(items[:n], at, &e)
-	}
+	n := g.core.accept(items, &e)
 	if n == len(items) {
-		c.unlock(&e)
+		g.unlock(&e)
 		return n, nil
 	}
-	if c.cfg.Overflow == Block && d != noWait && !c.inside(ctx) && c.mayWait(c.waiters.len()) {
-		left, err := c.blockLocked(ctx, c.freeWait.getMany(items[n:]), d, &e)
+	if g.cfg.Overflow == Block && d != noWait && !g.inside(ctx) && g.mayWait(g.core.waiters.len()) {
+		left, err := g.blockLocked(ctx, g.freeWait.getMany(items[n:]), d, &e)
 		return len(items) - left, err
 	}
-	c.unlock(&e)
-	m, err := c.sendEach(ctx, items[n:], d)
+	g.unlock(&e)
+	m, err := g.sendEach(ctx, items[n:], d)
 	return n + m, err
 }
 
-func (c *core[T]) sendEach(ctx context.Context, items []T, d time.Duration) (int, error) {
+// accept appends as many of items as there is room for, and returns how many.
+func (c *core[T]) accept(items []T, e *effects[T]) int {
+	if c.waiters.any() {
+		return 0
+	}
+	if !c.fits(len(items), 0) {
+		c.collect(e)
+		c.settle(e)
+	}
+	n := min(len(items), c.cfg.MaxPending-c.backlog.pending()-c.reserved)
+	at := c.backlog.at
+	if n > c.backlog.left() {
+		at = c.clock.now()
+	}
+	c.addMany(items[:n], at, e)
+	return n
+}
+
+func (g *engine[T]) sendEach(ctx context.Context, items []T, d time.Duration) (int, error) {
 	for i, item := range items {
-		if err := c.send(ctx, item, d); err != nil {
+		if err := g.send(ctx, item, d); err != nil {
 			return i, err
 		}
 	}

@@ -25,7 +25,7 @@ func TestFlushAfterAShutdownThatWasCutShort(t *testing.T) {
 		require.Len(t, rest, 590)
 		close(gate)
 		<-b.Done()
-		b.c.validate(t, 0)
+		b.g.validate(t, 0)
 		require.ErrorIs(t, b.Flush(bg), ErrClosed)
 	})
 }

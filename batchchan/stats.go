@@ -72,22 +72,22 @@ func (s Stats) Rate(earlier Stats) float64 {
 	return stats.Rate(earlier.Delivered, s.Delivered, s.Uptime-earlier.Uptime)
 }
 
-func (c *core[T]) stats() Stats {
+func (g *engine[T]) stats() Stats {
 	var e effects[T]
-	c.mu.lock()
-	c.settleLocked(&e)
-	n := c.n
+	g.mu.lock()
+	g.core.settle(&e)
+	n := g.core.n
 	s := Stats{
-		Pending:         c.backlog.pending(),
-		PendingBytes:    c.backlog.pendingBytes(),
-		InFlight:        c.inFlightN,
-		InFlightBatches: c.inFlight,
-		Waiting:         c.waiters.len(),
-		Aside:           len(c.later.heap),
-		Accepted:        n.cut + n.direct + uint64(c.backlog.filling()),
-		Uptime:          c.now(),
+		Pending:         g.core.backlog.pending(),
+		PendingBytes:    g.core.backlog.pendingBytes(),
+		InFlight:        g.core.inFlightN,
+		InFlightBatches: g.core.inFlight,
+		Waiting:         g.core.waiters.len(),
+		Aside:           len(g.core.later.heap),
+		Accepted:        n.cut + n.direct + uint64(g.core.backlog.filling()),
+		Uptime:          g.now(),
 	}
-	for _, l := range c.lanes {
+	for _, l := range g.core.lanes {
 		n := l.len()
 		s.Pending += n
 		s.Accepted += uint64(n)
@@ -95,9 +95,9 @@ func (c *core[T]) stats() Stats {
 	if s.PendingBytes < 0 { // more than an int holds
 		s.PendingBytes = math.MaxInt
 	}
-	c.unlock(&e)
-	s.fill(&n, c.cfg.Name, c.hookPanics.Load(), c.maxBatch)
-	s.Age, s.Processing = c.age.Latency(), c.proc.Latency()
+	g.unlock(&e)
+	s.fill(&n, g.cfg.Name, g.hookPanics.Load(), g.core.maxBatch)
+	s.Age, s.Processing = g.age.Latency(), g.proc.Latency()
 	return s
 }
 

@@ -77,25 +77,25 @@ func histograms(age, proc *stats.Histogram) iter.Seq2[string, func(*stats.Snapsh
 // they can be summed over instances and taken for a window of time. It may be called
 // at any time, after Close too.
 func (b *Batcher[T]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
-	return histograms(&b.c.age, &b.c.proc)
+	return histograms(&b.g.age, &b.g.proc)
 }
 
 // Histograms yields the distributions behind the Latency fields of Stats, as
 // [Batcher.Histograms].
 func (q *Queue[T]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
-	return histograms(&q.c.age, &q.c.proc)
+	return histograms(&q.g.age, &q.g.proc)
 }
 
 // Histograms yields the distributions behind the Latency fields of Stats, as
 // [Batcher.Histograms].
 func (p *Pipe[In, Out]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
-	return histograms(&p.c.age, &p.c.proc)
+	return histograms(&p.g.age, &p.g.proc)
 }
 
 // Histograms yields the distributions behind the Latency fields of Stats, as
 // [Batcher.Histograms].
 func (k *Caller[Req, Res]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
-	return histograms(&k.c.age, &k.c.proc)
+	return histograms(&k.g.age, &k.g.proc)
 }
 
 // Histograms yields the distributions behind the Latency fields of Stats, as

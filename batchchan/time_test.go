@@ -122,9 +122,9 @@ func TestNoTimerRunsWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := must[int](t)(New(Config[int]{MaxBatch: 2, Linger: time.Second}, func(context.Context, []int) error { return nil }))
 		armed := func() bool {
-			b.c.mu.lock()
-			defer b.c.mu.unlock()
-			return b.c.alarm.armed
+			b.g.mu.lock()
+			defer b.g.mu.unlock()
+			return b.g.core.alarm.armed
 		}
 		require.False(t, armed())
 		require.NoError(t, b.Send(bg, 1))

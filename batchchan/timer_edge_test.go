@@ -24,10 +24,10 @@ func TestTimePassesBetweenTwoReadingsOfTheClock(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
 							q, err := NewQueue[int](Config[int]{Linger: linger})
 							require.NoError(t, err)
-							c, p := q.c, q.Producer()
+							c, p := q.g, q.Producer()
 							pass := func(d time.Duration) { // the clock goes on; nothing else does
 								c.mu.lock()
-								c.base = c.base.Add(-d)
+								c.core.clock.base = c.core.clock.base.Add(-d)
 								c.mu.unlock()
 							}
 							var sent time.Duration
@@ -55,7 +55,7 @@ func TestTimePassesBetweenTwoReadingsOfTheClock(t *testing.T) {
 							c.mu.lock()
 							var b *batch[int]
 							for range 4 { // a taker that looks for ever would burn a core
-								if b = c.takeLocked(now, &e); b != nil {
+								if b = c.core.take(now, &e); b != nil {
 									break
 								}
 								var woken bool
@@ -67,7 +67,7 @@ func TestTimePassesBetweenTwoReadingsOfTheClock(t *testing.T) {
 							require.Equal(t, max(sent+linger, looked), c.now())
 							c.finish(b, c.now())
 							c.mu.lock()
-							c.completeLocked(b, &e)
+							c.core.complete(b, &e)
 							c.unlock(&e)
 							require.NoError(t, q.Close())
 						})

@@ -17,7 +17,7 @@ type waiter[T any] struct {
 	signal             // settled
 	timer  *time.Timer // made on the first use with a timeout
 
-	// Guarded by core.mu until settled.
+	// Guarded by engine.mu until settled.
 	node  list.Node[*waiter[T]]
 	next  *waiter[T] // in effects
 	one   [1]T
@@ -117,15 +117,15 @@ func (w *waiter[T]) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// admitLocked accepts what there is room for of the blocked senders' items.
-func (c *core[T]) admitLocked(e *effects[T]) {
+// admit accepts what there is room for of the blocked senders' items.
+func (c *core[T]) admit(e *effects[T]) {
 	if !c.waiters.any() {
 		return
 	}
-	at := c.now()
+	at := c.clock.now()
 	for w := c.waiters.first(); w != nil; w = c.waiters.first() {
-		for len(w.items) > 0 && c.fitsLocked(1, w.size) {
-			c.addLocked(w.items[0], w.size, at, e)
+		for len(w.items) > 0 && c.fits(1, w.size) {
+			c.add(w.items[0], w.size, at, e)
 			w.items = w.items[1:]
 		}
 		if len(w.items) > 0 {
@@ -133,40 +133,40 @@ func (c *core[T]) admitLocked(e *effects[T]) {
 		}
 		e.settle(c.waiters.pop(), nil)
 	}
-	c.roomLocked()
+	c.setRoom()
 }
 
 // blockLocked waits until w's items are accepted, ctx is done, or d, if not
 // negative, has passed. It returns how many were not accepted. It is entered
 // with mu held and returns without; w must not be used after.
-func (c *core[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Duration, e *effects[T]) (left int, err error) {
-	start := c.now()
-	c.n.blocked++
-	c.waiters.push(w)
-	c.roomLocked()
-	c.hurryLocked(e)
-	c.unlock(e)
+func (g *engine[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Duration, e *effects[T]) (left int, err error) {
+	start := g.now()
+	g.core.n.blocked++
+	g.core.waiters.push(w)
+	g.core.setRoom()
+	g.core.hurryRun(e)
+	g.unlock(e)
 
 	err = w.wait(ctx, d)
-	c.mu.lock()
+	g.mu.lock()
 	switch {
 	case err == nil:
 	case w.queued():
-		c.waiters.remove(w)
+		g.core.waiters.remove(w)
 		w.err = err
-		c.admitLocked(e) // the next may be smaller
-		c.roomLocked()
+		g.core.admit(e) // the next may be smaller
+		g.core.setRoom()
 	default: // the outcome came first: it counts
-		c.mu.unlock()
+		g.mu.unlock()
 		<-w.ch
-		c.mu.lock()
+		g.mu.lock()
 	}
-	c.n.blockedTime += c.now() - start
+	g.core.n.blockedTime += g.now() - start
 	left, err = len(w.items), w.err
 	if err != nil {
-		c.n.rejected += uint64(left)
+		g.core.n.rejected += uint64(left)
 	}
-	c.unlock(e)
-	c.freeWait.put(w)
+	g.unlock(e)
+	g.freeWait.put(w)
 	return left, err
 }

@@ -287,13 +287,13 @@ func TestQueueWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
 				}()
 				synctest.Wait()
 			}
-			q.c.mu.lock() // both in one moment, as seen by the receiver
+			q.g.mu.lock() // both in one moment, as seen by the receiver
 			go cancel()
 			go q.Send(bg, 1)
 			for range 3 {
 				runtime.Gosched()
 			}
-			q.c.mu.unlock()
+			q.g.mu.unlock()
 			synctest.Wait()
 			require.Zero(t, q.Stats().Pending)
 			q.Close()

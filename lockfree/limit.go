@@ -41,7 +41,7 @@ func (l *list[T]) roomSlow(t uint64) int64 {
 		// values, the queue was full at that moment.
 		if live, ok := l.count(r, h, t); ok {
 			if live >= l.capacity {
-				l.noteLength(int(l.capacity / one))
+				l.highWater.note(int(l.capacity / one))
 			}
 			return int64(l.capacity-live) / one
 		}

@@ -51,7 +51,7 @@ type list[T any] struct {
 	skipped   atomic.Uint64 // tickets passed over before anybody took them
 	passed    atomic.Uint64 // of both, those that head is past
 	dropped   atomic.Uint64 // by enqueueDropOldest
-	highWater atomic.Int64
+	highWater peak
 }
 
 func (l *list[T]) set(o options) { l.name, l.first, l.largest = o.name, o.first, o.largest }
@@ -110,9 +110,7 @@ func (l *list[T]) enqueue(v T) error {
 	return err
 }
 
-// enqueueAnyhow adds v also to a queue that is full, and returns its ticket.
-func (l *list[T]) enqueueAnyhow(v T) (uint64, error) { return l.enqueueSlow(v, false) }
-
+// enqueueSlow adds v, also to a queue that is full unless limited, and returns its ticket.
 func (l *list[T]) enqueueSlow(v T, limited bool) (uint64, error) {
 	lost := 1 // the fast path may have
 	for {

@@ -43,7 +43,7 @@ type msCore[T any] struct {
 	deqGov   governor
 	_        stats.Pad
 
-	highWater atomic.Int64
+	highWater peak
 }
 
 func (q *msCore[T]) init() {
@@ -237,12 +237,8 @@ func (q *msCore[T]) counts() (head, last uint64, closed bool) {
 func (q *msCore[T]) sample() int {
 	h, t, _ := q.counts()
 	n := int(t - h)
-	for {
-		seen := q.highWater.Load()
-		if int64(n) <= seen || q.highWater.CompareAndSwap(seen, int64(n)) {
-			return n
-		}
-	}
+	q.highWater.note(n)
+	return n
 }
 
 func (q *msCore[T]) isOver() bool {

@@ -156,7 +156,7 @@ func (q *MSQueue[T]) Stats() Stats {
 	c.sample()
 	h, t, _ := c.counts()
 	s.Enqueued, s.Dequeued, s.Len = t-c.origin, h-c.origin, int(t-h)
-	s.HighWater = max(int(c.highWater.Load()), s.Len)
+	s.HighWater = max(int(c.highWater.n.Load()), s.Len)
 	s.EnqueueLosses, s.DequeueLosses = c.enqGov.losses.Load(), c.deqGov.losses.Load()
 	return s
 }

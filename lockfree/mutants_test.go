@@ -291,7 +291,7 @@ var mutants = []mutant{
 	},
 	{
 		"dropped without looking at head again", "overwrite.go",
-		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.noteLength", false,
+		"if r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.highWater.note", "if h = r.head.Load(); r.head.CompareAndSwap(h, h+one) {\n\t\t\tl.highWater.note", false,
 	},
 
 	{

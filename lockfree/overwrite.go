@@ -15,7 +15,7 @@ func (l *list[T]) enqueueDropOldest(v T) (dropped int, err error) {
 	if err := l.enqueue(v); err != ErrFull {
 		return 0, err
 	}
-	t, err := l.enqueueAnyhow(v)
+	t, err := l.enqueueSlow(v, false)
 	if err != nil {
 		return 0, err
 	}
@@ -46,7 +46,7 @@ func (l *list[T]) shed(end uint64) (dropped int) {
 		}
 		step(overDropping)
 		if r.head.CompareAndSwap(h, h+one) {
-			l.noteLength(int(l.capacity / one))
+			l.highWater.note(int(l.capacity / one))
 			l.dropped.Add(1)
 			dropped++
 			r.take(h)

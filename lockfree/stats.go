@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/poundlock/poundlock/internal/describe"
 )
@@ -136,14 +137,17 @@ func (l *list[T]) counts() (dequeued uint64, length int) {
 // sample looks at the length for its greatest value.
 func (l *list[T]) sample() int {
 	_, n := l.counts()
-	l.noteLength(n)
+	l.highWater.note(n)
 	return n
 }
 
-func (l *list[T]) noteLength(n int) {
+// peak is the greatest length seen.
+type peak struct{ n atomic.Int64 }
+
+func (p *peak) note(n int) {
 	for {
-		seen := l.highWater.Load()
-		if int64(n) <= seen || l.highWater.CompareAndSwap(seen, int64(n)) {
+		seen := p.n.Load()
+		if int64(n) <= seen || p.n.CompareAndSwap(seen, int64(n)) {
 			return
 		}
 	}
@@ -154,8 +158,8 @@ func (l *list[T]) stats() Stats {
 	s.Waits = l.notEmpty.waits.Load() + l.notFull.waits.Load()
 	s.Wakeups = l.notEmpty.wakeups.Load() + l.notFull.wakeups.Load()
 	s.Dequeued, s.Len = l.counts()
-	l.noteLength(s.Len)
-	s.HighWater = int(l.highWater.Load())
+	l.highWater.note(s.Len)
+	s.HighWater = int(l.highWater.n.Load())
 	s.Dropped = min(l.dropped.Load(), s.Dequeued)
 	s.Enqueued = s.Dequeued + uint64(s.Len)
 	s.Dequeued -= s.Dropped
