@@ -1,10 +1,12 @@
-package locks
+package locks_test
 
 import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
 	"testing"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // spend takes about 1.5 n ns. It is not inlined, lest its loop be laid out
@@ -22,21 +24,21 @@ func nop() {}
 
 func BenchmarkUncontended(b *testing.B) {
 	b.Run("R/ours", func(b *testing.B) {
-		var rw RWMutex
+		var rw locks.RWMutex
 		for range b.N {
 			rw.RLock()
 			rw.RUnlock()
 		}
 	})
 	b.Run("W/ours", func(b *testing.B) {
-		var rw RWMutex
+		var rw locks.RWMutex
 		for range b.N {
 			rw.Lock()
 			rw.Unlock()
 		}
 	})
 	b.Run("Spin/ours", func(b *testing.B) {
-		var m SpinMutex
+		var m locks.SpinMutex
 		for range b.N {
 			m.Lock()
 			m.Unlock()
@@ -47,7 +49,7 @@ func BenchmarkUncontended(b *testing.B) {
 func mixedOurs(b *testing.B, writesPerMille, section, goroutines int) {
 	var shared struct {
 		_  [128]byte
-		rw RWMutex
+		rw locks.RWMutex
 		_  [128]byte
 	}
 	var writes atomic.Int64
@@ -93,7 +95,7 @@ func BenchmarkMixed(b *testing.B) {
 func spinOurs(b *testing.B, section, goroutines int) {
 	var shared struct {
 		_ [128]byte
-		m SpinMutex
+		m locks.SpinMutex
 		n int
 		_ [128]byte
 	}
@@ -127,7 +129,7 @@ func BenchmarkKeyed(b *testing.B) {
 			keys[i] = fmt.Sprint("tenant/", i)
 		}
 		b.Run(fmt.Sprintf("keys=%d/ours", n), func(b *testing.B) {
-			k := NewKeyed[string]()
+			k := locks.NewKeyed[string]()
 			var seed atomic.Uint32
 			b.RunParallel(func(pb *testing.PB) {
 				x := seed.Add(2654435761)

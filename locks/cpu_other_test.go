@@ -1,6 +1,6 @@
 //go:build !unix
 
-package locks
+package locks_test
 
 import (
 	"testing"

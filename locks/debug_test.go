@@ -1,6 +1,6 @@
 //go:build poundlock_debug
 
-package locks
+package locks_test
 
 import (
 	"context"
@@ -12,19 +12,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // reports collects what the debug switch says while f runs.
 func reports(t *testing.T, limit time.Duration, f func()) []string {
-	debugForget()
+	locks.DebugForget()
 	var mu sync.Mutex
 	var all []string
-	require.True(t, SetDebug(DebugOptions{WaitLimit: limit, OnReport: func(r string) {
+	require.True(t, locks.SetDebug(locks.DebugOptions{WaitLimit: limit, OnReport: func(r string) {
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, r)
 	}}))
-	defer SetDebug(DebugOptions{})
+	defer locks.SetDebug(locks.DebugOptions{})
 	f()
 	mu.Lock()
 	defer mu.Unlock()
@@ -44,36 +46,36 @@ func TestDebugInversion(t *testing.T) {
 	kinds := map[string]func() [3]lock{
 		"RWMutex": func() (l [3]lock) {
 			for i := range l {
-				m := new(RWMutex)
+				m := new(locks.RWMutex)
 				l[i] = lock{m.Lock, m.Unlock}
 			}
 			return l
 		},
 		"RLock": func() (l [3]lock) {
 			for i := range l {
-				m := new(RWMutex)
+				m := new(locks.RWMutex)
 				l[i] = lock{m.RLock, m.RUnlock}
 			}
 			return l
 		},
 		"SpinMutex": func() (l [3]lock) {
 			for i := range l {
-				m := new(SpinMutex)
+				m := new(locks.SpinMutex)
 				l[i] = lock{func() { m.LockTimeout(time.Hour) }, m.Unlock}
 			}
 			return l
 		},
 		"Keyed": func() (l [3]lock) {
-			k := new(Keyed[int])
+			k := new(locks.Keyed[int])
 			for i := range l {
-				var h Held[int]
+				var h locks.Held[int]
 				l[i] = lock{func() { h = k.Lock(i) }, func() { h.Unlock() }}
 			}
 			return l
 		},
 		"mixed": func() [3]lock {
-			a, b, k := new(RWMutex), new(SpinMutex), new(Keyed[string])
-			var h HeldMany[string]
+			a, b, k := new(locks.RWMutex), new(locks.SpinMutex), new(locks.Keyed[string])
+			var h locks.HeldMany[string]
 			return [3]lock{
 				{func() { a.LockContext(context.Background()) }, a.Unlock},
 				{func() { b.TryLock() }, b.Unlock},
@@ -101,8 +103,8 @@ func TestDebugInversion(t *testing.T) {
 			})
 			require.Len(t, got, 1, "two orders")
 			require.Contains(t, got[0], "locks: inversion: goroutine")
-			require.Contains(t, got[0], "locks.reversed", "this side")
-			require.Contains(t, got[0], "locks.nested", "and the other")
+			require.Contains(t, got[0], "locks_test.reversed", "this side")
+			require.Contains(t, got[0], "locks_test.nested", "and the other")
 
 			got = reports(t, -1, func() {
 				l := make()
@@ -118,7 +120,7 @@ func TestDebugInversion(t *testing.T) {
 
 func TestDebugAsksAgain(t *testing.T) {
 	got := reports(t, -1, func() {
-		var rw RWMutex
+		var rw locks.RWMutex
 		rw.RLock()
 		rw.RLock()
 		rw.RUnlock()
@@ -129,7 +131,7 @@ func TestDebugAsksAgain(t *testing.T) {
 	require.Len(t, got, 1)
 	require.Regexp(t, regexp.MustCompile(`asks for RWMutex \S+ for reading, which it holds for reading already`), got[0])
 	got = reports(t, -1, func() {
-		var k Keyed[string]
+		var k locks.Keyed[string]
 		k.LockMany("a", "b", "a").Unlock()
 		h := k.Lock("a")
 		k.LockTimeout("a", time.Millisecond)
@@ -141,12 +143,12 @@ func TestDebugAsksAgain(t *testing.T) {
 
 func TestDebugLongWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rw RWMutex
-		var m SpinMutex
-		var k Keyed[int]
+		var rw locks.RWMutex
+		var m locks.SpinMutex
+		var k locks.Keyed[int]
 		got := reports(t, time.Minute, func() {
 			var wg sync.WaitGroup
-			rw.SetOptions(RWOptions{Name: "registry"})
+			rw.SetOptions(locks.RWOptions{Name: "registry"})
 			rw.Lock()
 			m.Lock()
 			h := k.RLock(7)
@@ -168,8 +170,8 @@ func TestDebugLongWait(t *testing.T) {
 		require.Contains(t, all, "holds it for reading since")
 		for _, r := range got {
 			_, holder, _ := strings.Cut(r, "holds it")
-			require.Contains(t, holder, "locks.TestDebugLongWait", "the holder's stack")
-			require.Contains(t, strings.TrimSuffix(r, holder), "locks.TestDebugLongWait", "the waiter's stack")
+			require.Contains(t, holder, "locks_test.TestDebugLongWait", "the holder's stack")
+			require.Contains(t, strings.TrimSuffix(r, holder), "locks_test.TestDebugLongWait", "the waiter's stack")
 		}
 	})
 }
@@ -177,7 +179,7 @@ func TestDebugLongWait(t *testing.T) {
 // TestDebugForgetsWhatIsReleased by whoever releases it, however it was converted.
 func TestDebugForgetsWhatIsReleased(t *testing.T) {
 	got := reports(t, -1, func() {
-		var a, b RWMutex
+		var a, b locks.RWMutex
 		a.Lock()
 		done := make(chan struct{})
 		go func() { a.Unlock(); close(done) }()
@@ -192,6 +194,7 @@ func TestDebugForgetsWhatIsReleased(t *testing.T) {
 		b.Unlock()
 	})
 	require.Empty(t, got)
-	require.Empty(t, debugging.holds)
-	require.Empty(t, debugging.byGo)
+	held, holders := locks.DebugHolds()
+	require.Zero(t, held)
+	require.Zero(t, holders)
 }

@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/internal/rt"
+	"github.com/poundlock/poundlock/locks"
 )
 
 // TestGoOwnTests runs the tests that Go has for sync.RWMutex and sync.Mutex
@@ -45,10 +46,10 @@ func TestGoOwnTests(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o666))
 			}
 			args := []string{"test", "-count=1", "-cpu=1,2,4,10", "-timeout=100s"}
-			if raceEnabled {
+			if locks.RaceEnabled {
 				args = append(args, "-race")
 			}
-			if raceEnabled && !long {
+			if locks.RaceEnabled && !long {
 				args = append(args, "-short")
 			}
 			if tags := buildTags(); tags != "" {
@@ -118,7 +119,7 @@ type (
 }
 
 func buildTags() string {
-	if !rt.Pinned && !raceEnabled && runtime.Compiler == "gc" {
+	if !rt.Pinned && !locks.RaceEnabled && runtime.Compiler == "gc" {
 		return "poundlock_portable"
 	}
 	return ""

@@ -1,15 +1,16 @@
-package locks
+package locks_test
 
 import (
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // long says whether the stress tests run for minutes instead of seconds.
@@ -20,7 +21,7 @@ func scaled(n int) int {
 	switch {
 	case long:
 		return 10 * n
-	case testing.Short(), raceEnabled, debugEnabled:
+	case testing.Short(), locks.RaceEnabled, locks.DebugEnabled:
 		return max(n/10, 1)
 	}
 	return n
@@ -55,59 +56,12 @@ func forEachProcs(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
-// enableBias switches rw to stripes now, if it is not closed, and reports whether
-// it did.
-//
-//go:norace
-func enableBias(rw *RWMutex) bool {
-	raceDisable()
-	defer raceEnable()
-	return rw.bias(rw.extend())
-}
-
-// disableBias takes the write lock, which counts as a write, and switches rw back
-// to the word.
-//
-//go:norace
-func disableBias(rw *RWMutex) {
-	raceDisable()
-	defer raceEnable()
-	rw.lockSlow(nil)
-	if rw.load()&biased != 0 {
-		rw.unbias(rw.x.Load())
-	}
-	if s := rw.add(wLock); s&unlockMask != 0 {
-		rw.unlockSlow(s, errUnlock)
-	}
-}
-
-// checkIdle verifies the invariants of a lock that nobody uses.
-//
-//go:norace
-func checkIdle(t *testing.T, rw *RWMutex) {
-	t.Helper()
-	raceDisable()
-	defer raceEnable()
-	s := rw.load()
-	require.Zero(t, s&(closed|drainParked|waiting|woken|readersAsleep), "flags of an idle lock: %x", s)
-	require.Equal(t, s&biased != 0, atomic.LoadUint64(&rw.writes) >= striped, "striped says what biased says: %x", s)
-	st := rw.stats()
-	require.Zero(t, st.ActiveReaders, "readers in an idle lock")
-	require.Zero(t, st.Waiting)
-	require.False(t, st.Locked)
-	if x := rw.x.Load(); x != nil {
-		require.Nil(t, x.q.head)
-		require.Nil(t, x.readers.head)
-		require.Nil(t, x.drainer)
-	}
-}
-
 // modes calls f with a lock in each mode.
-func modes(t *testing.T, f func(t *testing.T, rw *RWMutex)) {
-	t.Run("word", func(t *testing.T) { f(t, new(RWMutex)) })
+func modes(t *testing.T, f func(t *testing.T, rw *locks.RWMutex)) {
+	t.Run("word", func(t *testing.T) { f(t, new(locks.RWMutex)) })
 	t.Run("striped", func(t *testing.T) {
-		rw := new(RWMutex)
-		require.True(t, enableBias(rw))
+		rw := new(locks.RWMutex)
+		require.True(t, locks.EnableBias(rw))
 		f(t, rw)
 	})
 }

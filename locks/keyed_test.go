@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 func TestKeyedBasics(t *testing.T) {
-	k := NewKeyed[string]()
+	k := locks.NewKeyed[string]()
 	a := k.Lock("a")
 	require.Equal(t, "a", a.Key())
 	_, ok := k.TryLock("a")
@@ -48,7 +50,7 @@ func TestKeyedBasics(t *testing.T) {
 	r2.Unlock()
 	r3.Unlock()
 	require.Zero(t, k.Len())
-	require.Zero(t, Held[string]{}.Key())
+	require.Zero(t, locks.Held[string]{}.Key())
 
 	st := k.Stats()
 	require.EqualValues(t, 2, st.Writes)
@@ -58,7 +60,7 @@ func TestKeyedBasics(t *testing.T) {
 
 func TestKeyedExclusionPerKey(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		k := NewKeyed[int](WithShards(2))
+		k := locks.NewKeyed[int](locks.WithShards(2))
 		const keys = 7
 		var n [keys]struct {
 			n int
@@ -120,17 +122,17 @@ func TestKeyedExclusionPerKey(t *testing.T) {
 
 func TestKeyedMillionKeysLeaveNothing(t *testing.T) {
 	n := 1_000_000
-	if debugEnabled { // which looks at all that a goroutine holds
+	if locks.DebugEnabled { // which looks at all that a goroutine holds
 		n = 1000
-	} else if raceEnabled || testing.Short() {
+	} else if locks.RaceEnabled || testing.Short() {
 		n = 100_000
 	}
-	k := NewKeyed[int]()
+	k := locks.NewKeyed[int]()
 	for i := range n {
 		k.Lock(i).Unlock()
 	}
 	require.Zero(t, k.Len())
-	held := make([]Held[int], 0, n/10) // and all at once
+	held := make([]locks.Held[int], 0, n/10) // and all at once
 	for i := range n / 10 {
 		held = append(held, k.Lock(i))
 	}
@@ -139,19 +141,11 @@ func TestKeyedMillionKeysLeaveNothing(t *testing.T) {
 		h.Unlock()
 	}
 	require.Zero(t, k.Len())
-	kept := 0
-	shards := k.table().shards
-	for i := range shards {
-		if f := shards[i].free; f != nil {
-			kept += int(f.hash)
-		}
-		require.LessOrEqual(t, len(shards[i].buckets), 8*minBuckets)
-	}
-	require.LessOrEqual(t, kept, maxFree*len(shards))
+	k.CheckKept(t)
 }
 
 func TestKeyedNaN(t *testing.T) {
-	k := NewKeyed[float64]()
+	k := locks.NewKeyed[float64]()
 	a, b := k.Lock(math.NaN()), k.Lock(math.NaN()) // would hang if they were equal
 	require.Equal(t, 2, k.Len())
 	m := k.LockMany(math.NaN(), 1, math.NaN())
@@ -163,7 +157,7 @@ func TestKeyedNaN(t *testing.T) {
 }
 
 func TestKeyedUncomparableKeyPanics(t *testing.T) {
-	k := NewKeyed[any]()
+	k := locks.NewKeyed[any]()
 	require.Panics(t, func() { k.Lock([]int{1}) })
 	k.Lock("and it works on").Unlock()
 	require.Zero(t, k.Len())
@@ -171,7 +165,7 @@ func TestKeyedUncomparableKeyPanics(t *testing.T) {
 
 func TestLockManyInOppositeOrders(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		k := NewKeyed[int](WithShards(2))
+		k := locks.NewKeyed[int](locks.WithShards(2))
 		var n [5]int
 		var wg sync.WaitGroup
 		for i := range 8 {
@@ -194,7 +188,7 @@ func TestLockManyInOppositeOrders(t *testing.T) {
 }
 
 func TestLockManyContext(t *testing.T) {
-	k := NewKeyed[int]()
+	k := locks.NewKeyed[int]()
 	h := k.Lock(3)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
 	defer cancel()
@@ -214,7 +208,7 @@ func TestLockManyContext(t *testing.T) {
 }
 
 func TestTopNamesTheContendedKeys(t *testing.T) {
-	k := NewKeyed[string](WithShards(1), WithTop(2))
+	k := locks.NewKeyed[string](locks.WithShards(1), locks.WithTop(2))
 	contend := func(key string, d time.Duration) {
 		h := k.Lock(key)
 		done := make(chan struct{})
@@ -226,12 +220,7 @@ func TestTopNamesTheContendedKeys(t *testing.T) {
 					return true
 				}
 			}
-			return k.Stats().WriteParked > 0 && func() bool {
-				sh := &k.table().shards[0]
-				sh.mu.Lock()
-				defer sh.mu.Unlock()
-				return h.e.refs == 2 && h.e.rw.Stats().Waiting == 1
-			}()
+			return k.Stats().WriteParked > 0 && h.Waited(k)
 		})
 		for start := time.Now(); time.Since(start) < d; {
 			runtime.Gosched()
@@ -260,7 +249,7 @@ func TestTopNamesTheContendedKeys(t *testing.T) {
 }
 
 func TestKeyedAllocatesNothing(t *testing.T) {
-	k := NewKeyed[string]()
+	k := locks.NewKeyed[string]()
 	k.Lock("a").Unlock()
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		k.Lock("a").Unlock()

@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -10,32 +10,34 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // TestZeroKeyed uses a Keyed that nobody has made, through every method first.
 func TestZeroKeyed(t *testing.T) {
 	ctx := context.Background()
-	for name, use := range map[string]func(k *Keyed[string]){
-		"Lock":             func(k *Keyed[string]) { k.Lock("a").Unlock() },
-		"RLock":            func(k *Keyed[string]) { k.RLock("a").Unlock() },
-		"TryLock":          func(k *Keyed[string]) { h, _ := k.TryLock("a"); h.Unlock() },
-		"TryRLock":         func(k *Keyed[string]) { h, _ := k.TryRLock("a"); h.Unlock() },
-		"LockTimeout":      func(k *Keyed[string]) { h, _ := k.LockTimeout("a", time.Second); h.Unlock() },
-		"RLockTimeout":     func(k *Keyed[string]) { h, _ := k.RLockTimeout("a", time.Second); h.Unlock() },
-		"LockContext":      func(k *Keyed[string]) { h, _ := k.LockContext(ctx, "a"); h.Unlock() },
-		"RLockContext":     func(k *Keyed[string]) { h, _ := k.RLockContext(ctx, "a"); h.Unlock() },
-		"LockMany":         func(k *Keyed[string]) { k.LockMany("a", "b").Unlock() },
-		"RLockMany":        func(k *Keyed[string]) { k.RLockMany("a", "b").Unlock() },
-		"TryLockMany":      func(k *Keyed[string]) { h, _ := k.TryLockMany("a", "b"); h.Unlock() },
-		"TryRLockMany":     func(k *Keyed[string]) { h, _ := k.TryRLockMany("a", "b"); h.Unlock() },
-		"LockManyContext":  func(k *Keyed[string]) { h, _ := k.LockManyContext(ctx, "a"); h.Unlock() },
-		"RLockManyContext": func(k *Keyed[string]) { h, _ := k.RLockManyContext(ctx, "a"); h.Unlock() },
-		"Len":              func(k *Keyed[string]) { require.Zero(t, k.Len()) },
-		"Stats":            func(k *Keyed[string]) { require.Zero(t, k.Stats()) },
-		"Top":              func(k *Keyed[string]) { require.Empty(t, k.Top(3)) },
+	for name, use := range map[string]func(k *locks.Keyed[string]){
+		"Lock":             func(k *locks.Keyed[string]) { k.Lock("a").Unlock() },
+		"RLock":            func(k *locks.Keyed[string]) { k.RLock("a").Unlock() },
+		"TryLock":          func(k *locks.Keyed[string]) { h, _ := k.TryLock("a"); h.Unlock() },
+		"TryRLock":         func(k *locks.Keyed[string]) { h, _ := k.TryRLock("a"); h.Unlock() },
+		"LockTimeout":      func(k *locks.Keyed[string]) { h, _ := k.LockTimeout("a", time.Second); h.Unlock() },
+		"RLockTimeout":     func(k *locks.Keyed[string]) { h, _ := k.RLockTimeout("a", time.Second); h.Unlock() },
+		"LockContext":      func(k *locks.Keyed[string]) { h, _ := k.LockContext(ctx, "a"); h.Unlock() },
+		"RLockContext":     func(k *locks.Keyed[string]) { h, _ := k.RLockContext(ctx, "a"); h.Unlock() },
+		"LockMany":         func(k *locks.Keyed[string]) { k.LockMany("a", "b").Unlock() },
+		"RLockMany":        func(k *locks.Keyed[string]) { k.RLockMany("a", "b").Unlock() },
+		"TryLockMany":      func(k *locks.Keyed[string]) { h, _ := k.TryLockMany("a", "b"); h.Unlock() },
+		"TryRLockMany":     func(k *locks.Keyed[string]) { h, _ := k.TryRLockMany("a", "b"); h.Unlock() },
+		"LockManyContext":  func(k *locks.Keyed[string]) { h, _ := k.LockManyContext(ctx, "a"); h.Unlock() },
+		"RLockManyContext": func(k *locks.Keyed[string]) { h, _ := k.RLockManyContext(ctx, "a"); h.Unlock() },
+		"Len":              func(k *locks.Keyed[string]) { require.Zero(t, k.Len()) },
+		"Stats":            func(k *locks.Keyed[string]) { require.Zero(t, k.Stats()) },
+		"Top":              func(k *locks.Keyed[string]) { require.Empty(t, k.Top(3)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			var k Keyed[string]
+			var k locks.Keyed[string]
 			use(&k)
 			require.Zero(t, k.Len())
 			h := k.Lock("a")
@@ -44,7 +46,7 @@ func TestZeroKeyed(t *testing.T) {
 			h.Unlock()
 		})
 	}
-	var k Keyed[int]
+	var k locks.Keyed[int]
 	n := 0
 	var wg sync.WaitGroup
 	for range 8 {
@@ -62,7 +64,7 @@ func TestZeroKeyed(t *testing.T) {
 func TestKeysThatCannotBeHashed(t *testing.T) {
 	ctx := context.Background()
 	bad := []int{1}
-	k := NewKeyed[any]()
+	k := locks.NewKeyed[any]()
 	for name, use := range map[string]func(){
 		"Lock":            func() { k.Lock(bad) },
 		"RLock":           func() { k.RLock(bad) },
@@ -90,7 +92,7 @@ func TestKeysThatCannotBeHashed(t *testing.T) {
 }
 
 func TestNaNLocksSomethingOfItsOwn(t *testing.T) {
-	var k Keyed[float64]
+	var k locks.Keyed[float64]
 	nan := math.NaN()
 	a := k.LockMany(nan, 1, nan)
 	b := k.RLockMany(nan, 2)
@@ -103,7 +105,7 @@ func TestNaNLocksSomethingOfItsOwn(t *testing.T) {
 }
 
 func TestManyReadersAndWriters(t *testing.T) {
-	var k Keyed[string]
+	var k locks.Keyed[string]
 	a, b := k.RLockMany("x", "y", "x"), k.RLockMany("y", "z")
 	require.Equal(t, 3, k.Len())
 	_, ok := k.TryLockMany("w", "z")
@@ -127,7 +129,7 @@ func TestManyReadersAndWriters(t *testing.T) {
 	none, ok := k.TryLockMany()
 	require.True(t, ok)
 	none.Unlock()
-	HeldMany[string]{}.Unlock()
+	locks.HeldMany[string]{}.Unlock()
 	st := k.Stats()
 	require.EqualValues(t, 6, st.Reads)
 	require.EqualValues(t, 2, st.Writes)
@@ -135,7 +137,7 @@ func TestManyReadersAndWriters(t *testing.T) {
 }
 
 func TestKeyedCtxFormsSayWhy(t *testing.T) {
-	var k Keyed[int]
+	var k locks.Keyed[int]
 	held := k.Lock(1)
 	why := errors.New("why")
 	for name, lock := range map[string]func(context.Context) error{
@@ -164,7 +166,7 @@ func TestKeyedCtxFormsSayWhy(t *testing.T) {
 // not wait for each other in a circle.
 func TestReadersAndWritersOfManyKeysInOppositeOrders(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		var k Keyed[int]
+		var k locks.Keyed[int]
 		var wg sync.WaitGroup
 		for i := range 6 {
 			wg.Go(func() {

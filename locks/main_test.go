@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"runtime"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/internal/heaptest"
+	"github.com/poundlock/poundlock/locks"
 )
 
 // sleepOnce makes one goroutine sleep for a lock.
@@ -23,7 +24,7 @@ func sleepOnce(t *testing.T, lock, unlock func(), waiting func() int) {
 // TestALockThatSleptOnceIsSmall holds locks on which somebody has slept to the
 // bar of 1 KB each, and 100 MB for 100 000.
 func TestALockThatSleptOnceIsSmall(t *testing.T) {
-	if raceEnabled {
+	if locks.RaceEnabled {
 		t.Skip("the race detector's memory is not the subject")
 	}
 	n := scaled(20_000)
@@ -36,7 +37,7 @@ func TestALockThatSleptOnceIsSmall(t *testing.T) {
 		require.LessOrEqual(t, per, limit, what)
 		runtime.KeepAlive(keep)
 	}
-	rws, spins := make([]RWMutex, n), make([]SpinMutex, n)
+	rws, spins := make([]locks.RWMutex, n), make([]locks.SpinMutex, n)
 	measure("RWMutex", 1000-32, func(i int) {
 		m := &rws[i]
 		sleepOnce(t, m.Lock, m.Unlock, func() int { return m.Stats().Waiting })

@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -10,28 +10,30 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 func init() {
 	misuse := func(name string, f func()) { children["misuse/"+name] = f }
-	misuse("RWMutex.Unlock", func() { new(RWMutex).Unlock() })
-	misuse("RWMutex.Unlock2", func() { var m RWMutex; m.RLock(); m.Unlock() })
-	misuse("RWMutex.Unlock3", func() { var m RWMutex; m.Lock(); m.Unlock(); m.Unlock() })
-	misuse("RWMutex.Unlock4", func() { var m RWMutex; enableBias(&m); m.RLock(); m.Unlock() })
-	misuse("RWMutex.RUnlock", func() { new(RWMutex).RUnlock() })
-	misuse("RWMutex.RUnlock2", func() { var m RWMutex; m.Lock(); m.RUnlock() })
-	misuse("RWMutex.RUnlock3", func() { var m RWMutex; m.RLock(); m.RUnlock(); m.RUnlock() })
+	misuse("RWMutex.Unlock", func() { new(locks.RWMutex).Unlock() })
+	misuse("RWMutex.Unlock2", func() { var m locks.RWMutex; m.RLock(); m.Unlock() })
+	misuse("RWMutex.Unlock3", func() { var m locks.RWMutex; m.Lock(); m.Unlock(); m.Unlock() })
+	misuse("RWMutex.Unlock4", func() { var m locks.RWMutex; locks.EnableBias(&m); m.RLock(); m.Unlock() })
+	misuse("RWMutex.RUnlock", func() { new(locks.RWMutex).RUnlock() })
+	misuse("RWMutex.RUnlock2", func() { var m locks.RWMutex; m.Lock(); m.RUnlock() })
+	misuse("RWMutex.RUnlock3", func() { var m locks.RWMutex; m.RLock(); m.RUnlock(); m.RUnlock() })
 	misuse("RWMutex.RUnlock4", func() {
-		var m RWMutex
-		enableBias(&m)
+		var m locks.RWMutex
+		locks.EnableBias(&m)
 		m.RLock()
 		m.RUnlock()
 		m.RUnlock()
 		m.Lock()
 	})
-	striped := func(rLocks, rUnlocks int) *RWMutex {
-		var m RWMutex
-		enableBias(&m)
+	striped := func(rLocks, rUnlocks int) *locks.RWMutex {
+		var m locks.RWMutex
+		locks.EnableBias(&m)
 		for range rLocks {
 			m.RLock()
 		}
@@ -46,7 +48,7 @@ func init() {
 	misuse("RWMutex.RUnlock found by TryUpgrade2", func() { striped(1, 1).TryUpgrade() })
 	misuse("RWMutex.RUnlock found by Upgrade", func() { striped(1, 2).Upgrade(context.Background()) })
 	misuse("RWMutex.RUnlock found by Upgrade2", func() { striped(0, 0).Upgrade(context.Background()) })
-	misuse("RWMutex.RUnlock found by SetOptions", func() { striped(1, 2).SetOptions(RWOptions{NoBias: true}) })
+	misuse("RWMutex.RUnlock found by SetOptions", func() { striped(1, 2).SetOptions(locks.RWOptions{NoBias: true}) })
 	misuse("RWMutex.RUnlock found by a writer that sleeps", func() {
 		m := striped(1, 0)
 		done := make(chan struct{})
@@ -62,23 +64,23 @@ func init() {
 		<-done
 		m.Lock()
 	})
-	misuse("RWMutex.Upgrade", func() { new(RWMutex).Upgrade(context.Background()) })
-	misuse("RWMutex.Downgrade", func() { new(RWMutex).Downgrade() })
-	misuse("RWMutex.Downgrade2", func() { var m RWMutex; m.RLock(); m.Downgrade() })
-	misuse("RWMutex.TryUpgrade", func() { new(RWMutex).TryUpgrade() })
-	misuse("SpinMutex.Unlock", func() { new(SpinMutex).Unlock() })
-	misuse("SpinMutex.Unlock2", func() { var m SpinMutex; m.Lock(); m.Unlock(); m.Unlock() })
-	misuse("Held.Unlock", func() { Held[int]{}.Unlock() })
-	misuse("Held.Unlock2", func() { h := NewKeyed[int]().Lock(1); h.Unlock(); h.Unlock() })
+	misuse("RWMutex.Upgrade", func() { new(locks.RWMutex).Upgrade(context.Background()) })
+	misuse("RWMutex.Downgrade", func() { new(locks.RWMutex).Downgrade() })
+	misuse("RWMutex.Downgrade2", func() { var m locks.RWMutex; m.RLock(); m.Downgrade() })
+	misuse("RWMutex.TryUpgrade", func() { new(locks.RWMutex).TryUpgrade() })
+	misuse("SpinMutex.Unlock", func() { new(locks.SpinMutex).Unlock() })
+	misuse("SpinMutex.Unlock2", func() { var m locks.SpinMutex; m.Lock(); m.Unlock(); m.Unlock() })
+	misuse("Held.Unlock", func() { locks.Held[int]{}.Unlock() })
+	misuse("Held.Unlock2", func() { h := locks.NewKeyed[int]().Lock(1); h.Unlock(); h.Unlock() })
 	misuse("Held.Unlock3", func() { // another holds the key now
-		k := NewKeyed[int]()
+		k := locks.NewKeyed[int]()
 		h := k.Lock(1)
 		h.Unlock()
 		k.Lock(1)
 		h.Unlock()
 	})
 	misuse("Held.Unlock4", func() { // while another waits for it
-		k := NewKeyed[int]()
+		k := locks.NewKeyed[int]()
 		h := k.Lock(1)
 		go func() { k.Lock(1) }()
 		for k.Stats().WriteParked == 0 {
@@ -86,8 +88,8 @@ func init() {
 		h.Unlock()
 		h.Unlock()
 	})
-	misuse("HeldMany.Unlock", func() { h := NewKeyed[int]().LockMany(1, 2); h.Unlock(); h.Unlock() })
-	misuse("Held.RUnlock", func() { h := NewKeyed[int]().RLock(1); h.Unlock(); h.Unlock() })
+	misuse("HeldMany.Unlock", func() { h := locks.NewKeyed[int]().LockMany(1, 2); h.Unlock(); h.Unlock() })
+	misuse("Held.RUnlock", func() { h := locks.NewKeyed[int]().RLock(1); h.Unlock(); h.Unlock() })
 }
 
 func TestMisuseCannotBeRecovered(t *testing.T) {

@@ -1,6 +1,6 @@
 //go:build race
 
-package locks
+package locks_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // racers starts two goroutines one after the other, as far as the locks go, that
@@ -26,16 +28,16 @@ func racers(section func(write func())) {
 
 func init() {
 	children["race/readers in the word"] = func() {
-		var rw RWMutex
+		var rw locks.RWMutex
 		racers(func(write func()) { rw.RLock(); write(); rw.RUnlock() })
 	}
 	children["race/readers in stripes"] = func() {
-		var rw RWMutex
-		enableBias(&rw)
+		var rw locks.RWMutex
+		locks.EnableBias(&rw)
 		racers(func(write func()) { rw.RLock(); write(); rw.RUnlock() })
 	}
 	children["race/TryRLock"] = func() {
-		var rw RWMutex
+		var rw locks.RWMutex
 		racers(func(write func()) {
 			for !rw.TryRLock() {
 				runtime.Gosched()
@@ -46,9 +48,9 @@ func init() {
 	}
 	children["race/readers that slept"] = func() {
 		for _, bias := range []bool{false, true} {
-			var rw RWMutex
+			var rw locks.RWMutex
 			if bias {
-				enableBias(&rw)
+				locks.EnableBias(&rw)
 			}
 			rw.Lock()
 			go func() {
@@ -62,16 +64,16 @@ func init() {
 	}
 	for name, use := range map[string]func() (use, overwrite func()){
 		"RWMutex": func() (func(), func()) {
-			m := new(RWMutex)
-			return func() { m.Lock(); m.Unlock() }, func() { *m = RWMutex{} }
+			m := new(locks.RWMutex)
+			return func() { m.Lock(); m.Unlock() }, func() { *m = locks.RWMutex{} }
 		},
 		"SpinMutex": func() (func(), func()) {
-			m := new(SpinMutex)
-			return func() { m.Lock(); m.Unlock() }, func() { *m = SpinMutex{} }
+			m := new(locks.SpinMutex)
+			return func() { m.Lock(); m.Unlock() }, func() { *m = locks.SpinMutex{} }
 		},
 		"Keyed": func() (func(), func()) {
-			k := new(Keyed[int])
-			return func() { k.Lock(1).Unlock() }, func() { *k = Keyed[int]{} }
+			k := new(locks.Keyed[int])
+			return func() { k.Lock(1).Unlock() }, func() { *k = locks.Keyed[int]{} }
 		},
 	} {
 		children["race/overwritten "+name] = func() {
@@ -83,7 +85,7 @@ func init() {
 		}
 	}
 	children["race/downgraded"] = func() {
-		var rw RWMutex
+		var rw locks.RWMutex
 		done := make(chan struct{})
 		n := 0
 		rw.Lock()
@@ -95,8 +97,8 @@ func init() {
 		println(n)
 	}
 	children["race/failed TryLock"] = func() {
-		var rw RWMutex
-		enableBias(&rw)
+		var rw locks.RWMutex
+		locks.EnableBias(&rw)
 		rw.RLock()
 		racers(func(write func()) {
 			if !rw.TryLock() {
@@ -105,7 +107,7 @@ func init() {
 		})
 	}
 	children["race/not locked"] = func() {
-		var m SpinMutex
+		var m locks.SpinMutex
 		racers(func(write func()) {
 			m.Lock()
 			m.Unlock()
@@ -134,7 +136,7 @@ func TestRaceDetectorSeesThroughTheLocks(t *testing.T) {
 // TestRaceDetectorAcceptsCorrectUse hammers plain data through every way in and
 // out; a missing edge would be flagged. (mixAll does so at random.)
 func TestRaceDetectorAcceptsCorrectUse(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		n, sum := 0, 0
 		var wg sync.WaitGroup
 		for i := range 6 {
@@ -168,7 +170,7 @@ func TestRaceDetectorAcceptsCorrectUse(t *testing.T) {
 							rw.Unlock()
 						}
 					case 4:
-						enableBias(rw)
+						locks.EnableBias(rw)
 					default:
 						if rw.RLockTimeout(time.Millisecond) {
 							mine += n
@@ -182,6 +184,6 @@ func TestRaceDetectorAcceptsCorrectUse(t *testing.T) {
 			})
 		}
 		within(t, time.Minute, wg.Wait)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }

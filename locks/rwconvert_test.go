@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -9,16 +9,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 func TestUpgradeWaitsForTheOtherReaders(t *testing.T) {
 	for _, bias := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			var rw RWMutex
+			var rw locks.RWMutex
 			if bias {
-				enableBias(&rw)
+				locks.EnableBias(&rw)
 			}
-			rw.SetOptions(RWOptions{HoldSampling: 1})
+			rw.SetOptions(locks.RWOptions{HoldSampling: 1})
 			start := time.Now()
 			var wg sync.WaitGroup
 			for i := range 3 {
@@ -53,19 +55,19 @@ func TestUpgradeWaitsForTheOtherReaders(t *testing.T) {
 			require.EqualValues(t, 5, st.Reads)
 			require.Equal(t, time.Second, st.WriteHold.Max, "a hold that came by Upgrade is timed too")
 			require.Equal(t, 3*time.Second+999*time.Millisecond, st.WriteWait.Max)
-			checkIdle(t, &rw)
+			locks.CheckIdle(t, &rw)
 		})
 	}
 }
 
 func TestTheSecondUpgraderIsTold(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		rw.RLock()
 		rw.RLock()
 		first := make(chan error)
 		go func() { first <- rw.Upgrade(context.Background()) }()
 		waitFor(t, "the first", func() bool { return rw.Stats().Waiting == 1 })
-		require.ErrorIs(t, rw.Upgrade(context.Background()), ErrUpgradeConflict)
+		require.ErrorIs(t, rw.Upgrade(context.Background()), locks.ErrUpgradeConflict)
 		require.False(t, rw.TryUpgrade())
 		rw.RUnlock() // it still held its read lock
 		require.NoError(t, <-first)
@@ -75,16 +77,16 @@ func TestTheSecondUpgraderIsTold(t *testing.T) {
 		locked := make(chan struct{})
 		go func() { rw.Lock(); close(locked) }()
 		waitFor(t, "a writer", func() bool { return rw.Stats().Waiting == 1 })
-		require.ErrorIs(t, rw.Upgrade(context.Background()), ErrUpgradeConflict, "a writer waits for this reader")
+		require.ErrorIs(t, rw.Upgrade(context.Background()), locks.ErrUpgradeConflict, "a writer waits for this reader")
 		rw.RUnlock()
 		<-locked
 		rw.Unlock()
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestUpgradeThatGivesUpIsAReaderAgain(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		why := errors.New("why")
 		ctx, cancel := context.WithCancelCause(context.Background())
 		rw.RLock()
@@ -111,27 +113,27 @@ func TestUpgradeThatGivesUpIsAReaderAgain(t *testing.T) {
 		st := rw.Stats()
 		require.EqualValues(t, 1, st.Writes)
 		require.EqualValues(t, 3, st.Reads)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 // TestEveryHoldIsSampled times the holds of writers that came by each way.
 func TestEveryHoldIsSampled(t *testing.T) {
-	for name, lock := range map[string]func(*RWMutex){
-		"Lock":        (*RWMutex).Lock,
-		"TryLock":     func(rw *RWMutex) { rw.TryLock() },
-		"LockTimeout": func(rw *RWMutex) { rw.LockTimeout(time.Hour) },
-		"LockContext": func(rw *RWMutex) { rw.LockContext(context.Background()) },
-		"TryUpgrade":  func(rw *RWMutex) { rw.RLock(); rw.TryUpgrade() },
-		"Upgrade":     func(rw *RWMutex) { rw.RLock(); rw.Upgrade(context.Background()) },
+	for name, lock := range map[string]func(*locks.RWMutex){
+		"Lock":        (*locks.RWMutex).Lock,
+		"TryLock":     func(rw *locks.RWMutex) { rw.TryLock() },
+		"LockTimeout": func(rw *locks.RWMutex) { rw.LockTimeout(time.Hour) },
+		"LockContext": func(rw *locks.RWMutex) { rw.LockContext(context.Background()) },
+		"TryUpgrade":  func(rw *locks.RWMutex) { rw.RLock(); rw.TryUpgrade() },
+		"Upgrade":     func(rw *locks.RWMutex) { rw.RLock(); rw.Upgrade(context.Background()) },
 	} {
 		for _, bias := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				var rw RWMutex
+				var rw locks.RWMutex
 				if bias {
-					enableBias(&rw)
+					locks.EnableBias(&rw)
 				}
-				rw.SetOptions(RWOptions{HoldSampling: 1})
+				rw.SetOptions(locks.RWOptions{HoldSampling: 1})
 				lock(&rw)
 				time.Sleep(time.Second)
 				rw.Unlock()
@@ -150,8 +152,7 @@ func init() {
 	children["limit/RLock"] = func() { m := full(); m.RLock() }
 	children["limit/sleepers"] = func() {
 		m := full()
-		m.add(^oneReader + 1)
-		m.add(wLock) // not by Lock, which would wait for the readers
+		m.ReaderToWriter() // not by Lock, which would wait for the readers
 		go m.RLock()
 		go m.RLock()
 		for m.Stats().Waiting < 2 {
@@ -161,9 +162,9 @@ func init() {
 }
 
 // full returns a lock with as many readers in the word as may be.
-func full() *RWMutex {
-	m := new(RWMutex)
-	m.add((1<<22 - 1) * oneReader)
+func full() *locks.RWMutex {
+	m := new(locks.RWMutex)
+	m.FillReaders()
 	return m
 }
 
@@ -175,11 +176,11 @@ func TestTooManyReaders(t *testing.T) {
 	m.RUnlock()
 	require.True(t, m.TryRLock())
 	require.False(t, m.TryRLock())
-	require.True(t, enableBias(m))
+	require.True(t, locks.EnableBias(m))
 	require.True(t, m.TryRLock(), "stripes count farther")
 	for _, name := range []string{"limit/RLock", "limit/sleepers"} {
 		out, err := child(t, name)
 		require.Error(t, err)
-		require.Contains(t, out, "fatal error: "+errReaders)
+		require.Contains(t, out, "fatal error: "+locks.ErrReaders)
 	}
 }

@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // guarded is data that is torn if two writers, or a writer and a reader, are
@@ -55,7 +57,7 @@ func TestExactCountsUnderMixes(t *testing.T) {
 }
 
 func mixAll(t *testing.T, writePercent int) {
-	var rw RWMutex
+	var rw locks.RWMutex
 	var g guarded
 	mixers := make([]mixer, 8)
 	var wg sync.WaitGroup
@@ -83,9 +85,9 @@ func mixAll(t *testing.T, writePercent int) {
 			default:
 			}
 			if on {
-				enableBias(&rw)
+				locks.EnableBias(&rw)
 			} else if writePercent > 0 {
-				disableBias(&rw)
+				locks.DisableBias(&rw)
 				disabled++
 			}
 			for range 20 {
@@ -109,7 +111,7 @@ func mixAll(t *testing.T, writePercent int) {
 	require.Equal(t, writes+disabled, st.Writes)
 	require.GreaterOrEqual(t, st.Canceled, canceled)
 	require.Equal(t, writes, g.a)
-	checkIdle(t, &rw)
+	locks.CheckIdle(t, &rw)
 	rw.Lock()
 	rw.Unlock()
 }
@@ -117,7 +119,7 @@ func mixAll(t *testing.T, writePercent int) {
 // mixer does operations of all kinds, chosen at random, and counts what it did.
 type mixer struct {
 	t   *testing.T
-	rw  *RWMutex
+	rw  *locks.RWMutex
 	g   *guarded
 	rng *rand.Rand
 
@@ -220,7 +222,7 @@ func (m *mixer) readOnce() {
 // TestExclusionAcrossModeSwitches is a plain hammer while bias comes and goes.
 func TestExclusionAcrossModeSwitches(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		var rw RWMutex
+		var rw locks.RWMutex
 		var g guarded
 		var wg sync.WaitGroup
 		for i := range 6 {
@@ -243,9 +245,9 @@ func TestExclusionAcrossModeSwitches(t *testing.T) {
 		var side sync.WaitGroup
 		side.Go(func() {
 			for !stop.Load() {
-				enableBias(&rw)
+				locks.EnableBias(&rw)
 				runtime.Gosched()
-				disableBias(&rw)
+				locks.DisableBias(&rw)
 				disabled++
 			}
 		})
@@ -253,6 +255,6 @@ func TestExclusionAcrossModeSwitches(t *testing.T) {
 		stop.Store(true)
 		side.Wait()
 		require.Equal(t, g.a+disabled, rw.Stats().Writes)
-		checkIdle(t, &rw)
+		locks.CheckIdle(t, &rw)
 	})
 }

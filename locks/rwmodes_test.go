@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"runtime"
@@ -10,16 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/internal/rt"
+	"github.com/poundlock/poundlock/locks"
 )
 
 func TestModeFollowsUse(t *testing.T) {
-	if raceEnabled {
+	if locks.RaceEnabled {
 		t.Skip("too slow to be worth it")
 	}
 	withProcs(t, 2)
-	var rw RWMutex
+	var rw locks.RWMutex
 	within(t, time.Minute, func() {
-		for rw.Stats().Mode != ModeStriped {
+		for rw.Stats().Mode != locks.ModeStriped {
 			var wg sync.WaitGroup
 			for range 2 {
 				wg.Go(func() {
@@ -36,8 +37,8 @@ func TestModeFollowsUse(t *testing.T) {
 		rw.Lock()
 		rw.Unlock()
 	}
-	require.Equal(t, ModeWord, rw.Stats().Mode, "writes end bias")
-	checkIdle(t, &rw)
+	require.Equal(t, locks.ModeWord, rw.Stats().Mode, "writes end bias")
+	locks.CheckIdle(t, &rw)
 }
 
 func TestOneReaderStaysInTheWord(t *testing.T) {
@@ -45,19 +46,19 @@ func TestOneReaderStaysInTheWord(t *testing.T) {
 		t.Skip("this build cannot tell threads apart")
 	}
 	withProcs(t, 1)
-	var rw RWMutex
+	var rw locks.RWMutex
 	for range 100_000 {
 		rw.RLock()
 		rw.RUnlock()
 	}
-	require.Equal(t, ModeWord, rw.Stats().Mode)
+	require.Equal(t, locks.ModeWord, rw.Stats().Mode)
 }
 
 func TestLockInOneModeUnlockInAnother(t *testing.T) {
 	withProcs(t, 2)
-	var rw RWMutex
+	var rw locks.RWMutex
 	rw.RLock() // word
-	require.True(t, enableBias(&rw))
+	require.True(t, locks.EnableBias(&rw))
 	rw.RLock() // stripe
 	done := make(chan struct{})
 	go func() {
@@ -74,23 +75,23 @@ func TestLockInOneModeUnlockInAnother(t *testing.T) {
 	rw.Downgrade() // to a reader in the word, with bias
 	require.False(t, rw.TryLock())
 	rw.RUnlock() // leaves by a stripe
-	disableBias(&rw)
+	locks.DisableBias(&rw)
 	rw.RLock()
 	rw.RUnlock()
 	require.EqualValues(t, 4, rw.Stats().Reads)
-	checkIdle(t, &rw)
+	locks.CheckIdle(t, &rw)
 }
 
 // TestReaderLooksAgainAfterItCountedItselfIn: a writer got the lock between the
 // reader's look at the state and its count in a stripe, which the writer missed.
 func TestReaderLooksAgainAfterItCountedItselfIn(t *testing.T) {
-	var rw RWMutex
-	require.True(t, enableBias(&rw))
+	var rw locks.RWMutex
+	require.True(t, locks.EnableBias(&rw))
 	rw.Lock()
 	var entered atomic.Bool
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		rw.rLockSlow(biased) // the state of before
+		rw.RLockLate()
 		entered.Store(true)
 	})
 	waitFor(t, "the reader", func() bool { return entered.Load() || rw.Stats().Waiting == 1 })
@@ -99,13 +100,13 @@ func TestReaderLooksAgainAfterItCountedItselfIn(t *testing.T) {
 	wg.Wait()
 	rw.RUnlock()
 	require.EqualValues(t, 1, rw.Stats().Reads)
-	checkIdle(t, &rw)
+	locks.CheckIdle(t, &rw)
 }
 
 func TestMoreProcsWhileBiased(t *testing.T) {
 	withProcs(t, 1)
-	var rw RWMutex
-	enableBias(&rw)
+	var rw locks.RWMutex
+	locks.EnableBias(&rw)
 	runtime.GOMAXPROCS(16)
 	var g guarded
 	var wg sync.WaitGroup
@@ -126,23 +127,23 @@ func TestMoreProcsWhileBiased(t *testing.T) {
 	}
 	within(t, time.Minute, wg.Wait)
 	require.EqualValues(t, 32*scaled(20_000), rw.Stats().Reads+rw.Stats().Writes)
-	checkIdle(t, &rw)
+	locks.CheckIdle(t, &rw)
 }
 
 // TestCountersOverflow goes over every packed counter several times.
 func TestCountersOverflow(t *testing.T) {
 	const writes, reads, downgrades = 1 << 21, 1 << 18, 1 << 17
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		for range writes {
 			rw.Lock()
 			rw.Unlock()
 		}
-		disableBias(rw)
+		locks.DisableBias(rw)
 		for range reads {
 			rw.RLock()
 			rw.RUnlock()
 		}
-		enableBias(rw)
+		locks.EnableBias(rw)
 		for range downgrades {
 			rw.Lock()
 			rw.Downgrade()
@@ -151,26 +152,26 @@ func TestCountersOverflow(t *testing.T) {
 		st := rw.Stats()
 		require.EqualValues(t, writes+1+downgrades, st.Writes)
 		require.EqualValues(t, reads+downgrades, st.Reads)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 		require.True(t, rw.TryLock(), "no phantom reader is left")
 		rw.Unlock()
 	})
 	t.Run("downgrades with bias kept", func(t *testing.T) {
-		var rw RWMutex
+		var rw locks.RWMutex
 		for range downgrades {
-			enableBias(&rw)
+			locks.EnableBias(&rw)
 			rw.Lock()
 			rw.Downgrade()
-			enableBias(&rw)
+			locks.EnableBias(&rw)
 			rw.RUnlock()
 		}
 		require.True(t, rw.TryLock())
 		rw.Unlock()
-		checkIdle(t, &rw)
+		locks.CheckIdle(t, &rw)
 	})
 	t.Run("parallel", func(t *testing.T) {
 		withProcs(t, 8)
-		var rw RWMutex
+		var rw locks.RWMutex
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
@@ -182,14 +183,14 @@ func TestCountersOverflow(t *testing.T) {
 		}
 		within(t, time.Minute, wg.Wait)
 		require.EqualValues(t, 8*scaled(100_000), rw.Stats().Reads)
-		checkIdle(t, &rw)
+		locks.CheckIdle(t, &rw)
 	})
 }
 
 func TestFailedTryLockAgainstBiasedReaders(t *testing.T) {
 	withProcs(t, 4)
-	var rw RWMutex
-	enableBias(&rw)
+	var rw locks.RWMutex
+	locks.EnableBias(&rw)
 	rw.RLock() // so that every TryLock must fail
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -211,5 +212,5 @@ func TestFailedTryLockAgainstBiasedReaders(t *testing.T) {
 	within(t, time.Minute, wg.Wait)
 	rw.RUnlock()
 	require.Zero(t, rw.Stats().Writes)
-	checkIdle(t, &rw)
+	locks.CheckIdle(t, &rw)
 }

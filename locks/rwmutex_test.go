@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -10,12 +10,14 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // The method sets are those of sync.
 var (
-	_ sync.Locker = (*RWMutex)(nil)
-	_ sync.Locker = (*SpinMutex)(nil)
+	_ sync.Locker = (*locks.RWMutex)(nil)
+	_ sync.Locker = (*locks.SpinMutex)(nil)
 	_ interface {
 		sync.Locker
 		RLock()
@@ -23,34 +25,21 @@ var (
 		TryLock() bool
 		TryRLock() bool
 		RLocker() sync.Locker
-	} = (*RWMutex)(nil)
+	} = (*locks.RWMutex)(nil)
 )
 
-func TestSizes(t *testing.T) {
-	require.EqualValues(t, 32, unsafe.Sizeof(RWMutex{}))
-	require.EqualValues(t, 16, unsafe.Sizeof(SpinMutex{}))
-	require.EqualValues(t, 8, unsafe.Alignof(RWMutex{}))
-	require.Zero(t, unsafe.Sizeof(stripe{})%128)
-	if unsafe.Sizeof(uintptr(0)) == 8 {
-		var sh keyedShard[string]
-		require.EqualValues(t, 256, unsafe.Sizeof(sh))
-		require.LessOrEqual(t, int(unsafe.Offsetof(sh.first)+unsafe.Offsetof(sh.first.next)), 64,
-			"what locking a key with no other user touches is one cache line")
-	}
-}
-
 func TestIdleLocksAreSmall(t *testing.T) {
-	locks := make([]RWMutex, 100_000)
+	rws := make([]locks.RWMutex, 100_000)
 	require.Zero(t, testing.AllocsPerRun(1, func() {
-		for i := range locks {
-			locks[i].Lock()
-			locks[i].Unlock()
-			locks[i].RLock()
-			locks[i].RUnlock()
-			if !locks[i].TryLock() {
+		for i := range rws {
+			rws[i].Lock()
+			rws[i].Unlock()
+			rws[i].RLock()
+			rws[i].RUnlock()
+			if !rws[i].TryLock() {
 				panic("locked")
 			}
-			locks[i].Unlock()
+			rws[i].Unlock()
 		}
 	}), "an uncontended lock has nothing but its 32 bytes")
 }
@@ -58,7 +47,7 @@ func TestIdleLocksAreSmall(t *testing.T) {
 // TestFastPathsAreInlined guards the shape of Lock, Unlock, RLock and RUnlock: a
 // call more would cost a quarter of the uncontended time.
 func TestFastPathsAreInlined(t *testing.T) {
-	if raceEnabled || testing.Short() {
+	if locks.RaceEnabled || testing.Short() {
 		t.Skip("compiles the package")
 	}
 	if unsafe.Sizeof(uintptr(0)) == 4 {
@@ -77,7 +66,7 @@ func TestFastPathsAreInlined(t *testing.T) {
 }
 
 func TestMutualExclusionAndReaders(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		rw.RLock()
 		require.True(t, rw.TryRLock())
 		require.False(t, rw.TryLock())
@@ -99,12 +88,12 @@ func TestMutualExclusionAndReaders(t *testing.T) {
 		require.EqualValues(t, 3, st.Reads)
 		require.EqualValues(t, 2, st.Writes)
 		require.Zero(t, st.Contention, "nothing waited")
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestWriterKeepsNewReadersOut(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		rw.RLock()
 		locked := make(chan struct{})
 		go func() { rw.Lock(); close(locked) }()
@@ -119,12 +108,12 @@ func TestWriterKeepsNewReadersOut(t *testing.T) {
 		require.EqualValues(t, 1, st.WriteParked)
 		require.EqualValues(t, 1, st.WriteWait.Count)
 		require.EqualValues(t, 1, st.Canceled)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestContextAndTimeout(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		ctx, cancel := context.WithCancel(context.Background())
 		require.NoError(t, rw.LockContext(ctx))
 		require.False(t, rw.LockTimeout(time.Millisecond))
@@ -163,12 +152,12 @@ func TestContextAndTimeout(t *testing.T) {
 		require.EqualValues(t, 4, st.Canceled)
 		//lint:ignore SA1012 what a nil ctx does is under test
 		require.PanicsWithValue(t, "locks: nil Context", func() { rw.LockContext(nil) })
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestDowngradeLetsNoWriterIn(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		var wg sync.WaitGroup
 		v := 0
 		rw.Lock()
@@ -183,12 +172,12 @@ func TestDowngradeLetsNoWriterIn(t *testing.T) {
 		st := rw.Stats()
 		require.EqualValues(t, 2, st.Writes)
 		require.EqualValues(t, 1, st.Reads)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestDowngradeLetsReadersJoin(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		rw.Lock()
 		var wg sync.WaitGroup
 		for range 5 {
@@ -202,12 +191,12 @@ func TestDowngradeLetsReadersJoin(t *testing.T) {
 		require.EqualValues(t, 5, st.ReadContended)
 		require.EqualValues(t, 5, st.ReadParked)
 		require.EqualValues(t, 5, st.ReadWait.Count)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestTryUpgrade(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		rw.RLock()
 		require.True(t, rw.TryUpgrade(), "the only reader")
 		require.False(t, rw.TryRLock())
@@ -229,12 +218,12 @@ func TestTryUpgrade(t *testing.T) {
 		st := rw.Stats()
 		require.EqualValues(t, 3, st.Writes)
 		require.EqualValues(t, 4, st.Reads)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestOneOfTwoUpgradersWins(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		n := 0
 		var wg sync.WaitGroup
 		for range 4 {
@@ -252,16 +241,16 @@ func TestOneOfTwoUpgradersWins(t *testing.T) {
 		}
 		within(t, time.Minute, wg.Wait)
 		require.EqualValues(t, n, rw.Stats().Writes)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestSetOptions(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
-		rw.SetOptions(RWOptions{Name: "cfg", HoldSampling: 2, NoBias: true})
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
+		rw.SetOptions(locks.RWOptions{Name: "cfg", HoldSampling: 2, NoBias: true})
 		st := rw.Stats()
 		require.Equal(t, "cfg", st.Name)
-		require.Equal(t, ModeWord, st.Mode, "NoBias ends bias")
+		require.Equal(t, locks.ModeWord, st.Mode, "NoBias ends bias")
 		require.EqualValues(t, 1, st.Writes, "SetOptions itself")
 		require.Zero(t, st.Reads)
 		for range 10 {
@@ -276,10 +265,10 @@ func TestSetOptions(t *testing.T) {
 		st = rw.Stats()
 		require.EqualValues(t, 10, st.WriteHold.Count, "every second write")
 		require.EqualValues(t, 21, st.Writes)
-		rw.SetOptions(RWOptions{})
+		rw.SetOptions(locks.RWOptions{})
 		rw.Lock()
 		rw.Unlock()
 		require.EqualValues(t, 10, rw.Stats().WriteHold.Count)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }

@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // TestWhoeverOpensTheLockLetsInTheReaders lets readers and writers fall asleep and
@@ -17,16 +19,16 @@ import (
 // writer does, even one that asks at the same moment.
 func TestWhoeverOpensTheLockLetsInTheReaders(t *testing.T) {
 	const readers = 5
-	openers := map[string]func(rw *RWMutex) (open func()){
-		"Unlock": func(rw *RWMutex) func() {
+	openers := map[string]func(rw *locks.RWMutex) (open func()){
+		"Unlock": func(rw *locks.RWMutex) func() {
 			rw.Lock()
 			return rw.Unlock
 		},
-		"Downgrade": func(rw *RWMutex) func() {
+		"Downgrade": func(rw *locks.RWMutex) func() {
 			rw.Lock()
 			return func() { rw.Downgrade(); rw.RUnlock() }
 		},
-		"a writer that gives up": func(rw *RWMutex) func() {
+		"a writer that gives up": func(rw *locks.RWMutex) func() {
 			rw.RLock()
 			ctx, cancel := context.WithCancel(context.Background())
 			failed := make(chan error)
@@ -42,7 +44,7 @@ func TestWhoeverOpensTheLockLetsInTheReaders(t *testing.T) {
 	for name, opener := range openers {
 		t.Run(name, func(t *testing.T) {
 			forEachProcs(t, func(t *testing.T) {
-				modes(t, func(t *testing.T, rw *RWMutex) {
+				modes(t, func(t *testing.T, rw *locks.RWMutex) {
 					for range 20 {
 						open := opener(rw)
 						asleep := rw.Stats().Waiting
@@ -65,7 +67,7 @@ func TestWhoeverOpensTheLockLetsInTheReaders(t *testing.T) {
 						write()
 						within(t, time.Minute, wg.Wait)
 					}
-					checkIdle(t, rw)
+					locks.CheckIdle(t, rw)
 				})
 			})
 		})
@@ -79,9 +81,9 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 	const readers, writers, rounds = 20, 5, 40
 	for _, bias := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			var rw RWMutex
+			var rw locks.RWMutex
 			if bias {
-				enableBias(&rw)
+				locks.EnableBias(&rw)
 			}
 			var wg sync.WaitGroup
 			var worstRead, worstWrite time.Duration // guarded by mu
@@ -123,7 +125,7 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 			require.LessOrEqual(t, worstWrite, 2*(writers+1)*time.Second, "one may overtake")
 			require.LessOrEqual(t, time.Since(start), (2*writers*rounds+2)*time.Second)
 			require.Greater(t, int(reads.Load()), readers*writers*(rounds-2), "all readers between any two writers")
-			checkIdle(t, &rw)
+			locks.CheckIdle(t, &rw)
 		})
 	}
 }
@@ -132,18 +134,18 @@ func TestReadersAndWritersTakeTurns(t *testing.T) {
 // stands.
 func TestOvertakenInABubble(t *testing.T) {
 	withProcs(t, 1)
-	var rw, biased RWMutex
-	enableBias(&biased)
-	var m SpinMutex
+	var rw, biased locks.RWMutex
+	locks.EnableBias(&biased)
+	var m locks.SpinMutex
 	for name, c := range map[string]struct {
 		lock, unlock, wait, leave func()
 		laps                      int
 	}{
 		"reader":         {rw.Lock, rw.Unlock, rw.RLock, rw.RUnlock, 1},
-		"writer":         {rw.Lock, rw.Unlock, rw.Lock, rw.Unlock, maxTries + 5},
+		"writer":         {rw.Lock, rw.Unlock, rw.Lock, rw.Unlock, locks.MaxTries + 5},
 		"striped reader": {biased.Lock, biased.Unlock, biased.RLock, biased.RUnlock, 1},
-		"striped writer": {biased.Lock, biased.Unlock, biased.Lock, biased.Unlock, maxTries + 5},
-		"SpinMutex":      {m.Lock, m.Unlock, m.Lock, m.Unlock, maxTries + 5},
+		"striped writer": {biased.Lock, biased.Unlock, biased.Lock, biased.Unlock, locks.MaxTries + 5},
+		"SpinMutex":      {m.Lock, m.Unlock, m.Lock, m.Unlock, locks.MaxTries + 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -152,7 +154,7 @@ func TestOvertakenInABubble(t *testing.T) {
 				go func() { c.wait(); in.Store(true); c.leave() }()
 				synctest.Wait()
 				laps := 0
-				for ; !in.Load() && laps < 10*maxTries; laps++ {
+				for ; !in.Load() && laps < 10*locks.MaxTries; laps++ {
 					c.unlock()
 					c.lock()
 					runtime.Gosched()
@@ -163,8 +165,8 @@ func TestOvertakenInABubble(t *testing.T) {
 			})
 		})
 	}
-	checkIdle(t, &rw)
-	checkSpinIdle(t, &m)
+	locks.CheckIdle(t, &rw)
+	locks.CheckSpinIdle(t, &m)
 }
 
 // TestNobodyIsForgottenWhileOthersStarve keeps most goroutines asleep for longer
@@ -172,7 +174,7 @@ func TestOvertakenInABubble(t *testing.T) {
 func TestNobodyIsForgottenWhileOthersStarve(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
 		for _, writes := range []uint32{1, 10, 50, 100} {
-			var rw RWMutex
+			var rw locks.RWMutex
 			var stop atomic.Bool
 			var wg sync.WaitGroup
 			for i := range uint32(128) {
@@ -198,7 +200,7 @@ func TestNobodyIsForgottenWhileOthersStarve(t *testing.T) {
 			time.Sleep(time.Duration(scaled(200)) * time.Millisecond) // real time: what happens meanwhile is the subject
 			stop.Store(true)
 			within(t, time.Minute, wg.Wait)
-			checkIdle(t, &rw)
+			locks.CheckIdle(t, &rw)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 func TestCancelingADrainingWriterLetsReadersResume(t *testing.T) {
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		rw.RLock()
 		ctx, cancel := context.WithCancel(context.Background())
 		failed := make(chan error)
@@ -30,14 +32,14 @@ func TestCancelingADrainingWriterLetsReadersResume(t *testing.T) {
 		st := rw.Stats()
 		require.EqualValues(t, 6, st.Reads)
 		require.Zero(t, st.Writes)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 // TestCancelRacingAWakeUp cancels at the moment of the unlock.
 func TestCancelRacingAWakeUp(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		modes(t, func(t *testing.T, rw *RWMutex) {
+		modes(t, func(t *testing.T, rw *locks.RWMutex) {
 			for i := range scaled(6000) {
 				ctx, cancel := context.WithCancel(context.Background())
 				rw.Lock()
@@ -62,7 +64,7 @@ func TestCancelRacingAWakeUp(t *testing.T) {
 				within(t, time.Minute, wg.Wait)
 				cancel()
 			}
-			checkIdle(t, rw)
+			locks.CheckIdle(t, rw)
 		})
 	})
 }
@@ -71,7 +73,7 @@ func TestCancelRacingAWakeUp(t *testing.T) {
 // 1 ms; then the lock must be handed to it.
 func TestHandoffAfterStarving(t *testing.T) {
 	withProcs(t, 1) // what is woken does not run before this goroutine lets it
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		rw.Lock()
 		let, done := make(chan struct{}), make(chan struct{})
 		go func() {
@@ -81,9 +83,9 @@ func TestHandoffAfterStarving(t *testing.T) {
 			close(done)
 		}()
 		waitFor(t, "the sleeper", func() bool { return rw.Stats().Waiting == 1 })
-		time.Sleep(2 * starving) // real time: how long a sleeper has waited is the subject
+		time.Sleep(2 * locks.Starving) // real time: how long a sleeper has waited is the subject
 		within(t, 20*time.Second, func() {
-			for rw.load()&handoff == 0 {
+			for !rw.Reserved() {
 				rw.Unlock()
 				rw.Lock()
 				runtime.Gosched() // let it find the lock taken
@@ -96,13 +98,13 @@ func TestHandoffAfterStarving(t *testing.T) {
 		close(let)
 		<-done
 		require.EqualValues(t, 1, rw.Stats().Handoffs)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestSleepersGetPastAHog(t *testing.T) {
 	withProcs(t, 2)
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		// One goroutine that all but never lets go.
 		var stop atomic.Bool
 		var hog sync.WaitGroup
@@ -131,14 +133,14 @@ func TestSleepersGetPastAHog(t *testing.T) {
 		within(t, time.Minute, wg.Wait)
 		stop.Store(true)
 		hog.Wait()
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 func TestWriterAmongEndlessReaders(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		var rw RWMutex
-		enableBias(&rw)
+		var rw locks.RWMutex
+		locks.EnableBias(&rw)
 		var stop atomic.Bool
 		var wg sync.WaitGroup
 		for range 100 {
@@ -158,13 +160,13 @@ func TestWriterAmongEndlessReaders(t *testing.T) {
 		})
 		stop.Store(true)
 		wg.Wait()
-		checkIdle(t, &rw)
+		locks.CheckIdle(t, &rw)
 	})
 }
 
 func TestThousandGoroutinesOnOneP(t *testing.T) {
 	withProcs(t, 1)
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		var g guarded
 		var wg sync.WaitGroup
 		for i := range 1000 {
@@ -186,14 +188,14 @@ func TestThousandGoroutinesOnOneP(t *testing.T) {
 		within(t, time.Minute, wg.Wait)
 		require.EqualValues(t, 2000, rw.Stats().Writes)
 		require.EqualValues(t, 18000, rw.Stats().Reads)
-		checkIdle(t, rw)
+		locks.CheckIdle(t, rw)
 	})
 }
 
 // TestUnlockStorm releases many readers at the same moment, onto one writer.
 func TestUnlockStorm(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		modes(t, func(t *testing.T, rw *RWMutex) {
+		modes(t, func(t *testing.T, rw *locks.RWMutex) {
 			for range scaled(200) {
 				const n = 20
 				var in, out sync.WaitGroup
@@ -212,7 +214,7 @@ func TestUnlockStorm(t *testing.T) {
 				close(open)
 				within(t, time.Minute, out.Wait)
 			}
-			checkIdle(t, rw)
+			locks.CheckIdle(t, rw)
 		})
 	})
 }
@@ -220,7 +222,7 @@ func TestUnlockStorm(t *testing.T) {
 // TestStatsBlockNobody keeps Stats in a loop beside writers.
 func TestStatsBlockNobody(t *testing.T) {
 	withProcs(t, 4)
-	modes(t, func(t *testing.T, rw *RWMutex) {
+	modes(t, func(t *testing.T, rw *locks.RWMutex) {
 		var stop atomic.Bool
 		var wg sync.WaitGroup
 		for range 2 {
@@ -260,13 +262,13 @@ func TestCancelJustBeforeTheWakeUp(t *testing.T) {
 		reserve      func()
 		waiting      func() int
 	}
-	var rw RWMutex
-	var m SpinMutex
+	var rw locks.RWMutex
+	var m locks.SpinMutex
 	rwWaiting := func() int { return rw.Stats().Waiting }
 	for _, l := range []lock{
-		{"writer", rw.Lock, rw.Unlock, rw.LockContext, rw.Unlock, func() { rw.or(handoff) }, rwWaiting},
-		{"reader", rw.Lock, rw.Unlock, rw.RLockContext, rw.RUnlock, func() { rw.or(handoff) }, rwWaiting},
-		{"SpinMutex", m.Lock, m.Unlock, m.LockContext, m.Unlock, func() { m.add(handoff) }, func() int { return m.Stats().Waiting }},
+		{"writer", rw.Lock, rw.Unlock, rw.LockContext, rw.Unlock, rw.Reserve, rwWaiting},
+		{"reader", rw.Lock, rw.Unlock, rw.RLockContext, rw.RUnlock, rw.Reserve, rwWaiting},
+		{"SpinMutex", m.Lock, m.Unlock, m.LockContext, m.Unlock, m.Reserve, func() int { return m.Stats().Waiting }},
 	} {
 		for _, handedOver := range []bool{false, true} {
 			for range 10 {
@@ -290,8 +292,8 @@ func TestCancelJustBeforeTheWakeUp(t *testing.T) {
 			}
 		}
 	}
-	checkIdle(t, &rw)
-	checkSpinIdle(t, &m)
+	locks.CheckIdle(t, &rw)
+	locks.CheckSpinIdle(t, &m)
 	require.EqualValues(t, 40, rw.Stats().Canceled)
 	require.EqualValues(t, 20, m.Stats().Canceled)
 }

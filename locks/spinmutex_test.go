@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -9,16 +9,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
-func checkSpinIdle(t *testing.T, m *SpinMutex) {
-	t.Helper()
-	require.Zero(t, m.load()&(spinClosed|waiting|woken), "flags of an idle lock")
-	require.Zero(t, m.Stats().Waiting)
-}
-
 func TestSpinMutexBasics(t *testing.T) {
-	var m SpinMutex
+	var m locks.SpinMutex
 	m.Lock()
 	require.False(t, m.TryLock())
 	require.True(t, m.Stats().Locked)
@@ -41,12 +37,12 @@ func TestSpinMutexBasics(t *testing.T) {
 	require.EqualValues(t, 2, st.Canceled)
 	require.EqualValues(t, 2, st.Parked)
 	require.Zero(t, st.Contention)
-	checkSpinIdle(t, &m)
+	locks.CheckSpinIdle(t, &m)
 }
 
 func TestSpinMutexExactCountsUnderMixes(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		var m SpinMutex
+		var m locks.SpinMutex
 		n, total := uint64(0), atomic.Uint64{}
 		var wg sync.WaitGroup
 		for i := range 16 {
@@ -79,13 +75,13 @@ func TestSpinMutexExactCountsUnderMixes(t *testing.T) {
 		st := m.Stats()
 		require.Equal(t, n, st.Acquired)
 		require.LessOrEqual(t, st.Contended, st.Acquired)
-		checkSpinIdle(t, &m)
+		locks.CheckSpinIdle(t, &m)
 	})
 }
 
 func TestSpinMutexCancelRacingAWakeUp(t *testing.T) {
 	forEachProcs(t, func(t *testing.T) {
-		var m SpinMutex
+		var m locks.SpinMutex
 		for i := range scaled(6000) {
 			ctx, cancel := context.WithCancel(context.Background())
 			m.Lock()
@@ -106,29 +102,29 @@ func TestSpinMutexCancelRacingAWakeUp(t *testing.T) {
 			within(t, time.Minute, wg.Wait)
 			cancel()
 		}
-		checkSpinIdle(t, &m)
+		locks.CheckSpinIdle(t, &m)
 	})
 }
 
 // TestSpinMutexCountFolds goes over the packed count by each way in.
 func TestSpinMutexCountFolds(t *testing.T) {
-	var m SpinMutex
+	var m locks.SpinMutex
 	want := uint64(1<<29 - 2)
-	m.add(want * spinOne)
+	m.CountUses(want)
 	for range 3 {
 		m.Lock()
 		m.Unlock()
 		require.True(t, m.TryLock())
 		m.Unlock()
-		require.True(t, m.lockWait(nil, false))
+		require.True(t, m.LockSlow())
 		m.Unlock()
 		want += 3
 		require.Equal(t, want, m.Stats().Acquired)
-		m.add(spinFold * spinOne) // full again, if it was folded
-		want += spinFold
+		m.CountUses(locks.SpinFold) // full again, if it was folded
+		want += locks.SpinFold
 	}
-	require.EqualValues(t, 3*spinFold, m.x.Load().folded)
-	checkSpinIdle(t, &m)
+	require.EqualValues(t, 3*locks.SpinFold, m.Folded())
+	locks.CheckSpinIdle(t, &m)
 }
 
 // TestSpinMutexPhantomPassesTheUnlockOn: the holder leaves while another goroutine
@@ -136,24 +132,24 @@ func TestSpinMutexCountFolds(t *testing.T) {
 // sleeper.
 func TestSpinMutexPhantomPassesTheUnlockOn(t *testing.T) {
 	for _, handedOver := range []bool{false, true} {
-		var m SpinMutex
+		var m locks.SpinMutex
 		m.Lock()
 		done := make(chan struct{})
 		go func() { m.Lock(); close(done) }()
 		waitFor(t, "the sleeper", func() bool { return m.Stats().Waiting == 1 })
 		if handedOver {
-			m.add(handoff) // reserved for the sleeper
+			m.Reserve() // reserved for the sleeper
 		}
-		m.add(spinIn + spinOne)
+		m.EnterInVain()
 		m.Unlock()
 		require.False(t, m.TryLock(), "the phantom is inside")
 		require.Equal(t, 1, m.Stats().Waiting)
-		m.leave()
+		m.LeaveAgain()
 		within(t, 20*time.Second, func() { <-done })
 		m.Unlock()
 		require.EqualValues(t, 2, m.Stats().Acquired)
 		require.Equal(t, handedOver, m.Stats().Handoffs == 1)
-		checkSpinIdle(t, &m)
+		locks.CheckSpinIdle(t, &m)
 	}
 }
 
@@ -161,8 +157,8 @@ func TestSpinMutexPhantomPassesTheUnlockOn(t *testing.T) {
 // burn nothing.
 func TestHolderDescheduledBurnsNoCPU(t *testing.T) {
 	withProcs(t, 2)
-	locks := map[string]sync.Locker{"SpinMutex": new(SpinMutex), "RWMutex": new(RWMutex)}
-	for name, l := range locks {
+	all := map[string]sync.Locker{"SpinMutex": new(locks.SpinMutex), "RWMutex": new(locks.RWMutex)}
+	for name, l := range all {
 		t.Run(name, func(t *testing.T) {
 			before := cpuTime(t)
 			start := time.Now()
@@ -180,7 +176,7 @@ func TestHolderDescheduledBurnsNoCPU(t *testing.T) {
 			wall, cpu := time.Since(start), cpuTime(t)-before
 			require.GreaterOrEqual(t, wall, 240*time.Millisecond)
 			require.Less(t, cpu, wall/2, "waiters burn the processor")
-			if m, ok := l.(*SpinMutex); ok {
+			if m, ok := l.(*locks.SpinMutex); ok {
 				require.NotZero(t, m.Stats().Parked)
 			}
 		})
@@ -189,7 +185,7 @@ func TestHolderDescheduledBurnsNoCPU(t *testing.T) {
 
 func TestSpinMutexNeverCollapsesOnOneP(t *testing.T) {
 	withProcs(t, 1)
-	var m SpinMutex
+	var m locks.SpinMutex
 	n := 0
 	var wg sync.WaitGroup
 	for range 200 {
@@ -207,14 +203,14 @@ func TestSpinMutexNeverCollapsesOnOneP(t *testing.T) {
 	within(t, 10*time.Second, wg.Wait)
 	require.Equal(t, 200*scaled(500), n)
 	require.Zero(t, m.Stats().Polls, "polling with one P is of no use")
-	checkSpinIdle(t, &m)
+	locks.CheckSpinIdle(t, &m)
 }
 
 // TestSpinMutexHandoffAfterStarving overtakes a sleeper until it has waited for more
 // than 1 ms; then the lock must be handed to it.
 func TestSpinMutexHandoffAfterStarving(t *testing.T) {
 	withProcs(t, 1) // what is woken does not run before this goroutine lets it
-	var m SpinMutex
+	var m locks.SpinMutex
 	m.Lock()
 	let, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -224,9 +220,9 @@ func TestSpinMutexHandoffAfterStarving(t *testing.T) {
 		close(done)
 	}()
 	waitFor(t, "the sleeper", func() bool { return m.Stats().Waiting == 1 })
-	time.Sleep(2 * starving) // real time: how long a sleeper has waited is the subject
+	time.Sleep(2 * locks.Starving) // real time: how long a sleeper has waited is the subject
 	within(t, 20*time.Second, func() {
-		for m.load()&handoff == 0 {
+		for !m.Reserved() {
 			m.Unlock()
 			m.Lock()
 			runtime.Gosched() // let it find the lock taken
@@ -237,12 +233,12 @@ func TestSpinMutexHandoffAfterStarving(t *testing.T) {
 	close(let)
 	<-done
 	require.EqualValues(t, 1, m.Stats().Handoffs)
-	checkSpinIdle(t, &m)
+	locks.CheckSpinIdle(t, &m)
 }
 
 func TestSpinMutexSleepersGetPastAHog(t *testing.T) {
 	withProcs(t, 2)
-	var m SpinMutex
+	var m locks.SpinMutex
 	var stop atomic.Bool
 	var hog sync.WaitGroup
 	hog.Go(func() {
@@ -265,13 +261,13 @@ func TestSpinMutexSleepersGetPastAHog(t *testing.T) {
 	within(t, time.Minute, wg.Wait)
 	stop.Store(true)
 	hog.Wait()
-	checkSpinIdle(t, &m)
+	locks.CheckSpinIdle(t, &m)
 }
 
 func TestSpinMutexAllocatesNothing(t *testing.T) {
-	var m SpinMutex
-	var rw RWMutex
-	enableBias(&rw)
+	var m locks.SpinMutex
+	var rw locks.RWMutex
+	locks.EnableBias(&rw)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		m.Lock()
 		m.Unlock()

@@ -11,9 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/poundlock/poundlock/internal/stats"
 	"github.com/poundlock/poundlock/locks"
-	"github.com/stretchr/testify/require"
 )
 
 // instrumented are all types of the package that have Stats.

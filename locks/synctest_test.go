@@ -1,4 +1,4 @@
-package locks
+package locks_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/locks"
 )
 
 // A bubble advances its clock only when all its goroutines are durably blocked.
@@ -15,17 +17,17 @@ import (
 // for one is not durable.
 
 func TestBubbleWithSleepingHolder(t *testing.T) {
-	locks := map[string]func() (lock, unlock func()){
-		"RWMutex.Lock":   func() (func(), func()) { m := new(RWMutex); return m.Lock, m.Unlock },
-		"RWMutex.biased": func() (func(), func()) { m := new(RWMutex); enableBias(m); return m.Lock, m.Unlock },
-		"SpinMutex":      func() (func(), func()) { m := new(SpinMutex); return m.Lock, m.Unlock },
+	all := map[string]func() (lock, unlock func()){
+		"RWMutex.Lock":   func() (func(), func()) { m := new(locks.RWMutex); return m.Lock, m.Unlock },
+		"RWMutex.biased": func() (func(), func()) { m := new(locks.RWMutex); locks.EnableBias(m); return m.Lock, m.Unlock },
+		"SpinMutex":      func() (func(), func()) { m := new(locks.SpinMutex); return m.Lock, m.Unlock },
 		"Keyed": func() (func(), func()) {
-			k := NewKeyed[string]()
-			var h Held[string]
+			k := locks.NewKeyed[string]()
+			var h locks.Held[string]
 			return func() { got := k.Lock("key"); h = got }, func() { h.Unlock() }
 		},
 	}
-	for name, make := range locks {
+	for name, make := range all {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				lock, unlock := make()
@@ -48,9 +50,9 @@ func TestBubbleWithSleepingHolder(t *testing.T) {
 func TestBubbleReadersAndWriter(t *testing.T) {
 	for _, bias := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			var rw RWMutex
+			var rw locks.RWMutex
 			if bias {
-				enableBias(&rw)
+				locks.EnableBias(&rw)
 			}
 			start := time.Now()
 			var wg sync.WaitGroup
@@ -84,9 +86,9 @@ func TestBubbleReadersAndWriter(t *testing.T) {
 
 func TestBubbleTimeouts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rw RWMutex
-		var m SpinMutex
-		k := NewKeyed[int]()
+		var rw locks.RWMutex
+		var m locks.SpinMutex
+		k := locks.NewKeyed[int]()
 		rw.Lock()
 		m.Lock()
 		h := k.Lock(1)
@@ -113,8 +115,8 @@ func TestBubbleTimeouts(t *testing.T) {
 // TestBubbleSamplingAndHold: hold times are virtual too.
 func TestBubbleSamplingAndHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rw RWMutex
-		rw.SetOptions(RWOptions{HoldSampling: 1})
+		var rw locks.RWMutex
+		rw.SetOptions(locks.RWOptions{HoldSampling: 1})
 		for range 3 {
 			rw.Lock()
 			time.Sleep(time.Second)
