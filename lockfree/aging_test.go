@@ -1,4 +1,4 @@
-package lockfree
+package lockfree_test
 
 import (
 	"context"
@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/lockfree"
 )
 
 // age makes waiters and signallers meet in every way for a while: waits that are
 // served, that are cancelled at the moment of their signal, that find a value after
 // they registered; single values and batches; and for a Bounded waits for room too.
-func age(t *testing.T, q Interface[int], rounds int) {
+func age(t *testing.T, q lockfree.Interface[int], rounds int) {
 	t.Helper()
-	b, bounded := q.(*Bounded[int])
+	b, bounded := q.(*lockfree.Bounded[int])
 	ctx, stop := context.WithCancel(context.Background())
 	var producers, consumers sync.WaitGroup
 	for g := range 4 {
@@ -61,14 +63,14 @@ func age(t *testing.T, q Interface[int], rounds int) {
 	}
 	done := make(chan struct{})
 	go func() { producers.Wait(); stop(); consumers.Wait(); close(done) }()
-	finishes(t, done, "the ageing")
+	lockfree.Finishes(t, done, "the ageing")
 	for range q.Drain() {
 	}
 }
 
 // handOvers returns how often goroutines parked and were woken in q while one waited
 // for each of n values, which is n times.
-func handOvers(t *testing.T, q Interface[int], n int) (waits, wakeups uint64) {
+func handOvers(t *testing.T, q lockfree.Interface[int], n int) (waits, wakeups uint64) {
 	before := q.Stats()
 	for range n {
 		got := make(chan struct{})
@@ -91,16 +93,16 @@ func handOvers(t *testing.T, q Interface[int], n int) (waits, wakeups uint64) {
 // lone waiter hundreds of times for nothing, and their enqueues always found
 // "waiters" to signal.
 func TestOldQueueIsAsQuietAsANewOne(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			for round := range scale(3, 6, 100) {
+	for _, k := range lockfree.Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			for round := range lockfree.Scale(3, 6, 100) {
 				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 + 6*(round%2)))
 				synctest.Test(t, func(t *testing.T) {
-					q := k.make()
+					q := k.Make()
 					newWaits, newWakeups := handOvers(t, q, 10)
-					age(t, q, scale(300, 1500, 3000))
+					age(t, q, lockfree.Scale(300, 1500, 3000))
 					synctest.Wait()
-					nobodyLeft(t, q)
+					lockfree.NobodyLeft(t, q)
 					waits, wakeups := handOvers(t, q, 10)
 					require.EqualValues(t, 10, newWaits)
 					require.Equal(t, newWaits, waits, "waits of an old queue")
@@ -111,36 +113,12 @@ func TestOldQueueIsAsQuietAsANewOne(t *testing.T) {
 	}
 }
 
-// A signaller claims nobody if its waiter leaves in between, or if another signals
-// the same waiter. The orders of these steps, one by one.
-func TestUnclaimedSignalIsTakenBack(t *testing.T) {
-	send := func(w *waiters) { w.channel() <- struct{}{} }
-	receive := func(w *waiters) { <-w.channel() }
-	join := func(w *waiters) { w.unclaimed.Add(1) }
-	settle := func(w *waiters) { w.settle() }
-	for name, steps := range map[string][]func(*waiters){
-		"the waiter leaves between signal and claim":      {join, send, settle, settle},
-		"two signals for a waiter that leaves":            {join, send, send, settle, settle, settle},
-		"two signals for a waiter that takes one":         {join, send, send, receive, settle, settle},
-		"two signals, one of them settled, then received": {join, send, send, settle, receive, settle},
-		"two waiters, one leaves":                         {join, join, send, send, settle, receive, settle, settle},
-		"one more joins before the second settles":        {join, send, send, settle, join, settle, receive, receive},
-	} {
-		var w waiters
-		for _, f := range steps {
-			f(&w)
-		}
-		require.Zero(t, w.unclaimed.Load(), name)
-		require.Empty(t, w.channel(), name)
-	}
-}
-
 // A wait that a ctx with a panicking Done begins leaves no trace.
 func TestPanickingContextLeavesNoTrace(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		q := k.make()
+	for _, k := range lockfree.Kinds[int](0) {
+		q := k.Make()
 		require.Panics(t, func() { _, _ = q.Dequeue(badCtx{t.Context()}) })
-		nobodyLeft(t, q)
+		lockfree.NobodyLeft(t, q)
 		require.NoError(t, q.TryEnqueue(1))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		v, err := q.Dequeue(ctx)

@@ -55,7 +55,7 @@ func TestBoundedZeroValuePanics(t *testing.T) {
 
 func TestNilContextPanics(t *testing.T) {
 	var none context.Context
-	for _, k := range lockfree.Kinds[int]() {
+	for _, k := range lockfree.Kinds[int](0) {
 		q := k.Make()
 		for name, f := range map[string]func(){
 			"Dequeue":      func() { _, _ = q.Dequeue(none) },
@@ -71,7 +71,7 @@ func TestNilContextPanics(t *testing.T) {
 }
 
 func TestFIFOThroughManyRings(t *testing.T) {
-	for _, k := range lockfree.RoomyKinds[int]() {
+	for _, k := range lockfree.RoomyKinds[int](0) {
 		t.Run(k.Name, func(t *testing.T) {
 			q := k.Make()
 			for i := range 1000 {
@@ -94,7 +94,7 @@ func TestFIFOThroughManyRings(t *testing.T) {
 }
 
 func TestBatches(t *testing.T) {
-	for _, k := range lockfree.RoomyKinds[int]() {
+	for _, k := range lockfree.RoomyKinds[int](0) {
 		t.Run(k.Name, func(t *testing.T) {
 			q := k.Make()
 			n, err := q.TryEnqueueBatch(nil)
@@ -138,7 +138,7 @@ func TestBatches(t *testing.T) {
 }
 
 func TestCloseKeepsValues(t *testing.T) {
-	for _, k := range lockfree.Kinds[int]() {
+	for _, k := range lockfree.Kinds[int](0) {
 		t.Run(k.Name, func(t *testing.T) {
 			q := k.Make()
 			for i := range 3 {
@@ -160,7 +160,7 @@ func TestCloseKeepsValues(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	for _, k := range lockfree.Kinds[int]() {
+	for _, k := range lockfree.Kinds[int](0) {
 		t.Run(k.Name, func(t *testing.T) {
 			q := k.Make()
 			fill := func() {
@@ -183,7 +183,7 @@ func TestDrain(t *testing.T) {
 
 // A panic in the loop's body takes the value that it was given and no other.
 func TestDrainBodyPanicLosesNothingFurther(t *testing.T) {
-	for _, k := range lockfree.Kinds[int]() {
+	for _, k := range lockfree.Kinds[int](0) {
 		q := k.Make()
 		for i := range 3 {
 			require.NoError(t, q.TryEnqueue(i))
@@ -202,7 +202,7 @@ func TestDrainBodyPanicLosesNothingFurther(t *testing.T) {
 func TestEndedContextGoesBeforeAValue(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, k := range lockfree.Kinds[int]() {
+	for _, k := range lockfree.Kinds[int](0) {
 		q := k.Make()
 		require.NoError(t, q.TryEnqueue(1))
 		_, err := q.Dequeue(ctx)

@@ -1,4 +1,4 @@
-package lockfree
+package lockfree_test
 
 import (
 	"cmp"
@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/poundlock/poundlock/lockfree"
 )
 
 // The aspect checker decides in O(n log n), for histories of millions of
@@ -69,7 +71,7 @@ func aspects(lives []life, empties []span) string {
 
 // observe runs g goroutines that enqueue and dequeue n values in all in random
 // ways, and returns the history.
-func observe(t *testing.T, q Interface[int32], g, n int) (lives []life, empties []span) {
+func observe(t *testing.T, q lockfree.Interface[int32], g, n int) (lives []life, empties []span) {
 	base := time.Now()
 	now := func() int64 { return int64(time.Since(base)) }
 	lives = make([]life, n)
@@ -150,7 +152,7 @@ func observe(t *testing.T, q Interface[int32], g, n int) (lives []life, empties 
 	}
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
-	finishes(t, done, "the history")
+	lockfree.Finishes(t, done, "the history")
 	call := now()
 	for v := range q.Drain() {
 		dequeued(v, call, now())
@@ -175,23 +177,23 @@ func TestAspects(t *testing.T) {
 	procs := []int{1, 2, 8}
 	checked := map[int]int{} // operations by GOMAXPROCS
 	for _, size := range []string{"tiny", "usual"} {
-		for _, k := range kinds[int32](0) {
+		for _, k := range lockfree.Kinds[int32](0) {
 			if size == "usual" {
-				switch k.name {
+				switch k.Name {
 				case "Queue":
-					k.make = func() Interface[int32] { return New[int32]() }
+					k.Make = func() lockfree.Interface[int32] { return lockfree.New[int32]() }
 				case "Bounded":
-					k.make = func() Interface[int32] { return Must(NewBounded[int32](500)) }
+					k.Make = func() lockfree.Interface[int32] { return lockfree.Must(lockfree.NewBounded[int32](500)) }
 				default:
 					continue
 				}
 			}
-			t.Run(k.name+"/"+size, func(t *testing.T) {
-				withProcs(t, procs, func(t *testing.T) {
+			t.Run(k.Name+"/"+size, func(t *testing.T) {
+				lockfree.WithProcs(t, procs, func(t *testing.T) {
 					ops := 0
-					for range scale(1, 2, 10) {
-						n := scale(4000, 40_000, 100_000)
-						q := k.make()
+					for range lockfree.Scale(1, 2, 10) {
+						n := lockfree.Scale(4000, 40_000, 100_000)
+						q := k.Make()
 						lives, empties := observe(t, q, 8, n)
 						if bad := aspects(lives, empties); bad != "" {
 							t.Fatal(bad)
@@ -211,7 +213,7 @@ func TestAspects(t *testing.T) {
 	}
 	for _, p := range procs {
 		t.Logf("%d operations at GOMAXPROCS %d", checked[p], p)
-		if want := scale(40_000, 800_000, 10_000_000); checked[p] < want && !t.Failed() && complete() {
+		if want := lockfree.Scale(40_000, 800_000, 10_000_000); checked[p] < want && !t.Failed() && lockfree.Complete() {
 			t.Errorf("fewer than the %d that are due", want)
 		}
 	}

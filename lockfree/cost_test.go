@@ -1,4 +1,4 @@
-package lockfree
+package lockfree_test
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+
+	"github.com/poundlock/poundlock/lockfree"
 )
 
 // subject is one queue under measurement: what is put must come out, the sum says.
@@ -16,11 +18,11 @@ type subject struct {
 
 var subjects = []subject{
 	{"poundlock", func() (func(int), func() (int, bool)) {
-		q := New[int]()
+		q := lockfree.New[int]()
 		return func(v int) { _ = q.Enqueue(v) }, q.TryDequeue
 	}},
 	{"bounded", func() (func(int), func() (int, bool)) {
-		q := Must(NewBounded[int](1024))
+		q := lockfree.Must(lockfree.NewBounded[int](1024))
 		return func(v int) {
 			for q.TryEnqueue(v) != nil {
 				runtime.Gosched()
@@ -28,7 +30,7 @@ var subjects = []subject{
 		}, q.TryDequeue
 	}},
 	{"ms", func() (func(int), func() (int, bool)) {
-		q := NewMS[int]()
+		q := lockfree.NewMS[int]()
 		return func(v int) { _ = q.Enqueue(v) }, q.TryDequeue
 	}},
 	{"chan", func() (func(int), func() (int, bool)) {
@@ -124,11 +126,11 @@ func BenchmarkPC(b *testing.B) {
 	for _, g := range []int{1, 2, 8, 64} {
 		for _, s := range []blocking{
 			{"poundlock", func() (func(int), func() int) {
-				q := New[int]()
+				q := lockfree.New[int]()
 				return func(v int) { _ = q.Enqueue(v) }, func() int { v, _ := q.Dequeue(ctx); return v }
 			}},
 			{"bounded", func() (func(int), func() int) {
-				q := Must(NewBounded[int](1024))
+				q := lockfree.Must(lockfree.NewBounded[int](1024))
 				return func(v int) { _ = q.Enqueue(ctx, v) }, func() int { v, _ := q.Dequeue(ctx); return v }
 			}},
 			{"chan", func() (func(int), func() int) {
@@ -160,7 +162,7 @@ func BenchmarkPC(b *testing.B) {
 func BenchmarkPingPong(b *testing.B) {
 	ctx := context.Background()
 	b.Run("poundlock", func(b *testing.B) {
-		x, y := New[int](), New[int]()
+		x, y := lockfree.New[int](), lockfree.New[int]()
 		go func() {
 			for v := range x.All(ctx) {
 				_ = y.Enqueue(v)

@@ -67,9 +67,9 @@ func TestDefectTailOnACutNode(t *testing.T) {
 
 // A Try that gives up when it loses a race says "empty" of a queue that never is.
 func TestDefectEmptyWhileInhabited(t *testing.T) {
-	for _, k := range roomyKinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			q := k.make()
+	for _, k := range RoomyKinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			q := k.Make()
 			const goroutines = 8
 			// More values than goroutines: one is in the queue at every moment.
 			for range 2 * goroutines {
@@ -200,9 +200,9 @@ func TestDefectFullWhileEmpty(t *testing.T) {
 
 // Lengths that are the difference of two counters drift and underflow.
 func TestDefectLenUnderflows(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			q := k.make()
+	for _, k := range Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			q := k.Make()
 			most := 8
 			if b, ok := q.(*Bounded[int]); ok {
 				most = b.Cap()

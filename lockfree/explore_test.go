@@ -165,7 +165,7 @@ func (p plan) run(t *testing.T, s *scheduler, switches int) (ops []porcupine.Ope
 	var q Interface[int] = new(Queue[int])
 	switch {
 	case p.capacity > 0:
-		q = newTinyBounded[int](p.capacity, 0)
+		q = NewTinyBounded[int](p.capacity, 0)
 	case p.capacity == anMS:
 		q = new(MSQueue[int])
 	}

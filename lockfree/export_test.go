@@ -6,6 +6,49 @@ import (
 	"testing"
 )
 
+const (
+	RaceEnabled   = raceEnabled
+	Chaotic       = chaotic
+	MostCapacity  = maxCapacity
+	NodesPerChunk = chunkNodes
+)
+
+// NearWrap is a first ticket just before the words overflow.
+const NearWrap = 1<<62 - 20
+
+// What the tests from outside share with those from inside.
+var (
+	Scale     = scale
+	Complete  = complete
+	WithProcs = withProcs
+	Finishes  = finishes
+	Hang      = hang
+)
+
+// Stall takes the next ticket, as a producer that stalls before it publishes, and
+// returns the function that publishes then. That reports false if it comes too late.
+func (q *Queue[T]) Stall() (publish func(T) bool) {
+	r, at := q.l.ticket()
+	return func(v T) bool { return r.put(at, v) }
+}
+
+// NothingKept fails the test if a value that was peeked at is kept.
+func NothingKept[T any](t *testing.T, q Interface[T]) {
+	t.Helper()
+	kept := false
+	switch q := q.(type) {
+	case *Queue[T]:
+		kept = q.l.head.Load().peekers.kept.Load() != nil
+	case *Bounded[T]:
+		kept = q.l.head.Load().peekers.kept.Load() != nil
+	case *MSQueue[T]:
+		kept = q.q.peekers.kept.Load() != nil
+	}
+	if kept {
+		t.Fatal("a value that was peeked at is kept")
+	}
+}
+
 // Interface is what the queues share in the tests.
 type Interface[T any] interface {
 	TryEnqueue(v T) error
@@ -52,22 +95,22 @@ func (l *list[T]) ticket() (*ring[T], uint64) {
 	}
 }
 
-// kind is one of the package's queues, made small so that its corners come often.
-type kind[T any] struct {
-	name string
-	make func() Interface[T]
+// Kind is one of the package's queues, made small so that its corners come often.
+type Kind[T any] struct {
+	Name string
+	Make func() Interface[T]
 }
 
-// kinds returns the queues: with tiny rings, their first ticket being origin.
-func kinds[T any](origin uint64) []kind[T] {
-	return []kind[T]{
+// Kinds returns the queues: with tiny rings, their first ticket being origin.
+func Kinds[T any](origin uint64) []Kind[T] {
+	return []Kind[T]{
 		{"Queue", func() Interface[T] {
 			q := new(Queue[T])
 			q.l.tinyRings()
 			q.l.origin = origin * one
 			return q
 		}},
-		{"Bounded", func() Interface[T] { return newTinyBounded[T](3, origin) }},
+		{"Bounded", func() Interface[T] { return NewTinyBounded[T](3, origin) }},
 		{"MSQueue", func() Interface[T] {
 			q := new(MSQueue[T])
 			q.q.origin = origin
@@ -77,7 +120,7 @@ func kinds[T any](origin uint64) []kind[T] {
 	}
 }
 
-func newTinyBounded[T any](capacity int, origin uint64) *Bounded[T] {
+func NewTinyBounded[T any](capacity int, origin uint64) *Bounded[T] {
 	q := new(Bounded[T])
 	q.l.tinyRings()
 	q.l.origin = origin * one
@@ -85,32 +128,15 @@ func newTinyBounded[T any](capacity int, origin uint64) *Bounded[T] {
 	return q
 }
 
-// roomyKinds are kinds that a test can fill at will: the Bounded is large.
-func roomyKinds[T any](origin uint64) []kind[T] {
-	ks := kinds[T](origin)
-	ks[1].make = func() Interface[T] { return newTinyBounded[T](1<<30, origin) }
+// RoomyKinds are Kinds that a test can fill at will: the Bounded is large.
+func RoomyKinds[T any](origin uint64) []Kind[T] {
+	ks := Kinds[T](origin)
+	ks[1].Make = func() Interface[T] { return NewTinyBounded[T](1<<30, origin) }
 	return ks
 }
 
-// Kind is kind, for the tests of public behaviour.
-type Kind[T any] struct {
-	Name string
-	Make func() Interface[T]
-}
-
-// Kinds are kinds, and RoomyKinds roomyKinds, whose first ticket is the first there is.
-func Kinds[T any]() []Kind[T]      { return exported(kinds[T](0)) }
-func RoomyKinds[T any]() []Kind[T] { return exported(roomyKinds[T](0)) }
-
-func exported[T any](ks []kind[T]) (out []Kind[T]) {
-	for _, k := range ks {
-		out = append(out, Kind[T]{k.name, k.make})
-	}
-	return out
-}
-
-// waitersOf returns how many goroutines wait in q, as its signallers see it.
-func waitersOf[T any](q Interface[T]) (empty, full int64) {
+// WaitersOf returns how many goroutines wait in q, as its signallers see it.
+func WaitersOf[T any](q Interface[T]) (empty, full int64) {
 	notEmpty, notFull := eventcounts(q)
 	if notFull == nil {
 		notFull = new(waiters)
@@ -131,9 +157,9 @@ func eventcounts[T any](q Interface[T]) (notEmpty, notFull *waiters) {
 	panic("unknown queue")
 }
 
-// nobodyLeft fails the test if signals or registrations are left in q, in which no
+// NobodyLeft fails the test if signals or registrations are left in q, in which no
 // goroutine is at work or waits.
-func nobodyLeft[T any](t *testing.T, q Interface[T]) {
+func NobodyLeft[T any](t *testing.T, q Interface[T]) {
 	t.Helper()
 	notEmpty, notFull := eventcounts(q)
 	for name, w := range map[string]*waiters{"notEmpty": notEmpty, "notFull": notFull} {

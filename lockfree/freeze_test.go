@@ -240,12 +240,12 @@ func TestFrozenWaiterLeavesTheBatchToOthers(t *testing.T) {
 func TestFrozenGoroutineStopsNobody(t *testing.T) {
 	reached := make([]bool, numPoints)
 	for p := range numPoints {
-		for _, k := range kinds[int](0) {
+		for _, k := range Kinds[int](0) {
 			for _, s := range scenarios {
-				t.Run(fmt.Sprintf("%d/%s/%s", p, k.name, s.name), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%d/%s/%s", p, k.Name, s.name), func(t *testing.T) {
 					for _, skip := range []int{0, 3, 17, 60} {
 						f := freezeAt(p, skip)
-						q := k.make()
+						q := k.Make()
 						enq, deq, rest := s.run(t, q, f)
 						select {
 						case <-f.frozen:
@@ -256,7 +256,7 @@ func TestFrozenGoroutineStopsNobody(t *testing.T) {
 						done := make(chan struct{})
 						go func() { rest.Wait(); close(done) }()
 						finishes(t, done, "the thawed goroutine")
-						nobodyLeft(t, q)
+						NobodyLeft(t, q)
 						for range q.Drain() {
 							deq.Add(1)
 						}

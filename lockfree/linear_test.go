@@ -218,18 +218,18 @@ func history(q Interface[int], rng *rand.Rand, withClose bool) []porcupine.Opera
 // four with Close in the middle. At least 400 of these must be decided for each type
 // (70 in the short form), and of all that are tried no more than 2 % be undecided.
 func TestLinearizable(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
+	for _, k := range Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
 			capacity := 0
-			if k.name == "Bounded" {
+			if k.Name == "Bounded" {
 				capacity = 3
 			}
 			model := linModel(capacity)
-			n := scale(100, 560, 2000)
+			n := Scale(100, 560, 2000)
 			undecided, decidedWithClose := 0, 0
 			for i := range n {
 				withClose := i%4 != 0
-				ops := history(k.make(), rand.New(rand.NewPCG(uint64(i), 7)), withClose)
+				ops := history(k.Make(), rand.New(rand.NewPCG(uint64(i), 7)), withClose)
 				switch porcupine.CheckOperationsTimeout(model, ops, 5*time.Second) {
 				case porcupine.Illegal:
 					for _, op := range ops {
@@ -248,7 +248,7 @@ func TestLinearizable(t *testing.T) {
 			if undecided*50 > n {
 				t.Errorf("%d of %d histories undecided", undecided, n)
 			}
-			if want := scale(70, 400, 400); decidedWithClose < want {
+			if want := Scale(70, 400, 400); decidedWithClose < want {
 				t.Errorf("fewer than %d decided with Close", want)
 			}
 		})

@@ -28,7 +28,7 @@ func alive(ps []weak.Pointer[heavy]) int {
 // TestNothingKept looks at 100 values after they left the queue, in several ways,
 // while the queue lives on: none may be reachable.
 func TestNothingKept(t *testing.T) {
-	for _, k := range roomyKinds[*heavy](0) {
+	for _, k := range RoomyKinds[*heavy](0) {
 		for name, take := range map[string]func(q Interface[*heavy]){
 			"dequeued": func(q Interface[*heavy]) {
 				for range 100 {
@@ -45,8 +45,8 @@ func TestNothingKept(t *testing.T) {
 				}
 			},
 		} {
-			t.Run(k.name+"/"+name, func(t *testing.T) {
-				q := k.make()
+			t.Run(k.Name+"/"+name, func(t *testing.T) {
+				q := k.Make()
 				ps := make([]weak.Pointer[heavy], 100)
 				for i := range 50 {
 					v := new(heavy)

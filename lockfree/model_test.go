@@ -11,7 +11,7 @@ import (
 
 // TestAgainstModel drives each queue with random calls beside a slice.
 func TestAgainstModel(t *testing.T) {
-	for _, k := range lockfree.Kinds[int]() {
+	for _, k := range lockfree.Kinds[int](0) {
 		t.Run(k.Name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				q := k.Make()

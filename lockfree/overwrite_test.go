@@ -1,18 +1,19 @@
-package lockfree
+package lockfree_test
 
 import (
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"weak"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/lockfree"
 )
 
 func TestDropOldestKeepsTheLastN(t *testing.T) {
 	for capacity := 1; capacity < 40; capacity++ {
-		for _, q := range []*Bounded[int]{Must(NewBounded[int](capacity)), newTinyBounded[int](capacity, nearWrap)} {
+		for _, q := range []*lockfree.Bounded[int]{lockfree.Must(lockfree.NewBounded[int](capacity)), lockfree.NewTinyBounded[int](capacity, lockfree.NearWrap)} {
 			for i := range 3 * capacity {
 				dropped, err := q.EnqueueDropOldest(i)
 				require.NoError(t, err)
@@ -23,7 +24,7 @@ func TestDropOldestKeepsTheLastN(t *testing.T) {
 				require.True(t, ok)
 				require.Equal(t, max(0, i+1-capacity), v)
 			}
-			require.Equal(t, ErrFull, q.TryEnqueue(0))
+			require.Equal(t, lockfree.ErrFull, q.TryEnqueue(0))
 			s := q.Stats()
 			require.EqualValues(t, 3*capacity, s.Enqueued)
 			require.EqualValues(t, 2*capacity, s.Dropped)
@@ -31,7 +32,7 @@ func TestDropOldestKeepsTheLastN(t *testing.T) {
 			require.Equal(t, capacity, s.HighWater)
 			q.Close()
 			_, err := q.EnqueueDropOldest(0)
-			require.Equal(t, ErrClosed, err)
+			require.Equal(t, lockfree.ErrClosed, err)
 			next := 2 * capacity
 			for v := range q.Drain() {
 				require.Equal(t, next, v)
@@ -48,8 +49,8 @@ func TestDropOldestKeepsTheLastN(t *testing.T) {
 // order, none twice, the length is never above the capacity, and the books balance.
 func TestDropOldestBesideEverything(t *testing.T) {
 	for _, capacity := range []int{1, 3, 50} {
-		q := newTinyBounded[[2]int](capacity, 0)
-		n := scale(2000, 20_000, 200_000)
+		q := lockfree.NewTinyBounded[[2]int](capacity, 0)
+		n := lockfree.Scale(2000, 20_000, 200_000)
 		var dropped, got atomic.Int64
 		var producers, others sync.WaitGroup
 		var stop atomic.Bool
@@ -109,7 +110,7 @@ func TestDropOldestBesideEverything(t *testing.T) {
 		})
 		done := make(chan struct{})
 		go func() { producers.Wait(); stop.Store(true); others.Wait(); close(done) }()
-		finishes(t, done, "producers or consumers")
+		lockfree.Finishes(t, done, "producers or consumers")
 		for range q.Drain() {
 			got.Add(1)
 		}
@@ -123,9 +124,9 @@ func TestDropOldestBesideEverything(t *testing.T) {
 }
 
 func TestPeek(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			q := k.make()
+	for _, k := range lockfree.Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			q := k.Make()
 			_, ok := q.Peek()
 			require.False(t, ok)
 			for i := range 200 {
@@ -150,83 +151,39 @@ func TestPeek(t *testing.T) {
 			require.Equal(t, 7, v)
 		})
 	}
-	_, ok := new(Queue[int]).Peek()
+	_, ok := new(lockfree.Queue[int]).Peek()
 	require.False(t, ok)
-	_, ok = new(MSQueue[int]).Peek()
+	_, ok = new(lockfree.MSQueue[int]).Peek()
 	require.False(t, ok)
 }
 
 // TestPeekPassesOverAStalledProducer finds the oldest value that is there.
 func TestPeekPassesOverAStalledProducer(t *testing.T) {
-	q := New[int]()
-	r, at := q.l.ticket()
+	q := lockfree.New[int]()
+	publish := q.Stall()
 	_, ok := q.Peek()
 	require.False(t, ok)
 	require.NoError(t, q.Enqueue(5))
 	v, ok := q.Peek()
 	require.True(t, ok)
 	require.Equal(t, 5, v)
-	require.False(t, r.put(at, 1))
+	require.False(t, publish(1))
 	require.Equal(t, 1, q.Len())
-}
-
-// A value that is taken while somebody peeks at it is not written to until nobody
-// reads it, and is not kept after that; nor does its slot stay out of use.
-func TestPeekedValueIsFreedByTheLastPeeker(t *testing.T) {
-	q := New[*heavy]()
-	var ps []weak.Pointer[heavy]
-	for i := range 100 {
-		v := new(heavy)
-		ps = append(ps, weak.Make(v))
-		require.NoError(t, q.Enqueue(v))
-		r := q.l.head.Load()
-		h := r.head.Load()
-		for range 2 {
-			r.peekers.join() // two that read it
-		}
-		if i%2 == 0 {
-			_, ok := q.TryDequeue()
-			require.True(t, ok)
-		} else {
-			require.Equal(t, 1, q.TryDequeueBatch(make([]*heavy, 3)))
-		}
-		require.Same(t, v, *r.val(h), "still there to be read")
-		r.peekers.leave(r.release)
-		require.Same(t, v, *r.val(h), "one still reads")
-		r.peekers.leave(r.release)
-		require.Nil(t, *r.val(h))
-	}
-	require.Zero(t, alive(ps))
-	require.EqualValues(t, 1, q.Stats().Rings, "the slots are in use again")
-	require.Zero(t, q.Stats().Barred)
-
-	ms := NewMS[*heavy]()
-	v := new(heavy)
-	ps = []weak.Pointer[heavy]{weak.Make(v)}
-	require.NoError(t, ms.Enqueue(v))
-	v = nil
-	ms.q.peekers.join()
-	_, ok := ms.TryDequeue()
-	require.True(t, ok)
-	require.Equal(t, 1, alive(ps))
-	ms.q.peekers.leave((*msNode[*heavy]).clear)
-	require.Zero(t, alive(ps))
-	runtime.KeepAlive(ms)
 }
 
 // TestPeekBesideEverything lets many peek while others work, with values that a torn
 // read would show, and looks for what is kept.
 func TestPeekBesideEverything(t *testing.T) {
 	type twice struct{ a, b *int }
-	for _, k := range kinds[twice](0) {
-		t.Run(k.name, func(t *testing.T) {
-			q := k.make()
+	for _, k := range lockfree.Kinds[twice](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			q := k.Make()
 			var workers, peekers sync.WaitGroup
 			var stop atomic.Bool
 			for range 3 {
 				workers.Go(func() {
 					buf := make([]twice, 2)
-					for i := range scale(2000, 20_000, 200_000) {
+					for i := range lockfree.Scale(2000, 20_000, 200_000) {
 						v := new(int)
 						_ = q.TryEnqueue(twice{v, v})
 						if i%3 == 0 {
@@ -247,17 +204,10 @@ func TestPeekBesideEverything(t *testing.T) {
 			}
 			done := make(chan struct{})
 			go func() { workers.Wait(); stop.Store(true); peekers.Wait(); close(done) }()
-			finishes(t, done, "the workers")
+			lockfree.Finishes(t, done, "the workers")
 			for range q.Drain() {
 			}
-			switch q := q.(type) {
-			case *Queue[twice]:
-				require.Nil(t, q.l.head.Load().peekers.kept.Load())
-			case *Bounded[twice]:
-				require.Nil(t, q.l.head.Load().peekers.kept.Load())
-			case *MSQueue[twice]:
-				require.Nil(t, q.q.peekers.kept.Load())
-			}
+			lockfree.NothingKept(t, q)
 		})
 	}
 }

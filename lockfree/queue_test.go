@@ -1,4 +1,4 @@
-package lockfree
+package lockfree_test
 
 import (
 	"fmt"
@@ -8,48 +8,49 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/internal/rt"
+	"github.com/poundlock/poundlock/lockfree"
 )
 
 func TestConstructorsRejectNonsense(t *testing.T) {
-	most := min(int64(maxCapacity), math.MaxInt)
+	most := min(int64(lockfree.MostCapacity), math.MaxInt)
 	for _, capacity := range []int{0, -3, math.MinInt, math.MaxInt} {
-		q, err := NewBounded[int](capacity)
+		q, err := lockfree.NewBounded[int](capacity)
 		if int64(capacity) == most { // where an int has 32 bits
 			require.NoError(t, err)
 			continue
 		}
 		require.Nil(t, q)
 		require.EqualError(t, err, fmt.Sprintf("lockfree: Bounded: capacity %d is not in 1 to %d", capacity, most))
-		require.PanicsWithError(t, err.Error(), func() { Must(NewBounded[int](capacity)) })
+		require.PanicsWithError(t, err.Error(), func() { lockfree.Must(lockfree.NewBounded[int](capacity)) })
 	}
-	largest := Must(NewBounded[int](int(most)))
+	largest := lockfree.Must(lockfree.NewBounded[int](int(most)))
 	require.EqualValues(t, most, largest.Cap())
 	require.NoError(t, largest.TryEnqueue(1))
 	require.Equal(t, 1, largest.Len())
-	require.Panics(t, func() { WithRings(0, 4) })
-	require.Panics(t, func() { WithRings(8, 4) })
-	require.NotPanics(t, func() { New[int](WithRings(1, 1)) })
-	require.NotPanics(t, func() { Must(NewBounded[int](1 << 30)) })
+	require.Panics(t, func() { lockfree.WithRings(0, 4) })
+	require.Panics(t, func() { lockfree.WithRings(8, 4) })
+	require.NotPanics(t, func() { lockfree.New[int](lockfree.WithRings(1, 1)) })
+	require.NotPanics(t, func() { lockfree.Must(lockfree.NewBounded[int](1 << 30)) })
 }
 
 func TestBoundedIsExact(t *testing.T) {
 	for capacity := 1; capacity < 40; capacity++ {
-		q := newTinyBounded[int](capacity, 0)
+		q := lockfree.NewTinyBounded[int](capacity, 0)
 		require.Equal(t, capacity, q.Cap())
 		for round := range 5 {
 			for i := range capacity {
 				require.NoError(t, q.TryEnqueue(round+i))
 			}
-			require.Equal(t, ErrFull, q.TryEnqueue(0))
+			require.Equal(t, lockfree.ErrFull, q.TryEnqueue(0))
 			n, err := q.TryEnqueueBatch([]int{1, 2})
 			require.Zero(t, n)
-			require.Equal(t, ErrFull, err)
+			require.Equal(t, lockfree.ErrFull, err)
 			require.Equal(t, capacity, q.Len())
 			_, ok := q.TryDequeue()
 			require.True(t, ok)
 			n, err = q.TryEnqueueBatch([]int{round + capacity, 2})
 			require.Equal(t, 1, n)
-			require.Equal(t, ErrFull, err)
+			require.Equal(t, lockfree.ErrFull, err)
 			buf := make([]int, capacity+1)
 			require.Equal(t, capacity, q.TryDequeueBatch(buf))
 			require.Equal(t, round+1, buf[0])
@@ -60,12 +61,12 @@ func TestBoundedIsExact(t *testing.T) {
 }
 
 func TestHotPathsDoNotAllocate(t *testing.T) {
-	if raceEnabled || chaotic {
+	if lockfree.RaceEnabled || lockfree.Chaotic {
 		t.Skip("allocation counts are for the usual build")
 	}
 	ctx := t.Context()
 	buf := make([]int, 64)
-	q, b := New[int](), Must(NewBounded[int](100))
+	q, b := lockfree.New[int](), lockfree.Must(lockfree.NewBounded[int](100))
 	for name, f := range map[string]func(){
 		"Queue":         func() { _ = q.Enqueue(1); q.TryDequeue() },
 		"Queue wait":    func() { _ = q.Enqueue(1); _, _ = q.Dequeue(ctx) },
@@ -85,9 +86,9 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		}
 		require.Zero(t, testing.AllocsPerRun(1000, f), name)
 	}
-	ms := NewMS[int]()
+	ms := lockfree.NewMS[int]()
 	chunks := testing.AllocsPerRun(10, func() {
-		for range 10 * chunkNodes {
+		for range 10 * lockfree.NodesPerChunk {
 			_ = ms.Enqueue(1)
 			ms.TryDequeue()
 		}
@@ -95,6 +96,6 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 	if rt.Pinned {
 		require.LessOrEqual(t, chunks, 11.0, "a chunk for 15 values")
 	} else {
-		require.EqualValues(t, 10*chunkNodes, chunks, "a node for each")
+		require.EqualValues(t, 10*lockfree.NodesPerChunk, chunks, "a node for each")
 	}
 }

@@ -34,3 +34,25 @@ func TestRenewDoesNotTakeAGroupBack(t *testing.T) {
 	next(i)
 	require.Zero(t, l.stats().Len)
 }
+
+// A sealed ring must refuse values, wherever its tickets are. A seal bit so high
+// that the arithmetic of slots lost it once let sealed rings accept values.
+func TestSealedRingRefuses(t *testing.T) {
+	for _, start := range []uint64{0, 1, 1 << 29, 1 << 30, 1 << 59, 1 << 60, 1 << 61, NearWrap + 19, 1<<62 - 1} {
+		q := Kinds[int](start)[0].Make().(*Queue[int])
+		require.NoError(t, q.Enqueue(1))
+		r := q.l.tail.Load()
+		at := r.tail.Load()
+		require.True(t, r.tail.CompareAndSwap(at, at|sealed))
+		require.NoError(t, q.Enqueue(2))
+		_, err := q.TryEnqueueBatch([]int{3, 4})
+		require.NoError(t, err)
+		require.Equal(t, at|sealed, r.tail.Load(), "the sealed ring gave no ticket")
+		for want := 1; want <= 4; want++ {
+			v, ok := q.TryDequeue()
+			require.True(t, ok)
+			require.Equal(t, want, v)
+		}
+		require.EqualValues(t, 2, q.Stats().Rings)
+	}
+}

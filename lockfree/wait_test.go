@@ -1,4 +1,4 @@
-package lockfree
+package lockfree_test
 
 import (
 	"context"
@@ -9,20 +9,22 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/lockfree"
 )
 
 // inBubbles runs f with each queue in a synctest bubble, where waiting goroutines
 // must be durably blocked.
-func inBubbles(t *testing.T, f func(t *testing.T, q Interface[int])) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { f(t, k.make()) })
+func inBubbles(t *testing.T, f func(t *testing.T, q lockfree.Interface[int])) {
+	for _, k := range lockfree.Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { f(t, k.Make()) })
 		})
 	}
 }
 
 func TestDequeueWaitsForAValue(t *testing.T) {
-	inBubbles(t, func(t *testing.T, q Interface[int]) {
+	inBubbles(t, func(t *testing.T, q lockfree.Interface[int]) {
 		start := time.Now()
 		time.AfterFunc(time.Hour, func() { _ = q.TryEnqueue(7) })
 		v, err := q.Dequeue(t.Context())
@@ -42,14 +44,14 @@ func TestDequeueWaitsForAValue(t *testing.T) {
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
-	inBubbles(t, func(t *testing.T, q Interface[int]) {
+	inBubbles(t, func(t *testing.T, q lockfree.Interface[int]) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
 		_, err := q.Dequeue(ctx)
 		require.Equal(t, context.DeadlineExceeded, err)
 		require.Equal(t, time.Minute, time.Since(start))
-		empty, _ := waitersOf(q)
+		empty, _ := lockfree.WaitersOf(q)
 		require.Zero(t, empty, "a cancelled waiter leaves no trace")
 		require.NoError(t, q.TryEnqueue(1))
 		require.Equal(t, 1, q.Len())
@@ -57,18 +59,18 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 }
 
 func TestCloseWakesEveryWaiter(t *testing.T) {
-	inBubbles(t, func(t *testing.T, q Interface[int]) {
+	inBubbles(t, func(t *testing.T, q lockfree.Interface[int]) {
 		const n = 50
 		var ended atomic.Int64
 		for range n {
 			go func() {
-				if _, err := q.Dequeue(t.Context()); err == ErrClosed {
+				if _, err := q.Dequeue(t.Context()); err == lockfree.ErrClosed {
 					ended.Add(1)
 				}
 			}()
 		}
 		synctest.Wait()
-		empty, _ := waitersOf(q)
+		empty, _ := lockfree.WaitersOf(q)
 		require.EqualValues(t, n, empty)
 		q.Close()
 		synctest.Wait()
@@ -78,7 +80,7 @@ func TestCloseWakesEveryWaiter(t *testing.T) {
 
 func TestEnqueueWaitsForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newTinyBounded[int](2, 0)
+		q := lockfree.NewTinyBounded[int](2, 0)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		n, err := q.EnqueueBatch(ctx, []int{1, 2, 3})
@@ -114,18 +116,18 @@ func TestEnqueueWaitsForRoom(t *testing.T) {
 		go func() { _, err := q.EnqueueBatch(t.Context(), []int{3}); done <- err }()
 		synctest.Wait()
 		q.Close()
-		require.Equal(t, ErrClosed, <-done)
-		require.Equal(t, ErrClosed, <-done)
+		require.Equal(t, lockfree.ErrClosed, <-done)
+		require.Equal(t, lockfree.ErrClosed, <-done)
 		require.Equal(t, 2, q.Len())
 	})
 }
 
 // A waiter that is cancelled when its signal is on the way must not swallow it.
 func TestCancelledWaiterPassesItsSignalOn(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			q := k.make()
-			for range scale(100, 1000, 20_000) {
+	for _, k := range lockfree.Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			q := k.Make()
+			for range lockfree.Scale(100, 1000, 20_000) {
 				ctx, cancel := context.WithCancel(context.Background())
 				var wg sync.WaitGroup
 				var got atomic.Int64
@@ -156,7 +158,7 @@ func TestCancelledWaiterPassesItsSignalOn(t *testing.T) {
 						require.NoError(t, q.TryEnqueue(2))
 					}
 				}
-				finishes(t, patient, "the waiter that was not cancelled")
+				lockfree.Finishes(t, patient, "the waiter that was not cancelled")
 				for range q.Drain() {
 				}
 			}
@@ -164,58 +166,11 @@ func TestCancelledWaiterPassesItsSignalOn(t *testing.T) {
 	}
 }
 
-// What comes about between the last failed try and the registration has no
-// signaller: the waiter must look once more.
-func TestWaiterLooksAgainAfterRegistering(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), hang)
-	defer cancel()
-	var w waiters
-	tries := 0
-	no := func() bool { return false }
-	require.NoError(t, w.await(ctx, func() bool { tries++; return tries > yields }, no, no))
-	require.Zero(t, w.unclaimed.Load())
-	require.Zero(t, w.waits.Load())
-}
-
-// lateCtx ends without waking those who wait for it, as if the signal had come first.
-type lateCtx struct {
-	context.Context
-	ended atomic.Bool
-}
-
-func (c *lateCtx) Err() error {
-	if c.ended.Load() {
-		return context.Canceled
-	}
-	return nil
-}
-
-// A waiter that gets its signal and its cancellation at once passes the signal on.
-func TestSignalOfACancelledWaiterIsPassedOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var w waiters
-		var ready atomic.Bool
-		no := func() bool { return false }
-		errs := make(chan error, 2)
-		late := &lateCtx{Context: context.Background()}
-		go func() { errs <- w.await(late, no, no, no) }()
-		synctest.Wait()
-		go func() { errs <- w.await(t.Context(), ready.Load, no, no) }()
-		synctest.Wait()
-		late.ended.Store(true)
-		ready.Store(true)
-		w.wake(1)
-		synctest.Wait()
-		require.Len(t, errs, 2)
-		require.ElementsMatch(t, []error{context.Canceled, nil}, []error{<-errs, <-errs})
-	})
-}
-
 // P1 publishes a value and stalls before its signal; P2's signal goes to a waiter
 // that takes P1's value. Another waiter must get P2's, which has no signal left.
 func TestStalledSignalDoesNotStrandOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := New[int]()
+		q := lockfree.New[int]()
 		got := make(chan int, 2)
 		for range 2 {
 			go func() {
@@ -224,8 +179,8 @@ func TestStalledSignalDoesNotStrandOthers(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		r, at := q.l.ticket()
-		require.True(t, r.put(at, 1)) // P1 stalls here
+		publish := q.Stall()
+		require.True(t, publish(1)) // P1 stalls here
 		require.NoError(t, q.Enqueue(2))
 		synctest.Wait()
 		require.Len(t, got, 2)
@@ -234,11 +189,11 @@ func TestStalledSignalDoesNotStrandOthers(t *testing.T) {
 }
 
 func TestThousandWaitersAndOneProducer(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			q := k.make()
+	for _, k := range lockfree.Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			q := k.Make()
 			const waiters = 1000
-			values := scale(3000, 10_000, 100_000)
+			values := lockfree.Scale(3000, 10_000, 100_000)
 			var sum, count atomic.Int64
 			var wg sync.WaitGroup
 			for range waiters {
@@ -252,7 +207,7 @@ func TestThousandWaitersAndOneProducer(t *testing.T) {
 			want := 0
 			for i := range values {
 				want += i
-				if b, ok := q.(*Bounded[int]); ok {
+				if b, ok := q.(*lockfree.Bounded[int]); ok {
 					require.NoError(t, b.Enqueue(t.Context(), i))
 				} else {
 					require.NoError(t, q.TryEnqueue(i))
@@ -261,7 +216,7 @@ func TestThousandWaitersAndOneProducer(t *testing.T) {
 			q.Close()
 			done := make(chan struct{})
 			go func() { wg.Wait(); close(done) }()
-			finishes(t, done, "the waiters")
+			lockfree.Finishes(t, done, "the waiters")
 			require.EqualValues(t, values, count.Load())
 			require.EqualValues(t, want, sum.Load())
 		})
@@ -269,7 +224,7 @@ func TestThousandWaitersAndOneProducer(t *testing.T) {
 }
 
 func TestThousandProducersWaitForRoom(t *testing.T) {
-	q := newTinyBounded[int](3, 0)
+	q := lockfree.NewTinyBounded[int](3, 0)
 	var wg sync.WaitGroup
 	var accepted atomic.Int64
 	for range 1000 {
@@ -291,7 +246,7 @@ func TestThousandProducersWaitForRoom(t *testing.T) {
 	q.Close()
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
-	finishes(t, done, "the producers")
+	lockfree.Finishes(t, done, "the producers")
 	rest := 0
 	for range q.Drain() {
 		rest++
@@ -303,10 +258,10 @@ func TestThousandProducersWaitForRoom(t *testing.T) {
 // (so that Close meets seals and appends) and waiting dequeues. Each value is
 // delivered, or its enqueue was refused.
 func TestCloseRace(t *testing.T) {
-	for _, k := range kinds[int](0) {
-		t.Run(k.name, func(t *testing.T) {
-			for round := range scale(30, 60, 5000) {
-				q := k.make()
+	for _, k := range lockfree.Kinds[int](0) {
+		t.Run(k.Name, func(t *testing.T) {
+			for round := range lockfree.Scale(30, 60, 5000) {
+				q := k.Make()
 				var accepted, delivered atomic.Int64
 				var wg sync.WaitGroup
 				start := make(chan struct{})
@@ -316,7 +271,7 @@ func TestCloseRace(t *testing.T) {
 						for i := 0; ; i++ {
 							var n int
 							var err error
-							b, bounded := q.(*Bounded[int])
+							b, bounded := q.(*lockfree.Bounded[int])
 							switch {
 							case i%2 == 0 && bounded:
 								n, err = b.EnqueueBatch(context.Background(), make([]int, g+2))
@@ -329,11 +284,11 @@ func TestCloseRace(t *testing.T) {
 								err = q.TryEnqueue(1)
 								n = 1
 							}
-							if err == ErrClosed && i%2 == 1 {
+							if err == lockfree.ErrClosed && i%2 == 1 {
 								n = 0
 							}
 							accepted.Add(int64(n))
-							if err == ErrClosed {
+							if err == lockfree.ErrClosed {
 								return
 							} else if err != nil {
 								t.Error(err)
@@ -346,7 +301,7 @@ func TestCloseRace(t *testing.T) {
 						for {
 							n, err := q.DequeueBatch(context.Background(), buf[:g+1])
 							delivered.Add(int64(n))
-							if err == ErrClosed {
+							if err == lockfree.ErrClosed {
 								return
 							}
 						}
@@ -361,14 +316,14 @@ func TestCloseRace(t *testing.T) {
 				close(start)
 				done := make(chan struct{})
 				go func() { wg.Wait(); close(done) }()
-				finishes(t, done, "Close, producers or consumers")
+				lockfree.Finishes(t, done, "Close, producers or consumers")
 				for range q.Drain() {
 					t.Fatal("ErrClosed from a wait before the queue was drained")
 				}
 				if accepted.Load() != delivered.Load() {
 					t.Fatalf("round %d: %d accepted, %d delivered; %+v", round, accepted.Load(), delivered.Load(), q.Stats())
 				}
-				nobodyLeft(t, q)
+				lockfree.NobodyLeft(t, q)
 			}
 		})
 	}

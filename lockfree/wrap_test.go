@@ -1,18 +1,17 @@
-package lockfree
+package lockfree_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/lockfree"
 )
 
-// The tickets of these queues start just before their words overflow.
-const nearWrap = 1<<62 - 20
-
 func TestWrapAround(t *testing.T) {
-	for start := uint64(nearWrap); start < nearWrap+24; start++ {
-		for _, k := range kinds[int](start) {
-			q := k.make()
+	for start := uint64(lockfree.NearWrap); start < lockfree.NearWrap+24; start++ {
+		for _, k := range lockfree.Kinds[int](start) {
+			q := k.Make()
 			next, want := 0, 0
 			for next < 100 {
 				if q.TryEnqueue(next) == nil {
@@ -39,43 +38,21 @@ func TestWrapAround(t *testing.T) {
 			}
 			require.Equal(t, next, want)
 			_, err := q.Dequeue(t.Context())
-			require.Equal(t, ErrClosed, err)
+			require.Equal(t, lockfree.ErrClosed, err)
 		}
 	}
 }
 
 // TestWrapAroundConcurrently crosses the wrap-around with eight goroutines.
 func TestWrapAroundConcurrently(t *testing.T) {
-	for _, k := range kinds[int32](nearWrap - 500) {
-		t.Run(k.name, func(t *testing.T) {
+	for _, k := range lockfree.Kinds[int32](lockfree.NearWrap - 500) {
+		t.Run(k.Name, func(t *testing.T) {
 			for range 5 {
-				lives, empties := observe(t, k.make(), 8, 2000)
+				lives, empties := observe(t, k.Make(), 8, 2000)
 				if bad := aspects(lives, empties); bad != "" {
 					t.Fatal(bad)
 				}
 			}
 		})
-	}
-}
-
-// A sealed ring must refuse values, wherever its tickets are. A seal bit so high
-// that the arithmetic of slots lost it once let sealed rings accept values.
-func TestSealedRingRefuses(t *testing.T) {
-	for _, start := range []uint64{0, 1, 1 << 29, 1 << 30, 1 << 59, 1 << 60, 1 << 61, nearWrap + 19, 1<<62 - 1} {
-		q := kinds[int](start)[0].make().(*Queue[int])
-		require.NoError(t, q.Enqueue(1))
-		r := q.l.tail.Load()
-		at := r.tail.Load()
-		require.True(t, r.tail.CompareAndSwap(at, at|sealed))
-		require.NoError(t, q.Enqueue(2))
-		_, err := q.TryEnqueueBatch([]int{3, 4})
-		require.NoError(t, err)
-		require.Equal(t, at|sealed, r.tail.Load(), "the sealed ring gave no ticket")
-		for want := 1; want <= 4; want++ {
-			v, ok := q.TryDequeue()
-			require.True(t, ok)
-			require.Equal(t, want, v)
-		}
-		require.EqualValues(t, 2, q.Stats().Rings)
 	}
 }
