@@ -178,9 +178,8 @@ func (q *Bounded[T]) Len() int { return q.made().sample() }
 // Cap returns how many values the queue can hold.
 func (q *Bounded[T]) Cap() int { return int(q.made().capacity / one) }
 
-// Close does not wait: it makes further enqueues return ErrClosed, and those that
-// wait for room.
-// Values in the queue stay to be dequeued; see [Queue.Close].
+// Close makes enqueues return ErrClosed, those that wait for room and all that come
+// later. It does not wait. Values in the queue stay to be dequeued; see [Queue.Close].
 func (q *Bounded[T]) Close() error {
 	q.made().close()
 	return nil

@@ -36,8 +36,8 @@
 // consumer that finds the producer of its ticket stalled marks the slot dead and
 // goes on; a producer that finds a slot still held by a stalled consumer does the
 // same; the slot comes back into use when its owner does. A full ring is sealed and
-// followed by one twice as large (32 to 4096 slots, at most 64 KiB), so what is
-// allocated for a steady load is nothing. After a lost compare-and-swap a governor
+// followed by one twice as large (32 to 4096 slots, at most 64 KiB), so a
+// steady load allocates nothing. After a lost compare-and-swap a governor
 // keeps the loser away for as long as the fight is hot. Waiting is an eventcount: a
 // waiter registers, looks again, and parks on a channel of the queue; an enqueue
 // only looks at one word to see that nobody waits.
