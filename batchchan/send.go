@@ -149,7 +149,8 @@ func (c *core[T]) dropOldestLocked(e *effects[T]) T {
 	}
 }
 
-// sendMany accepts items in order, as many as it can, and returns how many.
+// sendMany accepts items in order, as many as it can, and returns how many. The others
+// count as rejected, unless ctx was done beforehand.
 func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int, error) {
 	notNil(ctx)
 	if ctx.Err() != nil {
@@ -194,11 +195,31 @@ func (c *core[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int
 	return n + m, err
 }
 
-func (c *core[T]) sendEach(ctx context.Context, items []T, d time.Duration) (int, error) {
-	for i, item := range items {
-		if err := c.send(ctx, item, d); err != nil {
-			return i, err
+// sendEach accepts items one by one until one is refused. All from that one on count
+// as rejected.
+func (c *core[T]) sendEach(ctx context.Context, items []T, d time.Duration) (n int, err error) {
+	counted := 0 // of them, already
+	for ; n < len(items); n++ {
+		if err = ctxerr.From(ctx); err != nil {
+			break
+		}
+		size := 0
+		if c.cfg.SizeOf != nil {
+			size, err = c.sizeOf(items[n])
+		}
+		if err == nil {
+			c.mu.lock()
+			err = c.sendSlow(ctx, items[n], size, d)
+		}
+		if err != nil {
+			counted = 1
+			break
 		}
 	}
-	return len(items), nil
+	if rest := len(items) - n - counted; rest > 0 {
+		c.mu.lock()
+		c.n.rejected += uint64(rest)
+		c.mu.unlock()
+	}
+	return n, err
 }
