@@ -186,6 +186,7 @@ func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
 						}
 						return again
 					}))
+					defer func() { _ = k.Close() }()
 					_, err := k.SendMany(bg, []int{1, 2, 3, 4})
 					require.NoError(t, err)
 					close(gate)
@@ -236,6 +237,7 @@ func TestKeyedShutdownWhileAStoppingKeyIsAside(t *testing.T) {
 			e.Retry(1, errEnd)
 			return e.Err()
 		}))
+		defer func() { _ = k.Close() }()
 		_, err := k.SendMany(bg, []int{1, 2, 3})
 		require.NoError(t, err)
 		synctest.Wait()
