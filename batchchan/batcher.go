@@ -141,7 +141,7 @@ func (b *Batcher[T]) SendTimeout(item T, d time.Duration) error {
 // SendMany sends items in order, in as few steps as possible and next to each
 // other where there is room. It returns how many were accepted, the first n, and
 // an error if that is not all of them: what Send of the next one returned. The
-// slice is not kept.
+// others count as Rejected in Stats. The slice is not kept.
 func (b *Batcher[T]) SendMany(ctx context.Context, items []T) (n int, err error) {
 	return b.g.sendMany(ctx, items, forever)
 }

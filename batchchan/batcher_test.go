@@ -67,7 +67,7 @@ func TestByteCapIsExact(t *testing.T) {
 	require.Equal(t, [][]string{{"aaaa", "bbbb"}, {"cccc", "dddddd"}, {"e"}, {"ffffffffff"}, {"g", "h"}}, got.batches)
 	s := b.Stats()
 	checkQuiet(t, s)
-	require.EqualValues(t, 3, s.Rejected)
+	require.EqualValues(t, 4, s.Rejected)
 	require.EqualValues(t, 4, s.FlushedBytes)
 }
 

@@ -55,16 +55,17 @@ func ExampleBatcher_exportSpans() {
 // Insert rows with one statement per batch: at once when the database is free,
 // many at a time when it is not.
 func ExampleBatcher_databaseInserts() {
+	db := openDB() // sql.Open("pgx", dsn)
+	defer db.Close()
 	type row struct {
 		id   int
 		name string
 	}
-	rows := 0
 	inserts, err := batchchan.New(batchchan.Config[row]{
 		MaxBatch: 500,
 		Retry: batchchan.Retry{
 			MaxAttempts: 3,
-			Retryable:   func(err error) bool { return !errors.Is(err, errors.ErrUnsupported) },
+			Retryable:   func(err error) bool { return !errors.Is(err, errCheck) },
 		},
 		OnError: func(_ context.Context, err error, rows []row) { fmt.Println("lost", len(rows), "rows:", err) },
 	}, func(ctx context.Context, batch []row) error {
@@ -73,9 +74,8 @@ func ExampleBatcher_databaseInserts() {
 		for _, r := range batch {
 			args = append(args, r.id, r.name)
 		}
-		_, _ = statement, args // _, err := db.ExecContext(ctx, statement, args...)
-		rows += len(batch)
-		return nil
+		_, err := db.ExecContext(ctx, statement, args...)
+		return err
 	})
 	if err != nil {
 		panic(err)
@@ -88,58 +88,70 @@ func ExampleBatcher_databaseInserts() {
 	if err := inserts.Close(); err != nil { // waits for the last insert
 		panic(err)
 	}
+	var rows int
+	if err := db.QueryRow("SELECT count(*) FROM users").Scan(&rows); err != nil {
+		panic(err)
+	}
 	fmt.Println(rows, "rows inserted")
 	// Output: 1000 rows inserted
 }
 
-// One statement inserts many rows; when the database refuses it because of some of
+// One statement inserts many rows. When the database refuses it because of some of
 // them, the others are inserted all the same, and each bad row goes to a dead-letter
 // table with its own error.
 func ExampleItemErrors() {
+	db := openDB() // sql.Open("pgx", dsn), with CHECK (qty > 0)
+	defer db.Close()
 	type row struct {
 		id  int
 		qty int
 	}
-	errCheck := errors.New("violates check constraint qty_positive")
-	// With PostgreSQL this is one INSERT ... SELECT * FROM unnest($1::int[], $2::int[])
-	// for all rows and, where that returns an error of class 23, the rows one by one
-	// under savepoints.
-	insert := func(rows ...row) error {
+	insert := func(ctx context.Context, rows []row) error {
+		statement := "INSERT INTO orders (id, qty) VALUES " + strings.Repeat("(?, ?), ", len(rows)-1) + "(?, ?)"
+		args := make([]any, 0, 2*len(rows))
 		for _, r := range rows {
-			if r.qty <= 0 {
-				return errCheck
-			}
+			args = append(args, r.id, r.qty)
 		}
-		return nil
+		_, err := db.ExecContext(ctx, statement, args...)
+		return err
 	}
-	inserts, _ := batchchan.New(batchchan.Config[row]{
+	inserts, err := batchchan.New(batchchan.Config[row]{
 		MaxBatch: 100,
 		Retry:    batchchan.Retry{MaxAttempts: 3},
 		OnError: func(_ context.Context, err error, rows []row) {
 			fmt.Println("dead letter:", rows, err)
 		},
 	}, func(ctx context.Context, rows []row) error {
-		if err := insert(rows...); !errors.Is(err, errCheck) {
-			return err // nil, or nobody's fault: try all again
+		if err := insert(ctx, rows); !errors.Is(err, errCheck) {
+			return err // nil, or no row is to blame: try all again
 		}
 		var failed batchchan.ItemErrors
-		for i, r := range rows {
-			failed.Fail(i, insert(r))
+		for i := range rows {
+			failed.Fail(i, insert(ctx, rows[i:i+1]))
 		}
 		return failed.Err()
 	})
+	if err != nil {
+		panic(err)
+	}
 	for i := range 300 {
-		_ = inserts.Send(context.Background(), row{id: i, qty: (i + 72) % 75})
+		if err := inserts.Send(context.Background(), row{id: i, qty: (i + 72) % 75}); err != nil {
+			panic(err)
+		}
 	}
 	fmt.Println(inserts.Close())
-	fmt.Println(inserts.Stats().Succeeded, "inserted")
+	var rows int
+	if err := db.QueryRow("SELECT count(*) FROM orders").Scan(&rows); err != nil {
+		panic(err)
+	}
+	fmt.Println(rows, "rows inserted")
 	// Output:
 	// dead letter: [{3 0}] violates check constraint qty_positive
 	// dead letter: [{78 0}] violates check constraint qty_positive
 	// dead letter: [{153 0}] violates check constraint qty_positive
 	// dead letter: [{228 0}] violates check constraint qty_positive
 	// batchchan: 4 items failed, the first: violates check constraint qty_positive
-	// 296 inserted
+	// 296 rows inserted
 }
 
 // The backend only says that a batch is bad: Split finds out which items are.

@@ -3,9 +3,12 @@ package batchchan
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -117,4 +120,138 @@ func TestKeyedStopOnErrorHoweverTheProcessorEnds(t *testing.T) {
 			k.k.validate(t, 0)
 		})
 	}
+}
+
+// While the rest of a batch waits aside for its next attempt, a key of which an item has
+// failed for good is not stopped yet: it takes items, and none of them is handed back.
+// When the batch is through, however that ends, the key stops.
+func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
+	bad, again := errors.New("bad"), errors.New("again")
+	type call struct {
+		at      time.Duration
+		items   []int
+		stopped bool
+	}
+	first := call{0, []int{1}, false}       // failed for good
+	second := call{time.Second, nil, false} // the rest of the batch, at its second attempt
+	rest := call{time.Second, []int{4, 5}, true}
+	for _, c := range []struct {
+		name      string
+		end       func() error // of the second attempt
+		retryable bool         // the items that failed with the first
+		max       int          // attempts
+		failed    int
+		want      []call
+	}{
+		{"succeeds", func() error { return nil }, true, 2, 1, []call{first, rest}},
+		{"fails", func() error { return bad }, true, 2, 3, []call{first, {second.at, []int{2, 3}, false}, rest}},
+		{"panics", func() error { panic(bad) }, true, 2, 3, []call{first, {second.at, []int{2, 3}, false}, rest}},
+		{"Goexit", func() error { runtime.Goexit(); return nil }, true, 2, 3, []call{first, {second.at, []int{2, 3}, false}, rest}},
+		{"fails in part", func() error { var e ItemErrors; e.Fail(1, bad); return e.Err() }, true, 2, 2, []call{first, {second.at, []int{3}, false}, rest}},
+		{
+			"is retried again", func() error { var e ItemErrors; e.Retry(0, again); return e.Err() }, true, 3, 2,
+			[]call{first, {3 * time.Second, []int{2}, false}, {3 * time.Second, []int{4, 5}, true}},
+		},
+		{"is not there", nil, false, 2, 3, []call{first, {0, []int{2}, false}, {0, []int{3}, false}, {0, []int{4}, true}}},
+	} {
+		for _, workers := range []int{1, 3} {
+			t.Run(fmt.Sprint(c.name, "/", workers), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					start := time.Now()
+					var calls []call
+					gate := make(chan struct{})
+					k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
+						MaxBatch: 3, Workers: workers, Retry: Retry{MaxAttempts: c.max, Backoff: time.Second, NoJitter: true, MaxAside: 1},
+						OnError: func(_ context.Context, err error, items []int) {
+							calls = append(calls, call{time.Since(start), slices.Clone(items), errors.Is(err, ErrStopped)})
+						},
+					}}, func(v int) int { return v / 100 }, func(_ context.Context, _ int, items []int) error {
+						switch {
+						case items[0] >= 100: // another key
+							return nil
+						case items[0] == 1:
+							<-gate
+							var e ItemErrors
+							e.Fail(0, bad)
+							for i := range items[1:] {
+								if c.retryable {
+									e.Retry(i+1, again)
+								} else {
+									e.Fail(i+1, bad)
+								}
+							}
+							return e.Err()
+						case time.Since(start) < 2*time.Second:
+							return c.end()
+						}
+						return again
+					}))
+					defer func() { _ = k.Close() }()
+					_, err := k.SendMany(bg, []int{1, 2, 3, 4})
+					require.NoError(t, err)
+					close(gate)
+					synctest.Wait()
+					if c.retryable {
+						require.Equal(t, []call{first}, calls)
+						require.Zero(t, k.Stats().StoppedKeys)
+						require.Equal(t, 1, k.Stats().Aside)
+						require.NoError(t, k.Send(bg, 5), "the key takes items")
+					} else {
+						require.ErrorIs(t, k.Send(bg, 5), ErrStopped)
+					}
+					require.NoError(t, k.Send(bg, 100))
+					synctest.Wait()
+					require.EqualValues(t, 1, k.Stats().Succeeded, "another key goes on")
+					time.Sleep(time.Minute)
+					synctest.Wait()
+					require.Equal(t, c.want, calls)
+					require.ErrorIs(t, k.Send(bg, 6), ErrStopped)
+					s := k.Stats()
+					require.Equal(t, 1, s.StoppedKeys)
+					require.EqualValues(t, c.failed, s.Failed)
+					require.EqualValues(t, len(c.want[len(c.want)-1].items), s.Undelivered)
+					require.Zero(t, s.Aside)
+					checkQuiet(t, s.Stats)
+					k.k.validate(t, 0)
+					requireFailed(t, c.failed+int(s.Undelivered), k.Close())
+				})
+			})
+		}
+	}
+}
+
+// A Shutdown that gives up while the rest of such a batch is aside hands back what
+// waits of its key, and the rest fails: nothing is left for the key to hand to OnError.
+func TestKeyedShutdownWhileAStoppingKeyIsAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failed []int
+		k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
+			MaxBatch: 2, Retry: Retry{MaxAttempts: 2, Backoff: time.Hour, NoJitter: true, MaxAside: 1},
+			OnError: func(_ context.Context, err error, items []int) {
+				require.NotErrorIs(t, err, ErrStopped)
+				failed = append(failed, items...)
+			},
+		}}, func(int) int { return 0 }, func(context.Context, int, []int) error {
+			var e ItemErrors
+			e.Fail(0, errEnd)
+			e.Retry(1, errEnd)
+			return e.Err()
+		}))
+		defer func() { _ = k.Close() }()
+		_, err := k.SendMany(bg, []int{1, 2, 3})
+		require.NoError(t, err)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		rest, err := k.Shutdown(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, []int{3}, rest)
+		<-k.Done()
+		require.Equal(t, []int{1, 2}, failed)
+		s := k.Stats()
+		require.EqualValues(t, 2, s.Failed)
+		require.EqualValues(t, 1, s.Undelivered)
+		checkQuiet(t, s.Stats)
+		k.k.validate(t, 0)
+	})
 }

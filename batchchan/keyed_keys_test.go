@@ -38,7 +38,7 @@ func TestKeyedKeysThatCannotBeUsed(t *testing.T) {
 			require.NoError(t, k.Send(bg, c.good), "nobody holds the lock")
 			require.NoError(t, k.Close())
 			require.EqualValues(t, 2, k.Stats().Succeeded)
-			require.EqualValues(t, 4, k.Stats().Rejected)
+			require.EqualValues(t, 5, k.Stats().Rejected)
 			k.k.validate(t, 0)
 		})
 	}

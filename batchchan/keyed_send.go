@@ -14,6 +14,7 @@ func (k *keyed[K, T]) send(ctx context.Context, item T, d time.Duration) error {
 	}
 	key, size, err := k.look(item)
 	if err != nil {
+		k.reject(1)
 		return err
 	}
 	var e effects[keyedItem[K, T]]
@@ -32,12 +33,14 @@ func (k *keyed[K, T]) look(item T) (key K, size int, err error) {
 			err = ErrTooLarge
 		}
 	}
-	if err != nil {
-		k.mu.lock()
-		k.core.n.rejected++
-		k.mu.unlock()
-	}
 	return key, size, err
+}
+
+// reject counts items that were refused.
+func (k *keyed[K, T]) reject(items int) {
+	k.mu.lock()
+	k.core.n.rejected += uint64(items)
+	k.mu.unlock()
 }
 
 // sendLocked is entered with mu held and returns without.
@@ -87,7 +90,8 @@ func (c *keyedCore[K, T]) trySend(key K, item T, size int, e *effects[keyedItem[
 	return true, nil
 }
 
-// sendMany accepts items in order, as many as it can, and returns how many.
+// sendMany accepts items in order, as many as it can, and returns how many. The others
+// count as rejected, unless ctx was done beforehand.
 func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
 	notNil(ctx)
 	if ctx.Err() != nil {
@@ -109,6 +113,10 @@ func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
 			}
 		}
 		for i := 0; i < m; {
+			if err := ctxerr.From(ctx); err != nil {
+				k.reject(len(items) - n - i)
+				return n + i, err
+			}
 			var e effects[keyedItem[K, T]]
 			k.mu.lock()
 			for ok := true; ok && i < m; {
@@ -121,11 +129,13 @@ func (k *keyed[K, T]) sendMany(ctx context.Context, items []T) (int, error) {
 				break
 			}
 			if err := k.sendLocked(ctx, ready[i].key, items[n+i], ready[i].size, forever, &e); err != nil {
+				k.reject(len(items) - n - i - 1) // that one was counted
 				return n + i, err
 			}
 			i++
 		}
 		if n += m; bad != nil {
+			k.reject(len(items) - n)
 			return n, bad
 		}
 	}

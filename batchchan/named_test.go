@@ -1,8 +1,12 @@
 package batchchan_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"iter"
+	"runtime/pprof"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,4 +200,34 @@ func counts(t *testing.T, all iter.Seq2[string, func(*stats.Snapshot)], want map
 		seen++
 	}
 	require.Len(t, want, seen)
+}
+
+// Each worker is labelled with Config.Name in profiles, whatever the type.
+func TestWorkersAreLabelled(t *testing.T) {
+	for name, run := range map[string]func(cfg batchchan.Config[int], process func()) error{
+		"Batcher": func(cfg batchchan.Config[int], process func()) error {
+			b := batchchan.Must(batchchan.New(cfg, func(context.Context, []int) error { process(); return nil }))
+			return errors.Join(b.Send(bg, 1), b.Close())
+		},
+		"Pipe": func(cfg batchchan.Config[int], process func()) error {
+			p := batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: cfg}, func(_ context.Context, _, out []int) ([]int, error) { process(); return out, nil }))
+			return errors.Join(p.Send(bg, 1), p.Close())
+		},
+		"Caller": func(cfg batchchan.Config[int], process func()) error {
+			c := batchchan.Must(batchchan.NewCaller(cfg, func(context.Context, []int, []batchchan.Result[int]) error { process(); return nil }))
+			_, err := c.Do(bg, 1)
+			return errors.Join(err, c.Close())
+		},
+		"Keyed": func(cfg batchchan.Config[int], process func()) error {
+			k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(context.Context, int, []int) error { process(); return nil }))
+			return errors.Join(k.Send(bg, 1), k.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			label := "worker of a " + name
+			var profile bytes.Buffer
+			require.NoError(t, run(batchchan.Config[int]{Name: label}, func() { _ = pprof.Lookup("goroutine").WriteTo(&profile, 1) }))
+			require.Contains(t, profile.String(), fmt.Sprintf("%q:%q", "poundlock", label))
+		})
+	}
 }

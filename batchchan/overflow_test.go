@@ -57,7 +57,7 @@ func TestRejectWhenFull(t *testing.T) {
 	close(h.gate)
 	require.NoError(t, b.Close())
 	require.Equal(t, upTo(5), h.items())
-	require.EqualValues(t, 3, b.Stats().Rejected)
+	require.EqualValues(t, 4, b.Stats().Rejected)
 	checkQuiet(t, b.Stats())
 }
 

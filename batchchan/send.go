@@ -149,7 +149,8 @@ func (c *core[T]) dropOldest(e *effects[T]) T {
 	}
 }
 
-// sendMany accepts items in order, as many as it can, and returns how many.
+// sendMany accepts items in order, as many as it can, and returns how many. The others
+// count as rejected, unless ctx was done beforehand.
 func (g *engine[T]) sendMany(ctx context.Context, items []T, d time.Duration) (int, error) {
 	notNil(ctx)
 	if ctx.Err() != nil {
@@ -200,11 +201,31 @@ func (c *core[T]) accept(items []T, e *effects[T]) int {
 	return n
 }
 
-func (g *engine[T]) sendEach(ctx context.Context, items []T, d time.Duration) (int, error) {
-	for i, item := range items {
-		if err := g.send(ctx, item, d); err != nil {
-			return i, err
+// sendEach accepts items one by one until one is refused. All from that one on count
+// as rejected.
+func (g *engine[T]) sendEach(ctx context.Context, items []T, d time.Duration) (n int, err error) {
+	counted := 0 // of them, already
+	for ; n < len(items); n++ {
+		if err = ctxerr.From(ctx); err != nil {
+			break
+		}
+		size := 0
+		if g.cfg.SizeOf != nil {
+			size, err = g.sizeOf(items[n])
+		}
+		if err == nil {
+			g.mu.lock()
+			err = g.sendSlow(ctx, items[n], size, d)
+		}
+		if err != nil {
+			counted = 1
+			break
 		}
 	}
-	return len(items), nil
+	if rest := len(items) - n - counted; rest > 0 {
+		g.mu.lock()
+		g.core.n.rejected += uint64(rest)
+		g.mu.unlock()
+	}
+	return n, err
 }
