@@ -142,10 +142,9 @@ func (c *call[Req, Res]) answer(r Result[Res]) {
 // Do sends req with the next batch and waits for its answer. When ctx is done it
 // returns ctx.Err(): if no worker has taken the request by then, it never reaches the
 // backend and no longer counts as pending; else its answer is discarded. If there is no
-// room, Do does what Config.Overflow
-// says. When the Caller is closed it returns ErrClosed. A panic in the CallFunc comes
-// back as a *PanicError. Called with the CallFunc's own ctx it would wait for
-// itself: it returns ErrInside.
+// room, Do does what Config.Overflow says. When the Caller is closed it returns
+// ErrClosed. A panic in the CallFunc comes back as a *PanicError. Called with the
+// CallFunc's own ctx it would wait for itself: it returns ErrInside.
 func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	notNil(ctx)
 	if k.c.inside(ctx) {
