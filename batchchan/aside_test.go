@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -216,4 +217,94 @@ func TestAsideAfterPanics(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A batch that is about to go aside when Shutdown gives up does not wait any more: it
+// fails.
+func TestAsideWhenShutdownGivesUp(t *testing.T) {
+	cfg := Config[int]{Retry: Retry{MaxAttempts: 2, Backoff: time.Hour, MaxAside: 1}}
+	for name, open := range map[string]func(process func() error) (x *executor[int], mu *spinLock, send func(context.Context, int) error, end func() error){
+		"Batcher": func(process func() error) (*executor[int], *spinLock, func(context.Context, int) error, func() error) {
+			b := must[int](t)(New(cfg, func(context.Context, []int) error { return process() }))
+			return &b.g.executor, &b.g.mu, b.Send, b.Close
+		},
+		"Keyed": func(process func() error) (*executor[int], *spinLock, func(context.Context, int) error, func() error) {
+			k := Must(NewKeyed(KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(context.Context, int, []int) error { return process() }))
+			return &k.k.executor, &k.k.mu, k.Send, k.Close
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				gate := make(chan struct{})
+				x, mu, send, end := open(func() error { <-gate; return errEnd })
+				require.NoError(t, send(bg, 1))
+				synctest.Wait()
+				mu.lock()
+				close(gate)
+				for x.aside.n.Load() == 0 { // the batch has its place, and the worker wants the lock
+					runtime.Gosched()
+				}
+				x.cancel()
+				mu.unlock()
+				start := time.Now()
+				requireFailed(t, 1, end())
+				require.Zero(t, time.Since(start))
+			})
+		})
+	}
+}
+
+// Items of which each has an error of its own keep it when Shutdown ends their wait.
+func TestShutdownFailsEachItemWithItsOwnError(t *testing.T) {
+	for _, aside := range []int{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			var got []string
+			b := must[int](t)(New(Config[int]{
+				MaxBatch: 3, Linger: -1, Retry: Retry{MaxAttempts: 2, Backoff: time.Hour, MaxAside: aside},
+				OnError: func(_ context.Context, err error, items []int) { got = append(got, fmt.Sprint(items, err)) },
+			}, func(_ context.Context, items []int) error {
+				var e ItemErrors
+				e.Retry(0, errors.New("first"))
+				e.Retry(2, errors.New("third"))
+				return e.Err()
+			}))
+			_, err := b.SendMany(bg, []int{1, 2, 3})
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(bg, time.Second)
+			defer cancel()
+			_, err = b.Shutdown(ctx)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			<-b.Done()
+			require.Equal(t, []string{"[1] first", "[3] third"}, got)
+			require.EqualValues(t, 1, b.Stats().Succeeded)
+			b.g.validate(t, 0)
+		})
+	}
+}
+
+// Shutdown ends a Split: no half is tried after it gave up.
+func TestShutdownEndsASplit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		var failed []int
+		b := must[int](t)(New(Config[int]{
+			MaxBatch: 8, Linger: -1, Retry: Retry{Split: true},
+			OnError: func(_ context.Context, err error, items []int) { failed = append(failed, items...) },
+		}, func(ctx context.Context, _ []int) error {
+			if calls++; calls == 2 { // the first half
+				<-ctx.Done()
+			}
+			return errEnd
+		}))
+		_, err := b.SendMany(bg, upTo(8))
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(bg, time.Second)
+		defer cancel()
+		_, err = b.Shutdown(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		<-b.Done()
+		require.Equal(t, 2, calls)
+		require.Equal(t, upTo(8), failed)
+		b.g.validate(t, 0)
+	})
 }

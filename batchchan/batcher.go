@@ -19,10 +19,10 @@ import (
 // were accepted, so a goroutine's items keep their order. What a sender did
 // before its send happens before the function's call with the item.
 //
-// All methods are safe for concurrent use. The function must not call Close, and
-// must not wait in Send, Flush or Shutdown for itself: given the function's ctx,
-// Flush and Shutdown return ErrInside, and a Send that finds no room returns
-// ErrFull, whatever the policy.
+// All methods are safe for concurrent use. The function must not call Close: that
+// would wait for itself. What else it calls it must give its own ctx: Flush and
+// Shutdown then return ErrInside, and a Send that would have to wait for room, or to
+// process a batch to make room, returns ErrFull.
 type Batcher[T any] struct {
 	g      *engine[T]
 	shards []*lane[T] // a power of two; nil: one place
@@ -61,8 +61,8 @@ func newBatcher[T any](g *engine[T]) *Batcher[T] {
 
 // Send hands item over. nil means that it was accepted; after an error it was
 // not, and never will be. If there is no room, Send does what Config.Overflow
-// says; with Block it waits for room, first come, first served, or returns ErrFull if
-// Config.MaxWaiters wait already.
+// says. With Block it waits for room, first come, first served; if Config.MaxWaiters
+// wait already, it returns ErrFull.
 //
 // When ctx is done, before or while it waits, Send returns ctx.Err(). When
 // Close or Shutdown has begun, or begins while it waits, it returns ErrClosed. With

@@ -48,7 +48,7 @@ type call[Req, Res any] struct {
 	signal             // answered
 	flight flight[Res] // not nil: several may wait for the answer
 	gone   atomic.Bool // nobody waits any more
-	sent   bool        // the backend has been given it; the batch's own
+	sent   bool        // the CallFunc has been given it; the batch's own
 	at     uint64      // position in the core; guarded by its mu
 	size   int         // where SizeOf is used
 }
@@ -75,8 +75,9 @@ type callBatch[Req, Res any] struct {
 // errLeft is the error of requests that nobody waits for.
 var errLeft = errors.New("batchchan: nobody waits for the answer")
 
-// NewCaller returns a Caller that answers batches with fn. Shards is ignored. It
-// returns an error that names the first bad field of cfg.
+// NewCaller returns a Caller that answers batches with fn. Shards is ignored. OnError
+// gets the requests that failed, except those whose Do had left before fn was given
+// them. NewCaller returns an error that names the first bad field of cfg.
 func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Req, Res], error) {
 	if fn == nil {
 		return nil, errNoProcessor
@@ -100,7 +101,7 @@ func NewCaller[Req, Res any](cfg Config[Req], fn CallFunc[Req, Res]) (*Caller[Re
 		OnError: func(ctx context.Context, err error, calls []*call[Req, Res]) {
 			var reqs []Req
 			for _, c := range calls {
-				if cfg.OnError != nil && c.sent {
+				if cfg.OnError != nil && (c.sent || !c.gone.Load()) {
 					reqs = append(reqs, c.req)
 				}
 				c.answer(Result[Res]{Err: err})
@@ -138,13 +139,12 @@ func (c *call[Req, Res]) answer(r Result[Res]) {
 	c.send() // from here on c is its Do's
 }
 
-// Do sends req with the next batch and waits for its answer. While it waits it
-// returns ctx.Err() when ctx is done; a request that has not been taken for the
-// backend by then never reaches it and no longer counts as pending, and the answer
-// to one that has is discarded. If there is no room it does what Config.Overflow
-// says. When the Caller is closed it returns ErrClosed. A panic in the CallFunc comes
-// back as a *PanicError. Called with the CallFunc's own ctx it would wait for
-// itself: it returns ErrInside.
+// Do sends req with the next batch and waits for its answer. When ctx is done it
+// returns ctx.Err(): if no worker has taken the request by then, it never reaches the
+// backend and no longer counts as pending; else its answer is discarded. If there is no
+// room, Do does what Config.Overflow says. When the Caller is closed it returns
+// ErrClosed. A panic in the CallFunc comes back as a *PanicError. Called with the
+// CallFunc's own ctx it would wait for itself: it returns ErrInside.
 func (k *Caller[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	notNil(ctx)
 	if k.g.inside(ctx) {

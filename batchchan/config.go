@@ -78,12 +78,12 @@ type Config[T any] struct {
 	// 0 and 1 mean one place, in order. Without effect where SizeOf is used.
 	Shards int
 
-	// DetachBatches gives the slices to the processor for good, and every batch
-	// costs an allocation: every slice that a function of yours is given (items,
-	// in, out, reqs, results, those of OnError and of a received Batch) is then
-	// its own and is never written to again, and without it is valid until that
-	// function returns, or the Batch is released. A slice that you pass to a
-	// method (SendMany, RecvMany) stays yours in either case.
+	// DetachBatches lets functions keep their slices, at an allocation per batch.
+	// Every slice that a function of yours is given (items, in, out, reqs,
+	// results, those of OnError and of a received Batch) is valid until that
+	// function returns, or the Batch is released; with DetachBatches it is yours
+	// for good and is never written to again. A slice that you pass to a method
+	// (SendMany, RecvMany) stays yours in either case.
 	DetachBatches bool
 
 	// Timeout bounds each call of the processor, through its ctx. 0 means no
@@ -103,9 +103,9 @@ type Config[T any] struct {
 	// ItemErrors. The worker waits for it, and so do a Flush and a Close that wait for
 	// the batch. It is called in a goroutine of its own, which it may end.
 	//
-	// ctx is the processor's, without Timeout. OnError may send again: with ctx a
-	// send that finds no room returns ErrFull, where with another it would wait
-	// for the room that this very worker has to make.
+	// ctx is the processor's, without Timeout. OnError may send again, with this
+	// ctx: a send that would have to wait for room then returns ErrFull. With
+	// another ctx it would wait for room that this very worker has to make.
 	OnError func(ctx context.Context, err error, items []T)
 
 	// OnDrop is called with every item that the overflow policy drops, by the

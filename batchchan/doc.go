@@ -30,11 +30,11 @@
 // age Linger, Flush or Close asked for it, or (Linger 0) simply because the worker
 // is free. So there are no small batches in the list, and a batch that is due
 // while all workers are busy goes on filling up. The clock is read once per batch;
-// one timer per instance is armed lazily and never while nothing waits. Where batches
-// are small and there is one worker, a buffer holds several of them; the worker
+// one timer per instance is armed lazily and never while nothing waits. Where
+// batches are small and there is one worker, a buffer holds several; the worker
 // takes those together and goes through them without the lock. A sender that finds
-// no room waits in a FIFO; the goroutine that makes room moves the item in. Slices are cleared
-// and used again. Workers start with the first item that needs one.
+// no room waits in a FIFO; the goroutine that makes room moves the item in. Slices
+// are cleared and used again. Workers start with the first item that needs one.
 //
 // # Guarantees
 //
@@ -43,6 +43,12 @@
 // error, and its item went nowhere. Items of one goroutine keep their order with
 // one worker (and no Shards). Bounds on batches and on what waits are never
 // exceeded. Nothing leaks a goroutine after Close.
+//
+// # Errors
+//
+// Where a method returns ctx.Err(), the error also matches the cause of ctx, if it has
+// one: [errors.Is] finds both. Errors of a processor reach OnError, and a summary of
+// them the next Flush, Close or Shutdown, as a [FailedError].
 //
 // # Memory model
 //

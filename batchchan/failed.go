@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// FailedError is what Flush, Close and Shutdown return when items failed for good
-// since one of them last returned one. Every failure is reported once: of calls
-// at the same time one gets it. It wraps the first error.
+// FailedError is what Flush, Close and Shutdown return when items have failed for good
+// since the last FailedError. Every failure is reported once: of several calls at the
+// same time one gets it. It wraps the error of the first item.
 type FailedError struct {
 	Name  string // Config.Name
 	Items int    // how many items failed

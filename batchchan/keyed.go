@@ -26,16 +26,18 @@ type KeyedConfig[T any] struct {
 	MaxKeys int
 
 	// KeyIdleTimeout is how long an idle key's buffer is kept for it. 0 means not
-	// at all: it goes to the next key that needs one. MaxKeys, or MaxPending
-	// where that is 0, bounds those too; the key that has been idle for longest
-	// makes room.
+	// at all: the next key that needs a buffer gets it. MaxKeys bounds the busy and
+	// the idle keys together; where it is 0, MaxPending bounds the idle ones. The
+	// key that has been idle for longest makes room.
 	KeyIdleTimeout time.Duration
 
-	// StopOnError stops a key when an item of its fails for good: what waits of
-	// that key is handed to OnError, which must be set, in one call with an error
-	// that matches ErrStopped and the failure, and counts as Undelivered. Sends
-	// with that key return ErrStopped until Resume. A stopped key costs memory
-	// until then. Without StopOnError the key goes on with its next batch.
+	// StopOnError stops a key when one of its items has failed for good and the
+	// batch of that item is through, further attempts with its other items
+	// included. OnError, which must be set, then gets what waits of that key in one
+	// call, with an error that matches ErrStopped and the failure; these items
+	// count as Undelivered. Sends with that key return ErrStopped until Resume. A
+	// stopped key costs memory until then. Without StopOnError the key goes on with
+	// its next batch.
 	StopOnError bool
 }
 

@@ -2,9 +2,7 @@ package batchchan
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"testing"
@@ -12,76 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
-
-// No item is later than its Linger plus what the workers, or its own key's batch,
-// were busy, whatever other times the timer has to keep; and no idle key is kept for
-// longer than KeyIdleTimeout.
-func TestKeyedLingerModel(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		linger := time.Duration(rapid.IntRange(1, 50).Draw(rt, "linger")) * time.Millisecond
-		idle := time.Duration(rapid.SampledFrom([]int{0, 1, 30, 3_600_000}).Draw(rt, "idle")) * time.Millisecond
-		slow := rapid.IntRange(0, 60).Draw(rt, "slow")
-		keys := rapid.IntRange(1, 12).Draw(rt, "keys")
-		retries := rapid.Bool().Draw(rt, "retries")
-		seed := rapid.Uint64().Draw(rt, "seed")
-		type item struct {
-			key int
-			at  time.Duration
-		}
-		synctest.Test(t, func(*testing.T) {
-			base := time.Now()
-			now := func() time.Duration { return time.Since(base) }
-			var mu sync.Mutex
-			freeAt := map[int]time.Duration{} // when the key's last batch ended
-			rng := rand.New(rand.NewPCG(seed, 1))
-			cfg := KeyedConfig[item]{
-				Config:         Config[item]{MaxBatch: 4, Linger: linger, Workers: keys}, // as many workers as keys: none is ever missing
-				KeyIdleTimeout: idle,
-			}
-			if retries {
-				cfg.Retry = Retry{MaxAttempts: 2, Backoff: 7 * time.Millisecond, MaxAside: keys}
-			}
-			k, err := NewKeyed(cfg, func(it item) int { return it.key }, func(_ context.Context, key int, items []item) error {
-				mu.Lock()
-				if late := now() - max(items[0].at+linger, freeAt[key]); late > 0 {
-					rt.Errorf("key %d: %v late", key, late)
-				}
-				d := time.Duration(rng.IntN(slow+1)) * time.Millisecond
-				fail := retries && rng.IntN(3) == 0
-				mu.Unlock()
-				time.Sleep(d)
-				mu.Lock()
-				defer mu.Unlock()
-				freeAt[key] = now()
-				if fail {
-					freeAt[key] += time.Hour // the rest of what is late is the back-off's
-					return errors.New("again")
-				}
-				return nil
-			})
-			require.NoError(rt, err)
-			send := rand.New(rand.NewPCG(seed, 2))
-			for range 200 {
-				time.Sleep(time.Duration(send.IntN(20)) * time.Millisecond)
-				if send.IntN(40) == 0 {
-					time.Sleep(time.Second) // everything idle
-				}
-				require.NoError(rt, k.Send(bg, item{send.IntN(keys), now()}))
-			}
-			time.Sleep(linger + time.Minute)
-			synctest.Wait()
-			s := k.Stats()
-			require.Zero(rt, s.Pending)
-			if idle < time.Minute {
-				require.Zero(rt, s.IdleKeys)
-			}
-			k.k.validate(rt, 0)
-			_ = k.Close()
-		})
-	})
-}
 
 // The timer always runs for the earliest of all that has a time.
 func TestKeyedTimerIsForTheEarliest(t *testing.T) {

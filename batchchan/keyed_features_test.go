@@ -255,3 +255,54 @@ func TestKeyedShutdownWhileAStoppingKeyIsAside(t *testing.T) {
 		k.k.validate(t, 0)
 	})
 }
+
+// The room of what waited of a stopped key is there for others at once, not when OnError
+// has returned.
+func TestKeyedStopGivesRoomAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
+			MaxBatch: 1, MaxPending: 2, Workers: 2, OnError: func(_ context.Context, err error, _ []int) {
+				if errors.Is(err, ErrStopped) {
+					time.Sleep(time.Hour)
+				}
+			},
+		}}, func(v int) int { return v / 10 }, func(_ context.Context, _ int, items []int) error {
+			time.Sleep(time.Second)
+			if items[0] < 10 {
+				return errEnd
+			}
+			time.Sleep(time.Hour)
+			return nil
+		}))
+		start := time.Now()
+		require.NoError(t, k.Send(bg, 10))
+		_, err := k.SendMany(bg, []int{1, 2, 3})
+		require.NoError(t, err)
+		require.NoError(t, k.Send(bg, 11))
+		require.Equal(t, time.Second, time.Since(start))
+		require.Error(t, k.Close())
+		k.k.validate(t, 0)
+	})
+}
+
+// A key whose next batch became due while it was in the processor is ready at once:
+// the timer is not set for what is due already.
+func TestKeyedTimerIsNotSetForWhatIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := Must(NewKeyed(KeyedConfig[int]{Config: Config[int]{Linger: time.Second}}, func(int) int { return 0 }, func(context.Context, int, []int) error {
+			time.Sleep(10 * time.Second)
+			return nil
+		}))
+		rings := 0
+		ring := k.k.core.alarm.ring
+		k.k.core.alarm.ring = func() { rings++; ring() }
+		for range 3 {
+			require.NoError(t, k.Send(bg, 1))
+			time.Sleep(2 * time.Second)
+		}
+		time.Sleep(time.Minute)
+		require.Equal(t, 1, rings, "for the first")
+		require.EqualValues(t, 2, k.Stats().FlushedLinger)
+		require.NoError(t, k.Close())
+	})
+}

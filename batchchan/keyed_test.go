@@ -180,3 +180,16 @@ func TestKeyedConfigErrors(t *testing.T) {
 	_, err = NewKeyed[int](KeyedConfig[int]{}, key, nil)
 	require.Error(t, err)
 }
+
+// Without MaxKeys, MaxPending bounds the idle keys that are kept.
+func TestKeyedIdleKeysAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := Must(NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxPending: 4}, KeyIdleTimeout: time.Hour}, func(v int) int { return v }, func(context.Context, int, []int) error { return nil }))
+		for key := range 10 {
+			require.NoError(t, k.Send(bg, key))
+			synctest.Wait()
+			require.Equal(t, min(key+1, 4), k.Stats().IdleKeys)
+		}
+		require.NoError(t, k.Close())
+	})
+}

@@ -235,3 +235,43 @@ func TestCallerItemErrorsAnswerTheirRequests(t *testing.T) {
 		checkQuiet(t, s.Stats)
 	})
 }
+
+// OnError gets a request that failed before the CallFunc had it, but not one whose Do
+// had left by then.
+func TestCallerOnErrorAndTheLimiter(t *testing.T) {
+	for _, limit := range []error{nil, errEnd} {
+		synctest.Test(t, func(t *testing.T) {
+			gate := make(chan struct{})
+			var got []int
+			k := Must(NewCaller(Config[int]{
+				MaxBatch: 2, Linger: -1, RateLimit: endLimiter{func() error { <-gate; return limit }},
+				OnError: func(_ context.Context, err error, reqs []int) {
+					require.ErrorIs(t, err, errEnd)
+					got = append(got, reqs...)
+				},
+			}, func(_ context.Context, reqs []int, _ []Result[int]) error {
+				require.Equal(t, []int{1}, reqs)
+				return nil
+			}))
+			ctx, cancel := context.WithCancel(bg)
+			done := make(chan error, 2)
+			for req, ctx := range []context.Context{1: bg, 2: ctx} {
+				if req > 0 {
+					go func() { _, err := k.Do(ctx, req); done <- err }()
+					synctest.Wait()
+				}
+			}
+			cancel()
+			require.ErrorIs(t, <-done, context.Canceled)
+			close(gate)
+			require.Equal(t, limit, <-done)
+			require.NoError(t, k.Close())
+			if limit == nil {
+				require.Empty(t, got)
+			} else {
+				require.Equal(t, []int{1}, got)
+			}
+			k.g.validate(t, 0)
+		})
+	}
+}

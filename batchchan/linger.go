@@ -59,11 +59,16 @@ func (c *core[T]) arm(e *effects[T]) {
 	if !ok || c.alarm.before(at) {
 		return
 	}
-	if now := c.clock.now(); at > now {
+	now := c.clock.now()
+	if at > now {
 		c.alarm.set(at, now)
 		return
 	}
 	c.crew.wake(&e.wakeUps)
+	// That taker may go off with what is open, and look at nothing else for long.
+	if retry, ok := c.later.next(); ok && retry > now {
+		c.alarm.set(retry, now)
+	}
 }
 
 // onAlarm wakes a taker if something is due, and else sets the alarm again. It

@@ -28,8 +28,8 @@ type CallerConfig[Req any] struct {
 // a Do joins an equal request that is not answered yet, whether that still waits
 // or is with the backend already, and gets the same answer. Its answer may thus be
 // as old as that backend call, and with CacheFor that much older; Forget makes
-// later calls ask anew. When every
-// Do that joined a request has left, that request is treated as if its only Do had left.
+// later calls ask anew. When every Do that joined a request has left, that request is
+// treated as if its only Do had left.
 //
 // A Value is shared by all that get it: treat what it points to as read-only. key
 // is called once per Do. Do returns ErrBadKey for a key that is not equal to itself

@@ -202,3 +202,70 @@ func TestMergingCallerConfigErrors(t *testing.T) {
 	k.Forget(math.NaN())
 	require.NoError(t, k.Close())
 }
+
+// An answer that is too old is none, whether or not it has been freed; one that takes
+// the place of an old answer stays when that is freed.
+func TestMergingCallerCacheOfOldAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d double
+		k := Must(NewMergingCaller(CallerConfig[int]{CacheFor: time.Second}, same, d.answer))
+		do := func(req int) (asked bool) {
+			n := len(d.seen)
+			_, err := k.Do(bg, req)
+			require.NoError(t, err)
+			return len(d.seen) > n
+		}
+		for i := range 20 {
+			require.True(t, do(i))
+		}
+		time.Sleep(time.Second)
+		require.True(t, do(19), "too old")
+		for i := range 10 { // each frees some that are too old
+			require.True(t, do(100+i))
+			require.False(t, do(19), "the new answer")
+		}
+		m := k.merge.(*merging[int, int, int])
+		require.Equal(t, 11, m.cached.order.len())
+		require.Len(t, m.cached.all, 11)
+		require.NoError(t, k.Close())
+	})
+}
+
+// The answer to a request that Forget came after is not kept, and whoever asks anew
+// shares the new request.
+func TestMergingCallerForgetDuringARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gates := []chan struct{}{make(chan struct{}), make(chan struct{})}
+		calls := 0
+		k := Must(NewMergingCaller(CallerConfig[int]{Config: Config[int]{Workers: 2, MaxBatch: 1}, CacheFor: time.Hour}, same,
+			func(_ context.Context, _ []int, results []Result[int]) error {
+				n := calls
+				calls++
+				<-gates[n]
+				results[0].Value = n
+				return nil
+			}))
+		var wg sync.WaitGroup
+		do := func(want int) {
+			wg.Go(func() {
+				v, err := k.Do(bg, 7)
+				require.NoError(t, err)
+				require.Equal(t, want, v)
+			})
+			synctest.Wait()
+		}
+		do(0)
+		k.Forget(7)
+		do(1)
+		close(gates[0])
+		synctest.Wait()
+		do(1)
+		require.EqualValues(t, 1, k.Stats().Merged)
+		require.Zero(t, k.Stats().CacheHits)
+		close(gates[1])
+		wg.Wait()
+		do(1)
+		require.EqualValues(t, 1, k.Stats().CacheHits)
+		require.NoError(t, k.Close())
+	})
+}

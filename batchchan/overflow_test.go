@@ -278,6 +278,32 @@ func TestCallerRunsLooksAtItsTimeBetweenBatches(t *testing.T) {
 	})
 }
 
+// However many batches a sender processes, its time is counted from its call.
+func TestCallerRunsHasOneDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b *Batcher[int]
+		b = must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: CallerRuns}, func(_ context.Context, items []int) error {
+			if items[0] == 0 {
+				time.Sleep(time.Hour)
+				return nil
+			}
+			time.Sleep(600 * time.Millisecond)
+			if items[0] < 10 {
+				_ = b.TrySend(items[0] + 1) // in the sender's goroutine: the room is gone again
+			}
+			return nil
+		}))
+		require.NoError(t, b.Send(bg, 0))
+		synctest.Wait()
+		require.NoError(t, b.Send(bg, 1))
+		start := time.Now()
+		require.ErrorIs(t, b.SendTimeout(99, time.Second), ErrTimeout)
+		require.Equal(t, 1200*time.Millisecond, time.Since(start))
+		require.NoError(t, b.Close())
+		b.g.validate(t, 0)
+	})
+}
+
 // A Pipe's results have no room while nobody receives: a send leaves when its ctx or
 // its time ends, and what it has set going is not lost.
 func TestPipeCallerRunsKeepsToItsContext(t *testing.T) {

@@ -94,31 +94,49 @@ func TestOnErrorMaySendAgain(t *testing.T) {
 }
 
 func TestFlushHurriesABackOff(t *testing.T) {
-	for _, aside := range []int{0, 1} {
-		synctest.Test(t, func(t *testing.T) {
-			calls := 0
-			b, err := batchchan.New(batchchan.Config[int]{Retry: batchchan.Retry{MaxAttempts: 3, Backoff: time.Hour, MaxBackoff: 2 * time.Hour, NoJitter: true, MaxAside: aside}},
-				func(context.Context, []int) error {
-					if calls++; calls < 3 {
-						return errBad
-					}
-					return nil
+	type flusher struct {
+		send  func(context.Context, int) error
+		flush func(context.Context) error
+		close func() error
+		aside func() int
+	}
+	for name, open := range map[string]func(cfg batchchan.Config[int], process func() error) flusher{
+		"Batcher": func(cfg batchchan.Config[int], process func() error) flusher {
+			b := batchchan.Must(batchchan.New(cfg, func(context.Context, []int) error { return process() }))
+			return flusher{b.Send, b.Flush, b.Close, func() int { return b.Stats().Aside }}
+		},
+		"Keyed": func(cfg batchchan.Config[int], process func() error) flusher {
+			k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(context.Context, int, []int) error { return process() }))
+			return flusher{k.Send, k.Flush, k.Close, func() int { return k.Stats().Aside }}
+		},
+	} {
+		for _, aside := range []int{0, 1} {
+			t.Run(fmt.Sprint(name, "/", aside), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					calls := 0
+					b := open(batchchan.Config[int]{Retry: batchchan.Retry{MaxAttempts: 3, Backoff: time.Hour, MaxBackoff: 2 * time.Hour, NoJitter: true, MaxAside: aside}},
+						func() error {
+							if calls++; calls < 3 {
+								return errBad
+							}
+							return nil
+						})
+					start := time.Now()
+					require.NoError(t, b.send(bg, 1))
+					time.Sleep(time.Minute)
+					require.Equal(t, aside, b.aside())
+					ctx, cancel := context.WithTimeout(bg, time.Minute)
+					defer cancel()
+					require.ErrorIs(t, b.flush(ctx), context.DeadlineExceeded)
+					synctest.Wait()
+					require.Equal(t, 2, calls, "the wait that was under way, not the next one")
+					require.NoError(t, b.flush(bg))
+					require.Equal(t, 3, calls)
+					require.Equal(t, 2*time.Minute, time.Since(start))
+					require.NoError(t, b.close())
 				})
-			require.NoError(t, err)
-			start := time.Now()
-			require.NoError(t, b.Send(bg, 1))
-			time.Sleep(time.Minute)
-			require.Equal(t, aside, b.Stats().Aside)
-			ctx, cancel := context.WithTimeout(bg, time.Minute)
-			defer cancel()
-			require.ErrorIs(t, b.Flush(ctx), context.DeadlineExceeded)
-			synctest.Wait()
-			require.Equal(t, 2, calls, "the wait that was under way, not the next one")
-			require.NoError(t, b.Flush(bg))
-			require.Equal(t, 3, calls)
-			require.Equal(t, 2*time.Minute, time.Since(start))
-			require.NoError(t, b.Close())
-		})
+			})
+		}
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 )
 
 // Retry describes how a failed batch is tried again: after Backoff, then twice
-// that, and so on up to MaxBackoff, each time shortened at random by up to half
-// (so that many clients do not come back at the same moment). An error may ask for
-// more, see [RetryAfter]. A Flush
-// ends the waits that are under way when it begins, and Shutdown ends them when it
-// gives up; the batch then fails.
+// that, and so on up to MaxBackoff. Each wait is shortened at random by up to half,
+// so that many clients do not come back at the same moment. An error may ask for a
+// longer wait, see [RetryAfter]. A Flush ends the waits that are under way when it
+// begins: the next attempt comes at once. A Shutdown that gives up ends them too: the
+// batch then fails.
 type Retry struct {
 	// MaxAttempts bounds the attempts with one batch. 0 and 1 mean that a failed
 	// batch is not tried again.
@@ -25,19 +25,19 @@ type Retry struct {
 	// errors but panics. It is not asked about an [ItemErrors], which says so itself.
 	Retryable func(error) bool
 
-	// MaxAside is how many batches may wait for their next attempt without holding
-	// a worker, which goes on with other batches meanwhile; order is then lost
-	// (but for a key's order in a [Keyed], where only that key waits). One more
-	// holds its worker, so what waits stays bounded. Default 0: the worker always
-	// waits. A [Pipe] does not support it.
+	// MaxAside is how many batches may wait for their next attempt aside, without
+	// a worker: that goes on with other batches. Order is then lost, except that
+	// of each key in a [Keyed], where only the key of such a batch waits. If that
+	// many are aside, the next one that fails holds its worker. Default 0: the
+	// worker always waits. A [Pipe] does not support it.
 	MaxAside int
 
 	// Split halves a batch that failed as a whole and is not tried again as a
-	// whole, because Retryable says so or the attempts are used up: each half is
-	// given to the processor at once, without a wait, and halved again if it
-	// fails, until those items stand alone that fail alone. One bad item among n
-	// costs about 2*log2(n) calls. Let Retryable say true for errors that no item
-	// is to blame for, or an outage is split as well.
+	// whole, because Retryable forbids it or the attempts are used up. Each half is
+	// given to the processor at once, and halved again if it fails, down to single
+	// items: only items that fail alone fail. One bad item among n costs about
+	// 2*log2(n) calls. Let Retryable return true for errors that no item is to
+	// blame for, or an outage is split as well.
 	Split bool
 	// MaxCalls bounds the calls of the processor for one batch, attempts and
 	// halves together. What is not settled then fails with the error of the last
@@ -156,7 +156,7 @@ func (x *executor[T]) keepRetryable(b *batch[T], failed []itemError, mayRetry bo
 func (x *executor[T]) backOff(attempts int) time.Duration {
 	r := &x.cfg.Retry
 	d := r.MaxBackoff
-	if shift := attempts - 1; shift < 62 && r.Backoff <= r.MaxBackoff>>shift {
+	if shift := attempts - 1; r.Backoff <= r.MaxBackoff>>shift { // else it would be more, or overflow
 		d = r.Backoff << shift
 	}
 	if !r.NoJitter && d > 1 {

@@ -255,21 +255,37 @@ func TestRoomIsGivenAtOnce(t *testing.T) {
 
 // A large item that gives up waiting lets a smaller one behind it in at once.
 func TestCancelledSenderLetsTheNextIn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHeld()
-		b := must[int](t)(New(Config[int]{MaxPendingBytes: 10, SizeOf: func(n int) int { return n }}, h.process))
-		require.NoError(t, b.Send(bg, 1))
-		synctest.Wait()
-		require.NoError(t, b.Send(bg, 5))
-		go func() { require.ErrorIs(t, b.SendTimeout(9, time.Second), ErrTimeout) }()
-		synctest.Wait()
-		start := time.Now()
-		require.NoError(t, b.Send(bg, 3), "first come, first served: after the large one")
-		require.Equal(t, time.Second, time.Since(start))
-		close(h.gate)
-		require.NoError(t, b.Close())
-		require.Equal(t, []int{1, 5, 3}, h.items())
-	})
+	cfg := Config[int]{MaxPendingBytes: 10, SizeOf: func(n int) int { return n }}
+	for name, open := range map[string]func(h *held) (send func(context.Context, int) error, sendTimeout func(int, time.Duration) error, end func() error){
+		"Batcher": func(h *held) (func(context.Context, int) error, func(int, time.Duration) error, func() error) {
+			b := must[int](t)(New(cfg, h.process))
+			return b.Send, b.SendTimeout, b.Close
+		},
+		"Keyed": func(h *held) (func(context.Context, int) error, func(int, time.Duration) error, func() error) {
+			k := Must(NewKeyed(KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(ctx context.Context, _ int, items []int) error { return h.process(ctx, items) }))
+			return k.Send, k.SendTimeout, k.Close
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHeld()
+				send, sendTimeout, end := open(h)
+				require.NoError(t, send(bg, 1))
+				synctest.Wait()
+				require.NoError(t, send(bg, 5))
+				go func() { require.ErrorIs(t, sendTimeout(9, time.Second), ErrTimeout) }()
+				synctest.Wait()
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(bg, time.Minute)
+				defer cancel()
+				require.NoError(t, send(ctx, 3), "first come, first served: after the large one")
+				require.Equal(t, time.Second, time.Since(start))
+				close(h.gate)
+				require.NoError(t, end())
+				require.Equal(t, []int{1, 5, 3}, h.items())
+			})
+		})
+	}
 }
 
 // A receiver that is cancelled just as it is woken passes the wake-up on.
@@ -297,6 +313,37 @@ func TestQueueWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
 			synctest.Wait()
 			require.Zero(t, q.Stats().Pending)
 			q.Close()
+		})
+	}
+}
+
+// So does one of a Pipe.
+func TestPipeWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			p := Must(NewPipe(PipeConfig[int]{Config: Config[int]{MaxBatch: 1}}, func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), nil }))
+			ctx, cancel := context.WithCancel(bg)
+			got := 0
+			var wg sync.WaitGroup
+			for _, c := range []context.Context{bg, ctx} { // the last to wait is woken first
+				wg.Go(func() {
+					if _, err := p.Recv(c); err == nil {
+						got++
+					}
+				})
+				synctest.Wait()
+			}
+			require.NoError(t, p.Send(bg, 1))
+			p.out.mu.lock() // both in one moment, as seen by the receiver
+			cancel()
+			for range 5 {
+				runtime.Gosched()
+			}
+			p.out.mu.unlock()
+			synctest.Wait()
+			require.Equal(t, 1, got)
+			require.NoError(t, p.Close())
+			wg.Wait()
 		})
 	}
 }
