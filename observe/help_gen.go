@@ -251,7 +251,7 @@ var helpTexts = map[string]string{
 	"observe.RuntimeStats.ContainerBytes":         "The memory limit of the cgroup; 0: none",
 	"observe.RuntimeStats.GCCycles":               "Garbage collections that ended",
 	"observe.RuntimeStats.GCForced":               "Of these, those that the program asked for",
-	"observe.RuntimeStats.GCLimited":              "In the last cycle the collector was held back, because it took half of the CPU",
+	"observe.RuntimeStats.GCLimited":              "In one of the last two cycles the collector was held back, because it took half of the CPU",
 	"observe.RuntimeStats.GCPause":                "Stops of the world for garbage collection",
 	"observe.RuntimeStats.GCTime":                 "Of it, what garbage collection took",
 	"observe.RuntimeStats.GOGC":                   "Percent; -1: off",

@@ -55,6 +55,7 @@ func TestHints(t *testing.T) {
 		"no queue":              {now: instrument{"queued": 0, "queue_cap": 0}},
 		"a queue of one":        {now: instrument{"len": 1, "cap": 1}},
 		"exhausted":             {now: instrument{"in_use": 4, "max_open": 4, "waiting": 2}, want: "exhausted critical", says: "2 calls wait"},
+		"as many as it wants":   {now: instrument{"in_use": 4, "max_open": 0, "waiting": 2}},
 		"all in use":            {now: instrument{"in_use": 4, "max_open": 4, "waiting": 0}},
 		"dropped":               {now: instrument{"dropped_oldest": rate(3)}, want: "drops critical", says: "3 accepted"},
 		"rejected a few":        {now: instrument{"submitted": rate(1000), "rejected": rate(1)}, want: "rejected warning", says: "1 calls"},

@@ -29,7 +29,8 @@ type Registry struct {
 	Timeout time.Duration
 
 	// Bounds are the upper bounds of the buckets that histograms have in text, in
-	// ascending order. Nil: [DefaultBounds]. Not to be changed after first use.
+	// ascending order. Nil: [DefaultBounds]. Empty: +Inf only. Not to be changed after
+	// first use.
 	Bounds []time.Duration
 
 	mu      sync.Mutex

@@ -32,7 +32,7 @@ type RuntimeStats struct {
 	GOGC      int    `json:"gogc"`       // percent; -1: off
 	GCCycles  uint64 `json:"gc_cycles"`  // garbage collections that ended
 	GCForced  uint64 `json:"gc_forced"`  // of these, those that the program asked for
-	GCLimited bool   `json:"gc_limited"` // in the last cycle the collector was held back, because it took half of the CPU
+	GCLimited bool   `json:"gc_limited"` // in one of the last two cycles the collector was held back, because it took half of the CPU
 
 	CPUTime       time.Duration `json:"cpu_time_ns"`           // CPU time that was available, as of the last collection
 	GCTime        time.Duration `json:"gc_cpu_time_ns"`        // of it, what garbage collection took
@@ -115,11 +115,14 @@ func (r *Runtime) Stats() RuntimeStats {
 	if s.GOGC = int(u(mGOGC)); u(mGOGC) > math.MaxInt32 {
 		s.GOGC = -1
 	}
-	if c := u(mLimiter); c > 0 && c+1 >= s.GCCycles {
-		s.GCLimited = true
-	}
+	s.GCLimited = heldBack(u(mLimiter), s.GCCycles)
 	return s
 }
+
+// heldBack says whether the collector's limiter was enabled in one of the last two of so many
+// cycles, or in the one that is going on: the runtime counts a cycle that has not ended. A
+// reading a second later may have missed the cycle itself.
+func heldBack(enabled, cycles uint64) bool { return enabled > 0 && enabled+1 >= cycles }
 
 // Histograms yields the distributions of SchedWait and GCPause, as of the last
 // Stats.

@@ -22,7 +22,7 @@ func (s RuntimeSettings) Apply() (restore func()) {
 	case s.GOGC == 0:
 		debug.SetGCPercent(percent)
 	default:
-		debug.SetGCPercent(max(s.GOGC, -1))
+		debug.SetGCPercent(s.GOGC)
 	}
 	switch {
 	case s.MemoryLimit < 0:

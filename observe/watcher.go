@@ -67,7 +67,7 @@ type Watcher struct {
 	cfg     WatcherConfig
 	reports chan report
 	running atomic.Bool
-	telling sync.Mutex // held while OnBreach is called
+	telling chan struct{} // holds one: the right to call OnBreach; a mutex would hold up a synctest bubble
 
 	samples, breaches, captures, failures, dropped, panics atomic.Uint64
 	capturing                                              atomic.Bool
@@ -110,7 +110,7 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 	if cfg.Quiet == 0 {
 		cfg.Quiet = time.Minute
 	}
-	return &Watcher{cfg: cfg, reports: make(chan report, 16)}, nil
+	return &Watcher{cfg: cfg, reports: make(chan report, 16), telling: make(chan struct{}, 1)}, nil
 }
 
 // Stats returns what the watcher did. It is a source like others: add it to the
