@@ -77,7 +77,7 @@ var leakKinds = [3]struct {
 
 // Observe adds a reading and returns the leaks that are known with it. A leak that goes
 // on is returned again after as many points. At the first and the last point of a series
-// Observe looks for the sites, which stops the world for about 10 µs per goroutine;
+// Observe looks for the sites, which stops the world for 1 to 10 µs per goroutine;
 // it does not for more than 10,000 goroutines.
 func (w *LeakWatch) Observe(s RuntimeStats, now time.Time) []Leak {
 	if !w.last.IsZero() && now.Sub(w.last) < w.every() {
