@@ -17,8 +17,6 @@ import (
 // conn is a connection to nowhere.
 type conn struct{}
 
-func (conn) Close() error { return nil }
-
 // The stall report of a workerpool and the leak report of a connpool break rules, once each,
 // and what was going on then is captured.
 func TestHooksOfPoolsBreakRules(t *testing.T) {
