@@ -18,6 +18,7 @@ func TestAdvice(t *testing.T) {
 	calm := observe.RuntimeWindow{Elapsed: 10 * time.Second, GCShare: 0.02, AssistShare: 0.001}
 	require.Empty(t, observe.Advise(healthy, calm))
 	require.Empty(t, observe.Advise(observe.RuntimeStats{GOGC: 100}, observe.RuntimeWindow{}), "outside a container nothing is known")
+	require.Empty(t, observe.Advise(observe.RuntimeStats{GOGC: 100, LimitBytes: gib}, observe.RuntimeWindow{}), "nor is a limit too high")
 
 	type both struct {
 		*observe.RuntimeStats

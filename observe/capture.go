@@ -26,14 +26,14 @@ const (
 	FlightRecording  Profile = "flight"    // an execution trace of the seconds before
 )
 
-// Profiles returns all of them, in the order in which they are taken: what is passing
-// first, what takes time last.
+// Profiles returns all of them in the order in which they are taken: first the past
+// and the moment, last what is measured for a while.
 func Profiles() []Profile {
 	return []Profile{FlightRecording, GoroutineProfile, HeapProfile, CPUProfile, BlockProfile, MutexProfile}
 }
 
-// DefaultProfiles returns what a [Rule] takes that names none: all but block and
-// mutex, which cost the program something while they are measured.
+// DefaultProfiles returns what a [Rule] takes that names nothing: all but block and
+// mutex profiles, which slow the program down while they are measured.
 func DefaultProfiles() []Profile {
 	return []Profile{FlightRecording, GoroutineProfile, HeapProfile, CPUProfile}
 }

@@ -104,6 +104,48 @@ func TestTheDirectoryStaysSmall(t *testing.T) {
 	require.Len(t, list, 2, "by bytes")
 }
 
+// What the directory holds is exactly what the limits say, and what they are when nothing
+// is said.
+func TestTheLimitsAreExact(t *testing.T) {
+	for what, c := range map[string]struct {
+		cfg  observe.CapturesConfig
+		old  int   // files that are there
+		size int64 // of each
+		want int   // of them that stay
+	}{
+		"bytes, at the limit":   {observe.CapturesConfig{MaxBytes: 60_000}, 3, 30_000, 2},
+		"bytes, above it":       {observe.CapturesConfig{MaxBytes: 60_000}, 3, 30_001, 1},
+		"files":                 {observe.CapturesConfig{MaxFiles: 3}, 5, 1, 2},
+		"one file":              {observe.CapturesConfig{MaxFiles: 1}, 5, 1, 0},
+		"bytes, if none is set": {observe.CapturesConfig{}, 3, 50 << 20, 2},
+		"files, if none is set": {observe.CapturesConfig{}, 60, 1, 49},
+	} {
+		c.cfg.Dir = t.TempDir()
+		for i := range c.old {
+			name := filepath.Join(c.cfg.Dir, fmt.Sprintf("20260102T150405.000-%04d-old.cpu.pprof", i))
+			require.NoError(t, os.WriteFile(name, nil, 0o600))
+			require.NoError(t, os.Truncate(name, c.size))
+		}
+		cs := captures(t, c.cfg)
+		cs.SetCreate(func(name string) (io.WriteCloser, error) { // a file of no bytes
+			f, err := os.Create(name)
+			return struct {
+				io.Writer
+				io.Closer
+			}{io.Discard, f}, err
+		})
+		files, err := cs.Take(t.Context(), "new", observe.GoroutineProfile)
+		require.NoError(t, err, what)
+		list, err := cs.List()
+		require.NoError(t, err, what)
+		require.Equal(t, filepath.Base(files[0]), list[0].Name, what)
+		require.Equal(t, c.want, len(list)-1, what)
+		for i, f := range list[1:] {
+			require.Contains(t, f.Name, fmt.Sprintf("-%04d-old", c.old-1-i), what)
+		}
+	}
+}
+
 func TestACaptureLargerThanEverything(t *testing.T) {
 	dir := t.TempDir()
 	c := captures(t, observe.CapturesConfig{Dir: dir, MaxBytes: 10})

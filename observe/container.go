@@ -9,8 +9,8 @@ import (
 )
 
 // ContainerMemory returns the memory limit in bytes of the control group that the
-// program runs in, the least of it and those around it. It is 0 where there is none,
-// which is so on other systems than Linux.
+// program runs in: the lowest of that group and those around it. It is 0 without a limit,
+// and on systems other than Linux.
 func ContainerMemory() int64 { return containerMemory(os.DirFS("/")) }
 
 func containerMemory(root fs.FS) int64 {

@@ -8,21 +8,25 @@
 //	var reg observe.Registry
 //	remove, err := observe.Add(&reg, "orders", pool)
 //
-// What comes out is read when it is asked for; between two readings nothing runs
-// and the sources pay nothing.
+// The registry reads its sources when somebody asks. Between two readings nothing
+// runs, and the sources pay nothing.
 //
 //   - [Registry.WriteText] and [Registry.WriteOpenMetrics] write what Prometheus scrapes.
 //   - [Registry.WriteJSON] writes all Stats as JSON, and a *Registry is an expvar.Var.
 //   - A *Registry is a slog.LogValuer: slog.Info("state", "pools", &reg).
 //   - [Registry.All] yields every value, for an exporter of your own.
 //   - Packages observe/prometheus and observe/otel, modules of their own, hand the
-//     same to client_golang and to OpenTelemetry.
-//   - Package observe/debug serves a live page. It needs net/http, this package
+//     same values to client_golang and to OpenTelemetry.
+//   - Package observe/debug serves a live page. It needs net/http; this package
 //     does not.
+//   - Package observe/httpstats adds HTTP requests by route and by host.
 //
-// Beside the registry there are [Runtime], a source about the Go runtime, with
-// [Advise] and [Trend] to judge it; [Watcher], which looks at rules and takes
-// profiles when one is broken; and [Captures], the bounded directory that they go to.
+// The package has more than the registry:
+//
+//   - [Runtime] is a source about the Go runtime. [Advise] says what to change about
+//     memory and garbage collection, and [LeakWatch] finds leaks.
+//   - [Watcher] checks rules and takes profiles when one is broken.
+//   - [Captures] is the bounded directory that the profiles go to.
 //
 // # What becomes of a field
 //
@@ -30,7 +34,7 @@
 //
 //   - an unsigned integer only grows: a counter. A named unsigned type with methods
 //     is a state: a gauge.
-//   - a signed integer, a float or a bool is of the moment: a gauge.
+//   - a signed integer, a float or a bool goes up and down: a gauge.
 //   - a time.Duration is a gauge in seconds, and a counter where its JSON name ends
 //     in "_time_ns".
 //   - a time.Time is a gauge in seconds since 1970, 0 for the zero time.
@@ -42,11 +46,13 @@
 // Strings, slices, maps and fields tagged json:"-" are no metrics. Names come from
 // the JSON tags, or else from the field's name. Names that end in "_bytes" are in
 // bytes; a float called rate, ratio, usage, utilization, fill, share or contention is a ratio.
-// Where the type misleads a tag decides: `metric:"counter"`, `metric:"gauge"` or
+// Where the type misleads, a tag decides: `metric:"counter"`, `metric:"gauge"` or
 // `metric:"-"`; `help:"text"` gives the metric its help text.
 //
 // The metric's name is the kind of the source, the field and its unit:
-// poundlock_workerpool_queue_wait_seconds{name="orders"}.
+// poundlock_workerpool_queue_wait_seconds{name="orders"}. The kind is made of the
+// package and the name of the Stats type, without "Stats": that of sql.DBStats is
+// sql_db, that of shop.MailerStats is shop_mailer. [AddFunc] takes a kind of your choice.
 //
 // # When not to use it
 //

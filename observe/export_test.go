@@ -12,6 +12,8 @@ var (
 	CreatedBy         = createdBy
 	Middle            = middle
 	RuntimeMetrics    = runtimeMetrics
+	HeldBack          = heldBack
+	Grown             = grown
 )
 
 // SetCreate makes c write through a function instead of to files.

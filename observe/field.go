@@ -64,7 +64,7 @@ type Distributed interface {
 // Field describes one metric of a Stats struct. It is shared: do not change it.
 type Field struct {
 	Name   string // the JSON name, with those of the structs around it: "queue_wait"
-	Reason string // of a field in a struct of counters: its JSON name; Name is the struct's
+	Reason string // the JSON name of a field in a struct of counters, whose own is in Name; otherwise ""
 	Metric string // the name for Prometheus without the kind: "queue_wait_seconds", "submitted_total"
 	Kind   Kind   // how it behaves
 	Unit   string // Seconds, Timestamp, Bytes, Ratio or ""

@@ -26,7 +26,7 @@ func Headline(in *Instrument) Headlines {
 		h.Wait = anyOf(in, Distribution)
 	}
 	if h.Queue != nil {
-		h.Cap = in.Point(capOf[h.Queue.Name])
+		h.Cap = first(in, Gauge, capsOf[h.Queue.Name])
 	}
 	for i := range in.Points {
 		if p := &in.Points[i]; p.Kind == Counter && errorNames[p.Name] {
@@ -48,9 +48,9 @@ var (
 	waitKeys = []string{
 		"queue_wait", "wait_time", "wait", "write_wait", "age", "first_byte", "duration", "sched_wait",
 	}
-	capOf = map[string]string{
-		"queued": "queue_cap", "pending": "max_pending", "in_use": "max_open", "len": "cap", "retained": "max", "running": "limit",
-		"in_flight": "max_in_flight",
+	capsOf = map[string][]string{
+		"queued": {"queue_cap"}, "pending": {"max_pending"}, "in_use": {"max_open", "max_open_connections"}, "len": {"cap"},
+		"retained": {"max"}, "running": {"limit"}, "in_flight": {"max_in_flight"},
 	}
 	errorNames = map[string]bool{
 		"failed": true, "errors": true, "timeouts": true, "rejected": true, "dropped": true, "dropped_newest": true,

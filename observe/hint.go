@@ -32,10 +32,10 @@ type Hint struct {
 	Do       string   `json:"do"`       // what to do about it
 }
 
-// Hints looks at an instrument, and at the same one some samples earlier, nil if there is
-// none, and returns what is bad, the worst first. It knows instruments by the
-// names of their fields: what has "queued" and "queue_cap" has a queue, be it
-// poundlock's or your own.
+// Hints returns what is bad about an instrument, the worst first. earlier is the same
+// instrument some samples before, or nil; with it Hints sees that waits grow. It
+// goes by the names of fields: an instrument with "queued" and "queue_cap" has a queue,
+// be it poundlock's or your own.
 func Hints(now, earlier *Instrument) []Hint {
 	if now.Err != nil {
 		return []Hint{{"unreadable", Critical, now.Err.Error(), "see why its Stats method does not answer"}}
@@ -126,11 +126,15 @@ func sendersWait(v view) (Hint, bool) {
 
 func exhausted(v view) (Hint, bool) {
 	inUse, ok := v.number("in_use")
-	most, bounded := v.number("max_open")
+	most, bounded := v.number("max_open", "max_open_connections")
 	waiting, _ := v.number("waiting")
+	waits := fmt.Sprintf("%.0f calls wait", waiting)
+	if n := v.rate("wait_count"); n > 0 { // sql.DB does not say how many wait
+		waiting, waits = n, rounded(n)+" calls per second have to wait"
+	}
 	return Hint{
-		"exhausted", Critical, fmt.Sprintf("all %.0f connections are in use and %.0f calls wait", most, waiting),
-		"hold connections for shorter, or raise MaxOpen if the server allows it",
+		"exhausted", Critical, fmt.Sprintf("all %.0f connections are in use and %s", most, waits),
+		"hold connections for shorter, or raise MaxOpen (of sql.DB: SetMaxOpenConns) if the server allows it",
 	}, ok && bounded && most > 0 && inUse >= most && waiting > 0
 }
 

@@ -55,6 +55,10 @@ func TestHints(t *testing.T) {
 		"no queue":              {now: instrument{"queued": 0, "queue_cap": 0}},
 		"a queue of one":        {now: instrument{"len": 1, "cap": 1}},
 		"exhausted":             {now: instrument{"in_use": 4, "max_open": 4, "waiting": 2}, want: "exhausted critical", says: "2 calls wait"},
+		"exhausted sql.DB":      {now: instrument{"in_use": 4, "max_open_connections": 4, "wait_count": rate(2)}, want: "exhausted critical", says: "2 calls per second have to wait"},
+		"sql.DB, all in use":    {now: instrument{"in_use": 4, "max_open_connections": 4, "wait_count": rate(0)}},
+		"sql.DB without bound":  {now: instrument{"in_use": 4, "max_open_connections": 0, "wait_count": rate(0)}},
+		"as many as it wants":   {now: instrument{"in_use": 4, "max_open": 0, "waiting": 2}},
 		"all in use":            {now: instrument{"in_use": 4, "max_open": 4, "waiting": 0}},
 		"dropped":               {now: instrument{"dropped_oldest": rate(3)}, want: "drops critical", says: "3 accepted"},
 		"rejected a few":        {now: instrument{"submitted": rate(1000), "rejected": rate(1)}, want: "rejected warning", says: "1 calls"},
@@ -116,6 +120,8 @@ func TestHeadline(t *testing.T) {
 	}.build())
 	require.Equal(t, []string{"submitted", "queued", "queue_cap", "queue_wait"}, []string{h.Rate.Name, h.Queue.Name, h.Cap.Name, h.Wait.Name})
 	require.Len(t, h.Errors, 2)
+	h = observe.Headline(instrument{"in_use": 1, "max_open_connections": 3, "open_connections": 2, "wait_count": rate(1)}.build())
+	require.Equal(t, []string{"wait_count", "in_use", "max_open_connections"}, []string{h.Rate.Name, h.Queue.Name, h.Cap.Name}, "of a sql.DB")
 	h = observe.Headline(instrument{"mails": rate(1), "open": 1, "took": p99(1)}.build())
 	require.Equal(t, []string{"mails", "open", "took"}, []string{h.Rate.Name, h.Queue.Name, h.Wait.Name}, "of a type of one's own")
 	require.Zero(t, observe.Headline(&observe.Instrument{}))

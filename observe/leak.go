@@ -43,9 +43,9 @@ func (l Leak) String() string {
 	return b.String()
 }
 
-// LeakWatch finds leaks in successive readings of the runtime: goroutines, the live
-// heap, and memory of the system beside it. The zero value looks at 60 readings
-// 10 s apart. It is not safe for concurrent use.
+// LeakWatch finds leaks in successive readings of the runtime: of goroutines, of the
+// live heap, and of the memory that the system gave beyond it. The zero value looks at
+// 60 readings 10 s apart. It is not safe for concurrent use.
 type LeakWatch struct {
 	Every     time.Duration // time between two points; readings in between are ignored. 0: 10 s
 	Points    int           // points of a trend. 0: 60
@@ -75,10 +75,10 @@ var leakKinds = [3]struct {
 	{"memory", 16 << 20, nil},
 }
 
-// Observe adds a reading and returns the leaks that it completes. One that goes on is
-// reported again when it has grown for as long again. It looks for the sites at
-// the beginning and at the end of a series, which stops the world for about 10 µs
-// per goroutine, 10,000 goroutines at most.
+// Observe adds a reading and returns the leaks that are known with it. A leak that goes
+// on is returned again after as many points. At the first and the last point of a series
+// Observe looks for the sites, which stops the world for 1 to 10 µs per goroutine;
+// it does not for more than 10,000 goroutines.
 func (w *LeakWatch) Observe(s RuntimeStats, now time.Time) []Leak {
 	if !w.last.IsZero() && now.Sub(w.last) < w.every() {
 		return nil

@@ -13,7 +13,7 @@ import (
 // Source is anything with a Stats method: every type of poundlock, *sql.DB and
 // types of your own.
 type Source[S any] interface {
-	// Stats is called for every reading, on a goroutine of the reading's.
+	// Stats is called once for every reading, on another goroutine than the reader's.
 	Stats() S
 }
 
@@ -29,7 +29,8 @@ type Registry struct {
 	Timeout time.Duration
 
 	// Bounds are the upper bounds of the buckets that histograms have in text, in
-	// ascending order. Nil: [DefaultBounds]. Not to be changed after first use.
+	// ascending order. Nil: [DefaultBounds]. Empty: +Inf only. Not to be changed after
+	// first use.
 	Bounds []time.Duration
 
 	mu      sync.Mutex
@@ -59,9 +60,9 @@ type kindInfo struct {
 	sources     int
 }
 
-// Add registers src under a name. Its kind, such as poundlock_workerpool, comes
-// from the type that Stats returns. The registry keeps src alive until the
-// returned function is called, which may be done more than once.
+// Add registers src under a name. Its kind comes from the type that Stats returns:
+// poundlock_workerpool from workerpool.Stats, shop_mailer from shop.MailerStats. The
+// registry keeps src alive until remove is called, which may be done more than once.
 //
 // Add does not call Stats. It returns an error that wraps
 //   - ErrSource for a nil src and for a Stats whose result is not a struct or a
@@ -82,8 +83,9 @@ func Add[S any](r *Registry, name string, src Source[S]) (remove func(), err err
 }
 
 // AddFunc registers a function that returns a struct, under a kind of your choice:
-// lower-case words joined by _. It is for structs of others that need a mapping,
-// and for what is not a method. Everything else is as with [Add].
+// lower-case words joined by _. Use it where there is no Stats method, and to
+// map the struct of another library to one of yours. A Latency in the struct becomes a
+// summary: a function has no Histograms. Everything else is as with [Add].
 func AddFunc[S any](r *Registry, kind, name string, stats func() S) (remove func(), err error) {
 	if stats == nil {
 		return nil, fmt.Errorf("%w: %q is nil", ErrSource, name)

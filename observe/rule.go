@@ -10,29 +10,32 @@ import (
 
 // Rule is what a [Watcher] looks for.
 type Rule struct {
-	// Name is the rule's, in the log and in the names of files.
+	// Name stands in the log and in the names of files. It is required.
 	Name string
 
-	// When looks at a sample and says what is wrong, or "". It is called by one goroutine
-	// for every sample, and may keep what it needs to remember. Nil: the rule
-	// is broken by [Watcher.Report] only.
+	// When says what is wrong with a sample, or "". One goroutine calls it, for every
+	// sample, so it may remember things from call to call. Nil: only [Watcher.Report]
+	// breaks the rule.
 	When func(*Sample) string
 
-	// For is how long When must have found something without interruption. 0: once
-	// is enough.
+	// For is how long When must find something at every sample. 0: once is enough.
 	For time.Duration
 
 	// CoolDown is how long the rule is silent after it was broken. 0: 10 min.
 	CoolDown time.Duration
 
-	// Take is what is captured. Nil: DefaultProfiles. Empty: nothing.
+	// Take says what is captured. Nil: [DefaultProfiles]. Empty: nothing.
 	Take []Profile
 }
 
 // P99Above returns a When that finds distributions whose 99th percentile over the
-// sampler's window is above a limit. It looks at the sources of a kind, at all
-// of them if name is "", and there at the field with a key: its JSON name, with a
-// slash and the reason behind it if it has one.
+// watcher's Window is above a limit.
+//
+// It looks at the source of a kind and a name, or at all sources of the kind if name is
+// "", and there at the field with a key. A key is a field's JSON name, such as "queue_wait",
+// or that of a struct of counters, a slash and the reason, such as "discards/full".
+// Kinds and keys are in docs/metrics.md, and on the page of observe/debug. A kind,
+// name or key that does not exist is no error, as it may come later: it finds nothing.
 func P99Above(kind, name, key string, limit time.Duration) func(*Sample) string {
 	return each(kind, name, key, func(p *Point) string {
 		if p.Window == nil || p.Window.Count == 0 || p.Window.P99 <= limit {
@@ -93,8 +96,9 @@ func GCShareAbove(share float64) func(*Sample) string {
 	}
 }
 
-// LeaksFound returns a When that finds what a [LeakWatch] does. It reads the
-// runtime itself. With it, For has no use.
+// LeaksFound returns a When that finds what a [LeakWatch] finds. It needs no [Runtime] in
+// the registry. Leave the rule's For at 0: a leak is found in one sample, not in those
+// that follow.
 func LeaksFound(w *LeakWatch) func(*Sample) string {
 	var rt Runtime
 	return func(s *Sample) string {

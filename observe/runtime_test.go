@@ -86,6 +86,27 @@ func TestRuntimeIsSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
+// The runtime says in which cycle it last held the collector back, 0 for never, and
+// counts the cycle that is going on.
+func TestHeldBack(t *testing.T) {
+	for what, c := range map[string]struct {
+		enabled, cycles uint64
+		want            bool
+	}{
+		"never, before the first": {0, 0, false},
+		"never, in the first":     {0, 1, false},
+		"never":                   {0, 100, false},
+		"in the one that goes on": {101, 100, true},
+		"in the last":             {100, 100, true},
+		"in the one before":       {99, 100, true},
+		"earlier":                 {98, 100, false},
+		"long ago":                {1, 100, false},
+		"in the first":            {1, 0, true},
+	} {
+		require.Equal(t, c.want, observe.HeldBack(c.enabled, c.cycles), what)
+	}
+}
+
 func TestMiddle(t *testing.T) {
 	inf := math.Inf(1)
 	require.Equal(t, 3*time.Second, observe.Middle(2, 4))

@@ -54,7 +54,7 @@ func (in *Instrument) Point(key string) *Point {
 }
 
 // Sample is all instruments at one moment, with what happened since the sample
-// before. It is not changed any more and may be kept.
+// before. Nothing changes it afterwards: it may be kept.
 type Sample struct {
 	At          time.Time     // when it was taken
 	Elapsed     time.Duration // since the sample before; 0 in the first
@@ -81,7 +81,7 @@ func (s *Sample) Points(kind, name, key string) iter.Seq2[*Instrument, *Point] {
 // decides when. It is not safe for concurrent use.
 type Sampler struct {
 	Registry *Registry     // what is sampled
-	Window   time.Duration // what distributions are summarised over, up to half of it less. 0: 10 s
+	Window   time.Duration // the last part of time that a Point's Window covers, or up to half of it less. 0: 10 s
 
 	last   time.Time
 	tracks map[trackKey]*track

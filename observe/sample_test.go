@@ -50,11 +50,16 @@ func TestRatesAreBetweenSamples(t *testing.T) {
 
 // After many slow and then many fast ones the quantile is that of the fast ones.
 func TestTheWindowForgets(t *testing.T) {
+	theWindowForgets(t, 10*time.Second)
+	theWindowForgets(t, 0) // the same
+}
+
+func theWindowForgets(t *testing.T, window time.Duration) {
 	var r observe.Registry
 	j := new(job)
 	j.wait.Record(time.Hour)
 	add(t, &r, "a", j)
-	sampler := observe.Sampler{Registry: &r, Window: 10 * time.Second}
+	sampler := observe.Sampler{Registry: &r, Window: window}
 	require.Zero(t, *point(t, sampler.Sample(t.Context(), at(0)), "a", "wait").Window, "before the first sample")
 	for range 1000 {
 		j.wait.Record(time.Second)

@@ -13,16 +13,15 @@ type RuntimeSettings struct {
 	MemoryLimit int64 `json:"memory_limit"` // bytes
 }
 
-// Apply makes the settings those of the program and returns a function that brings
-// back the ones before, which does so once. Settings that are applied one over the
-// other are to be restored in reverse order.
+// Apply changes the settings of the program. restore brings back those before; only its
+// first call does. Restore settings that were applied one over the other in reverse order.
 func (s RuntimeSettings) Apply() (restore func()) {
 	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
 	switch {
 	case s.GOGC == 0:
 		debug.SetGCPercent(percent)
 	default:
-		debug.SetGCPercent(max(s.GOGC, -1))
+		debug.SetGCPercent(s.GOGC)
 	}
 	switch {
 	case s.MemoryLimit < 0:

@@ -158,7 +158,8 @@ func (s *store) list() ([]CaptureFile, error) {
 	return files, nil
 }
 
-// prune removes the oldest captures beyond the limits; the newest stays.
+// prune removes the oldest captures beyond the limits. The newest is within them: write
+// saw to that.
 func (s *store) prune() error {
 	files, err := s.list()
 	if err != nil {
@@ -167,7 +168,7 @@ func (s *store) prune() error {
 	var bytes int64
 	for i, f := range files {
 		bytes += f.Size
-		if i > 0 && (i >= s.maxFiles || bytes > s.maxBytes) {
+		if i >= s.maxFiles || bytes > s.maxBytes {
 			err = errors.Join(err, remove(filepath.Join(s.dir, f.Name)))
 		}
 	}

@@ -152,6 +152,20 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+func TestBoundsOfText(t *testing.T) {
+	for want, bounds := range map[int][]time.Duration{
+		1 + len(observe.DefaultBounds()): nil,
+		1:                                {},
+		3:                                {time.Millisecond, time.Second},
+	} {
+		r := observe.Registry{Bounds: bounds}
+		add(t, &r, "a", new(job))
+		out := text(t, &r)
+		require.Equal(t, want, strings.Count(out, "_job_wait_seconds_bucket{"))
+		require.Contains(t, out, `le="+Inf"`)
+	}
+}
+
 func TestBoundsAreFineEnough(t *testing.T) {
 	bounds := observe.DefaultBounds()
 	require.Equal(t, time.Microsecond, bounds[0])

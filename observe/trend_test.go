@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -158,6 +159,20 @@ func TestLeakWatchIsSilent(t *testing.T) {
 			now = now.Add(10 * time.Second)
 		}
 	}
+}
+
+func TestGrownSites(t *testing.T) {
+	before := map[string]int64{"stays": 5, "shrinks": 5, "goes": 5, "grows": 5}
+	after := map[string]int64{"stays": 5, "shrinks": 4, "grows": 8}
+	require.Equal(t, []observe.Site{{"grows", 3}}, observe.Grown(before, after))
+	maps.Copy(after, map[string]int64{"comes": 1, "b": 2, "a": 2, "most": 100})
+	want := []observe.Site{{"most", 100}, {"grows", 3}, {"a", 2}, {"b", 2}, {"comes", 1}}
+	require.Equal(t, want, observe.Grown(before, after), "the largest first")
+	after["a sixth"] = 1
+	want[4].Where = "a sixth"
+	require.Equal(t, want, observe.Grown(before, after), "no more than five")
+	require.Empty(t, observe.Grown(before, nil))
+	require.Len(t, observe.Grown(nil, after), 5)
 }
 
 func TestCreatedBy(t *testing.T) {

@@ -17,27 +17,29 @@ type WatcherConfig struct {
 	// Registry is what is watched. It is required.
 	Registry *Registry
 
-	// Rules are looked at in order for every sample. Their names differ.
+	// Rules are checked in order at every sample. No two may have the same name.
 	Rules []Rule
 
 	// Interval is the time between two samples. 0: 1 s.
 	Interval time.Duration
 
-	// Window is what distributions are summarised over. 0: 10 s.
+	// Window is the last part of time that distributions are summarised over, as in
+	// [Sampler]. 0: 10 s.
 	Window time.Duration
 
 	// Captures takes the profiles that broken rules ask for. Nil: none are taken.
 	Captures *Captures
 
-	// Quiet is how long after a capture no other rule causes one: an overload breaks
-	// several at once. They are reported all the same. 0: 1 min; negative: no time.
+	// Quiet is how long after the start of a capture no other is taken: an overload breaks
+	// several rules at once. All of them are still reported. 0: 1 min; negative: no time.
 	Quiet time.Duration
 
 	// Logger gets a warning for every breach. Nil: slog.Default().
 	Logger *slog.Logger
 
-	// OnBreach is called after a breach was logged and its captures were taken, one call at
-	// a time. A panic in it is contained and counted.
+	// OnBreach is called when a breach was logged and its captures were taken, one call at
+	// a time. The watcher may wait for it, so it should be quick. A panic in it is
+	// contained and counted.
 	OnBreach func(Breach)
 }
 
@@ -45,9 +47,9 @@ type WatcherConfig struct {
 type Breach struct {
 	At    time.Time // when it was seen
 	Rule  string    // its name
-	What  string    // what was seen
-	Files []string  // of what was captured
-	Err   error     // what could not be captured
+	What  string    // what was found
+	Files []string  // the paths of what was captured
+	Err   error     // why something could not be captured
 }
 
 // WatcherStats says what a [Watcher] did.
@@ -67,7 +69,7 @@ type Watcher struct {
 	cfg     WatcherConfig
 	reports chan report
 	running atomic.Bool
-	telling sync.Mutex // held while OnBreach is called
+	telling chan struct{} // holds one: the right to call OnBreach; a mutex would hold up a synctest bubble
 
 	samples, breaches, captures, failures, dropped, panics atomic.Uint64
 	capturing                                              atomic.Bool
@@ -110,7 +112,7 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 	if cfg.Quiet == 0 {
 		cfg.Quiet = time.Minute
 	}
-	return &Watcher{cfg: cfg, reports: make(chan report, 16)}, nil
+	return &Watcher{cfg: cfg, reports: make(chan report, 16), telling: make(chan struct{}, 1)}, nil
 }
 
 // Stats returns what the watcher did. It is a source like others: add it to the
@@ -122,10 +124,11 @@ func (w *Watcher) Stats() WatcherStats {
 	}
 }
 
-// Report breaks a rule from outside, at once and whatever its For: for what is told by
-// a hook, such as a pool's suspected leak or a stalled task. It never blocks and may be
-// called from any goroutine. The rule's cool-down applies; without a rule of that
-// name it is only reported, each time. Reports beyond 16 that wait for Run are dropped.
+// Report breaks a rule from outside, at once: the rule's For does not apply, its
+// CoolDown does. Call it from a hook, such as that for a suspected leak or a stalled
+// task. It never blocks and may be called from any goroutine. A report without a rule of
+// its name is logged and told each time, without captures. Up to 16 reports wait for Run;
+// more are dropped.
 func (w *Watcher) Report(rule, what string) {
 	select {
 	case w.reports <- report{rule, what}:
@@ -134,9 +137,9 @@ func (w *Watcher) Report(rule, what string) {
 	}
 }
 
-// Run watches until ctx ends, waits for a capture that is being taken, which is
-// cut short, and returns ctx's error. Only one Run may be going on: another
-// returns an error at once. A nil ctx panics.
+// Run watches until ctx ends. Then it cuts short a capture that is being taken, waits
+// for it and returns ctx's error. While one Run is going on, another returns an error
+// at once. A nil ctx panics.
 func (w *Watcher) Run(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "observe")
 	if !w.running.CompareAndSwap(false, true) {

@@ -162,26 +162,81 @@ func TestABreachIsCaptured(t *testing.T) {
 func TestOneOverloadIsCapturedOnce(t *testing.T) {
 	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir()})
 	require.NoError(t, err)
-	n := 0
 	take := []observe.Profile{observe.HeapProfile}
-	got, stats, _ := watched(t, observe.WatcherConfig{
-		Captures: c, Quiet: 30 * time.Second,
-		Rules: []observe.Rule{
-			{Name: "first", When: func(*observe.Sample) string { n++; return "yes" }, Take: take, CoolDown: time.Hour},
-			{Name: "later", When: func(*observe.Sample) string {
-				if n == 20 || n == 40 {
-					return "yes"
-				}
-				return ""
-			}, Take: take, CoolDown: time.Second},
-		},
-	}, func(*observe.Watcher) { time.Sleep(50 * time.Second) })
-	var files []int
-	for _, b := range got {
-		files = append(files, len(b.Files))
+	for quiet, want := range map[time.Duration][]int{
+		30 * time.Second: {1, 0, 1, 1}, // at 1 s, 30 s, 31 s, 61 s
+		0:                {1, 0, 0, 1}, // a minute
+		-1:               {1, 1, 1, 1},
+	} {
+		n := 0
+		got, stats, _ := watched(t, observe.WatcherConfig{
+			Captures: c, Quiet: quiet,
+			Rules: []observe.Rule{
+				{Name: "first", When: func(*observe.Sample) string { n++; return "yes" }, Take: take, CoolDown: time.Hour},
+				{Name: "later", When: func(*observe.Sample) string {
+					if n == 30 || n == 31 || n == 61 {
+						return "yes"
+					}
+					return ""
+				}, Take: take, CoolDown: time.Second},
+			},
+		}, func(*observe.Watcher) { time.Sleep(70 * time.Second) })
+		var files []int
+		captured := uint64(0)
+		for _, b := range got {
+			files = append(files, len(b.Files))
+			captured += uint64(len(b.Files))
+		}
+		require.Equal(t, want, files, quiet)
+		require.Equal(t, captured, stats.Captures)
 	}
-	require.Equal(t, []int{1, 0, 1}, files)
-	require.EqualValues(t, 2, stats.Captures)
+}
+
+// A hook that takes its time, about a breach that was captured, holds up neither samples nor
+// captures: what is captured meanwhile waits for its turn with the hook only.
+func TestASlowHookHoldsUpNoCapture(t *testing.T) {
+	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	n, inHook := 0, 0
+	var w *observe.Watcher
+	var capturing []bool
+	take := []observe.Profile{observe.HeapProfile}
+	at := func(when int) func(*observe.Sample) string {
+		return func(*observe.Sample) string {
+			if n == when {
+				return "now"
+			}
+			return ""
+		}
+	}
+	got, stats, _ := watched(t, observe.WatcherConfig{
+		Captures: c, Quiet: -1,
+		Rules: []observe.Rule{
+			{Name: "first", When: func(s *observe.Sample) string { n++; return at(1)(s) }, Take: take},
+			{Name: "second", When: at(5), Take: take},
+			{Name: "third", When: at(7), Take: take},
+		},
+		OnBreach: func(observe.Breach) {
+			inHook++
+			require.Equal(t, 1, inHook, "one call at a time")
+			capturing = append(capturing, w.Stats().Capturing)
+			time.Sleep(10 * time.Second)
+			inHook--
+		},
+	}, func(watcher *observe.Watcher) {
+		w = watcher
+		time.Sleep(20*time.Second + 1)
+		require.Equal(t, 20, n, "samples go on")
+		time.Sleep(20 * time.Second)
+	})
+	files := map[string]int{}
+	for _, b := range got {
+		require.NoError(t, b.Err)
+		files[b.Rule] = len(b.Files)
+	}
+	require.Equal(t, map[string]int{"first": 1, "second": 1, "third": 1}, files)
+	require.EqualValues(t, 3, stats.Captures)
+	require.Equal(t, []bool{false, false, false}, capturing, "what the hook is told has ended")
 }
 
 // Run returns when what it has begun to capture is written and told.

@@ -23,8 +23,8 @@ func (w *Watcher) tell(b Breach) {
 	}
 	w.contain("logger", func() { w.logger().Warn("observe: rule broken", attrs...) })
 	if w.cfg.OnBreach != nil {
-		w.telling.Lock()
-		defer w.telling.Unlock()
+		w.telling <- struct{}{}
+		defer func() { <-w.telling }()
 		w.contain("OnBreach", func() { w.cfg.OnBreach(b) })
 	}
 }

@@ -6,7 +6,8 @@
 //	http.Handle("/debug/poundlock/", debug.Handler(&reg))
 //
 // The handler may be mounted anywhere, under any path, by any router. It puts nothing on
-// http.DefaultServeMux: it does not use net/http/pprof, which would.
+// http.DefaultServeMux: it uses neither net/http/pprof nor expvar, which would. In a program
+// that uses expvar, publish the registry there.
 //
 // Keep it off public addresses. It shows a program's inside, and a profile costs
 // the program time. Mount it on a listener of its own, such as 127.0.0.1:6060, behind what

@@ -61,12 +61,12 @@ func (f *feed) join() (c *client, problem string) {
 	}
 	c = &client{events: make(chan []byte, behind+3)}
 	f.clients[c] = true
+	f.run() // first: what an earlier sampling left is old
 	if f.schema != nil {
 		c.events <- f.schema
 		c.events <- historyEvent(f.history)
 		c.events <- f.last.event
 	}
-	f.run()
 	return c, ""
 }
 

@@ -38,8 +38,8 @@ type Config struct {
 	// Interval is the time between two samples. 0: 1 s.
 	Interval time.Duration
 
-	// Always samples from New until Close, so that the first who looks sees the minute
-	// before. Otherwise sampling begins with the first who looks.
+	// Always makes the page sample from New until Close, so that whoever opens it sees the
+	// minute before. Otherwise sampling begins when somebody opens the page.
 	Always bool
 }
 
@@ -91,9 +91,9 @@ func New(cfg Config) (*Page, error) {
 	return p, nil
 }
 
-// Close ends all streams and the sampling, and waits for the latter. Requests are
-// still answered, but for streams. It may be called again. To let a server shut
-// down:
+// Close ends all streams and the sampling, and waits until no sample is being taken. From
+// then on streams are refused; other requests are still answered. It may be called again.
+// To let a server shut down:
 //
 //	server.RegisterOnShutdown(func() { page.Close() })
 func (p *Page) Close() error {

@@ -20,6 +20,6 @@
 //
 // # Cost
 //
-// About a microsecond and two allocations per request of a server; a client's are those of
-// package httptrace.
+// Half a microsecond and five allocations for a request of a server; a microsecond and 18
+// allocations for one of a client, most of them package httptrace's (go test -bench .).
 package httpstats

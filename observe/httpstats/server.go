@@ -28,14 +28,13 @@ type ServerConfig struct {
 	MaxInFlight int
 
 	// Route returns the route of a request. It must return few different strings. Nil: the
-	// pattern that the wrapped http.ServeMux finds, or that one around it found. Of one
-	// further inside, behind a handler that compresses, say, the pattern is known when
-	// the request has been handled: until then InFlight, MaxInFlight and the label
-	// count it as unmatched.
+	// pattern of the http.ServeMux that is wrapped, or of the one that called the handler.
 	//
-	// A handler in between that passes on a copy of the request, as r.WithContext makes
-	// one, hides the pattern, which the mux writes into the copy: all is unmatched. Wrap
-	// the mux itself then, inside that handler, or ask it here:
+	// Where other handlers stand between Wrap and the mux, the pattern is known only when
+	// the request has been handled. Until then InFlight, MaxInFlight and the label have it
+	// as unmatched. It stays unmatched if one of those handlers passes on a copy of the
+	// request, as r.WithContext makes one: the mux writes its pattern into the copy. Then
+	// wrap the mux itself, or ask it:
 	//
 	//	Route: func(r *http.Request) string { _, pattern := mux.Handler(r); return pattern }
 	Route func(*http.Request) string

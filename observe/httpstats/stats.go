@@ -32,16 +32,16 @@ type ClientStats struct {
 	Timeouts uint64 `json:"timeouts"` // of Errors, those whose time was up
 	Canceled uint64 `json:"canceled"` // of Errors, those that were cancelled
 
-	Connections uint64 `json:"connections"` // requests that got a new connection
-	Reused      uint64 `json:"reused"`      // requests that got one that was used before
+	Connections uint64 `json:"connections"` // times that a request got a new connection
+	Reused      uint64 `json:"reused"`      // times that a request got a connection that was used before
 
 	Responses Responses `json:"responses"` // by class of status
 
 	InFlight int `json:"in_flight"` // requests that have not ended
 
-	DNS       observe.Latency `json:"dns"`        // looking up an address
-	Connect   observe.Latency `json:"connect"`    // connecting, by TCP
-	TLS       observe.Latency `json:"tls"`        // handshake
+	DNS       observe.Latency `json:"dns"`        // looking up an address, failed lookups included
+	Connect   observe.Latency `json:"connect"`    // connecting by TCP, failed attempts left out
+	TLS       observe.Latency `json:"tls"`        // the handshake, failed ones left out
 	FirstByte observe.Latency `json:"first_byte"` // from the request to the first byte of the answer
 	Duration  observe.Latency `json:"duration"`   // from the request to the end of the body, or to the error
 
