@@ -1,10 +1,12 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // No path allocates per item, once buffers have grown. Batches may, in a Queue:
@@ -22,17 +24,17 @@ func TestAllocations(t *testing.T) {
 		}
 		require.Less(t, testing.AllocsPerRun(100, f)/float64(n), 0.05, name)
 	}
-	for _, cfg := range []Config[int]{
+	for _, cfg := range []batchchan.Config[int]{
 		{MaxBatch: 10, MaxPending: 200, Linger: -1},
 		{MaxBatch: 10, MaxPending: 200},
 		{MaxBatch: 10, MaxPending: 20},
-		{MaxBatch: 10, MaxPending: 20, Overflow: DropOldest},
-		{MaxBatch: 10, MaxPending: 20, Overflow: CallerRuns},
+		{MaxBatch: 10, MaxPending: 20, Overflow: batchchan.DropOldest},
+		{MaxBatch: 10, MaxPending: 20, Overflow: batchchan.CallerRuns},
 		{MaxBatch: 10, MaxBytes: 60, MaxPendingBytes: 100, SizeOf: func(int) int { return 8 }},
-		{MaxBatch: 10, MaxPendingBytes: 100, SizeOf: func(int) int { return 8 }, Overflow: DropOldest},
+		{MaxBatch: 10, MaxPendingBytes: 100, SizeOf: func(int) int { return 8 }, Overflow: batchchan.DropOldest},
 		{MaxBatch: 10, MaxPending: 200, Shards: 4},
 	} {
-		b := must[int](t)(New(cfg, discard))
+		b := must[int](t)(batchchan.New(cfg, discard))
 		p := b.Producer()
 		ctx, cancel := context.WithCancel(bg)
 		many := upTo(100)
@@ -56,7 +58,7 @@ func TestAllocations(t *testing.T) {
 		cancel()
 	}
 
-	q, err := NewQueue(Config[int]{MaxBatch: 100, Linger: -1})
+	q, err := batchchan.NewQueue(batchchan.Config[int]{MaxBatch: 100, Linger: -1})
 	require.NoError(t, err)
 	perItem("Queue", 100, func() {
 		for i := range 100 {
@@ -67,7 +69,7 @@ func TestAllocations(t *testing.T) {
 	})
 	require.NoError(t, q.Close())
 
-	p, err := NewPipe(PipeConfig[int]{Config: Config[int]{MaxBatch: 100, Linger: -1}}, func(_ context.Context, in, out []int) ([]int, error) {
+	p, err := batchchan.NewPipe(batchchan.PipeConfig[int]{Config: batchchan.Config[int]{MaxBatch: 100, Linger: -1}}, func(_ context.Context, in, out []int) ([]int, error) {
 		return append(out, in...), nil
 	})
 	require.NoError(t, err)
@@ -83,12 +85,12 @@ func TestAllocations(t *testing.T) {
 	})
 	require.NoError(t, p.Close())
 
-	k, err := NewCaller(Config[int]{}, func(context.Context, []int, []Result[int]) error { return nil })
+	k, err := batchchan.NewCaller(batchchan.Config[int]{}, func(context.Context, []int, []batchchan.Result[int]) error { return nil })
 	require.NoError(t, err)
 	perItem("Do", 1, func() { k.Do(bg, 1) })
 	require.NoError(t, k.Close())
 
-	y, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 10, MaxPending: 20}}, func(i int) int { return i % 7 },
+	y, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 10, MaxPending: 20}}, func(i int) int { return i % 7 },
 		func(context.Context, int, []int) error { return nil })
 	require.NoError(t, err)
 	perItem("Keyed", 100, func() {
@@ -98,7 +100,7 @@ func TestAllocations(t *testing.T) {
 	})
 	require.NoError(t, y.Close())
 
-	c := NewChan[int](4)
+	c := batchchan.NewChan[int](4)
 	ctx, cancel := context.WithCancel(bg)
 	defer cancel()
 	go func() {
@@ -119,7 +121,7 @@ func TestAllocations(t *testing.T) {
 
 // Send's fast path touches one line of the Batcher: see engine.
 func TestFastPathIsOnOneLine(t *testing.T) {
-	lock, room := hotOffsets()
+	lock, room := batchchan.HotOffsets()
 	require.Less(t, int(lock), 64)
 	require.Less(t, int(room), 64)
 }

@@ -329,9 +329,9 @@ func TestWhatHasLeftIsSwept(t *testing.T) {
 			<-gate
 			return nil
 		}))
-		go func() { _, _ = k.Do(bg, 0) }()
+		go func() { _, _ = k.Do(t.Context(), 0) }()
 		synctest.Wait()
-		ctx, cancel := context.WithCancel(bg)
+		ctx, cancel := context.WithCancel(t.Context())
 		for i := range 300 {
 			go func() { _, _ = k.Do(ctx, i) }()
 		}

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestBatchesBySizeAndRestAtClose(t *testing.T) {
 	var got collector[int]
-	b := must[int](t)(New(Config[int]{MaxBatch: 10, Linger: -1}, got.process))
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 10, Linger: -1}, got.process))
 	for i := range 25 {
 		require.NoError(t, b.Send(bg, i))
 	}
@@ -32,7 +34,7 @@ func TestZeroConfigIsNaturalBatching(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got collector[int]
 		release := make(chan struct{})
-		b := must[int](t)(New(Config[int]{}, func(ctx context.Context, items []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{}, func(ctx context.Context, items []int) error {
 			got.process(ctx, items)
 			<-release
 			return nil
@@ -53,15 +55,15 @@ func TestZeroConfigIsNaturalBatching(t *testing.T) {
 
 func TestByteCapIsExact(t *testing.T) {
 	var got collector[string]
-	b, err := New(Config[string]{MaxBatch: 100, MaxBytes: 10, SizeOf: func(s string) int { return len(s) }, Linger: -1}, got.process)
+	b, err := batchchan.New(batchchan.Config[string]{MaxBatch: 100, MaxBytes: 10, SizeOf: func(s string) int { return len(s) }, Linger: -1}, got.process)
 	require.NoError(t, err)
 	for _, s := range []string{"aaaa", "bbbb", "cccc", "dddddd", "e", "ffffffffff", "g"} {
 		require.NoError(t, b.Send(bg, s))
 	}
-	require.ErrorIs(t, b.Send(bg, "12345678901"), ErrTooLarge)
-	require.ErrorIs(t, b.TrySend("12345678901"), ErrTooLarge)
+	require.ErrorIs(t, b.Send(bg, "12345678901"), batchchan.ErrTooLarge)
+	require.ErrorIs(t, b.TrySend("12345678901"), batchchan.ErrTooLarge)
 	n, err := b.SendMany(bg, []string{"h", "12345678901", "i"})
-	require.ErrorIs(t, err, ErrTooLarge)
+	require.ErrorIs(t, err, batchchan.ErrTooLarge)
 	require.Equal(t, 1, n)
 	require.NoError(t, b.Close())
 	require.Equal(t, [][]string{{"aaaa", "bbbb"}, {"cccc", "dddddd"}, {"e"}, {"ffffffffff"}, {"g", "h"}}, got.batches)
@@ -75,7 +77,7 @@ func TestByteCapIsExact(t *testing.T) {
 func TestByteCapHoldsUnderABusyProcessor(t *testing.T) {
 	gate := make(chan struct{})
 	var sizes []int
-	b, err := New(Config[int]{MaxBatch: 1000, MaxBytes: 100, SizeOf: func(n int) int { return n }}, func(_ context.Context, items []int) error {
+	b, err := batchchan.New(batchchan.Config[int]{MaxBatch: 1000, MaxBytes: 100, SizeOf: func(n int) int { return n }}, func(_ context.Context, items []int) error {
 		<-gate
 		sum := 0
 		for _, n := range items {
@@ -100,7 +102,7 @@ func TestByteCapHoldsUnderABusyProcessor(t *testing.T) {
 
 func TestDoneContextWins(t *testing.T) {
 	var got collector[int]
-	b := must[int](t)(New(Config[int]{Shards: 2}, got.process))
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{Shards: 2}, got.process))
 	ctx, cancel := context.WithCancel(bg)
 	cancel()
 	require.ErrorIs(t, b.Send(ctx, 1), context.Canceled)
@@ -115,7 +117,7 @@ func TestDoneContextWins(t *testing.T) {
 func TestSliceIsClearedAndRecycledAndDetached(t *testing.T) {
 	for _, detach := range []bool{false, true} {
 		var kept [][]*int
-		b, err := New(Config[*int]{MaxBatch: 2, DetachBatches: detach}, func(_ context.Context, items []*int) error {
+		b, err := batchchan.New(batchchan.Config[*int]{MaxBatch: 2, DetachBatches: detach}, func(_ context.Context, items []*int) error {
 			kept = append(kept, items)
 			return nil
 		})
@@ -140,7 +142,7 @@ func TestWorkersBoundConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		running, most := 0, 0
 		var mu sync.Mutex
-		b := must[int](t)(New(Config[int]{MaxBatch: 1, Workers: 3}, func(context.Context, []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, Workers: 3}, func(context.Context, []int) error {
 			mu.Lock()
 			running++
 			most = max(most, running)
@@ -165,7 +167,7 @@ func TestWorkersBoundConcurrency(t *testing.T) {
 
 func TestConfigErrorsNameTheField(t *testing.T) {
 	fn := func(context.Context, []int) error { return nil }
-	for name, cfg := range map[string]Config[int]{
+	for name, cfg := range map[string]batchchan.Config[int]{
 		"MaxBatch -1":       {MaxBatch: -1},
 		"MaxBytes 5":        {MaxBytes: 5},
 		"MaxPendingBytes 5": {MaxPendingBytes: 5},
@@ -174,16 +176,16 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 		"Shards -4":         {Shards: -4},
 		"Overflow 9":        {Overflow: 9},
 		"Timeout -1ns":      {Timeout: -1},
-		"MaxAttempts -1":    {Retry: Retry{MaxAttempts: -1}},
+		"MaxAttempts -1":    {Retry: batchchan.Retry{MaxAttempts: -1}},
 		"PreciseLinger":     {PreciseLinger: true},
 	} {
-		_, err := New(cfg, fn)
+		_, err := batchchan.New(cfg, fn)
 		require.ErrorContains(t, err, name)
 	}
-	_, err := New[int](Config[int]{}, nil)
+	_, err := batchchan.New[int](batchchan.Config[int]{}, nil)
 	require.Error(t, err)
-	require.Equal(t, "DropOldest", DropOldest.String())
-	require.Equal(t, "batchchan(77)", Reason(77).String())
-	require.Equal(t, "DroppedOldest", DroppedOldest.String())
-	require.Equal(t, "ByLinger", ByLinger.String())
+	require.Equal(t, "DropOldest", batchchan.DropOldest.String())
+	require.Equal(t, "batchchan(77)", batchchan.Reason(77).String())
+	require.Equal(t, "DroppedOldest", batchchan.DroppedOldest.String())
+	require.Equal(t, "ByLinger", batchchan.ByLinger.String())
 }

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // Runs: several small batches that one worker takes at a time, see bulk.go. What
@@ -16,11 +18,11 @@ import (
 
 // heldRun returns a Batcher in batches of 10 whose worker is held with the items
 // 0 to 9, while n more wait; after one step through the gate they are one run.
-func heldRun(t *testing.T, cfg Config[int], n int) (*Batcher[int], *held) {
+func heldRun(t *testing.T, cfg batchchan.Config[int], n int) (*batchchan.Batcher[int], *held) {
 	h := newHeld()
 	cfg.MaxBatch = 10
-	b := must[int](t)(New(cfg, h.process))
-	require.Greater(t, b.g.core.backlog.bulk, b.g.core.maxBatch, "this configuration has runs")
+	b := must[int](t)(batchchan.New(cfg, h.process))
+	require.True(t, b.HasRuns(), "this configuration has runs")
 	for i := range 10 {
 		require.NoError(t, b.Send(bg, i))
 	}
@@ -38,7 +40,7 @@ func (h *held) step() {
 }
 
 func TestRunIsDeliveredBatchByBatch(t *testing.T) {
-	b, h := heldRun(t, Config[int]{Linger: -1}, 47)
+	b, h := heldRun(t, batchchan.Config[int]{Linger: -1}, 47)
 	for k := range 5 {
 		s := b.Stats()
 		checkQuiet(t, s)
@@ -63,8 +65,8 @@ func TestRunIsDeliveredBatchByBatch(t *testing.T) {
 }
 
 func TestRunKeepsTheBoundExact(t *testing.T) {
-	b, h := heldRun(t, Config[int]{Linger: -1, MaxPending: 40, Overflow: Reject}, 40)
-	require.ErrorIs(t, b.Send(bg, 99), ErrFull)
+	b, h := heldRun(t, batchchan.Config[int]{Linger: -1, MaxPending: 40, Overflow: batchchan.Reject}, 40)
+	require.ErrorIs(t, b.Send(bg, 99), batchchan.ErrFull)
 	for next := 50; next < 80; next += 10 {
 		h.step()
 		many := 0
@@ -77,9 +79,9 @@ func TestRunKeepsTheBoundExact(t *testing.T) {
 		for i := many; i < 10; i++ {
 			require.NoError(t, b.TrySend(next+i), "a batch was begun: there is room for as many")
 		}
-		require.ErrorIs(t, b.TrySend(99), ErrFull)
+		require.ErrorIs(t, b.TrySend(99), batchchan.ErrFull)
 		n, err = b.SendMany(bg, []int{99})
-		require.ErrorIs(t, err, ErrFull)
+		require.ErrorIs(t, err, batchchan.ErrFull)
 		require.Zero(t, n)
 		require.Equal(t, 40, b.Stats().Pending)
 	}
@@ -93,7 +95,7 @@ func TestRunKeepsTheBoundExact(t *testing.T) {
 // end: the processor may wait for what the sender does then.
 func TestRunGivesRoomToBlockedSendersAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, h := heldRun(t, Config[int]{Linger: -1, MaxPending: 40}, 40)
+		b, h := heldRun(t, batchchan.Config[int]{Linger: -1, MaxPending: 40}, 40)
 		h.step() // 10 to 19 are in the processor, 20 to 49 wait in the run
 		require.NoError(t, b.Send(bg, 50))
 		for i := 51; i < 60; i++ {
@@ -114,7 +116,7 @@ func TestRunGivesRoomToBlockedSendersAtOnce(t *testing.T) {
 
 func TestRunFlushWaitsForWhatWasAcceptedAndNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, h := heldRun(t, Config[int]{Linger: -1}, 15)
+		b, h := heldRun(t, batchchan.Config[int]{Linger: -1}, 15)
 		flushed := make(chan error, 1)
 		go func() { flushed <- b.Flush(bg) }() // for 0 to 24
 		synctest.Wait()
@@ -142,7 +144,7 @@ func TestRunFlushWaitsForWhatWasAcceptedAndNoMore(t *testing.T) {
 }
 
 func TestShutdownTakesBackTheRestOfARun(t *testing.T) {
-	b, h := heldRun(t, Config[int]{Linger: -1}, 63)
+	b, h := heldRun(t, batchchan.Config[int]{Linger: -1}, 63)
 	h.step()
 	for i := 73; i < 95; i++ { // behind the run
 		require.NoError(t, b.Send(bg, i))
@@ -167,8 +169,8 @@ func TestRunSurvivesFailures(t *testing.T) {
 	started := make(chan struct{}, 1)
 	attempts := 0
 	var seen []int
-	b := must[int](t)(New(Config[int]{
-		MaxBatch: 1, Linger: -1, Retry: Retry{MaxAttempts: 2, Backoff: 1},
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{
+		MaxBatch: 1, Linger: -1, Retry: batchchan.Retry{MaxAttempts: 2, Backoff: 1},
 		OnError: func(_ context.Context, _ error, items []int) { failed = append(failed, items...) },
 	}, func(_ context.Context, items []int) error {
 		switch items[0] {
@@ -215,7 +217,7 @@ func TestRunLeavesWhatIsNotDue(t *testing.T) {
 		var sizes []int
 		var ats []time.Duration
 		start := time.Now()
-		b := must[int](t)(New(Config[int]{MaxBatch: 10, Linger: 10 * time.Second}, func(_ context.Context, items []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 10, Linger: 10 * time.Second}, func(_ context.Context, items []int) error {
 			sizes = append(sizes, len(items))
 			ats = append(ats, time.Since(start))
 			time.Sleep(time.Second)
@@ -243,7 +245,7 @@ func TestRunLeavesWhatIsNotDue(t *testing.T) {
 func TestRunBatchesDoNotShareTheirEnds(t *testing.T) {
 	gate := make(chan struct{})
 	var got []int
-	b := must[int](t)(New(Config[int]{MaxBatch: 2, Linger: -1}, func(_ context.Context, items []int) error {
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 2, Linger: -1}, func(_ context.Context, items []int) error {
 		<-gate
 		got = append(got, items...)
 		_ = append(items, -1, -1)
@@ -262,7 +264,7 @@ func TestRunBatchesDoNotShareTheirEnds(t *testing.T) {
 func TestRunTimesEachBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		b := must[int](t)(New(Config[int]{MaxBatch: 1, Linger: -1}, func(context.Context, []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, Linger: -1}, func(context.Context, []int) error {
 			switch n++; n {
 			case 1:
 				time.Sleep(time.Second)

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,20 +9,22 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // Whatever way a function of a Caller ends, and wherever it is called: every Do that
 // its own goroutine survives has an answer, none hangs, and the next Do is answered.
 func TestEveryEndInEveryPlaceOfACaller(t *testing.T) {
 	type setup struct {
-		CallerConfig[int]
-		fn  CallFunc[int, int]
+		batchchan.CallerConfig[int]
+		fn  batchchan.CallFunc[int, int]
 		key func(int) int
 	}
 	places := map[string]func(*setup, func() error){
 		"CallFunc": func(s *setup, end func() error) {
 			fn := s.fn
-			s.fn = func(ctx context.Context, reqs []int, results []Result[int]) error {
+			s.fn = func(ctx context.Context, reqs []int, results []batchchan.Result[int]) error {
 				if err := fn(ctx, reqs, results); err != nil || reqs[0] < 0 {
 					return err
 				}
@@ -47,7 +49,7 @@ func TestEveryEndInEveryPlaceOfACaller(t *testing.T) {
 		},
 		"OnError": func(s *setup, end func() error) {
 			fn := s.fn
-			s.fn = func(ctx context.Context, reqs []int, results []Result[int]) error {
+			s.fn = func(ctx context.Context, reqs []int, results []batchchan.Result[int]) error {
 				if err := fn(ctx, reqs, results); err != nil || reqs[0] < 0 {
 					return err
 				}
@@ -56,10 +58,10 @@ func TestEveryEndInEveryPlaceOfACaller(t *testing.T) {
 			s.OnError = func(context.Context, error, []int) { _ = end() }
 		},
 		"OnDrop": func(s *setup, end func() error) {
-			s.Overflow, s.OnDrop = DropNewest, func(int, DropReason) { _ = end() }
+			s.Overflow, s.OnDrop = batchchan.DropNewest, func(int, batchchan.DropReason) { _ = end() }
 		},
 		"OnDrop of the oldest": func(s *setup, end func() error) {
-			s.Overflow, s.OnDrop = DropOldest, func(int, DropReason) { _ = end() }
+			s.Overflow, s.OnDrop = batchchan.DropOldest, func(int, batchchan.DropReason) { _ = end() }
 		},
 		"RateLimit": func(s *setup, end func() error) { s.RateLimit = endLimiter{end} },
 	}
@@ -74,7 +76,7 @@ func TestEveryEndInEveryPlaceOfACaller(t *testing.T) {
 						var called atomic.Int64
 						s := setup{key: func(v int) int { return v }}
 						s.MaxBatch, s.MaxPending = 1, 2
-						s.fn = func(_ context.Context, reqs []int, results []Result[int]) error {
+						s.fn = func(_ context.Context, reqs []int, results []batchchan.Result[int]) error {
 							time.Sleep(time.Second) // the others meet a full buffer
 							for i, v := range reqs {
 								results[i].Value = v
@@ -82,16 +84,16 @@ func TestEveryEndInEveryPlaceOfACaller(t *testing.T) {
 							return nil
 						}
 						set(&s, func() error { called.Add(1); return end.end() })
-						var k *Caller[int, int]
+						var k *batchchan.Caller[int, int]
 						var err error
 						switch kind {
 						case "plain":
-							k, err = NewCaller(s.Config, s.fn)
+							k, err = batchchan.NewCaller(s.Config, s.fn)
 						case "cached":
 							s.CacheFor = time.Minute
 							fallthrough
 						case "merging":
-							k, err = NewMergingCaller(s.CallerConfig, s.key, s.fn)
+							k, err = batchchan.NewMergingCaller(s.CallerConfig, s.key, s.fn)
 						}
 						require.NoError(t, err)
 						ctx, cancel := context.WithTimeout(bg, time.Hour)
@@ -122,10 +124,8 @@ func TestEveryEndInEveryPlaceOfACaller(t *testing.T) {
 							require.Equal(t, -7, v)
 						}
 						synctest.Wait() // the answer comes before the worker has booked the batch
-						k.g.validate(t, 0)
-						if m, ok := k.merge.(*merging[int, int, int]); ok {
-							require.Empty(t, m.flights, "nobody joins what is over")
-						}
+						k.Validate(t, 0)
+						require.Zero(t, batchchan.Joined[int](k), "nobody joins what is over")
 						require.NoError(t, k.Shutdown(bg))
 						checkQuiet(t, k.Stats().Stats)
 					})

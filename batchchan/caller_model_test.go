@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // Random callers that leave at random: every Do that is not ended by its ctx gets its
@@ -19,9 +21,9 @@ func TestModelCaller(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		merged := rapid.Bool().Draw(t, "merging")
 		base := drawConfig(t)
-		cfg := CallerConfig[int]{Config: Config[int]{
+		cfg := batchchan.CallerConfig[int]{Config: batchchan.Config[int]{
 			MaxBatch: base.MaxBatch, MaxPending: base.MaxPending, Workers: base.Workers, Overflow: base.Overflow, Linger: max(base.Linger, 0),
-			Retry: Retry{MaxAttempts: rapid.IntRange(1, 3).Draw(t, "attempts"), Backoff: time.Microsecond, Split: rapid.Bool().Draw(t, "split"), MaxAside: rapid.IntRange(0, 2).Draw(t, "aside")},
+			Retry: batchchan.Retry{MaxAttempts: rapid.IntRange(1, 3).Draw(t, "attempts"), Backoff: time.Microsecond, Split: rapid.Bool().Draw(t, "split"), MaxAside: rapid.IntRange(0, 2).Draw(t, "aside")},
 		}}
 		if base.SizeOf != nil {
 			cfg.SizeOf, cfg.MaxBytes = func(v int) int { return v % 5 }, base.MaxBytes
@@ -31,8 +33,8 @@ func TestModelCaller(t *testing.T) {
 			cfg.CacheFor = 10 * time.Microsecond
 		}
 		var n atomic.Int64
-		fn := func(_ context.Context, reqs []int, res []Result[int]) error {
-			var e ItemErrors
+		fn := func(_ context.Context, reqs []int, res []batchchan.Result[int]) error {
+			var e batchchan.ItemErrors
 			for i, r := range reqs {
 				res[i].Value = 2 * r
 				switch x := n.Add(1); {
@@ -48,12 +50,12 @@ func TestModelCaller(t *testing.T) {
 			}
 			return e.Err()
 		}
-		var k *Caller[int, int]
+		var k *batchchan.Caller[int, int]
 		var err error
 		if merged {
-			k, err = NewMergingCaller(cfg, same, fn)
+			k, err = batchchan.NewMergingCaller(cfg, same, fn)
 		} else {
-			k, err = NewCaller(cfg.Config, fn)
+			k, err = batchchan.NewCaller(cfg.Config, fn)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -75,8 +77,8 @@ func TestModelCaller(t *testing.T) {
 					switch {
 					case err == nil && v != 2*req:
 						t.Errorf("Do(%d) is %d", req, v)
-					case err == nil, ctx.Err() != nil, errors.Is(err, errOdd), errors.Is(err, ErrClosed),
-						errors.Is(err, ErrFull), errors.Is(err, ErrDropped):
+					case err == nil, ctx.Err() != nil, errors.Is(err, errOdd), errors.Is(err, batchchan.ErrClosed),
+						errors.Is(err, batchchan.ErrFull), errors.Is(err, batchchan.ErrDropped):
 					default:
 						t.Errorf("Do: %v", err)
 					}
@@ -92,9 +94,9 @@ func TestModelCaller(t *testing.T) {
 		}
 		wg.Wait()
 		_ = k.Close()
-		k.g.validate(t, 0)
-		if m, ok := k.merge.(*merging[int, int, int]); ok && len(m.flights) > 0 {
-			t.Errorf("%d requests are still joined", len(m.flights))
+		k.Validate(t, 0)
+		if n := batchchan.Joined[int](k); n > 0 {
+			t.Errorf("%d requests are still joined", n)
 		}
 	})
 }

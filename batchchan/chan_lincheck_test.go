@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"math/rand/v2"
@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // Linearizability of concurrent operations with Close, by porcupine, against
@@ -35,9 +37,9 @@ func chanModel(capacity int) porcupine.Model {
 			switch op.kind {
 			case "send":
 				switch o.err {
-				case ErrClosed:
+				case batchchan.ErrClosed:
 					return s.closed, s
-				case ErrFull:
+				case batchchan.ErrFull:
 					return !s.closed && len(s.items) >= capacity, s
 				}
 				ok := !s.closed && len(s.items) < capacity
@@ -45,9 +47,9 @@ func chanModel(capacity int) porcupine.Model {
 				return ok, s
 			case "recv":
 				switch o.err {
-				case ErrClosed:
+				case batchchan.ErrClosed:
 					return s.closed && s.items == "", s
-				case ErrEmpty:
+				case batchchan.ErrEmpty:
 					return !s.closed && s.items == "", s
 				}
 				if s.items == "" || int(s.items[0]) != o.v {
@@ -73,7 +75,7 @@ func TestChanIsLinearizable(t *testing.T) {
 	}
 	for round := range rounds {
 		capacity := 1 + round%3
-		c := NewChan[int](capacity)
+		c := batchchan.NewChan[int](capacity)
 		base := time.Now()
 		var mu sync.Mutex
 		var ops []porcupine.Operation
@@ -95,17 +97,17 @@ func TestChanIsLinearizable(t *testing.T) {
 						out.v, out.err = c.TryRecv()
 					case k < 15: // blocking, but not for ever
 						op = chanOp{"send", id*each + i}
-						if out.err = c.SendTimeout(op.v, 50*time.Microsecond); out.err == ErrTimeout {
+						if out.err = c.SendTimeout(op.v, 50*time.Microsecond); out.err == batchchan.ErrTimeout {
 							continue // no effect, which the others prove
 						}
 					case k < 19 || i < each/2:
 						op = chanOp{"recv", 0}
-						if out.v, out.err = c.RecvTimeout(50 * time.Microsecond); out.err == ErrTimeout {
+						if out.v, out.err = c.RecvTimeout(50 * time.Microsecond); out.err == batchchan.ErrTimeout {
 							continue
 						}
 					default:
 						op = chanOp{kind: "close"}
-						out.ok = c.ring.close() // the first
+						out.ok = c.CloseFirst() // the first
 						_ = c.Close()
 					}
 					end := time.Since(base)

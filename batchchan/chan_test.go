@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestChanIsAFIFOWithExactCapacity(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 5, 7, 8, 63, 64, 100} {
-		c := NewChan[int](n)
+		c := batchchan.NewChan[int](n)
 		require.Equal(t, n, c.Cap())
 		next := 0
 		for range 7 { // several laps, at odd offsets
@@ -21,17 +23,17 @@ func TestChanIsAFIFOWithExactCapacity(t *testing.T) {
 				require.NoError(t, c.TrySend(next+i))
 				require.Equal(t, i+1, c.Len())
 			}
-			require.ErrorIs(t, c.TrySend(0), ErrFull)
-			require.ErrorIs(t, c.SendTimeout(0, -1), ErrFull)
+			require.ErrorIs(t, c.TrySend(0), batchchan.ErrFull)
+			require.ErrorIs(t, c.SendTimeout(0, -1), batchchan.ErrFull)
 			for i := range n {
 				v, err := c.TryRecv()
 				require.NoError(t, err)
 				require.Equal(t, next+i, v)
 			}
 			_, err := c.TryRecv()
-			require.ErrorIs(t, err, ErrEmpty)
+			require.ErrorIs(t, err, batchchan.ErrEmpty)
 			_, err = c.RecvTimeout(0)
-			require.ErrorIs(t, err, ErrEmpty)
+			require.ErrorIs(t, err, batchchan.ErrEmpty)
 			next += n
 			require.NoError(t, c.TrySend(next))
 			v, _ := c.TryRecv()
@@ -43,39 +45,22 @@ func TestChanIsAFIFOWithExactCapacity(t *testing.T) {
 		require.EqualValues(t, next, s.Received)
 		require.Equal(t, n, s.HighWater)
 	}
-	require.PanicsWithValue(t, "batchchan: NewChan: capacity must be at least 1", func() { NewChan[int](0) })
-	require.Panics(t, func() { NewChan[int](-1) })
-}
-
-func TestChanTickets(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 5, 64, 100} {
-		var r ring[int]
-		r.init(n)
-		ticket := uint64(0)
-		for i := range 5 * n {
-			require.EqualValues(t, i, r.count(ticket))
-			far := ticket
-			for k := range n + 1 {
-				require.Equal(t, far, r.plus(ticket, k), "cap %d: %d plus %d", n, ticket, k)
-				far = r.after(far)
-			}
-			ticket = r.after(ticket)
-		}
-	}
+	require.PanicsWithValue(t, "batchchan: NewChan: capacity must be at least 1", func() { batchchan.NewChan[int](0) })
+	require.Panics(t, func() { batchchan.NewChan[int](-1) })
 }
 
 func TestChanCloseIsIdempotentAndDrains(t *testing.T) {
-	c := NewChan[int](4)
+	c := batchchan.NewChan[int](4)
 	require.NoError(t, c.Send(bg, 1))
 	require.NoError(t, c.Send(bg, 2))
 	require.False(t, c.Closed())
 	require.NoError(t, c.Close())
 	require.NoError(t, c.Close())
 	require.True(t, c.Closed())
-	require.ErrorIs(t, c.Send(bg, 3), ErrClosed)
-	require.ErrorIs(t, c.TrySend(3), ErrClosed)
+	require.ErrorIs(t, c.Send(bg, 3), batchchan.ErrClosed)
+	require.ErrorIs(t, c.TrySend(3), batchchan.ErrClosed)
 	n, err := c.SendMany(bg, []int{3})
-	require.ErrorIs(t, err, ErrClosed)
+	require.ErrorIs(t, err, batchchan.ErrClosed)
 	require.Zero(t, n)
 	n, err = c.SendMany(bg, nil)
 	require.NoError(t, err)
@@ -88,11 +73,11 @@ func TestChanCloseIsIdempotentAndDrains(t *testing.T) {
 	require.Equal(t, []int{1, 2}, got)
 	for range 3 {
 		_, err := c.Recv(bg)
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, batchchan.ErrClosed)
 		_, err = c.TryRecv()
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, batchchan.ErrClosed)
 		_, err = c.RecvMany(bg, make([]int, 3))
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, batchchan.ErrClosed)
 	}
 	require.True(t, c.Stats().Closed)
 }
@@ -101,7 +86,7 @@ func TestChanCloseIsIdempotentAndDrains(t *testing.T) {
 // other returned ErrClosed, nobody panics.
 func TestChanCloseAgainstSenders(t *testing.T) {
 	for range 50 {
-		c := NewChan[int](3)
+		c := batchchan.NewChan[int](3)
 		var accepted, received atomic.Int64
 		var senders, receivers sync.WaitGroup
 		for g := range 6 {
@@ -117,7 +102,7 @@ func TestChanCloseAgainstSenders(t *testing.T) {
 						accepted.Add(int64(n))
 					}
 					if err != nil {
-						require.ErrorIs(t, err, ErrClosed)
+						require.ErrorIs(t, err, batchchan.ErrClosed)
 						return
 					}
 				}
@@ -134,7 +119,7 @@ func TestChanCloseAgainstSenders(t *testing.T) {
 						n, err = c.RecvMany(bg, buf)
 					}
 					if err != nil {
-						require.ErrorIs(t, err, ErrClosed)
+						require.ErrorIs(t, err, batchchan.ErrClosed)
 						return
 					}
 					if received.Add(int64(n)) > 500 {
@@ -162,7 +147,7 @@ func TestChanStress(t *testing.T) {
 		n = 3000
 	}
 	for _, cfg := range []struct{ capacity, senders, receivers int }{{1, 1, 1}, {1, 4, 4}, {5, 8, 2}, {64, 2, 8}, {1000, 8, 8}} {
-		c := NewChan[[2]int](cfg.capacity)
+		c := batchchan.NewChan[[2]int](cfg.capacity)
 		var senders, receivers sync.WaitGroup
 		for g := range cfg.senders {
 			senders.Go(func() {
@@ -210,7 +195,7 @@ func TestChanStress(t *testing.T) {
 
 func TestChanWaitIsSampledAndRateIsRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := NewChan[int](8)
+		c := batchchan.NewChan[int](8)
 		before := c.Stats()
 		for i := range 3000 {
 			require.NoError(t, c.Send(bg, i))
@@ -230,7 +215,7 @@ func TestChanWaitIsSampledAndRateIsRight(t *testing.T) {
 func TestWhatComesBackFromCIsInOrder(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {0, 2, 1}, {1, 2, 0}, {2, 0, 1}} {
 		synctest.Test(t, func(t *testing.T) {
-			c := NewChan[int](8)
+			c := batchchan.NewChan[int](8)
 			for i := range 6 {
 				require.NoError(t, c.TrySend(i))
 			}
@@ -259,7 +244,7 @@ func TestWhatComesBackFromCIsInOrder(t *testing.T) {
 				require.Equal(t, i, v)
 			}
 			_, err := c.TryRecv()
-			require.ErrorIs(t, err, ErrClosed)
+			require.ErrorIs(t, err, batchchan.ErrClosed)
 		})
 	}
 }

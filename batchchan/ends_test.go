@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // ends are all the ways in which a function of the user can end that do not end the
@@ -48,10 +50,10 @@ func (l endLimiter) Wait(context.Context) error { return l.end() }
 
 // endConfig makes everything happen that a Config has a function for, one batch at a
 // time: of each of four items sent, the first fails, and what finds no room is dropped.
-func endConfig(set func(*Config[int])) Config[int] {
-	cfg := Config[int]{
-		MaxBatch: 1, MaxPending: 2, Overflow: DropNewest,
-		Retry: Retry{MaxAttempts: 2, Backoff: time.Second, Retryable: func(error) bool { return false }},
+func endConfig(set func(*batchchan.Config[int])) batchchan.Config[int] {
+	cfg := batchchan.Config[int]{
+		MaxBatch: 1, MaxPending: 2, Overflow: batchchan.DropNewest,
+		Retry: batchchan.Retry{MaxAttempts: 2, Backoff: time.Second, Retryable: func(error) bool { return false }},
 	}
 	set(&cfg)
 	return cfg
@@ -61,19 +63,19 @@ func endConfig(set func(*Config[int])) Config[int] {
 // it; processor that the batch ends as the function does.
 var endPlaces = []struct {
 	name                string
-	set                 func(*Config[int], func() error)
+	set                 func(*batchchan.Config[int], func() error)
 	bySender, processor bool
 }{
-	{name: "OnError", set: func(c *Config[int], end func() error) {
+	{name: "OnError", set: func(c *batchchan.Config[int], end func() error) {
 		c.OnError = func(context.Context, error, []int) { _ = end() }
 	}},
-	{name: "OnDrop", bySender: true, set: func(c *Config[int], end func() error) {
-		c.OnDrop = func(int, DropReason) { _ = end() }
+	{name: "OnDrop", bySender: true, set: func(c *batchchan.Config[int], end func() error) {
+		c.OnDrop = func(int, batchchan.DropReason) { _ = end() }
 	}},
-	{name: "OnDrop of the oldest", bySender: true, set: func(c *Config[int], end func() error) {
-		c.Overflow, c.OnDrop = DropOldest, func(int, DropReason) { _ = end() }
+	{name: "OnDrop of the oldest", bySender: true, set: func(c *batchchan.Config[int], end func() error) {
+		c.Overflow, c.OnDrop = batchchan.DropOldest, func(int, batchchan.DropReason) { _ = end() }
 	}},
-	{name: "SizeOf", bySender: true, set: func(c *Config[int], end func() error) {
+	{name: "SizeOf", bySender: true, set: func(c *batchchan.Config[int], end func() error) {
 		c.MaxPendingBytes, c.SizeOf = 100, func(v int) int {
 			if v >= 0 {
 				_ = end()
@@ -81,24 +83,24 @@ var endPlaces = []struct {
 			return 1
 		}
 	}},
-	{name: "Retryable", set: func(c *Config[int], end func() error) {
+	{name: "Retryable", set: func(c *batchchan.Config[int], end func() error) {
 		c.Retry.Retryable = func(error) bool { return end() == nil }
 	}},
-	{name: "Retryable with Split", set: func(c *Config[int], end func() error) {
+	{name: "Retryable with Split", set: func(c *batchchan.Config[int], end func() error) {
 		c.MaxBatch, c.Retry.Split = 2, true
 		c.Retry.Retryable = func(error) bool { return end() == nil }
 	}},
-	{name: "Retryable with MaxAside", set: func(c *Config[int], end func() error) {
+	{name: "Retryable with MaxAside", set: func(c *batchchan.Config[int], end func() error) {
 		c.Retry.MaxAside = 1
 		c.Retry.Retryable = func(error) bool { return end() == nil }
 	}},
-	{name: "RateLimit", processor: true, set: func(c *Config[int], end func() error) { c.RateLimit = endLimiter{end} }},
+	{name: "RateLimit", processor: true, set: func(c *batchchan.Config[int], end func() error) { c.RateLimit = endLimiter{end} }},
 	{name: "processor", processor: true},
-	{name: "processor run by the sender", processor: true, set: func(c *Config[int], _ func() error) {
-		c.Overflow = CallerRuns
+	{name: "processor run by the sender", processor: true, set: func(c *batchchan.Config[int], _ func() error) {
+		c.Overflow = batchchan.CallerRuns
 	}},
-	{name: "processor in runs", processor: true, set: func(c *Config[int], _ func() error) { c.MaxPending = 4096 }},
-	{name: "processor with Timeout", processor: true, set: func(c *Config[int], _ func() error) { c.Timeout = time.Hour }},
+	{name: "processor in runs", processor: true, set: func(c *batchchan.Config[int], _ func() error) { c.MaxPending = 4096 }},
+	{name: "processor with Timeout", processor: true, set: func(c *batchchan.Config[int], _ func() error) { c.Timeout = time.Hour }},
 }
 
 // endSubject is what the table is run on: an instance of one type, whose items are
@@ -107,49 +109,49 @@ type endSubject struct {
 	send  func(v int) error
 	flush func(context.Context) error
 	close func(context.Context) error
-	stats func() Stats
+	stats func() batchchan.Stats
 	check func(t *testing.T)
 }
 
 var endKinds = []struct {
 	name string
-	make func(t *testing.T, cfg Config[int], fn func([]int) error) (endSubject, bool)
+	make func(t *testing.T, cfg batchchan.Config[int], fn func([]int) error) (endSubject, bool)
 }{
-	{"Batcher", func(t *testing.T, cfg Config[int], fn func([]int) error) (endSubject, bool) {
-		b := must[int](t)(New(cfg, func(_ context.Context, items []int) error { return fn(items) }))
+	{"Batcher", func(t *testing.T, cfg batchchan.Config[int], fn func([]int) error) (endSubject, bool) {
+		b := must[int](t)(batchchan.New(cfg, func(_ context.Context, items []int) error { return fn(items) }))
 		return endSubject{
 			func(v int) error { return b.Send(bg, v) },
 			b.Flush,
 			func(ctx context.Context) error { _, err := b.Shutdown(ctx); return err },
-			b.Stats, func(t *testing.T) { b.g.validate(t, 0) },
+			b.Stats, func(t *testing.T) { b.Validate(t, 0) },
 		}, true
 	}},
-	{"Pipe", func(t *testing.T, cfg Config[int], fn func([]int) error) (endSubject, bool) {
+	{"Pipe", func(t *testing.T, cfg batchchan.Config[int], fn func([]int) error) (endSubject, bool) {
 		if cfg.Retry.MaxAside > 0 {
 			return endSubject{}, false
 		}
-		p, err := NewPipe(PipeConfig[int]{Config: cfg, MaxResults: 100, Ordered: true},
+		p, err := batchchan.NewPipe(batchchan.PipeConfig[int]{Config: cfg, MaxResults: 100, Ordered: true},
 			func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), fn(in) })
 		require.NoError(t, err)
 		return endSubject{
 			func(v int) error { return p.Send(bg, v) },
 			p.Flush,
 			func(ctx context.Context) error { _, err := p.Shutdown(ctx); return err },
-			p.Stats, func(t *testing.T) { p.g.validate(t, 0) },
+			p.Stats, func(t *testing.T) { p.Validate(t, 0) },
 		}, true
 	}},
-	{"Keyed", func(t *testing.T, cfg Config[int], fn func([]int) error) (endSubject, bool) {
-		if cfg.Overflow > DropNewest {
+	{"Keyed", func(t *testing.T, cfg batchchan.Config[int], fn func([]int) error) (endSubject, bool) {
+		if cfg.Overflow > batchchan.DropNewest {
 			return endSubject{}, false
 		}
-		k, err := NewKeyed(KeyedConfig[int]{Config: cfg}, func(int) int { return 0 },
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg}, func(int) int { return 0 },
 			func(_ context.Context, _ int, items []int) error { return fn(items) })
 		require.NoError(t, err)
 		return endSubject{
 			func(v int) error { return k.Send(bg, v) },
 			k.Flush,
 			func(ctx context.Context) error { _, err := k.Shutdown(ctx); return err },
-			func() Stats { return k.Stats().Stats }, func(t *testing.T) { k.k.validate(t, 0) },
+			func() batchchan.Stats { return k.Stats().Stats }, func(t *testing.T) { k.Validate(t, 0) },
 		}, true
 	}},
 }
@@ -177,7 +179,7 @@ func TestEveryEndInEveryPlace(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						var called atomic.Int64 // a sender may run the function beside a worker
 						bad := func() error { called.Add(1); return end.end() }
-						cfg := endConfig(func(c *Config[int]) {
+						cfg := endConfig(func(c *batchchan.Config[int]) {
 							if place.set != nil {
 								place.set(c, bad)
 							}

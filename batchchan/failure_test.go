@@ -78,7 +78,7 @@ func TestCallsFromWithinDoNotHang(t *testing.T) {
 					require.NoError(t, x.send(bg, 0))
 					err := x.flush(bg)
 					if where == "OnError" {
-						batchchan.RequireFailed(t, 1, err)
+						requireFailed(t, 1, err)
 					} else {
 						require.NoError(t, err)
 					}

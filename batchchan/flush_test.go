@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // otel-go#1178: spans that were sent before the flush are dropped by it, or come
 // after it.
 func TestFlushIsABarrier(t *testing.T) {
 	var processed atomic.Int64
-	b := must[int](t)(New(Config[int]{MaxBatch: 64, Linger: -1, Workers: 4, Shards: 4}, func(_ context.Context, items []int) error {
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 64, Linger: -1, Workers: 4, Shards: 4}, func(_ context.Context, items []int) error {
 		processed.Add(int64(len(items)))
 		return nil
 	}))
@@ -42,7 +44,7 @@ func TestFlushIsABarrier(t *testing.T) {
 func TestTimerAndManualFlushTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		b := must[int](t)(New(Config[int]{MaxBatch: 10, MaxPending: 10, Linger: time.Millisecond}, func(_ context.Context, items []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 10, MaxPending: 10, Linger: time.Millisecond}, func(_ context.Context, items []int) error {
 			time.Sleep(3 * time.Millisecond)
 			n += len(items)
 			return nil
@@ -72,7 +74,7 @@ func TestTimerAndManualFlushTogether(t *testing.T) {
 func TestManyFlushesShareABarrierAndAllEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHeld()
-		b := must[int](t)(New(Config[int]{MaxBatch: 1}, h.process))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1}, h.process))
 		require.NoError(t, b.Send(bg, 1))
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
@@ -87,29 +89,25 @@ func TestManyFlushesShareABarrierAndAllEnd(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		b.g.mu.lock()
-		require.Len(t, b.g.core.barriers.all, 1)
-		b.g.mu.unlock()
+		require.Equal(t, 1, b.Flushes())
 		time.Sleep(2 * time.Second)
 		close(h.gate)
 		wg.Wait()
-		b.g.mu.lock()
-		require.False(t, b.g.core.barriers.waiting())
-		b.g.mu.unlock()
+		require.Zero(t, b.Flushes())
 		require.NoError(t, b.Close())
 	})
 }
 
 // franz-go#726: a buffer that is full but not a full batch is never flushed.
 func TestFullBufferIsFlushed(t *testing.T) {
-	for name, cfg := range map[string]Config[int]{
+	for name, cfg := range map[string]batchchan.Config[int]{
 		"items":  {MaxBatch: 100, MaxPending: 5, Linger: -1},
 		"bytes":  {MaxBatch: 100, MaxPendingBytes: 5, SizeOf: func(int) int { return 1 }, Linger: -1},
 		"bytes2": {MaxBatch: 100, MaxBytes: 50, MaxPendingBytes: 5, SizeOf: func(int) int { return 2 }, Linger: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got collector[int]
-			b := must[int](t)(New(cfg, got.process))
+			b := must[int](t)(batchchan.New(cfg, got.process))
 			for i := range 50 {
 				require.NoError(t, b.Send(bg, i))
 			}
@@ -122,15 +120,15 @@ func TestFullBufferIsFlushed(t *testing.T) {
 	}
 	// The same where nobody waits, and with the room set aside for lanes.
 	var got collector[int]
-	b := must[int](t)(New(Config[int]{
-		MaxBatch: 100, MaxPendingBytes: 5, SizeOf: func(int) int { return 2 }, Linger: -1, Overflow: Reject,
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{
+		MaxBatch: 100, MaxPendingBytes: 5, SizeOf: func(int) int { return 2 }, Linger: -1, Overflow: batchchan.Reject,
 	}, got.process))
 	for b.Stats().Delivered == 0 {
 		b.TrySend(1)
 	}
 	require.NoError(t, b.Close())
 
-	lanes := must[int](t)(New(Config[int]{MaxBatch: 4, MaxPending: 8, Linger: -1, Overflow: Reject}, got.process))
+	lanes := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 4, MaxPending: 8, Linger: -1, Overflow: batchchan.Reject}, got.process))
 	p, p2 := lanes.Producer(), lanes.Producer()
 	require.NoError(t, p.Send(bg, 1))
 	require.NoError(t, p2.Send(bg, 1))
@@ -145,7 +143,7 @@ func TestFullBufferIsFlushed(t *testing.T) {
 func TestTimerAtClose(t *testing.T) {
 	for range 300 {
 		var got collector[int]
-		b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: time.Microsecond, Workers: 2}, got.process))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 100, Linger: time.Microsecond, Workers: 2}, got.process))
 		for i := range 5 {
 			require.NoError(t, b.Send(bg, i))
 		}

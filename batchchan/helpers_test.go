@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // long says whether to run the long forms of the random tests: set
@@ -51,8 +53,8 @@ func (c *collector[T]) sizes() []int {
 	return n
 }
 
-func must[T any](t testing.TB) func(*Batcher[T], error) *Batcher[T] {
-	return func(b *Batcher[T], err error) *Batcher[T] {
+func must[T any](t testing.TB) func(*batchchan.Batcher[T], error) *batchchan.Batcher[T] {
+	return func(b *batchchan.Batcher[T], err error) *batchchan.Batcher[T] {
 		t.Helper()
 		require.NoError(t, err)
 		return b
@@ -68,7 +70,7 @@ func upTo(n int) []int {
 }
 
 // checkQuiet asserts what must hold when nothing is going on.
-func checkQuiet(t testing.TB, s Stats) {
+func checkQuiet(t testing.TB, s batchchan.Stats) {
 	t.Helper()
 	require.Equal(t, s.Accepted, s.Delivered+s.Dropped()+s.Undelivered+s.Cancelled+uint64(s.Pending), "%+v", s)
 	require.Equal(t, s.Delivered, s.Succeeded+s.Failed+uint64(s.InFlight), "%+v", s)
@@ -80,7 +82,7 @@ func checkQuiet(t testing.TB, s Stats) {
 
 // requireFailed asserts that err reports n failed items.
 func requireFailed(t require.TestingT, n int, err error) {
-	var f *FailedError
+	var f *batchchan.FailedError
 	if n == 0 {
 		require.NoError(t, err)
 		return

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // The timer always runs for the earliest of all that has a time.
@@ -17,7 +19,7 @@ func TestKeyedTimerIsForTheEarliest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var at []string
-		k, err := NewKeyed(KeyedConfig[string]{Config: Config[string]{Linger: time.Minute, MaxBatch: 2}, KeyIdleTimeout: time.Second},
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[string]{Config: batchchan.Config[string]{Linger: time.Minute, MaxBatch: 2}, KeyIdleTimeout: time.Second},
 			func(s string) string { return s }, func(_ context.Context, key string, items []string) error {
 				at = append(at, fmt.Sprint(key, " ", time.Since(start)))
 				return nil
@@ -42,18 +44,18 @@ func TestKeyedTimerIsForTheEarliest(t *testing.T) {
 // policy.
 func TestKeyedFullCutsTheOldest(t *testing.T) {
 	for _, linger := range []time.Duration{time.Hour, -1} {
-		for name, cfg := range map[string]KeyedConfig[int]{
-			"MaxPending":      {Config: Config[int]{MaxPending: 8}},
+		for name, cfg := range map[string]batchchan.KeyedConfig[int]{
+			"MaxPending":      {Config: batchchan.Config[int]{MaxPending: 8}},
 			"MaxKeys":         {MaxKeys: 8},
-			"MaxPendingBytes": {Config: Config[int]{MaxPendingBytes: 8, SizeOf: func(int) int { return 1 }}},
+			"MaxPendingBytes": {Config: batchchan.Config[int]{MaxPendingBytes: 8, SizeOf: func(int) int { return 1 }}},
 		} {
-			for _, policy := range []Overflow{Block, Reject, DropNewest} {
+			for _, policy := range []batchchan.Overflow{batchchan.Block, batchchan.Reject, batchchan.DropNewest} {
 				t.Run(fmt.Sprint(name, linger, policy), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						cfg := cfg
 						cfg.Linger, cfg.Overflow, cfg.MaxBatch = linger, policy, 100
 						var got []int
-						k, err := NewKeyed(cfg, func(v int) int { return v }, func(_ context.Context, key int, _ []int) error {
+						k, err := batchchan.NewKeyed(cfg, func(v int) int { return v }, func(_ context.Context, key int, _ []int) error {
 							got = append(got, key)
 							return nil
 						})
@@ -66,17 +68,17 @@ func TestKeyedFullCutsTheOldest(t *testing.T) {
 						require.Empty(t, got)
 						for i := 8; i < 12; i++ {
 							err := k.Send(bg, i)
-							if policy == Reject {
-								require.ErrorIs(t, err, ErrFull)
+							if policy == batchchan.Reject {
+								require.ErrorIs(t, err, batchchan.ErrFull)
 							} else {
 								require.NoError(t, err)
 							}
 							synctest.Wait()
-							if policy != Block {
+							if policy != batchchan.Block {
 								require.NoError(t, k.Send(bg, i), "now there is room")
 							}
 							require.Equal(t, upTo(i-7), got)
-							k.k.validate(t, 0)
+							k.Validate(t, 0)
 						}
 						require.Zero(t, time.Since(start))
 						require.NoError(t, k.Close())
@@ -92,7 +94,7 @@ func TestKeyedFullCutsTheOldest(t *testing.T) {
 func TestKeyedNoKeyBlocksAnotherAtTheHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 2, MaxPending: 4, Workers: 2}, MaxKeys: 2},
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 2, MaxPending: 4, Workers: 2}, MaxKeys: 2},
 			func(v int) int { return v / 10 }, func(_ context.Context, key int, items []int) error {
 				<-gate
 				return nil
@@ -125,7 +127,7 @@ func TestKeyedNoKeyBlocksAnotherAtTheHead(t *testing.T) {
 		require.Equal(t, []int{11, 12, 21, 22}, order)
 		send(13) // waits for room
 		require.Equal(t, 4, k.Stats().Waiting)
-		k.k.validate(t, 2)
+		k.Validate(t, 2)
 		gate <- struct{}{} // one batch ends, and that key's next is taken: room for two
 		synctest.Wait()
 		require.Contains(t, order, 13, "a sender whose key is busy is not behind those that wait for a key")
@@ -134,7 +136,7 @@ func TestKeyedNoKeyBlocksAnotherAtTheHead(t *testing.T) {
 		wg.Wait()
 		require.ElementsMatch(t, []int{11, 12, 21, 22, 13, 30, 31, 40}, order)
 		require.NoError(t, k.Close())
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 	})
 }
 
@@ -147,7 +149,7 @@ func TestKeyedSendersThatWaitAreNotLookedAt(t *testing.T) {
 	steps := func(blocked int) int {
 		gate := make(chan struct{})
 		looked := 0
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 1, MaxPending: 1000}, MaxKeys: 1},
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 1, MaxPending: 1000}, MaxKeys: 1},
 			func(v int) int { return v }, func(context.Context, int, []int) error { <-gate; return nil })
 		require.NoError(t, err)
 		require.NoError(t, k.Send(bg, 0))
@@ -159,19 +161,13 @@ func TestKeyedSendersThatWaitAreNotLookedAt(t *testing.T) {
 		for k.Stats().Waiting < blocked {
 			runtime.Gosched()
 		}
-		for _, h := range []*keyHeap[int, int]{&k.k.core.line.wantKey, &k.k.core.line.wantRoom} {
-			number := h.number
-			h.number = func(s *keyState[int, int]) uint64 { looked++; return number(s) }
-		}
-		k.k.mu.lock()
-		looked = 0
-		k.k.mu.unlock()
+		k.CountLooks(&looked)
+		k.Frozen(func() { looked = 0 })
 		for range 500 {
 			require.NoError(t, k.Send(bg, 0))
 		}
-		k.k.mu.lock()
-		n := looked
-		k.k.mu.unlock()
+		n := 0
+		k.Frozen(func() { n = looked })
 		cancel()
 		wg.Wait()
 		close(gate)

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestKeyedStopOnError(t *testing.T) {
@@ -21,19 +23,19 @@ func TestKeyedStopOnError(t *testing.T) {
 			err   error
 		}
 		var calls []call
-		var k *Keyed[int, int]
+		var k *batchchan.Keyed[int, int]
 		var inside error
 		gate := make(chan struct{})
-		k, err := NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{StopOnError: true, Config: batchchan.Config[int]{
 			MaxBatch: 2, Workers: 2, MaxPending: 7, OnError: func(ctx context.Context, err error, items []int) {
 				calls = append(calls, call{slices.Clone(items), err})
-				if errors.Is(err, ErrStopped) {
+				if errors.Is(err, batchchan.ErrStopped) {
 					inside = k.Send(ctx, 19)
 				}
 			},
 		}}, func(v int) int { return v / 10 }, func(_ context.Context, _ int, items []int) error {
 			<-gate
-			var e ItemErrors
+			var e batchchan.ItemErrors
 			if i := slices.Index(items, 12); i >= 0 {
 				e.Fail(i, bad)
 			}
@@ -56,27 +58,27 @@ func TestKeyedStopOnError(t *testing.T) {
 		requireFailed(t, 3, err)
 		require.ErrorIs(t, err, bad)
 		require.Len(t, calls, 2)
-		var ke *KeyError[int]
+		var ke *batchchan.KeyError[int]
 		require.Equal(t, []int{12}, calls[0].items)
 		require.ErrorAs(t, calls[0].err, &ke)
 		require.Equal(t, 1, ke.Key)
-		require.NotErrorIs(t, calls[0].err, ErrStopped)
-		require.ErrorIs(t, calls[1].err, ErrStopped)
+		require.NotErrorIs(t, calls[0].err, batchchan.ErrStopped)
+		require.ErrorIs(t, calls[1].err, batchchan.ErrStopped)
 		require.ErrorIs(t, calls[1].err, bad)
 		require.ErrorAs(t, calls[1].err, &ke)
-		require.ErrorIs(t, inside, ErrStopped)
+		require.ErrorIs(t, inside, batchchan.ErrStopped)
 		if err := <-waits; err == nil { // it found room before its key was stopped
 			require.Equal(t, []int{13, 14, 15}[1:], calls[1].items[len(calls[1].items)-2:])
 		} else {
-			require.ErrorIs(t, err, ErrStopped)
+			require.ErrorIs(t, err, batchchan.ErrStopped)
 		}
 		s := k.Stats()
 		require.Equal(t, 1, s.StoppedKeys)
 		require.EqualValues(t, 1, s.Failed)
 		require.EqualValues(t, len(calls[1].items), s.Undelivered)
 		checkQuiet(t, s.Stats)
-		k.k.validate(t, 0)
-		require.ErrorIs(t, k.Send(bg, 16), ErrStopped)
+		k.Validate(t, 0)
+		require.ErrorIs(t, k.Send(bg, 16), batchchan.ErrStopped)
 		require.NoError(t, k.Send(bg, 24), "other keys go on")
 		require.False(t, k.Resume(2))
 		require.True(t, k.Resume(1))
@@ -84,9 +86,9 @@ func TestKeyedStopOnError(t *testing.T) {
 		require.NoError(t, k.Send(bg, 17))
 		require.NoError(t, k.Flush(bg))
 		require.NoError(t, k.Close())
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 	})
-	_, err := NewKeyed(KeyedConfig[int]{StopOnError: true}, func(v int) int { return v }, func(context.Context, int, []int) error { return nil })
+	_, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{StopOnError: true}, func(v int) int { return v }, func(context.Context, int, []int) error { return nil })
 	require.ErrorContains(t, err, "OnError")
 }
 
@@ -95,29 +97,29 @@ func TestKeyedStopOnErrorHoweverTheProcessorEnds(t *testing.T) {
 	for _, end := range ends {
 		t.Run(end.name, func(t *testing.T) {
 			var stopped []int
-			k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
+			k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{StopOnError: true, Config: batchchan.Config[int]{
 				MaxBatch: 1, OnError: func(_ context.Context, err error, items []int) {
-					if errors.Is(err, ErrStopped) {
+					if errors.Is(err, batchchan.ErrStopped) {
 						stopped = append(stopped, items...)
 					}
 				},
 			}}, func(int) int { return 0 }, func(context.Context, int, []int) error { return end.end() }))
 			_, err := k.SendMany(bg, []int{1, 2, 3})
 			if err != nil {
-				require.ErrorIs(t, err, ErrStopped) // the first had failed already
+				require.ErrorIs(t, err, batchchan.ErrStopped) // the first had failed already
 			}
 			err = k.Flush(bg)
 			if end.ok {
 				require.NoError(t, err)
 			} else {
 				require.Error(t, err)
-				require.ErrorIs(t, k.Send(bg, 4), ErrStopped)
+				require.ErrorIs(t, k.Send(bg, 4), batchchan.ErrStopped)
 			}
 			require.NoError(t, k.Close())
 			s := k.Stats()
 			require.EqualValues(t, len(stopped), s.Undelivered)
 			checkQuiet(t, s.Stats)
-			k.k.validate(t, 0)
+			k.Validate(t, 0)
 		})
 	}
 }
@@ -147,9 +149,9 @@ func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
 		{"fails", func() error { return bad }, true, 2, 3, []call{first, {second.at, []int{2, 3}, false}, rest}},
 		{"panics", func() error { panic(bad) }, true, 2, 3, []call{first, {second.at, []int{2, 3}, false}, rest}},
 		{"Goexit", func() error { runtime.Goexit(); return nil }, true, 2, 3, []call{first, {second.at, []int{2, 3}, false}, rest}},
-		{"fails in part", func() error { var e ItemErrors; e.Fail(1, bad); return e.Err() }, true, 2, 2, []call{first, {second.at, []int{3}, false}, rest}},
+		{"fails in part", func() error { var e batchchan.ItemErrors; e.Fail(1, bad); return e.Err() }, true, 2, 2, []call{first, {second.at, []int{3}, false}, rest}},
 		{
-			"is retried again", func() error { var e ItemErrors; e.Retry(0, again); return e.Err() }, true, 3, 2,
+			"is retried again", func() error { var e batchchan.ItemErrors; e.Retry(0, again); return e.Err() }, true, 3, 2,
 			[]call{first, {3 * time.Second, []int{2}, false}, {3 * time.Second, []int{4, 5}, true}},
 		},
 		{"is not there", nil, false, 2, 3, []call{first, {0, []int{2}, false}, {0, []int{3}, false}, {0, []int{4}, true}}},
@@ -160,10 +162,10 @@ func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
 					start := time.Now()
 					var calls []call
 					gate := make(chan struct{})
-					k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
-						MaxBatch: 3, Workers: workers, Retry: Retry{MaxAttempts: c.max, Backoff: time.Second, NoJitter: true, MaxAside: 1},
+					k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{StopOnError: true, Config: batchchan.Config[int]{
+						MaxBatch: 3, Workers: workers, Retry: batchchan.Retry{MaxAttempts: c.max, Backoff: time.Second, NoJitter: true, MaxAside: 1},
 						OnError: func(_ context.Context, err error, items []int) {
-							calls = append(calls, call{time.Since(start), slices.Clone(items), errors.Is(err, ErrStopped)})
+							calls = append(calls, call{time.Since(start), slices.Clone(items), errors.Is(err, batchchan.ErrStopped)})
 						},
 					}}, func(v int) int { return v / 100 }, func(_ context.Context, _ int, items []int) error {
 						switch {
@@ -171,7 +173,7 @@ func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
 							return nil
 						case items[0] == 1:
 							<-gate
-							var e ItemErrors
+							var e batchchan.ItemErrors
 							e.Fail(0, bad)
 							for i := range items[1:] {
 								if c.retryable {
@@ -197,7 +199,7 @@ func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
 						require.Equal(t, 1, k.Stats().Aside)
 						require.NoError(t, k.Send(bg, 5), "the key takes items")
 					} else {
-						require.ErrorIs(t, k.Send(bg, 5), ErrStopped)
+						require.ErrorIs(t, k.Send(bg, 5), batchchan.ErrStopped)
 					}
 					require.NoError(t, k.Send(bg, 100))
 					synctest.Wait()
@@ -205,14 +207,14 @@ func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
 					time.Sleep(time.Minute)
 					synctest.Wait()
 					require.Equal(t, c.want, calls)
-					require.ErrorIs(t, k.Send(bg, 6), ErrStopped)
+					require.ErrorIs(t, k.Send(bg, 6), batchchan.ErrStopped)
 					s := k.Stats()
 					require.Equal(t, 1, s.StoppedKeys)
 					require.EqualValues(t, c.failed, s.Failed)
 					require.EqualValues(t, len(c.want[len(c.want)-1].items), s.Undelivered)
 					require.Zero(t, s.Aside)
 					checkQuiet(t, s.Stats)
-					k.k.validate(t, 0)
+					k.Validate(t, 0)
 					requireFailed(t, c.failed+int(s.Undelivered), k.Close())
 				})
 			})
@@ -225,14 +227,14 @@ func TestKeyedStopOnErrorWhileTheRestIsAside(t *testing.T) {
 func TestKeyedShutdownWhileAStoppingKeyIsAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failed []int
-		k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
-			MaxBatch: 2, Retry: Retry{MaxAttempts: 2, Backoff: time.Hour, NoJitter: true, MaxAside: 1},
+		k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{StopOnError: true, Config: batchchan.Config[int]{
+			MaxBatch: 2, Retry: batchchan.Retry{MaxAttempts: 2, Backoff: time.Hour, NoJitter: true, MaxAside: 1},
 			OnError: func(_ context.Context, err error, items []int) {
-				require.NotErrorIs(t, err, ErrStopped)
+				require.NotErrorIs(t, err, batchchan.ErrStopped)
 				failed = append(failed, items...)
 			},
 		}}, func(int) int { return 0 }, func(context.Context, int, []int) error {
-			var e ItemErrors
+			var e batchchan.ItemErrors
 			e.Fail(0, errEnd)
 			e.Retry(1, errEnd)
 			return e.Err()
@@ -252,7 +254,7 @@ func TestKeyedShutdownWhileAStoppingKeyIsAside(t *testing.T) {
 		require.EqualValues(t, 2, s.Failed)
 		require.EqualValues(t, 1, s.Undelivered)
 		checkQuiet(t, s.Stats)
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 	})
 }
 
@@ -260,9 +262,9 @@ func TestKeyedShutdownWhileAStoppingKeyIsAside(t *testing.T) {
 // has returned.
 func TestKeyedStopGivesRoomAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := Must(NewKeyed(KeyedConfig[int]{StopOnError: true, Config: Config[int]{
+		k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{StopOnError: true, Config: batchchan.Config[int]{
 			MaxBatch: 1, MaxPending: 2, Workers: 2, OnError: func(_ context.Context, err error, _ []int) {
-				if errors.Is(err, ErrStopped) {
+				if errors.Is(err, batchchan.ErrStopped) {
 					time.Sleep(time.Hour)
 				}
 			},
@@ -281,7 +283,7 @@ func TestKeyedStopGivesRoomAtOnce(t *testing.T) {
 		require.NoError(t, k.Send(bg, 11))
 		require.Equal(t, time.Second, time.Since(start))
 		require.Error(t, k.Close())
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 	})
 }
 
@@ -289,13 +291,12 @@ func TestKeyedStopGivesRoomAtOnce(t *testing.T) {
 // the timer is not set for what is due already.
 func TestKeyedTimerIsNotSetForWhatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := Must(NewKeyed(KeyedConfig[int]{Config: Config[int]{Linger: time.Second}}, func(int) int { return 0 }, func(context.Context, int, []int) error {
+		k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{Linger: time.Second}}, func(int) int { return 0 }, func(context.Context, int, []int) error {
 			time.Sleep(10 * time.Second)
 			return nil
 		}))
 		rings := 0
-		ring := k.k.core.alarm.ring
-		k.k.core.alarm.ring = func() { rings++; ring() }
+		k.OnRing(func() { rings++ })
 		for range 3 {
 			require.NoError(t, k.Send(bg, 1))
 			time.Sleep(2 * time.Second)

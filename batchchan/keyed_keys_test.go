@@ -1,9 +1,8 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -13,7 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestKeyedKeysThatCannotBeUsed(t *testing.T) {
@@ -26,35 +26,33 @@ func TestKeyedKeysThatCannotBeUsed(t *testing.T) {
 		"NaN in array":  {[2]any{1, math.NaN()}, [2]any{1, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			k, err := NewKeyed(KeyedConfig[any]{}, func(v any) any { return v }, func(context.Context, any, []any) error { return nil })
+			k, err := batchchan.NewKeyed(batchchan.KeyedConfig[any]{}, func(v any) any { return v }, func(context.Context, any, []any) error { return nil })
 			require.NoError(t, err)
-			require.ErrorIs(t, k.Send(bg, c.bad), ErrBadKey)
-			require.ErrorIs(t, k.TrySend(c.bad), ErrBadKey)
-			require.ErrorIs(t, k.SendTimeout(c.bad, time.Second), ErrBadKey)
+			require.ErrorIs(t, k.Send(bg, c.bad), batchchan.ErrBadKey)
+			require.ErrorIs(t, k.TrySend(c.bad), batchchan.ErrBadKey)
+			require.ErrorIs(t, k.SendTimeout(c.bad, time.Second), batchchan.ErrBadKey)
 			n, err := k.SendMany(bg, []any{c.good, c.bad, c.good})
-			require.ErrorIs(t, err, ErrBadKey)
+			require.ErrorIs(t, err, batchchan.ErrBadKey)
 			require.Equal(t, 1, n)
 			require.False(t, k.Resume(c.bad))
 			require.NoError(t, k.Send(bg, c.good), "nobody holds the lock")
 			require.NoError(t, k.Close())
 			require.EqualValues(t, 2, k.Stats().Succeeded)
 			require.EqualValues(t, 5, k.Stats().Rejected)
-			k.k.validate(t, 0)
+			k.Validate(t, 0)
 		})
 	}
-	f, err := NewKeyed(KeyedConfig[float64]{}, func(v float64) float64 { return v }, func(context.Context, float64, []float64) error { return nil })
+	f, err := batchchan.NewKeyed(batchchan.KeyedConfig[float64]{}, func(v float64) float64 { return v }, func(context.Context, float64, []float64) error { return nil })
 	require.NoError(t, err)
-	require.ErrorIs(t, f.Send(bg, math.NaN()), ErrBadKey)
+	require.ErrorIs(t, f.Send(bg, math.NaN()), batchchan.ErrBadKey)
 	require.NoError(t, f.Close())
-	require.False(t, newKeyChecker[string]().dynamic)
-	require.False(t, newKeyChecker[[2]struct{ a int }]().dynamic)
 }
 
 func TestKeyedBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got [][]int
 		gate := make(chan struct{})
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{
 			MaxBatch: 3, MaxBytes: 100, MaxPendingBytes: 250, SizeOf: func(v int) int { return v }, Linger: -1, Name: "bytes",
 		}}, func(int) int { return 0 }, func(_ context.Context, _ int, items []int) error {
 			<-gate
@@ -62,14 +60,14 @@ func TestKeyedBytes(t *testing.T) {
 			return nil
 		})
 		require.NoError(t, err)
-		require.ErrorIs(t, k.Send(bg, 101), ErrTooLarge)
+		require.ErrorIs(t, k.Send(bg, 101), batchchan.ErrTooLarge)
 		n, err := k.SendMany(bg, []int{60, 30, 50, -5, 0, 1, 100, 90})
 		require.NoError(t, err)
 		require.Equal(t, 8, n)
 		synctest.Wait() // 60, 30 is in the processor
 		require.Equal(t, 50+1+100+90, k.Stats().PendingBytes)
-		k.k.validate(t, 1)
-		require.ErrorIs(t, k.TrySend(10), ErrFull)
+		k.Validate(t, 1)
+		require.ErrorIs(t, k.TrySend(10), batchchan.ErrFull)
 		require.NoError(t, k.TrySend(9))
 		done := make(chan error, 1)
 		go func() { done <- k.Send(bg, 40) }()
@@ -91,7 +89,7 @@ func TestKeyedSendMany(t *testing.T) {
 		gate := make(chan struct{})
 		var mu sync.Mutex
 		got := map[int][]int{}
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 5, MaxPending: 50, Workers: 2}}, func(v int) int { return v % 3 },
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 5, MaxPending: 50, Workers: 2}}, func(v int) int { return v % 3 },
 			func(_ context.Context, key int, items []int) error {
 				<-gate
 				mu.Lock()
@@ -120,7 +118,7 @@ func TestKeyedSendMany(t *testing.T) {
 			}
 		}
 		n, err = k.SendMany(bg, []int{1})
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, batchchan.ErrClosed)
 		require.Zero(t, n)
 	})
 }
@@ -130,7 +128,7 @@ func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
 	for _, idle := range []time.Duration{0, time.Hour} {
 		n := 50_000
 		gate := make(chan struct{})
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxPending: 2 * n, Linger: -1}, KeyIdleTimeout: idle},
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxPending: 2 * n, Linger: -1}, KeyIdleTimeout: idle},
 			func(v int) int { return v }, func(context.Context, int, []int) error { <-gate; return nil })
 		require.NoError(t, err)
 		heap := func() int {
@@ -145,7 +143,7 @@ func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
 			require.NoError(t, k.Send(bg, i))
 		}
 		peak := heap() - before
-		k.k.core.idleTime = min(k.k.core.idleTime, time.Microsecond) // as if the hour had passed
+		k.SetIdleTimeout(time.Microsecond) // as if the hour had passed
 		close(gate)
 		require.NoError(t, k.Flush(bg))
 		require.Eventually(t, func() bool { return k.Stats().IdleKeys == 0 }, 10*time.Second, time.Millisecond) // real time: the keys' idle time
@@ -156,55 +154,17 @@ func TestKeyedMemoryAfterAPeakGoesBack(t *testing.T) {
 		after := heap() - before
 		require.Less(t, after, peak/10, "of %d", peak)
 		require.NoError(t, k.Close())
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 	}
-}
-
-func TestKeyTable(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 1))
-		var table keyTable[int, int]
-		model := map[int]*keyState[int, int]{}
-		shrunk := false
-		for range 4 {
-			limit := rng.IntN(3000)
-			for range rng.IntN(4000) {
-				key := rng.IntN(limit + 1)
-				s := table.get(key)
-				require.True(rt, s == model[key])
-				if s == nil {
-					s = newKeyState[int, int]()
-					s.key = key
-					table.put(s)
-					model[key] = s
-				}
-			}
-			keep := rng.IntN(100)
-			for key, s := range model {
-				if rng.IntN(100) >= keep {
-					table.remove(s)
-					delete(model, key)
-					shrunk = shrunk || table.old != nil
-				}
-				require.Equal(rt, len(model), table.len())
-			}
-		}
-		n := 0
-		for _, s := range table.each() {
-			require.True(rt, table.get(s.key) == s && model[s.key] == s)
-			n++
-		}
-		require.Equal(rt, len(model), n)
-	})
 }
 
 // Shutdown takes back the items of all keys, also while their table is being moved to
 // a smaller one.
 func TestKeyedShutdownWhileTheTableShrinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const keys, done = shrinkFrom + 76, shrinkFrom - 24
+		const keys, done = batchchan.ShrinkFrom + 76, batchchan.ShrinkFrom - 24
 		n, gate := 0, make(chan struct{})
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 1}}, func(v int) int { return v },
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 1}}, func(v int) int { return v },
 			func(ctx context.Context, _ int, _ []int) error {
 				<-gate
 				if n++; n > done {
@@ -217,14 +177,14 @@ func TestKeyedShutdownWhileTheTableShrinks(t *testing.T) {
 		require.NoError(t, err)
 		close(gate) // all keys are there
 		synctest.Wait()
-		require.NotEmpty(t, k.k.core.keys.old, "it is being moved")
+		require.True(t, k.KeysAreMoved())
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		back, err := k.Shutdown(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ElementsMatch(t, upTo(keys)[done+1:], back)
 		<-k.Done()
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 	})
 }
 
@@ -232,12 +192,12 @@ func TestKeyedShutdownWhileTheTableShrinks(t *testing.T) {
 func TestAsideForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		cfg := Config[int]{Retry: Retry{
+		cfg := batchchan.Config[int]{Retry: batchchan.Retry{
 			MaxAttempts: 2, Backoff: math.MaxInt64, MaxBackoff: math.MaxInt64, NoJitter: true, MaxAside: 1,
 		}}
 		fail := func() error { calls.Add(1); return errEnd }
-		b := must[int](t)(New(cfg, func(context.Context, []int) error { return fail() }))
-		k, err := NewKeyed(KeyedConfig[int]{Config: cfg}, func(int) int { return 0 }, func(context.Context, int, []int) error { return fail() })
+		b := must[int](t)(batchchan.New(cfg, func(context.Context, []int) error { return fail() }))
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg}, func(int) int { return 0 }, func(context.Context, int, []int) error { return fail() })
 		require.NoError(t, err)
 		time.Sleep(time.Second) // the wait begins later than at 0
 		require.NoError(t, b.Send(bg, 1))

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestKeyedBatchesByKeyOneAtATime(t *testing.T) {
@@ -17,7 +19,7 @@ func TestKeyedBatchesByKeyOneAtATime(t *testing.T) {
 		got := map[int][][]int{}
 		var mu sync.Mutex
 		running, most := 0, 0
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 3, Linger: -1, Workers: 4}},
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 3, Linger: -1, Workers: 4}},
 			func(i int) int { return i % 5 },
 			func(_ context.Context, key int, items []int) error {
 				mu.Lock()
@@ -48,8 +50,8 @@ func TestKeyedBatchesByKeyOneAtATime(t *testing.T) {
 		s := k.Stats()
 		checkQuiet(t, s.Stats)
 		require.Zero(t, s.Keys+s.IdleKeys)
-		require.ErrorIs(t, k.Send(bg, 1), ErrClosed)
-		require.ErrorIs(t, k.TrySend(1), ErrClosed)
+		require.ErrorIs(t, k.Send(bg, 1), batchchan.ErrClosed)
+		require.ErrorIs(t, k.TrySend(1), batchchan.ErrClosed)
 	})
 }
 
@@ -57,7 +59,7 @@ func TestKeyedLingerIsPerKeyAndExact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		base := time.Now()
 		at := map[int][]time.Duration{}
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxBatch: 2, Linger: 10 * time.Millisecond}},
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 2, Linger: 10 * time.Millisecond}},
 			func(i int) int { return i }, func(_ context.Context, key int, items []int) error {
 				at[key] = append(at[key], time.Since(base))
 				return nil
@@ -73,15 +75,15 @@ func TestKeyedLingerIsPerKeyAndExact(t *testing.T) {
 		synctest.Wait()
 		ms := time.Millisecond
 		require.Equal(t, map[int][]time.Duration{0: {10 * ms}, 1: {9 * ms, 19 * ms}, 2: {16 * ms}}, at)
-		require.False(t, k.k.core.alarm.armed)
+		require.False(t, k.Armed())
 		require.NoError(t, k.Close())
 	})
 }
 
 func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k, err := NewKeyed(KeyedConfig[int]{
-			Config: Config[int]{MaxBatch: 10, Workers: 2}, MaxKeys: 2, KeyIdleTimeout: time.Minute,
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{
+			Config: batchchan.Config[int]{MaxBatch: 10, Workers: 2}, MaxKeys: 2, KeyIdleTimeout: time.Minute,
 		}, func(i int) int { return i }, func(context.Context, int, []int) error {
 			time.Sleep(10 * time.Second)
 			return nil
@@ -90,9 +92,9 @@ func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, k.Send(bg, 1))
 		require.NoError(t, k.Send(bg, 2))
-		require.ErrorIs(t, k.TrySend(3), ErrFull)
-		require.ErrorIs(t, k.SendTimeout(3, 0), ErrFull)
-		require.ErrorIs(t, k.SendTimeout(3, time.Second), ErrTimeout)
+		require.ErrorIs(t, k.TrySend(3), batchchan.ErrFull)
+		require.ErrorIs(t, k.SendTimeout(3, 0), batchchan.ErrFull)
+		require.ErrorIs(t, k.SendTimeout(3, time.Second), batchchan.ErrTimeout)
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		require.ErrorIs(t, k.Send(ctx, 3), context.DeadlineExceeded)
@@ -100,7 +102,7 @@ func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 		wg.Go(func() { require.NoError(t, k.Send(bg, 3)) })
 		synctest.Wait()
 		require.Equal(t, 1, k.Stats().Waiting)
-		k.k.validate(t, 2)
+		k.Validate(t, 2)
 		wg.Wait()
 		require.Equal(t, 10*time.Second, time.Since(start), "until a key is idle")
 		s := k.Stats()
@@ -114,14 +116,14 @@ func TestKeyedMaxKeysAndIdleTimeout(t *testing.T) {
 		require.NoError(t, k.Close())
 		<-k.Done()
 		checkQuiet(t, k.Stats().Stats)
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 	})
 }
 
 func TestKeyedFailuresAndShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failed []error
-		k, err := NewKeyed(KeyedConfig[int]{Config: Config[int]{
+		k, err := batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{
 			MaxBatch: 1, DetachBatches: true, OnError: func(_ context.Context, err error, items []int) { failed = append(failed, err) },
 		}}, func(i int) int { return i % 2 }, func(ctx context.Context, _ int, items []int) error {
 			switch items[0] {
@@ -153,9 +155,9 @@ func TestKeyedFailuresAndShutdown(t *testing.T) {
 		back, err := k.Shutdown(ctx)
 		require.ErrorContains(t, err, "4 items undelivered, 1 in the processor")
 		require.ElementsMatch(t, []int{4, 5, 6, 7}, back)
-		require.ErrorIs(t, <-flushed, ErrClosed)
+		require.ErrorIs(t, <-flushed, batchchan.ErrClosed)
 		<-k.Done()
-		require.ErrorIs(t, k.Flush(bg), ErrClosed)
+		require.ErrorIs(t, k.Flush(bg), batchchan.ErrClosed)
 		_, err = k.Shutdown(bg)
 		require.NoError(t, err)
 		checkQuiet(t, k.Stats().Stats)
@@ -165,26 +167,26 @@ func TestKeyedFailuresAndShutdown(t *testing.T) {
 func TestKeyedConfigErrors(t *testing.T) {
 	key := func(i int) int { return i }
 	fn := func(context.Context, int, []int) error { return nil }
-	for want, cfg := range map[string]KeyedConfig[int]{
+	for want, cfg := range map[string]batchchan.KeyedConfig[int]{
 		"MaxKeys -1":          {MaxKeys: -1},
 		"KeyIdleTimeout -1ns": {KeyIdleTimeout: -1},
-		"Shards 2":            {Config: Config[int]{Shards: 2}},
-		"Overflow DropOldest": {Config: Config[int]{Overflow: DropOldest}},
-		"MaxBatch -1":         {Config: Config[int]{MaxBatch: -1}},
+		"Shards 2":            {Config: batchchan.Config[int]{Shards: 2}},
+		"Overflow DropOldest": {Config: batchchan.Config[int]{Overflow: batchchan.DropOldest}},
+		"MaxBatch -1":         {Config: batchchan.Config[int]{MaxBatch: -1}},
 	} {
-		_, err := NewKeyed(cfg, key, fn)
+		_, err := batchchan.NewKeyed(cfg, key, fn)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := NewKeyed[int](KeyedConfig[int]{}, nil, fn)
+	_, err := batchchan.NewKeyed[int](batchchan.KeyedConfig[int]{}, nil, fn)
 	require.ErrorContains(t, err, "key")
-	_, err = NewKeyed[int](KeyedConfig[int]{}, key, nil)
+	_, err = batchchan.NewKeyed[int](batchchan.KeyedConfig[int]{}, key, nil)
 	require.Error(t, err)
 }
 
 // Without MaxKeys, MaxPending bounds the idle keys that are kept.
 func TestKeyedIdleKeysAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := Must(NewKeyed(KeyedConfig[int]{Config: Config[int]{MaxPending: 4}, KeyIdleTimeout: time.Hour}, func(v int) int { return v }, func(context.Context, int, []int) error { return nil }))
+		k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxPending: 4}, KeyIdleTimeout: time.Hour}, func(v int) int { return v }, func(context.Context, int, []int) error { return nil }))
 		for key := range 10 {
 			require.NoError(t, k.Send(bg, key))
 			synctest.Wait()

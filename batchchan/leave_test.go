@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func same(v int) int { return v }
@@ -22,7 +24,7 @@ type double struct {
 	err  error
 }
 
-func (d *double) answer(_ context.Context, reqs []int, res []Result[int]) error {
+func (d *double) answer(_ context.Context, reqs []int, res []batchchan.Result[int]) error {
 	d.mu.Lock()
 	d.seen = append(d.seen, reqs...)
 	d.mu.Unlock()
@@ -38,27 +40,27 @@ func (d *double) answer(_ context.Context, reqs []int, res []Result[int]) error 
 // The room of a request whose Do has left is free at once; it counts as Cancelled,
 // reaches neither backend nor OnError, and is not looked for.
 func TestCallerRequestsWhoseDoLeftHoldNothing(t *testing.T) {
-	for _, policy := range []Overflow{Block, Reject, DropNewest, DropOldest} {
+	for _, policy := range []batchchan.Overflow{batchchan.Block, batchchan.Reject, batchchan.DropNewest, batchchan.DropOldest} {
 		for _, bytes := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
 				d := double{gate: make(chan struct{}), err: errors.New("down")}
 				var hook, dropped []int
-				cfg := Config[int]{
+				cfg := batchchan.Config[int]{
 					MaxBatch: 2, MaxPending: 4, Overflow: policy,
 					OnError: func(_ context.Context, _ error, reqs []int) { hook = append(hook, reqs...) },
-					OnDrop:  func(r int, _ DropReason) { dropped = append(dropped, r) },
+					OnDrop:  func(r int, _ batchchan.DropReason) { dropped = append(dropped, r) },
 				}
 				if bytes {
 					cfg.SizeOf, cfg.MaxPendingBytes = func(int) int { return 10 }, 40
 				}
-				k, err := NewCaller(cfg, d.answer)
+				k, err := batchchan.NewCaller(cfg, d.answer)
 				require.NoError(t, err)
 				var wg sync.WaitGroup
 				do := func(req int, d time.Duration) {
 					wg.Go(func() {
 						_, err := k.DoTimeout(req, d)
 						if d < time.Minute {
-							require.ErrorIs(t, err, ErrTimeout)
+							require.ErrorIs(t, err, batchchan.ErrTimeout)
 						}
 					})
 					synctest.Wait()
@@ -73,7 +75,7 @@ func TestCallerRequestsWhoseDoLeftHoldNothing(t *testing.T) {
 					synctest.Wait()
 					require.Zero(t, k.Stats().Pending)
 					require.Zero(t, k.Stats().PendingBytes)
-					k.g.validate(t, 1)
+					k.Validate(t, 1)
 				}
 				require.Empty(t, dropped)
 				for i := range 4 {
@@ -90,7 +92,7 @@ func TestCallerRequestsWhoseDoLeftHoldNothing(t *testing.T) {
 				require.EqualValues(t, 200, s.Cancelled)
 				require.EqualValues(t, 5, s.Failed)
 				checkQuiet(t, s.Stats)
-				k.g.validate(t, 0)
+				k.Validate(t, 0)
 			})
 		}
 	}
@@ -101,7 +103,7 @@ func TestCallerRequestsWhoseDoLeftHoldNothing(t *testing.T) {
 func TestCallerLeftAmongTheWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := double{gate: make(chan struct{})}
-		k, err := NewCaller(Config[int]{MaxBatch: 2, MaxPending: 3, Overflow: DropOldest}, d.answer)
+		k, err := batchchan.NewCaller(batchchan.Config[int]{MaxBatch: 2, MaxPending: 3, Overflow: batchchan.DropOldest}, d.answer)
 		require.NoError(t, err)
 		errs := make([]error, 10)
 		var wg sync.WaitGroup
@@ -117,23 +119,23 @@ func TestCallerLeftAmongTheWaiting(t *testing.T) {
 		do(4, time.Hour)
 		do(5, time.Hour) // full again: 2, 4, 5
 		do(6, time.Hour) // drops 2
-		k.g.validate(t, 1)
+		k.Validate(t, 1)
 		close(d.gate)
 		wg.Wait()
 		require.NoError(t, k.Close())
 		require.Equal(t, []int{0, 4, 5, 6}, d.seen)
-		require.ErrorIs(t, errs[1], ErrTimeout)
-		require.ErrorIs(t, errs[2], ErrDropped)
-		require.ErrorIs(t, errs[3], ErrTimeout)
+		require.ErrorIs(t, errs[1], batchchan.ErrTimeout)
+		require.ErrorIs(t, errs[2], batchchan.ErrDropped)
+		require.ErrorIs(t, errs[3], batchchan.ErrTimeout)
 		s := k.Stats()
 		require.EqualValues(t, 2, s.Cancelled)
 		require.EqualValues(t, 1, s.DroppedOldest)
 		checkQuiet(t, s.Stats)
-		k.g.validate(t, 0)
+		k.Validate(t, 0)
 	})
 	synctest.Test(t, func(t *testing.T) {
 		d := double{gate: make(chan struct{})}
-		k, err := NewCaller(Config[int]{MaxBatch: 2, MaxPending: 1}, d.answer)
+		k, err := batchchan.NewCaller(batchchan.Config[int]{MaxBatch: 2, MaxPending: 1}, d.answer)
 		require.NoError(t, err)
 		go k.Do(bg, 0)
 		synctest.Wait()
@@ -149,18 +151,18 @@ func TestCallerLeftAmongTheWaiting(t *testing.T) {
 		ctx, cancel := context.WithCancel(bg)
 		cancel()
 		require.ErrorContains(t, k.Shutdown(ctx), "1 items undelivered, 1 in the processor", "those that left are not counted")
-		require.ErrorIs(t, <-done, ErrClosed)
+		require.ErrorIs(t, <-done, batchchan.ErrClosed)
 		close(d.gate)
 		<-k.Done()
-		k.g.validate(t, 0)
+		k.Validate(t, 0)
 	})
 }
 
 func TestCallerDoInsideItsFunction(t *testing.T) {
 	for _, merging := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			var k *Caller[int, int]
-			fn := func(ctx context.Context, reqs []int, res []Result[int]) error {
+			var k *batchchan.Caller[int, int]
+			fn := func(ctx context.Context, reqs []int, res []batchchan.Result[int]) error {
 				for i := range reqs {
 					sub, cancel := context.WithTimeout(ctx, time.Minute)
 					_, res[i].Err = k.Do(sub, 1)
@@ -170,13 +172,13 @@ func TestCallerDoInsideItsFunction(t *testing.T) {
 			}
 			var err error
 			if merging {
-				k, err = NewMergingCaller(CallerConfig[int]{Config: Config[int]{Workers: 3}}, same, fn)
+				k, err = batchchan.NewMergingCaller(batchchan.CallerConfig[int]{Config: batchchan.Config[int]{Workers: 3}}, same, fn)
 			} else {
-				k, err = NewCaller(Config[int]{Workers: 3}, fn)
+				k, err = batchchan.NewCaller(batchchan.Config[int]{Workers: 3}, fn)
 			}
 			require.NoError(t, err)
 			_, err = k.Do(bg, 0)
-			require.ErrorIs(t, err, ErrInside)
+			require.ErrorIs(t, err, batchchan.ErrInside)
 			require.NoError(t, k.Close())
 		})
 	}
@@ -187,10 +189,10 @@ func TestCallerItemErrorsAnswerTheirRequests(t *testing.T) {
 		bad := errors.New("bad")
 		var calls [][]int
 		gate := make(chan struct{})
-		k, err := NewCaller(Config[int]{MaxBatch: 6, Linger: time.Second, Retry: Retry{MaxAttempts: 2, Backoff: 30 * time.Second, NoJitter: true}},
-			func(_ context.Context, reqs []int, res []Result[int]) error {
+		k, err := batchchan.NewCaller(batchchan.Config[int]{MaxBatch: 6, Linger: time.Second, Retry: batchchan.Retry{MaxAttempts: 2, Backoff: 30 * time.Second, NoJitter: true}},
+			func(_ context.Context, reqs []int, res []batchchan.Result[int]) error {
 				calls = append(calls, slices.Clone(reqs))
-				var e ItemErrors
+				var e batchchan.ItemErrors
 				for i, r := range reqs {
 					res[i].Value = 2 * r
 					switch {
@@ -225,7 +227,7 @@ func TestCallerItemErrorsAnswerTheirRequests(t *testing.T) {
 		wg.Wait()
 		close(gate)
 		require.NoError(t, k.Close())
-		require.Equal(t, []error{nil, bad, nil, nil, ErrTimeout, nil}, errs)
+		require.Equal(t, []error{nil, bad, nil, nil, batchchan.ErrTimeout, nil}, errs)
 		require.Equal(t, [][]int{{0, 1, 2, 3, 4, 5}, {2}}, calls)
 		require.Zero(t, at[0], "it does not wait for what is tried again")
 		require.Equal(t, 30*time.Second, at[2])
@@ -243,13 +245,13 @@ func TestCallerOnErrorAndTheLimiter(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			gate := make(chan struct{})
 			var got []int
-			k := Must(NewCaller(Config[int]{
+			k := batchchan.Must(batchchan.NewCaller(batchchan.Config[int]{
 				MaxBatch: 2, Linger: -1, RateLimit: endLimiter{func() error { <-gate; return limit }},
 				OnError: func(_ context.Context, err error, reqs []int) {
 					require.ErrorIs(t, err, errEnd)
 					got = append(got, reqs...)
 				},
-			}, func(_ context.Context, reqs []int, _ []Result[int]) error {
+			}, func(_ context.Context, reqs []int, _ []batchchan.Result[int]) error {
 				require.Equal(t, []int{1}, reqs)
 				return nil
 			}))
@@ -271,7 +273,7 @@ func TestCallerOnErrorAndTheLimiter(t *testing.T) {
 			} else {
 				require.Equal(t, []int{1}, got)
 			}
-			k.g.validate(t, 0)
+			k.Validate(t, 0)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // lingerItem is an item that knows when it was sent.
@@ -67,7 +69,7 @@ func (m *lingerModel) process(items []lingerItem) error {
 	fails := m.fails && !retry && m.rng.IntN(3) == 0
 	m.mu.Unlock()
 
-	time.Sleep(d)
+	time.Sleep(d) // real time: none, all models run in a bubble
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -106,22 +108,22 @@ func TestLingerModel(t *testing.T) {
 					aside:   map[int]int{},
 				}
 				idle := time.Duration(rapid.SampledFrom([]int{0, 1, 30, 3_600_000}).Draw(rt, "idle")) * time.Millisecond
-				cfg := Config[lingerItem]{
+				cfg := batchchan.Config[lingerItem]{
 					MaxBatch: 4, Linger: m.linger, Workers: m.workers,
-					Retry: Retry{MaxAttempts: 2, Backoff: m.retry, NoJitter: true, MaxAside: 1000},
+					Retry: batchchan.Retry{MaxAttempts: 2, Backoff: m.retry, NoJitter: true, MaxAside: 1000},
 				}
 				synctest.Test(t, func(*testing.T) {
 					m.base = time.Now()
 					var s testedLinger
 					if m.keyed {
-						k, err := NewKeyed(KeyedConfig[lingerItem]{Config: cfg, KeyIdleTimeout: idle}, func(it lingerItem) int { return it.key },
+						k, err := batchchan.NewKeyed(batchchan.KeyedConfig[lingerItem]{Config: cfg, KeyIdleTimeout: idle}, func(it lingerItem) int { return it.key },
 							func(_ context.Context, _ int, items []lingerItem) error { return m.process(items) })
 						require.NoError(rt, err)
-						s = testedLinger{k.Send, k.Close, k.Stats, func() { k.k.validate(rt, 0) }}
+						s = testedLinger{k.Send, k.Close, k.Stats, func() { k.Validate(rt, 0) }}
 					} else {
-						b, err := New(cfg, func(_ context.Context, items []lingerItem) error { return m.process(items) })
+						b, err := batchchan.New(cfg, func(_ context.Context, items []lingerItem) error { return m.process(items) })
 						require.NoError(rt, err)
-						s = testedLinger{b.Send, b.Close, func() KeyedStats { return KeyedStats{Stats: b.Stats()} }, func() { b.g.validate(rt, 0) }}
+						s = testedLinger{b.Send, b.Close, func() batchchan.KeyedStats { return batchchan.KeyedStats{Stats: b.Stats()} }, func() { b.Validate(rt, 0) }}
 					}
 					rng := rand.New(rand.NewPCG(seed, 2))
 					for nth := range 200 {
@@ -150,6 +152,6 @@ func TestLingerModel(t *testing.T) {
 type testedLinger struct {
 	send     func(context.Context, lingerItem) error
 	close    func() error
-	stats    func() KeyedStats
+	stats    func() batchchan.KeyedStats
 	validate func()
 }

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestMergingCallerSendsEqualRequestsAsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := double{gate: make(chan struct{})}
-		k, err := NewMergingCaller(CallerConfig[int]{}, same, d.answer)
+		k, err := batchchan.NewMergingCaller(batchchan.CallerConfig[int]{}, same, d.answer)
 		require.NoError(t, err)
 		var wg sync.WaitGroup
 		do := func(req int) {
@@ -48,15 +50,15 @@ func TestMergingCallerSendsEqualRequestsAsOne(t *testing.T) {
 		require.Len(t, d.seen, 4)
 		require.NoError(t, k.Close())
 		_, err = k.Do(bg, 7)
-		require.ErrorIs(t, err, ErrClosed)
-		k.g.validate(t, 0)
+		require.ErrorIs(t, err, batchchan.ErrClosed)
+		k.Validate(t, 0)
 	})
 }
 
 func TestMergingCallerWhoLeavesLeavesTheOthersTheirAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := double{gate: make(chan struct{})}
-		k, err := NewMergingCaller(CallerConfig[int]{Config: Config[int]{MaxPending: 1}}, same, d.answer)
+		k, err := batchchan.NewMergingCaller(batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxPending: 1}}, same, d.answer)
 		require.NoError(t, err)
 		errs := make([]error, 8)
 		var wg sync.WaitGroup
@@ -86,16 +88,15 @@ func TestMergingCallerWhoLeavesLeavesTheOthersTheirAnswer(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		close(d.gate)
 		wg.Wait()
-		require.Equal(t, []error{nil, ErrTimeout, nil, ErrTimeout, ErrTimeout, nil, ErrTimeout, ErrTimeout}, errs)
+		require.Equal(t, []error{nil, batchchan.ErrTimeout, nil, batchchan.ErrTimeout, batchchan.ErrTimeout, nil, batchchan.ErrTimeout, batchchan.ErrTimeout}, errs)
 		require.Equal(t, []int{1, 2, 3}, d.seen)
-		m := k.merge.(*merging[int, int, int])
-		require.Empty(t, m.flights)
+		require.Zero(t, batchchan.Joined[int](k))
 		require.NoError(t, k.Close())
-		k.g.validate(t, 0)
+		k.Validate(t, 0)
 
 		// Where all have left, the room is free and a later one starts anew.
 		d = double{gate: make(chan struct{})}
-		k, err = NewMergingCaller(CallerConfig[int]{Config: Config[int]{MaxPending: 1}}, same, d.answer)
+		k, err = batchchan.NewMergingCaller(batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxPending: 1}}, same, d.answer)
 		require.NoError(t, err)
 		do(0, 1, time.Hour)
 		do(1, 2, time.Second)
@@ -115,7 +116,7 @@ func TestMergingCallerWhoLeavesLeavesTheOthersTheirAnswer(t *testing.T) {
 func TestMergingCallerFailuresAreEverybodys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := double{gate: make(chan struct{}), err: errors.New("down")}
-		k, err := NewMergingCaller(CallerConfig[int]{Config: Config[int]{MaxPending: 1, Overflow: Reject}, CacheFor: time.Hour}, same, d.answer)
+		k, err := batchchan.NewMergingCaller(batchchan.CallerConfig[int]{Config: batchchan.Config[int]{MaxPending: 1, Overflow: batchchan.Reject}, CacheFor: time.Hour}, same, d.answer)
 		require.NoError(t, err)
 		var wg sync.WaitGroup
 		do := func(req int, want error) {
@@ -128,7 +129,7 @@ func TestMergingCallerFailuresAreEverybodys(t *testing.T) {
 		do(1, d.err)
 		do(1, d.err)
 		do(2, d.err)
-		do(3, ErrFull)
+		do(3, batchchan.ErrFull)
 		close(d.gate)
 		wg.Wait()
 		do(1, d.err) // errors are not kept
@@ -141,7 +142,7 @@ func TestMergingCallerFailuresAreEverybodys(t *testing.T) {
 func TestMergingCallerCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d double
-		k, err := NewMergingCaller(CallerConfig[int]{CacheFor: time.Second, MaxCached: 3}, same, d.answer)
+		k, err := batchchan.NewMergingCaller(batchchan.CallerConfig[int]{CacheFor: time.Second, MaxCached: 3}, same, d.answer)
 		require.NoError(t, err)
 		do := func(req int) {
 			v, err := k.Do(bg, req)
@@ -167,13 +168,13 @@ func TestMergingCallerCache(t *testing.T) {
 		require.Len(t, d.seen, 13)
 		do(16) // the oldest made room
 		require.Len(t, d.seen, 14)
-		m := k.merge.(*merging[int, int, int])
 		for range 10 {
 			k.Forget(16)
 			do(16)
 		}
-		require.LessOrEqual(t, m.cached.order.len(), 3)
-		require.LessOrEqual(t, len(m.cached.all), 3)
+		answers, places := batchchan.Cached[int](k)
+		require.LessOrEqual(t, answers, 3)
+		require.LessOrEqual(t, places, 3)
 		ctx, cancel := context.WithCancel(bg)
 		cancel()
 		_, err = k.Do(ctx, 16)
@@ -185,20 +186,20 @@ func TestMergingCallerCache(t *testing.T) {
 
 func TestMergingCallerConfigErrors(t *testing.T) {
 	fn := new(double).answer
-	for want, cfg := range map[string]CallerConfig[int]{
-		"CacheFor -1ns": {CacheFor: -1}, "MaxCached -1": {MaxCached: -1}, "MaxBatch -1": {Config: Config[int]{MaxBatch: -1}},
+	for want, cfg := range map[string]batchchan.CallerConfig[int]{
+		"CacheFor -1ns": {CacheFor: -1}, "MaxCached -1": {MaxCached: -1}, "MaxBatch -1": {Config: batchchan.Config[int]{MaxBatch: -1}},
 	} {
-		_, err := NewMergingCaller(cfg, same, fn)
+		_, err := batchchan.NewMergingCaller(cfg, same, fn)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := NewMergingCaller[int, int, int](CallerConfig[int]{}, nil, fn)
+	_, err := batchchan.NewMergingCaller[int, int, int](batchchan.CallerConfig[int]{}, nil, fn)
 	require.ErrorContains(t, err, "key")
-	_, err = NewMergingCaller[int, int, int](CallerConfig[int]{}, same, nil)
+	_, err = batchchan.NewMergingCaller[int, int, int](batchchan.CallerConfig[int]{}, same, nil)
 	require.Error(t, err)
-	k, err := NewMergingCaller(CallerConfig[float64]{}, func(f float64) float64 { return f }, func(context.Context, []float64, []Result[int]) error { return nil })
+	k, err := batchchan.NewMergingCaller(batchchan.CallerConfig[float64]{}, func(f float64) float64 { return f }, func(context.Context, []float64, []batchchan.Result[int]) error { return nil })
 	require.NoError(t, err)
 	_, err = k.Do(bg, math.NaN())
-	require.ErrorIs(t, err, ErrBadKey)
+	require.ErrorIs(t, err, batchchan.ErrBadKey)
 	k.Forget(math.NaN())
 	require.NoError(t, k.Close())
 }
@@ -208,7 +209,7 @@ func TestMergingCallerConfigErrors(t *testing.T) {
 func TestMergingCallerCacheOfOldAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d double
-		k := Must(NewMergingCaller(CallerConfig[int]{CacheFor: time.Second}, same, d.answer))
+		k := batchchan.Must(batchchan.NewMergingCaller(batchchan.CallerConfig[int]{CacheFor: time.Second}, same, d.answer))
 		do := func(req int) (asked bool) {
 			n := len(d.seen)
 			_, err := k.Do(bg, req)
@@ -224,9 +225,8 @@ func TestMergingCallerCacheOfOldAnswers(t *testing.T) {
 			require.True(t, do(100+i))
 			require.False(t, do(19), "the new answer")
 		}
-		m := k.merge.(*merging[int, int, int])
-		require.Equal(t, 11, m.cached.order.len())
-		require.Len(t, m.cached.all, 11)
+		answers, places := batchchan.Cached[int](k)
+		require.Equal(t, []int{11, 11}, []int{answers, places})
 		require.NoError(t, k.Close())
 	})
 }
@@ -237,8 +237,8 @@ func TestMergingCallerForgetDuringARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gates := []chan struct{}{make(chan struct{}), make(chan struct{})}
 		calls := 0
-		k := Must(NewMergingCaller(CallerConfig[int]{Config: Config[int]{Workers: 2, MaxBatch: 1}, CacheFor: time.Hour}, same,
-			func(_ context.Context, _ []int, results []Result[int]) error {
+		k := batchchan.Must(batchchan.NewMergingCaller(batchchan.CallerConfig[int]{Config: batchchan.Config[int]{Workers: 2, MaxBatch: 1}, CacheFor: time.Hour}, same,
+			func(_ context.Context, _ []int, results []batchchan.Result[int]) error {
 				n := calls
 				calls++
 				<-gates[n]

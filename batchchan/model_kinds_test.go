@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestModelQueue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := drawConfig(t)
-		if cfg.Overflow == CallerRuns {
-			cfg.Overflow = Reject
+		if cfg.Overflow == batchchan.CallerRuns {
+			cfg.Overflow = batchchan.Reject
 		}
 		l := newLedger(t)
-		cfg.OnDrop = func(it tag, _ DropReason) { l.come("dropped", it) }
-		q, err := NewQueue(cfg)
+		cfg.OnDrop = func(it tag, _ batchchan.DropReason) { l.come("dropped", it) }
+		q, err := batchchan.NewQueue(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +49,7 @@ func TestModelQueue(t *testing.T) {
 					ctx, cancel := context.WithTimeout(bg, time.Duration(rng.IntN(500))*time.Microsecond)
 					b, err := q.Recv(ctx)
 					cancel()
-					if errors.Is(err, ErrClosed) {
+					if errors.Is(err, batchchan.ErrClosed) {
 						return
 					}
 					if err != nil {
@@ -66,7 +68,7 @@ func TestModelQueue(t *testing.T) {
 		recvs.Wait()
 		<-q.Done()
 		l.check()
-		q.g.validate(t, 0)
+		q.Validate(t, 0)
 		if s := q.Stats(); s.Succeeded+s.Dropped() != uint64(len(l.accepted)) {
 			t.Errorf("%d accepted, %+v", len(l.accepted), s)
 		}
@@ -79,17 +81,17 @@ func TestModelKeyed(t *testing.T) {
 		base.MaxBytes, base.MaxPendingBytes, base.Shards, base.SizeOf = 0, 0, 0, nil
 		base.Overflow %= 3
 		base.PreciseLinger = false
-		cfg := KeyedConfig[tag]{Config: base, MaxKeys: rapid.IntRange(0, 4).Draw(t, "MaxKeys")}
+		cfg := batchchan.KeyedConfig[tag]{Config: base, MaxKeys: rapid.IntRange(0, 4).Draw(t, "MaxKeys")}
 		if rapid.Bool().Draw(t, "keep") {
 			cfg.KeyIdleTimeout = 50 * time.Microsecond
 		}
 		l := newLedger(t)
 		l.ordered = true // per sender, and each sender has its keys to itself: see from
-		cfg.OnDrop = func(it tag, _ DropReason) { l.come("dropped", it) }
+		cfg.OnDrop = func(it tag, _ batchchan.DropReason) { l.come("dropped", it) }
 		busy := map[int]bool{}
 		// The key: of from's items, the odd and the even are two keys.
 		key := func(it tag) int { return it.from }
-		k, err := NewKeyed(cfg, key, func(_ context.Context, key int, items []tag) error {
+		k, err := batchchan.NewKeyed(cfg, key, func(_ context.Context, key int, items []tag) error {
 			l.mu.Lock()
 			if busy[key] {
 				t.Errorf("two batches of key %d at once", key)
@@ -153,7 +155,7 @@ func TestModelKeyed(t *testing.T) {
 		wg.Wait()
 		k.Close()
 		l.check()
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 		s := k.Stats()
 		if s.Accepted != uint64(len(l.accepted)) || s.Accepted != s.Succeeded+s.Dropped()+s.Undelivered || s.Keys != 0 {
 			t.Errorf("%d accepted, %+v", len(l.accepted), s)

@@ -1,10 +1,12 @@
-package batchchan
+package batchchan_test
 
 import (
 	"sync"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // The property of the package, under random configurations, operations,
@@ -70,12 +72,12 @@ func newLedger(t *rapid.T) *ledger {
 
 func size(it tag) int { return it.n%5 + 1 }
 
-func drawConfig(t *rapid.T) Config[tag] {
-	cfg := Config[tag]{
+func drawConfig(t *rapid.T) batchchan.Config[tag] {
+	cfg := batchchan.Config[tag]{
 		MaxBatch:   rapid.IntRange(1, 12).Draw(t, "MaxBatch"),
 		MaxPending: rapid.IntRange(1, 40).Draw(t, "MaxPending"),
 		Workers:    rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "Workers"),
-		Overflow:   rapid.SampledFrom([]Overflow{Block, Block, Reject, DropNewest, DropOldest, CallerRuns}).Draw(t, "Overflow"),
+		Overflow:   rapid.SampledFrom([]batchchan.Overflow{batchchan.Block, batchchan.Block, batchchan.Reject, batchchan.DropNewest, batchchan.DropOldest, batchchan.CallerRuns}).Draw(t, "Overflow"),
 		Linger:     rapid.SampledFrom([]time.Duration{0, -1, time.Microsecond, time.Millisecond}).Draw(t, "Linger"),
 		Shards:     rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "Shards"),
 

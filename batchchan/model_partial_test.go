@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // The ledger under random failures of parts: whatever mixture of ItemErrors, errors,
@@ -33,7 +35,7 @@ func (f *flaw) process(items []tag) error {
 	if f.rng.IntN(100) < f.fail {
 		how = f.rng.IntN(4)
 	}
-	var e ItemErrors
+	var e batchchan.ItemErrors
 	var done []tag
 	for i, it := range items {
 		switch {
@@ -60,8 +62,8 @@ func drawFlaw(t *rapid.T, l *ledger) *flaw {
 	return &flaw{rng: rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "flaws"), 1)), l: l, fail: rapid.IntRange(0, 100).Draw(t, "fail")}
 }
 
-func drawRetry(t *rapid.T) Retry {
-	return Retry{
+func drawRetry(t *rapid.T) batchchan.Retry {
+	return batchchan.Retry{
 		MaxAttempts: rapid.IntRange(0, 4).Draw(t, "MaxAttempts"),
 		Backoff:     time.Duration(rapid.SampledFrom([]int{1, 1000, 50_000}).Draw(t, "Backoff")),
 		Split:       rapid.Bool().Draw(t, "Split"),
@@ -89,7 +91,7 @@ func runPartial(t *rapid.T, l *ledger, b sender) int {
 	var mu sync.Mutex
 	reported := 0
 	report := func(err error) {
-		var f *FailedError
+		var f *batchchan.FailedError
 		if errors.As(err, &f) {
 			mu.Lock()
 			reported += f.Items
@@ -140,7 +142,7 @@ func runPartial(t *rapid.T, l *ledger, b sender) int {
 }
 
 // checkPartial compares the statistics with the ledger.
-func checkPartial(t *rapid.T, l *ledger, s Stats, reported int) {
+func checkPartial(t *rapid.T, l *ledger, s batchchan.Stats, reported int) {
 	n := map[string]uint64{}
 	for _, how := range l.out {
 		n[how]++
@@ -168,14 +170,14 @@ func TestModelPartialFailures(t *testing.T) {
 		cfg.Retry = drawRetry(t)
 		l := newLedger(t)
 		f := drawFlaw(t, l)
-		cfg.OnDrop = func(it tag, _ DropReason) { l.come("dropped", it) }
+		cfg.OnDrop = func(it tag, _ batchchan.DropReason) { l.come("dropped", it) }
 		cfg.OnError = func(_ context.Context, _ error, items []tag) { l.come("failed", items...) }
-		b, err := New(cfg, func(_ context.Context, items []tag) error { return f.process(items) })
+		b, err := batchchan.New(cfg, func(_ context.Context, items []tag) error { return f.process(items) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		reported := runPartial(t, l, b)
-		b.g.validate(t, 0)
+		b.Validate(t, 0)
 		checkPartial(t, l, b.Stats(), reported)
 	})
 }
@@ -186,25 +188,25 @@ func TestModelPartialFailuresKeyed(t *testing.T) {
 		base.Shards, base.PreciseLinger = 0, false
 		base.Overflow %= 3
 		base.Retry = drawRetry(t)
-		cfg := KeyedConfig[tag]{
+		cfg := batchchan.KeyedConfig[tag]{
 			Config: base, MaxKeys: rapid.IntRange(0, 5).Draw(t, "MaxKeys"),
 			KeyIdleTimeout: rapid.SampledFrom([]time.Duration{0, 50 * time.Microsecond, time.Hour}).Draw(t, "KeyIdleTimeout"),
 			StopOnError:    rapid.IntRange(0, 3).Draw(t, "stop") == 0,
 		}
 		l := newLedger(t)
 		f := drawFlaw(t, l)
-		var k *Keyed[int, tag]
+		var k *batchchan.Keyed[int, tag]
 		key := func(it tag) int { return 2*it.from + it.n%2 }
-		cfg.OnDrop = func(it tag, _ DropReason) { l.come("dropped", it) }
+		cfg.OnDrop = func(it tag, _ batchchan.DropReason) { l.come("dropped", it) }
 		cfg.OnError = func(_ context.Context, err error, items []tag) {
-			if how := "failed"; errors.Is(err, ErrStopped) {
+			if how := "failed"; errors.Is(err, batchchan.ErrStopped) {
 				l.come("stopped", items...)
 				k.Resume(key(items[0]))
 			} else {
 				l.come(how, items...)
 			}
 		}
-		k, err := NewKeyed(cfg, key, func(_ context.Context, of int, items []tag) error {
+		k, err := batchchan.NewKeyed(cfg, key, func(_ context.Context, of int, items []tag) error {
 			for _, it := range items {
 				if key(it) != of {
 					t.Errorf("%v in a batch of %d", it, of)
@@ -216,26 +218,26 @@ func TestModelPartialFailuresKeyed(t *testing.T) {
 			t.Fatal(err)
 		}
 		reported := runPartial(t, l, k)
-		k.k.validate(t, 0)
+		k.Validate(t, 0)
 		checkPartial(t, l, k.Stats().Stats, reported)
 	})
 }
 
 func TestModelPartialFailuresPipe(t *testing.T) {
 	bubbles(t, func(t *rapid.T) {
-		cfg := PipeConfig[tag]{Config: drawConfig(t), Ordered: rapid.Bool().Draw(t, "Ordered"), MaxResults: rapid.IntRange(0, 3).Draw(t, "MaxResults")}
+		cfg := batchchan.PipeConfig[tag]{Config: drawConfig(t), Ordered: rapid.Bool().Draw(t, "Ordered"), MaxResults: rapid.IntRange(0, 3).Draw(t, "MaxResults")}
 		cfg.Shards = 0
 		cfg.Retry = drawRetry(t)
 		cfg.Retry.MaxAside = 0
 		l := newLedger(t)
 		f := drawFlaw(t, l)
-		cfg.OnDrop = func(it tag, _ DropReason) { l.come("dropped", it) }
+		cfg.OnDrop = func(it tag, _ batchchan.DropReason) { l.come("dropped", it) }
 		cfg.OnError = func(_ context.Context, _ error, items []tag) { l.come("failed", items...) }
 		booked := &ledger{t: t, accepted: map[tag]bool{}, out: map[tag]string{}, last: map[int]int{}}
 		f.l = booked
-		p, err := NewPipe(cfg, func(_ context.Context, in, out []tag) ([]tag, error) {
+		p, err := batchchan.NewPipe(cfg, func(_ context.Context, in, out []tag) ([]tag, error) {
 			err := f.process(in)
-			var e *ItemErrors
+			var e *batchchan.ItemErrors
 			if err != nil && !errors.As(err, &e) {
 				return append(out, tag{-1, -1}), err // discarded
 			}
@@ -265,14 +267,14 @@ func TestModelPartialFailuresPipe(t *testing.T) {
 		})
 		// What was processed is there only when it was received.
 		reported := runPartial(t, l, closeThen{p, receiver.Wait})
-		p.g.validate(t, 0)
+		p.Validate(t, 0)
 		checkPartial(t, l, p.Stats(), reported)
 	})
 }
 
 // closeThen is a Pipe whose Close waits for its receiver.
 type closeThen struct {
-	*Pipe[tag, tag]
+	*batchchan.Pipe[tag, tag]
 	wait func()
 }
 

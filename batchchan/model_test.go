@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -11,23 +11,25 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // runModel has senders do random operations on b while another goroutine ends it.
 func runModel(t *rapid.T, inBubble bool) {
 	cfg := drawConfig(t)
 	l := newLedger(t)
-	l.ordered = cfg.Workers == 1 && cfg.Shards == 0 && cfg.Overflow != CallerRuns
+	l.ordered = cfg.Workers == 1 && cfg.Shards == 0 && cfg.Overflow != batchchan.CallerRuns
 	limit, byteLimit := min(cfg.MaxBatch, cfg.MaxPending), cfg.MaxBytes
 	callers := 0
-	if cfg.Overflow == CallerRuns {
+	if cfg.Overflow == batchchan.CallerRuns {
 		callers = 100
 	}
 	flaky := rapid.Bool().Draw(t, "flaky")
-	cfg.OnDrop = func(it tag, _ DropReason) { l.come("dropped", it) }
-	cfg.Retry = Retry{MaxAttempts: rapid.IntRange(1, 3).Draw(t, "MaxAttempts"), Backoff: time.Microsecond}
+	cfg.OnDrop = func(it tag, _ batchchan.DropReason) { l.come("dropped", it) }
+	cfg.Retry = batchchan.Retry{MaxAttempts: rapid.IntRange(1, 3).Draw(t, "MaxAttempts"), Backoff: time.Microsecond}
 	var seen atomic.Uint64
-	b, err := New(cfg, func(ctx context.Context, items []tag) error {
+	b, err := batchchan.New(cfg, func(ctx context.Context, items []tag) error {
 		l.mu.Lock()
 		l.running++
 		if l.running > cfg.Workers+callers {
@@ -67,12 +69,12 @@ func runModel(t *rapid.T, inBubble bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.g.cfg.OnError = func(_ context.Context, err error, items []tag) {
-		var p *PanicError
+	b.SetOnError(func(_ context.Context, err error, items []tag) {
+		var p *batchchan.PanicError
 		if !errors.As(err, &p) {
 			l.come("failed", items...)
 		}
-	}
+	})
 	senders := rapid.IntRange(1, 5).Draw(t, "senders")
 	each := rapid.IntRange(1, 60).Draw(t, "each")
 	seed := rapid.Uint64().Draw(t, "seed")
@@ -106,7 +108,7 @@ func runModel(t *rapid.T, inBubble bool) {
 	wg.Wait()
 	b.Close()
 	l.check()
-	b.g.validate(l.t, 0)
+	b.Validate(l.t, 0)
 	s := b.Stats()
 	if s.Accepted != uint64(len(l.accepted)) || s.Pending != 0 || s.InFlight != 0 ||
 		s.Accepted != s.Delivered+s.Dropped()+s.Undelivered || s.Delivered != s.Succeeded+s.Failed || s.HighWater > cfg.MaxPending {
@@ -115,7 +117,7 @@ func runModel(t *rapid.T, inBubble bool) {
 }
 
 // modelSender sends each items in random ways.
-func modelSender(b *Batcher[tag], l *ledger, from, each int, rng *rand.Rand) {
+func modelSender(b *batchchan.Batcher[tag], l *ledger, from, each int, rng *rand.Rand) {
 	p := b.Producer()
 	for i := 0; i < each; i++ {
 		it := tag{from, i}

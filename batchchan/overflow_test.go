@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // A processor that is held until the test lets it go.
@@ -34,10 +36,10 @@ func (h *held) process(ctx context.Context, items []int) error {
 
 // full returns a Batcher whose worker is held with item 0 and whose buffer is
 // full with the items 1 to 4.
-func full(t *testing.T, cfg Config[int]) (*Batcher[int], *held) {
+func full(t *testing.T, cfg batchchan.Config[int]) (*batchchan.Batcher[int], *held) {
 	h := newHeld()
 	cfg.MaxBatch, cfg.MaxPending = 2, 4
-	b := must[int](t)(New(cfg, h.process))
+	b := must[int](t)(batchchan.New(cfg, h.process))
 	require.NoError(t, b.Send(bg, 0))
 	<-h.started
 	for i := 1; i <= 4; i++ {
@@ -48,11 +50,11 @@ func full(t *testing.T, cfg Config[int]) (*Batcher[int], *held) {
 }
 
 func TestRejectWhenFull(t *testing.T) {
-	b, h := full(t, Config[int]{Overflow: Reject})
-	require.ErrorIs(t, b.Send(bg, 5), ErrFull)
-	require.ErrorIs(t, b.TrySend(5), ErrFull)
+	b, h := full(t, batchchan.Config[int]{Overflow: batchchan.Reject})
+	require.ErrorIs(t, b.Send(bg, 5), batchchan.ErrFull)
+	require.ErrorIs(t, b.TrySend(5), batchchan.ErrFull)
 	n, err := b.SendMany(bg, []int{5, 6})
-	require.ErrorIs(t, err, ErrFull)
+	require.ErrorIs(t, err, batchchan.ErrFull)
 	require.Zero(t, n)
 	close(h.gate)
 	require.NoError(t, b.Close())
@@ -62,11 +64,11 @@ func TestRejectWhenFull(t *testing.T) {
 }
 
 func TestDropNewestAndOldest(t *testing.T) {
-	for _, policy := range []Overflow{DropNewest, DropOldest} {
+	for _, policy := range []batchchan.Overflow{batchchan.DropNewest, batchchan.DropOldest} {
 		t.Run(policy.String(), func(t *testing.T) {
 			var dropped []int
-			b, h := full(t, Config[int]{Overflow: policy, OnDrop: func(i int, why DropReason) {
-				require.Equal(t, policy == DropNewest, why == DroppedNewest)
+			b, h := full(t, batchchan.Config[int]{Overflow: policy, OnDrop: func(i int, why batchchan.DropReason) {
+				require.Equal(t, policy == batchchan.DropNewest, why == batchchan.DroppedNewest)
 				dropped = append(dropped, i)
 				panic("a panic in OnDrop is contained")
 			}})
@@ -78,7 +80,7 @@ func TestDropNewestAndOldest(t *testing.T) {
 			require.Equal(t, 4, b.Stats().Pending)
 			close(h.gate)
 			require.NoError(t, b.Close())
-			if policy == DropNewest {
+			if policy == batchchan.DropNewest {
 				require.Equal(t, []int{5, 6, 7}, dropped)
 				require.Equal(t, upTo(5), h.items())
 			} else {
@@ -95,9 +97,9 @@ func TestDropNewestAndOldest(t *testing.T) {
 func TestDropOldestMakesRoomInBytes(t *testing.T) {
 	var dropped []int
 	h := newHeld()
-	b := must[int](t)(New(Config[int]{
-		MaxPendingBytes: 100, SizeOf: func(n int) int { return n }, Overflow: DropOldest, Linger: -1,
-		OnDrop: func(i int, _ DropReason) { dropped = append(dropped, i) },
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{
+		MaxPendingBytes: 100, SizeOf: func(n int) int { return n }, Overflow: batchchan.DropOldest, Linger: -1,
+		OnDrop: func(i int, _ batchchan.DropReason) { dropped = append(dropped, i) },
 	}, h.process))
 	for _, n := range []int{10, 20, 30, 40} {
 		require.NoError(t, b.Send(bg, n))
@@ -114,7 +116,7 @@ func TestDropOldestMakesRoomInBytes(t *testing.T) {
 func TestCallerRuns(t *testing.T) {
 	h := newHeld()
 	calls := 0
-	b := must[int](t)(New(Config[int]{MaxBatch: 2, MaxPending: 4, Overflow: CallerRuns}, func(ctx context.Context, items []int) error {
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 2, MaxPending: 4, Overflow: batchchan.CallerRuns}, func(ctx context.Context, items []int) error {
 		if items[0] == 0 {
 			return h.process(ctx, items)
 		}
@@ -126,7 +128,7 @@ func TestCallerRuns(t *testing.T) {
 	for i := 1; i <= 4; i++ {
 		require.NoError(t, b.Send(bg, i))
 	}
-	require.ErrorIs(t, b.TrySend(5), ErrFull)
+	require.ErrorIs(t, b.TrySend(5), batchchan.ErrFull)
 	require.NoError(t, b.Send(bg, 5))
 	require.Equal(t, []int{1, 2}, h.items(), "the sender processed the oldest batch")
 	require.NoError(t, b.Send(bg, 6))
@@ -140,7 +142,7 @@ func TestCallerRuns(t *testing.T) {
 
 func TestCallerRunsSurvivesGoexitAndPanic(t *testing.T) {
 	h := newHeld()
-	b := must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: CallerRuns}, func(ctx context.Context, items []int) error {
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: batchchan.CallerRuns}, func(ctx context.Context, items []int) error {
 		switch items[0] {
 		case 0:
 			return h.process(ctx, items)
@@ -170,7 +172,7 @@ func TestCallerRunsSurvivesGoexitAndPanic(t *testing.T) {
 
 func TestBlockedSendersAreServedInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, h := full(t, Config[int]{})
+		b, h := full(t, batchchan.Config[int]{})
 		var wg sync.WaitGroup
 		for i := 5; i < 15; i++ {
 			wg.Go(func() { require.NoError(t, b.Send(bg, i)) })
@@ -192,16 +194,16 @@ func TestBlockedSendersAreServedInOrder(t *testing.T) {
 // rclone#9690: a blocked send that ignores its context.
 func TestContextEndsABlockedSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, h := full(t, Config[int]{})
+		b, h := full(t, batchchan.Config[int]{})
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		start := time.Now()
 		require.ErrorIs(t, b.Send(ctx, 99), context.DeadlineExceeded)
 		require.Equal(t, time.Second, time.Since(start))
-		require.ErrorIs(t, b.SendTimeout(99, time.Second), ErrTimeout)
+		require.ErrorIs(t, b.SendTimeout(99, time.Second), batchchan.ErrTimeout)
 		require.Equal(t, 2*time.Second, time.Since(start))
-		require.ErrorIs(t, b.SendTimeout(99, 0), ErrFull)
-		require.ErrorIs(t, b.SendTimeout(99, -1), ErrFull)
+		require.ErrorIs(t, b.SendTimeout(99, 0), batchchan.ErrFull)
+		require.ErrorIs(t, b.SendTimeout(99, -1), batchchan.ErrFull)
 		n, err := b.SendMany(ctx, []int{99})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Zero(t, n)
@@ -216,7 +218,7 @@ func TestContextEndsABlockedSend(t *testing.T) {
 func TestSendManyWaitsForRoomAndSaysHowMuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHeld()
-		b := must[int](t)(New(Config[int]{MaxBatch: 2, MaxPending: 4}, h.process))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 2, MaxPending: 4}, h.process))
 		ctx, cancel := context.WithTimeout(bg, time.Second)
 		defer cancel()
 		n, err := b.SendMany(ctx, upTo(100))
@@ -238,14 +240,14 @@ func TestSendManyWaitsForRoomAndSaysHowMuch(t *testing.T) {
 // A function that sends with its own ctx, and finds no room, does not become its own
 // worker.
 func TestCallerRunsDoesNotRecurse(t *testing.T) {
-	var b *Batcher[int]
+	var b *batchchan.Batcher[int]
 	depth, full := 0, 0
-	b = must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 2, Overflow: CallerRuns}, func(ctx context.Context, items []int) error {
+	b = must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, MaxPending: 2, Overflow: batchchan.CallerRuns}, func(ctx context.Context, items []int) error {
 		depth++
 		require.Equal(t, 1, depth)
 		defer func() { depth-- }()
 		for range 3 {
-			if items[0] < 50 && errors.Is(b.Send(ctx, items[0]+1), ErrFull) {
+			if items[0] < 50 && errors.Is(b.Send(ctx, items[0]+1), batchchan.ErrFull) {
 				full++
 			}
 		}
@@ -257,12 +259,12 @@ func TestCallerRunsDoesNotRecurse(t *testing.T) {
 	}
 	require.NoError(t, b.Close())
 	require.Positive(t, full)
-	b.g.validate(t, 0)
+	b.Validate(t, 0)
 }
 
 func TestCallerRunsLooksAtItsTimeBetweenBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: CallerRuns}, func(context.Context, []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: batchchan.CallerRuns}, func(context.Context, []int) error {
 			time.Sleep(time.Hour)
 			return nil
 		}))
@@ -270,19 +272,19 @@ func TestCallerRunsLooksAtItsTimeBetweenBatches(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, b.Send(bg, 2))
 		start := time.Now()
-		require.ErrorIs(t, b.SendTimeout(3, time.Second), ErrTimeout)
+		require.ErrorIs(t, b.SendTimeout(3, time.Second), batchchan.ErrTimeout)
 		require.Equal(t, time.Hour, time.Since(start))
 		require.NoError(t, b.Close())
 		require.EqualValues(t, 2, b.Stats().Succeeded)
-		b.g.validate(t, 0)
+		b.Validate(t, 0)
 	})
 }
 
 // However many batches a sender processes, its time is counted from its call.
 func TestCallerRunsHasOneDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b *Batcher[int]
-		b = must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: CallerRuns}, func(_ context.Context, items []int) error {
+		var b *batchchan.Batcher[int]
+		b = must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: batchchan.CallerRuns}, func(_ context.Context, items []int) error {
 			if items[0] == 0 {
 				time.Sleep(time.Hour)
 				return nil
@@ -297,10 +299,10 @@ func TestCallerRunsHasOneDeadline(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, b.Send(bg, 1))
 		start := time.Now()
-		require.ErrorIs(t, b.SendTimeout(99, time.Second), ErrTimeout)
+		require.ErrorIs(t, b.SendTimeout(99, time.Second), batchchan.ErrTimeout)
 		require.Equal(t, 1200*time.Millisecond, time.Since(start))
 		require.NoError(t, b.Close())
-		b.g.validate(t, 0)
+		b.Validate(t, 0)
 	})
 }
 
@@ -309,8 +311,8 @@ func TestCallerRunsHasOneDeadline(t *testing.T) {
 func TestPipeCallerRunsKeepsToItsContext(t *testing.T) {
 	for _, ordered := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			p, err := NewPipe(PipeConfig[int]{
-				Config: Config[int]{MaxBatch: 1, MaxPending: 2, Overflow: CallerRuns}, MaxResults: 1, Ordered: ordered,
+			p, err := batchchan.NewPipe(batchchan.PipeConfig[int]{
+				Config: batchchan.Config[int]{MaxBatch: 1, MaxPending: 2, Overflow: batchchan.CallerRuns}, MaxResults: 1, Ordered: ordered,
 			}, func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), nil })
 			require.NoError(t, err)
 			var accepted []int
@@ -348,8 +350,8 @@ func TestPipeCallerRunsKeepsToItsContext(t *testing.T) {
 				require.Contains(t, got, v)
 			}
 			require.Contains(t, got, 100)
-			p.g.validate(t, 0)
-			require.Empty(t, p.g.helper)
+			p.Validate(t, 0)
+			require.Zero(t, p.HelpersAtWork())
 		})
 	}
 }

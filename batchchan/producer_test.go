@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"testing"
@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestProducerKeepsOrderAndHidesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got collector[int]
-		b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: time.Second}, got.process))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 100, Linger: time.Second}, got.process))
 		p := b.Producer()
 		for i := range 150 {
 			require.NoError(t, p.Send(bg, i))
@@ -28,7 +30,7 @@ func TestProducerKeepsOrderAndHidesNothing(t *testing.T) {
 		require.NoError(t, p.Send(bg, 151))
 		p.Flush()
 		p.Close()
-		require.ErrorIs(t, p.Send(bg, 0), ErrClosed)
+		require.ErrorIs(t, p.Send(bg, 0), batchchan.ErrClosed)
 		require.NoError(t, b.Close())
 		require.Equal(t, upTo(152), got.items())
 	})
@@ -37,7 +39,7 @@ func TestProducerKeepsOrderAndHidesNothing(t *testing.T) {
 func TestProducerHasNaturalBatching(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHeld()
-		b := must[int](t)(New(Config[int]{MaxBatch: 100}, h.process))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 100}, h.process))
 		p := b.Producer()
 		require.NoError(t, p.Send(bg, 0))
 		synctest.Wait()
@@ -55,7 +57,7 @@ func TestProducerHasNaturalBatching(t *testing.T) {
 // Close finds what is in a lane alone, though no worker was ever started.
 func TestCloseEmptiesLanes(t *testing.T) {
 	var got collector[int]
-	b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: -1}, got.process))
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 100, Linger: -1}, got.process))
 	require.NoError(t, b.Producer().Send(bg, 1))
 	require.NoError(t, b.Close())
 	require.Equal(t, []int{1}, got.items())

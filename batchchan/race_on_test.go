@@ -1,5 +1,5 @@
 //go:build race
 
-package batchchan
+package batchchan_test
 
 const raceEnabled = true

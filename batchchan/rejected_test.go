@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // manySender is a type that has SendMany.
@@ -18,7 +20,7 @@ type manySender struct {
 	timeout  func(int, time.Duration) error
 	many     func(context.Context, []int) (int, error)
 	shutdown func(context.Context) ([]int, error)
-	stats    func() Stats
+	stats    func() batchchan.Stats
 	validate func()
 }
 
@@ -30,31 +32,31 @@ const (
 	slow     = 4000 // takes a minute
 )
 
-type manyKind struct {
+type rejectingKind struct {
 	name  string
 	sized bool // items have sizes
 	keyed bool
 	pull  bool // there is no processor
-	make  func(*testing.T, Config[int], processFunc[int]) manySender
+	make  func(*testing.T, batchchan.Config[int], batchchan.Func[int]) manySender
 }
 
-var manyKinds = func() (kinds []manyKind) {
-	add := func(name string, k manyKind) {
+var rejectingKinds = func() (kinds []rejectingKind) {
+	add := func(name string, k rejectingKind) {
 		kinds = append(kinds, k)
 		k.name, k.sized = name+" with sizes", true
 		kinds = append(kinds, k)
 	}
-	add("Batcher", manyKind{name: "Batcher", make: func(t *testing.T, cfg Config[int], fn processFunc[int]) manySender {
-		b := Must(New(cfg, Func[int](fn)))
-		return manySender{b.Send, b.SendTimeout, b.SendMany, b.Shutdown, b.Stats, func() { b.g.validate(t, 0) }}
+	add("Batcher", rejectingKind{name: "Batcher", make: func(t *testing.T, cfg batchchan.Config[int], fn batchchan.Func[int]) manySender {
+		b := batchchan.Must(batchchan.New(cfg, fn))
+		return manySender{b.Send, b.SendTimeout, b.SendMany, b.Shutdown, b.Stats, func() { b.Validate(t, 0) }}
 	}})
-	add("Queue", manyKind{name: "Queue", pull: true, make: func(t *testing.T, cfg Config[int], _ processFunc[int]) manySender {
-		q := Must(NewQueue(cfg))
-		return manySender{q.Send, q.SendTimeout, q.SendMany, q.Shutdown, q.Stats, func() { q.g.validate(t, 0) }}
+	add("Queue", rejectingKind{name: "Queue", pull: true, make: func(t *testing.T, cfg batchchan.Config[int], _ batchchan.Func[int]) manySender {
+		q := batchchan.Must(batchchan.NewQueue(cfg))
+		return manySender{q.Send, q.SendTimeout, q.SendMany, q.Shutdown, q.Stats, func() { q.Validate(t, 0) }}
 	}})
-	add("Pipe", manyKind{name: "Pipe", make: func(t *testing.T, cfg Config[int], fn processFunc[int]) manySender {
-		p := Must(NewPipe(PipeConfig[int]{Config: cfg}, func(ctx context.Context, in, out []int) ([]int, error) { return out, fn(ctx, in) }))
-		return manySender{p.Send, p.SendTimeout, p.SendMany, p.Shutdown, p.Stats, func() { p.g.validate(t, 0) }}
+	add("Pipe", rejectingKind{name: "Pipe", make: func(t *testing.T, cfg batchchan.Config[int], fn batchchan.Func[int]) manySender {
+		p := batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: cfg}, func(ctx context.Context, in, out []int) ([]int, error) { return out, fn(ctx, in) }))
+		return manySender{p.Send, p.SendTimeout, p.SendMany, p.Shutdown, p.Stats, func() { p.Validate(t, 0) }}
 	}})
 	for _, keys := range []int{1, 2} {
 		key := func(v int) any {
@@ -67,10 +69,10 @@ var manyKinds = func() (kinds []manyKind) {
 			return v % keys
 		}
 		name := fmt.Sprintf("Keyed of %d", keys)
-		add(name, manyKind{name: name, keyed: true, make: func(t *testing.T, cfg Config[int], fn processFunc[int]) manySender {
+		add(name, rejectingKind{name: name, keyed: true, make: func(t *testing.T, cfg batchchan.Config[int], fn batchchan.Func[int]) manySender {
 			cfg.OnError = func(context.Context, error, []int) {}
-			k := Must(NewKeyed(KeyedConfig[int]{Config: cfg, StopOnError: true}, key, func(ctx context.Context, _ any, items []int) error { return fn(ctx, items) }))
-			return manySender{k.Send, k.SendTimeout, k.SendMany, k.Shutdown, func() Stats { return k.Stats().Stats }, func() { k.k.validate(t, 0) }}
+			k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg, StopOnError: true}, key, func(ctx context.Context, _ any, items []int) error { return fn(ctx, items) }))
+			return manySender{k.Send, k.SendTimeout, k.SendMany, k.Shutdown, func() batchchan.Stats { return k.Stats().Stats }, func() { k.Validate(t, 0) }}
 		}})
 	}
 	return kinds
@@ -79,15 +81,15 @@ var manyKinds = func() (kinds []manyKind) {
 // manyEnd is a way in which a SendMany gives up.
 type manyEnd struct {
 	name     string
-	policies []Overflow // nil: all
-	only     func(manyKind) bool
-	set      func(*Config[int])
+	policies []batchchan.Overflow // nil: all
+	only     func(rejectingKind) bool
+	set      func(*batchchan.Config[int])
 	// run sends, and returns how many items that were. trip ends ctx, in a way that
 	// depends on the policy: in the middle.
 	run    func(s manySender, inside context.Context) (n, of int, err error)
 	err    error
-	n      map[Overflow]int // how many are accepted; nil: none
-	before bool             // ctx was done beforehand
+	n      map[batchchan.Overflow]int // how many are accepted; nil: none
+	before bool                       // ctx was done beforehand
 }
 
 var errTripped = errors.New("tripped")
@@ -109,8 +111,8 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 	}
 	// A sender that waits does so with 4 accepted; one that drops has dropped 2, and one
 	// that processes is at its second batch.
-	middle := map[Overflow]int{Block: 4, DropNewest: 6, DropOldest: 6, CallerRuns: 6}
-	waits := []Overflow{Block, DropNewest, DropOldest, CallerRuns}
+	middle := map[batchchan.Overflow]int{batchchan.Block: 4, batchchan.DropNewest: 6, batchchan.DropOldest: 6, batchchan.CallerRuns: 6}
+	waits := []batchchan.Overflow{batchchan.Block, batchchan.DropNewest, batchchan.DropOldest, batchchan.CallerRuns}
 	var trip func() // what ends the sending in the middle
 	cancelled := func(cause error) func(manySender, context.Context) (int, int, error) {
 		return func(s manySender, _ context.Context) (int, int, error) {
@@ -120,11 +122,11 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 			return n, len(ten), err
 		}
 	}
-	processes := func(k manyKind) bool { return !k.pull }
+	processes := func(k rejectingKind) bool { return !k.pull }
 	ends := []manyEnd{
 		{name: "ctx", policies: waits, run: cancelled(errTripped), err: errTripped, n: middle},
-		{name: "ctx with ErrTimeout", policies: waits, run: cancelled(ErrTimeout), err: ErrTimeout, n: middle},
-		{name: "Close", policies: waits, err: ErrClosed, n: middle, run: func(s manySender, _ context.Context) (int, int, error) {
+		{name: "ctx with ErrTimeout", policies: waits, run: cancelled(batchchan.ErrTimeout), err: batchchan.ErrTimeout, n: middle},
+		{name: "Close", policies: waits, err: batchchan.ErrClosed, n: middle, run: func(s manySender, _ context.Context) (int, int, error) {
 			trip = func() {
 				over, cancel := context.WithCancel(bg)
 				cancel()
@@ -133,8 +135,8 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 			n, err := s.many(bg, ten)
 			return n, len(ten), err
 		}},
-		{name: "full", policies: []Overflow{Reject}, run: many(ten), err: ErrFull, n: map[Overflow]int{Reject: 4}},
-		{name: "MaxWaiters", policies: []Overflow{Block}, err: ErrFull, n: map[Overflow]int{Block: 4}, set: func(cfg *Config[int]) { cfg.MaxWaiters = 1 }, run: func(s manySender, _ context.Context) (int, int, error) {
+		{name: "full", policies: []batchchan.Overflow{batchchan.Reject}, run: many(ten), err: batchchan.ErrFull, n: map[batchchan.Overflow]int{batchchan.Reject: 4}},
+		{name: "MaxWaiters", policies: []batchchan.Overflow{batchchan.Block}, err: batchchan.ErrFull, n: map[batchchan.Overflow]int{batchchan.Block: 4}, set: func(cfg *batchchan.Config[int]) { cfg.MaxWaiters = 1 }, run: func(s manySender, _ context.Context) (int, int, error) {
 			n, err := s.many(bg, ten[:4])
 			if err != nil {
 				return n, 4, err
@@ -147,7 +149,7 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 			m, err := s.many(bg, ten)
 			return n + m, 4 + 1 + len(ten), err
 		}},
-		{name: "processor's ctx", only: processes, policies: []Overflow{Block, CallerRuns}, err: ErrFull, n: map[Overflow]int{Block: 4, CallerRuns: 4}, run: func(s manySender, inside context.Context) (int, int, error) {
+		{name: "processor's ctx", only: processes, policies: []batchchan.Overflow{batchchan.Block, batchchan.CallerRuns}, err: batchchan.ErrFull, n: map[batchchan.Overflow]int{batchchan.Block: 4, batchchan.CallerRuns: 4}, run: func(s manySender, inside context.Context) (int, int, error) {
 			n, err := s.many(inside, ten)
 			return n, len(ten), err
 		}},
@@ -157,7 +159,7 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 			n, err := s.many(ctx, ten)
 			return n, len(ten), err
 		}},
-		{name: "Close beforehand", err: ErrClosed, run: func(s manySender, _ context.Context) (int, int, error) {
+		{name: "Close beforehand", err: batchchan.ErrClosed, run: func(s manySender, _ context.Context) (int, int, error) {
 			over, cancel := context.WithCancel(bg)
 			cancel()
 			_, _ = s.shutdown(over)
@@ -165,29 +167,29 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 			return n, len(ten), err
 		}},
 		{
-			name: "too large", only: func(k manyKind) bool { return k.sized }, run: many(with(2, tooLarge)), err: ErrTooLarge,
-			n: map[Overflow]int{Block: 2, Reject: 2, DropNewest: 2, DropOldest: 2, CallerRuns: 2},
+			name: "too large", only: func(k rejectingKind) bool { return k.sized }, run: many(with(2, tooLarge)), err: batchchan.ErrTooLarge,
+			n: map[batchchan.Overflow]int{batchchan.Block: 2, batchchan.Reject: 2, batchchan.DropNewest: 2, batchchan.DropOldest: 2, batchchan.CallerRuns: 2},
 		},
 		{
-			name: "full before one too large", only: func(k manyKind) bool { return k.sized }, policies: []Overflow{Reject}, run: many(with(8, tooLarge)),
-			err: ErrFull, n: map[Overflow]int{Reject: 4},
+			name: "full before one too large", only: func(k rejectingKind) bool { return k.sized }, policies: []batchchan.Overflow{batchchan.Reject}, run: many(with(8, tooLarge)),
+			err: batchchan.ErrFull, n: map[batchchan.Overflow]int{batchchan.Reject: 4},
 		},
 		{
-			name: "bad key", only: func(k manyKind) bool { return k.keyed }, run: many(with(2, badKey)), err: ErrBadKey,
-			n: map[Overflow]int{Block: 2, Reject: 2, DropNewest: 2},
+			name: "bad key", only: func(k rejectingKind) bool { return k.keyed }, run: many(with(2, badKey)), err: batchchan.ErrBadKey,
+			n: map[batchchan.Overflow]int{batchchan.Block: 2, batchchan.Reject: 2, batchchan.DropNewest: 2},
 		},
 		{
-			name: "full before a bad key", only: func(k manyKind) bool { return k.keyed }, policies: []Overflow{Reject}, run: many(with(8, badKey)),
-			err: ErrFull, n: map[Overflow]int{Reject: 4},
+			name: "full before a bad key", only: func(k rejectingKind) bool { return k.keyed }, policies: []batchchan.Overflow{batchchan.Reject}, run: many(with(8, badKey)),
+			err: batchchan.ErrFull, n: map[batchchan.Overflow]int{batchchan.Reject: 4},
 		},
 		{
-			name: "stopped key", only: func(k manyKind) bool { return k.keyed }, run: many(with(2, stopKey)), err: ErrStopped,
-			n: map[Overflow]int{Block: 2, Reject: 2, DropNewest: 2},
+			name: "stopped key", only: func(k rejectingKind) bool { return k.keyed }, run: many(with(2, stopKey)), err: batchchan.ErrStopped,
+			n: map[batchchan.Overflow]int{batchchan.Block: 2, batchchan.Reject: 2, batchchan.DropNewest: 2},
 		},
 	}
-	for _, kind := range manyKinds {
-		for _, policy := range []Overflow{Block, Reject, DropNewest, DropOldest, CallerRuns} {
-			if kind.pull && policy == CallerRuns || kind.keyed && policy > DropNewest {
+	for _, kind := range rejectingKinds {
+		for _, policy := range []batchchan.Overflow{batchchan.Block, batchchan.Reject, batchchan.DropNewest, batchchan.DropOldest, batchchan.CallerRuns} {
+			if kind.pull && policy == batchchan.CallerRuns || kind.keyed && policy > batchchan.DropNewest {
 				continue
 			}
 			for _, end := range ends {
@@ -206,7 +208,7 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 						trip = func() {}
 						s, inside, release := heldSender(t, kind, policy, end.set, func() { trip() })
 						defer release()
-						if policy == Block {
+						if policy == batchchan.Block {
 							defer time.AfterFunc(time.Second, func() { trip() }).Stop()
 						}
 						old := s.stats()
@@ -230,12 +232,12 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 // heldSender returns one of that kind with room for 4 items, and the ctx of its
 // processor, which is at item 0 until release is called. trip is called by the second
 // drop, and in the second batch that a sender processes itself.
-func heldSender(t *testing.T, kind manyKind, policy Overflow, set func(*Config[int]), trip func()) (s manySender, inside context.Context, release func()) {
+func heldSender(t *testing.T, kind rejectingKind, policy batchchan.Overflow, set func(*batchchan.Config[int]), trip func()) (s manySender, inside context.Context, release func()) {
 	gate := make(chan struct{})
 	drops, calls := 0, 0
-	cfg := Config[int]{
+	cfg := batchchan.Config[int]{
 		MaxBatch: 2, MaxPending: 4, Overflow: policy,
-		OnDrop: func(int, DropReason) {
+		OnDrop: func(int, batchchan.DropReason) {
 			if drops++; drops == 2 {
 				trip()
 			}
@@ -265,7 +267,7 @@ func heldSender(t *testing.T, kind manyKind, policy Overflow, set func(*Config[i
 			case <-gate:
 			case <-ctx.Done():
 			}
-		case policy == CallerRuns:
+		case policy == batchchan.CallerRuns:
 			if calls++; calls == 2 {
 				trip()
 			}
@@ -294,23 +296,23 @@ func heldSender(t *testing.T, kind manyKind, policy Overflow, set func(*Config[i
 // A send of one item that gives up, in whatever way, counts it as rejected; one that
 // drops it does not.
 func TestSendCountsWhatItRejects(t *testing.T) {
-	for _, kind := range manyKinds {
-		for _, policy := range []Overflow{Block, Reject, DropNewest, DropOldest, CallerRuns} {
-			if kind.pull && policy == CallerRuns || kind.keyed && policy > DropNewest {
+	for _, kind := range rejectingKinds {
+		for _, policy := range []batchchan.Overflow{batchchan.Block, batchchan.Reject, batchchan.DropNewest, batchchan.DropOldest, batchchan.CallerRuns} {
+			if kind.pull && policy == batchchan.CallerRuns || kind.keyed && policy > batchchan.DropNewest {
 				continue
 			}
 			for _, end := range []struct {
 				name string
-				err  map[Overflow]error
+				err  map[batchchan.Overflow]error
 				send func(s manySender) error
 			}{
-				{"SendTimeout", map[Overflow]error{Block: ErrTimeout, Reject: ErrFull, CallerRuns: ErrTimeout}, func(s manySender) error {
+				{"SendTimeout", map[batchchan.Overflow]error{batchchan.Block: batchchan.ErrTimeout, batchchan.Reject: batchchan.ErrFull, batchchan.CallerRuns: batchchan.ErrTimeout}, func(s manySender) error {
 					return s.timeout(5, time.Second)
 				}},
-				{"SendTimeout without a time", map[Overflow]error{Block: ErrFull, Reject: ErrFull, CallerRuns: ErrFull}, func(s manySender) error {
+				{"SendTimeout without a time", map[batchchan.Overflow]error{batchchan.Block: batchchan.ErrFull, batchchan.Reject: batchchan.ErrFull, batchchan.CallerRuns: batchchan.ErrFull}, func(s manySender) error {
 					return s.timeout(5, 0)
 				}},
-				{"ctx", map[Overflow]error{Block: context.DeadlineExceeded, Reject: ErrFull, CallerRuns: context.DeadlineExceeded}, func(s manySender) error {
+				{"ctx", map[batchchan.Overflow]error{batchchan.Block: context.DeadlineExceeded, batchchan.Reject: batchchan.ErrFull, batchchan.CallerRuns: context.DeadlineExceeded}, func(s manySender) error {
 					ctx, cancel := context.WithTimeout(bg, time.Second)
 					defer cancel()
 					return s.send(ctx, 5)

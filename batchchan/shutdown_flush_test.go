@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // A Shutdown that is cut short takes back a buffer of several small batches, all of
@@ -13,7 +15,7 @@ import (
 func TestFlushAfterAShutdownThatWasCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		b := must[int](t)(New(Config[int]{MaxBatch: 10, Linger: -1}, func(context.Context, []int) error { <-gate; return nil }))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 10, Linger: -1}, func(context.Context, []int) error { <-gate; return nil }))
 		n, err := b.SendMany(bg, make([]int, 600)) // a run, a full buffer behind it, and an open one
 		require.NoError(t, err)
 		require.Equal(t, 600, n)
@@ -25,7 +27,7 @@ func TestFlushAfterAShutdownThatWasCutShort(t *testing.T) {
 		require.Len(t, rest, 590)
 		close(gate)
 		<-b.Done()
-		b.g.validate(t, 0)
-		require.ErrorIs(t, b.Flush(bg), ErrClosed)
+		b.Validate(t, 0)
+		require.ErrorIs(t, b.Flush(bg), batchchan.ErrClosed)
 	})
 }

@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 func TestLoneItemIsDeliveredAtExactlyLinger(t *testing.T) {
@@ -17,7 +19,7 @@ func TestLoneItemIsDeliveredAtExactlyLinger(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var at []time.Duration
 				base := time.Now()
-				b := must[int](t)(New(Config[int]{Linger: linger, PreciseLinger: precise}, func(context.Context, []int) error {
+				b := must[int](t)(batchchan.New(batchchan.Config[int]{Linger: linger, PreciseLinger: precise}, func(context.Context, []int) error {
 					at = append(at, time.Since(base))
 					return nil
 				}))
@@ -45,7 +47,7 @@ func TestLoneItemIsDeliveredAtExactlyLinger(t *testing.T) {
 func TestLingerCountsFromTheFirstItemNotTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sizes []int
-		b := must[int](t)(New(Config[int]{Linger: 100 * time.Millisecond}, func(_ context.Context, items []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{Linger: 100 * time.Millisecond}, func(_ context.Context, items []int) error {
 			sizes = append(sizes, len(items))
 			return nil
 		}))
@@ -68,7 +70,7 @@ func TestTimerDoesNotTickOnItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ages []time.Duration
 		base := time.Now()
-		b := must[time.Duration](t)(New(Config[time.Duration]{MaxBatch: 10, Linger: 10 * time.Millisecond}, func(_ context.Context, items []time.Duration) error {
+		b := must[time.Duration](t)(batchchan.New(batchchan.Config[time.Duration]{MaxBatch: 10, Linger: 10 * time.Millisecond}, func(_ context.Context, items []time.Duration) error {
 			ages = append(ages, time.Since(base)-items[0])
 			return nil
 		}))
@@ -90,7 +92,7 @@ func TestEveryItemIsAtMostLingerOldWhileAWorkerIsIdle(t *testing.T) {
 			const linger = 10 * time.Millisecond
 			base := time.Now()
 			var n atomic.Int64
-			b := must[time.Duration](t)(New(Config[time.Duration]{MaxBatch: 7, Linger: linger, Workers: 2}, func(_ context.Context, items []time.Duration) error {
+			b := must[time.Duration](t)(batchchan.New(batchchan.Config[time.Duration]{MaxBatch: 7, Linger: linger, Workers: 2}, func(_ context.Context, items []time.Duration) error {
 				for _, at := range items {
 					require.LessOrEqual(t, time.Since(base)-at, linger)
 					n.Add(1)
@@ -120,20 +122,15 @@ func TestEveryItemIsAtMostLingerOldWhileAWorkerIsIdle(t *testing.T) {
 
 func TestNoTimerRunsWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := must[int](t)(New(Config[int]{MaxBatch: 2, Linger: time.Second}, func(context.Context, []int) error { return nil }))
-		armed := func() bool {
-			b.g.mu.lock()
-			defer b.g.mu.unlock()
-			return b.g.core.alarm.armed
-		}
-		require.False(t, armed())
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 2, Linger: time.Second}, func(context.Context, []int) error { return nil }))
+		require.False(t, b.Armed())
 		require.NoError(t, b.Send(bg, 1))
 		synctest.Wait()
-		require.True(t, armed())
+		require.True(t, b.Armed())
 		require.NoError(t, b.Send(bg, 2)) // cut by size: the timer finds nothing and stays off
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.False(t, armed())
+		require.False(t, b.Armed())
 		require.EqualValues(t, 1, b.Stats().Batches)
 		require.NoError(t, b.Close())
 	})
@@ -142,7 +139,7 @@ func TestNoTimerRunsWhenIdle(t *testing.T) {
 // ro flushes empty batches while idle.
 func TestNoEmptyBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := must[int](t)(New(Config[int]{Linger: time.Millisecond, Workers: 3}, func(_ context.Context, items []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{Linger: time.Millisecond, Workers: 3}, func(_ context.Context, items []int) error {
 			require.NotEmpty(t, items)
 			return nil
 		}))
@@ -162,8 +159,8 @@ func TestRetryBacksOff(t *testing.T) {
 		base := time.Now()
 		var at []time.Duration
 		fail := errors.New("unavailable")
-		b := must[int](t)(New(Config[int]{
-			Retry: Retry{MaxAttempts: 6, Backoff: 100 * time.Millisecond, MaxBackoff: 350 * time.Millisecond, NoJitter: true},
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{
+			Retry: batchchan.Retry{MaxAttempts: 6, Backoff: 100 * time.Millisecond, MaxBackoff: 350 * time.Millisecond, NoJitter: true},
 		}, func(context.Context, []int) error {
 			if at = append(at, time.Since(base)/time.Millisecond); len(at) < 6 {
 				return fail
@@ -184,8 +181,8 @@ func TestRetryJitterShortensByAtMostHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var waits []time.Duration
 		last := time.Now()
-		b := must[int](t)(New(Config[int]{
-			MaxBatch: 1, Retry: Retry{MaxAttempts: 2, Backoff: time.Second},
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{
+			MaxBatch: 1, Retry: batchchan.Retry{MaxAttempts: 2, Backoff: time.Second},
 		}, func(context.Context, []int) error {
 			waits = append(waits, time.Since(last))
 			last = time.Now()
@@ -210,9 +207,9 @@ func TestRetryableDecidesAndAFailedBatchIsReportedOnce(t *testing.T) {
 		permanent, temporary := errors.New("permanent"), errors.New("temporary")
 		calls := map[int]int{}
 		failed := map[int]error{}
-		b := must[int](t)(New(Config[int]{
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{
 			MaxBatch: 1,
-			Retry:    Retry{MaxAttempts: 3, Retryable: func(err error) bool { return errors.Is(err, temporary) }},
+			Retry:    batchchan.Retry{MaxAttempts: 3, Retryable: func(err error) bool { return errors.Is(err, temporary) }},
 			OnError:  func(_ context.Context, err error, items []int) { failed[items[0]] = err },
 		}, func(_ context.Context, items []int) error {
 			calls[items[0]]++
@@ -233,8 +230,8 @@ func TestRetryableDecidesAndAFailedBatchIsReportedOnce(t *testing.T) {
 func TestTimeoutIsPerCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failed error
-		b := must[int](t)(New(Config[int]{
-			Timeout: time.Second, Retry: Retry{MaxAttempts: 2, Backoff: 10 * time.Second, NoJitter: true},
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{
+			Timeout: time.Second, Retry: batchchan.Retry{MaxAttempts: 2, Backoff: 10 * time.Second, NoJitter: true},
 			OnError: func(_ context.Context, err error, _ []int) { failed = err },
 		}, func(ctx context.Context, _ []int) error {
 			<-ctx.Done()
@@ -251,7 +248,7 @@ func TestTimeoutIsPerCall(t *testing.T) {
 func TestShutdownHandsBackWhatNeverReachedTheProcessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHeld()
-		b := must[int](t)(New(Config[int]{MaxBatch: 2, Linger: -1}, h.process))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 2, Linger: -1}, h.process))
 		for i := range 7 {
 			require.NoError(t, b.Send(bg, i))
 		}
@@ -265,16 +262,16 @@ func TestShutdownHandsBackWhatNeverReachedTheProcessor(t *testing.T) {
 		undelivered, err := b.Shutdown(ctx)
 		require.ErrorContains(t, err, "6 items undelivered, 2 in the processor: no patience")
 		require.Equal(t, []int{2, 3, 4, 5, 6, 7}, undelivered)
-		require.ErrorIs(t, <-flushed, ErrClosed)
+		require.ErrorIs(t, <-flushed, batchchan.ErrClosed)
 		<-b.Done() // the held processor returns on its cancelled context
 		require.Equal(t, []int{0, 1}, h.items())
-		require.ErrorIs(t, b.Send(bg, 8), ErrClosed)
-		require.ErrorIs(t, p.Send(bg, 8), ErrClosed)
+		require.ErrorIs(t, b.Send(bg, 8), batchchan.ErrClosed)
+		require.ErrorIs(t, p.Send(bg, 8), batchchan.ErrClosed)
 		again, err := b.Shutdown(bg)
 		require.NoError(t, err)
 		require.Empty(t, again)
 		require.NoError(t, b.Close())
-		require.ErrorIs(t, b.Flush(bg), ErrClosed)
+		require.ErrorIs(t, b.Flush(bg), batchchan.ErrClosed)
 		checkQuiet(t, b.Stats())
 		require.EqualValues(t, 6, b.Stats().Undelivered)
 	})
@@ -285,8 +282,8 @@ func TestShutdownHandsBackWhatNeverReachedTheProcessor(t *testing.T) {
 func TestShutdownEndsARetryAndDoesNotWaitForADeafProcessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported []int
-		b := must[int](t)(New(Config[int]{
-			Retry:   Retry{MaxAttempts: 1000, Backoff: time.Hour},
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{
+			Retry:   batchchan.Retry{MaxAttempts: 1000, Backoff: time.Hour},
 			OnError: func(_ context.Context, _ error, items []int) { reported = append(reported, items...) },
 		}, func(context.Context, []int) error { return errors.New("down") }))
 		require.NoError(t, b.Send(bg, 1))
@@ -299,7 +296,7 @@ func TestShutdownEndsARetryAndDoesNotWaitForADeafProcessor(t *testing.T) {
 		require.Equal(t, time.Second, time.Since(start))
 		require.Equal(t, []int{1}, reported)
 
-		deaf := must[int](t)(New(Config[int]{}, func(context.Context, []int) error {
+		deaf := must[int](t)(batchchan.New(batchchan.Config[int]{}, func(context.Context, []int) error {
 			time.Sleep(time.Hour)
 			return nil
 		}))
@@ -317,7 +314,7 @@ func TestRateIsRight(t *testing.T) {
 	// Throughput divided by the time since the last operation: 16 million per
 	// second for a true 1000.
 	synctest.Test(t, func(t *testing.T) {
-		b := must[int](t)(New(Config[int]{}, func(context.Context, []int) error { return nil }))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{}, func(context.Context, []int) error { return nil }))
 		before := b.Stats()
 		require.Zero(t, before.Rate(before))
 		for i := range 5000 {
@@ -336,7 +333,7 @@ func TestPreciseLingerOnARealClock(t *testing.T) {
 	}
 	const linger = 100 * time.Microsecond
 	ages := make(chan time.Duration, 1)
-	b := must[time.Time](t)(New(Config[time.Time]{Linger: linger, PreciseLinger: true}, func(_ context.Context, items []time.Time) error {
+	b := must[time.Time](t)(batchchan.New(batchchan.Config[time.Time]{Linger: linger, PreciseLinger: true}, func(_ context.Context, items []time.Time) error {
 		ages <- time.Since(items[0])
 		return nil
 	}))

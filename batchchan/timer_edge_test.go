@@ -37,9 +37,9 @@ func TestTimePassesBetweenTwoReadingsOfTheClock(t *testing.T) {
 								}
 								sent = c.now()
 								if lane {
-									require.NoError(t, p.Send(bg, 1))
+									require.NoError(t, p.Send(context.Background(), 1))
 								} else {
-									require.NoError(t, q.Send(bg, 1))
+									require.NoError(t, q.Send(context.Background(), 1))
 								}
 							}
 							send(0)

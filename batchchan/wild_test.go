@@ -1,4 +1,4 @@
-package batchchan
+package batchchan_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/batchchan"
 )
 
 // The failures of hand-written and published batchers, each as it was seen. The
@@ -19,7 +21,7 @@ import (
 func TestNothingIsLostOnClose(t *testing.T) {
 	const n, goroutines = 50_000, 4
 	var sum, count atomic.Int64
-	b := must[int](t)(New(Config[int]{MaxBatch: 100, Linger: time.Second}, func(_ context.Context, items []int) error {
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 100, Linger: time.Second}, func(_ context.Context, items []int) error {
 		for _, v := range items {
 			sum.Add(int64(v))
 		}
@@ -50,14 +52,14 @@ func TestSendersAtCloseGetAnAnswerThatIsTrue(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			for range 30 {
 				var processed, accepted atomic.Int64
-				cfg := Config[int]{MaxBatch: 8, Linger: time.Hour, Workers: 2}
+				cfg := batchchan.Config[int]{MaxBatch: 8, Linger: time.Hour, Workers: 2}
 				if mode == "Shards" {
 					cfg.Shards = 4
 				}
 				if mode == "blocked" {
 					cfg.MaxPending = 3
 				}
-				b := must[int](t)(New(cfg, func(_ context.Context, items []int) error {
+				b := must[int](t)(batchchan.New(cfg, func(_ context.Context, items []int) error {
 					processed.Add(int64(len(items)))
 					return nil
 				}))
@@ -82,11 +84,11 @@ func TestSendersAtCloseGetAnAnswerThatIsTrue(t *testing.T) {
 							if err == nil || mode == "SendMany" {
 								accepted.Add(int64(n))
 							}
-							if err == ErrFull {
+							if err == batchchan.ErrFull {
 								continue
 							}
 							if err != nil {
-								require.ErrorIs(t, err, ErrClosed)
+								require.ErrorIs(t, err, batchchan.ErrClosed)
 								return
 							}
 						}
@@ -98,7 +100,7 @@ func TestSendersAtCloseGetAnAnswerThatIsTrue(t *testing.T) {
 				require.NoError(t, b.Close())
 				wg.Wait()
 				require.Equal(t, accepted.Load(), processed.Load())
-				require.ErrorIs(t, b.Send(bg, 1), ErrClosed, "always, also the first after Close")
+				require.ErrorIs(t, b.Send(bg, 1), batchchan.ErrClosed, "always, also the first after Close")
 				require.NoError(t, b.Close())
 				s := b.Stats()
 				checkQuiet(t, s)
@@ -113,10 +115,10 @@ func TestSendersAtCloseGetAnAnswerThatIsTrue(t *testing.T) {
 func TestFirstSendAfterCloseIsRefused(t *testing.T) {
 	for range 200 {
 		var got collector[int]
-		b := must[int](t)(New(Config[int]{MaxBatch: 2}, got.process))
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 2}, got.process))
 		require.NoError(t, b.Send(bg, 1))
 		require.NoError(t, b.Close())
-		require.ErrorIs(t, b.Send(bg, 2), ErrClosed)
+		require.ErrorIs(t, b.Send(bg, 2), batchchan.ErrClosed)
 		require.Equal(t, []int{1}, got.items())
 	}
 }
@@ -124,11 +126,11 @@ func TestFirstSendAfterCloseIsRefused(t *testing.T) {
 // The batch's slice is used again while the receiver holds it: [12 13 14 15]
 // four times.
 func TestBatchesInFlightDoNotShareMemory(t *testing.T) {
-	q, err := NewQueue(Config[int]{MaxBatch: 4, Linger: -1})
+	q, err := batchchan.NewQueue(batchchan.Config[int]{MaxBatch: 4, Linger: -1})
 	require.NoError(t, err)
 	_, err = q.SendMany(bg, upTo(16))
 	require.NoError(t, err)
-	var batches []*Batch[int]
+	var batches []*batchchan.Batch[int]
 	for range 4 {
 		b, err := q.Recv(bg)
 		require.NoError(t, err)
@@ -148,17 +150,17 @@ func TestBatchesInFlightDoNotShareMemory(t *testing.T) {
 
 // Recv after Stop returns nil, nil for ever, so that a consumer loop spins.
 func TestRecvAfterCloseReturnsErrClosedForEver(t *testing.T) {
-	q, err := NewQueue(Config[int]{Linger: -1})
+	q, err := batchchan.NewQueue(batchchan.Config[int]{Linger: -1})
 	require.NoError(t, err)
 	require.NoError(t, q.Send(bg, 1))
 	require.NoError(t, q.Close())
 	b, err := q.Recv(bg)
 	require.NoError(t, err, "what was accepted is still received")
-	require.Equal(t, ByClose, b.Reason())
+	require.Equal(t, batchchan.ByClose, b.Reason())
 	b.Release()
 	for range 3 {
 		b, err = q.Recv(bg)
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, batchchan.ErrClosed)
 		require.Nil(t, b)
 	}
 }
@@ -166,7 +168,7 @@ func TestRecvAfterCloseReturnsErrClosedForEver(t *testing.T) {
 // The last batch's result races ctx.Done and is dropped.
 func TestLastResultIsDeliveredThoughTheSendersContextIsDone(t *testing.T) {
 	for range 100 {
-		p, err := NewPipe(PipeConfig[int]{Config: Config[int]{Linger: -1}}, func(_ context.Context, in, out []int) ([]int, error) {
+		p, err := batchchan.NewPipe(batchchan.PipeConfig[int]{Config: batchchan.Config[int]{Linger: -1}}, func(_ context.Context, in, out []int) ([]int, error) {
 			return append(out, in...), nil
 		})
 		require.NoError(t, err)
@@ -178,14 +180,14 @@ func TestLastResultIsDeliveredThoughTheSendersContextIsDone(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, r)
 		_, err = p.Recv(bg)
-		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, err, batchchan.ErrClosed)
 	}
 }
 
 // LastActivity is a data race: here reading the statistics beside everything else
 // is not (run with -race), and every snapshot adds up.
 func TestStatsAreConsistentAtAnyTime(t *testing.T) {
-	b := must[int](t)(New(Config[int]{MaxBatch: 16, Workers: 2, MaxPending: 64}, func(context.Context, []int) error { return nil }))
+	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 16, Workers: 2, MaxPending: 64}, func(context.Context, []int) error { return nil }))
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for range 3 {
@@ -205,7 +207,7 @@ func TestStatsAreConsistentAtAnyTime(t *testing.T) {
 			}
 		})
 	}
-	var last Stats
+	var last batchchan.Stats
 	for range 500 {
 		s := b.Stats()
 		checkQuiet(t, s) // the sums hold at any time, not only when quiet
@@ -225,7 +227,7 @@ func TestTimeoutsReuseTheirTimer(t *testing.T) {
 	if raceEnabled {
 		t.Skip("sync.Pool drops items at random under the race detector")
 	}
-	b, h := full(t, Config[int]{})
+	b, h := full(t, batchchan.Config[int]{})
 	b.SendTimeout(9, time.Nanosecond)
 	require.Less(t, testing.AllocsPerRun(50, func() { b.SendTimeout(9, time.Nanosecond) }), 0.5)
 	close(h.gate)
@@ -238,7 +240,7 @@ func TestRoomIsGivenAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sixth := make(chan struct{})
 		first := true
-		b := must[int](t)(New(Config[int]{MaxBatch: 1, MaxPending: 4, Linger: -1}, func(context.Context, []int) error {
+		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, MaxPending: 4, Linger: -1}, func(context.Context, []int) error {
 			if first {
 				first = false
 				<-sixth
@@ -255,14 +257,14 @@ func TestRoomIsGivenAtOnce(t *testing.T) {
 
 // A large item that gives up waiting lets a smaller one behind it in at once.
 func TestCancelledSenderLetsTheNextIn(t *testing.T) {
-	cfg := Config[int]{MaxPendingBytes: 10, SizeOf: func(n int) int { return n }}
+	cfg := batchchan.Config[int]{MaxPendingBytes: 10, SizeOf: func(n int) int { return n }}
 	for name, open := range map[string]func(h *held) (send func(context.Context, int) error, sendTimeout func(int, time.Duration) error, end func() error){
 		"Batcher": func(h *held) (func(context.Context, int) error, func(int, time.Duration) error, func() error) {
-			b := must[int](t)(New(cfg, h.process))
+			b := must[int](t)(batchchan.New(cfg, h.process))
 			return b.Send, b.SendTimeout, b.Close
 		},
 		"Keyed": func(h *held) (func(context.Context, int) error, func(int, time.Duration) error, func() error) {
-			k := Must(NewKeyed(KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(ctx context.Context, _ int, items []int) error { return h.process(ctx, items) }))
+			k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(ctx context.Context, _ int, items []int) error { return h.process(ctx, items) }))
 			return k.Send, k.SendTimeout, k.Close
 		},
 	} {
@@ -273,7 +275,7 @@ func TestCancelledSenderLetsTheNextIn(t *testing.T) {
 				require.NoError(t, send(bg, 1))
 				synctest.Wait()
 				require.NoError(t, send(bg, 5))
-				go func() { require.ErrorIs(t, sendTimeout(9, time.Second), ErrTimeout) }()
+				go func() { require.ErrorIs(t, sendTimeout(9, time.Second), batchchan.ErrTimeout) }()
 				synctest.Wait()
 				start := time.Now()
 				ctx, cancel := context.WithTimeout(bg, time.Minute)
@@ -292,7 +294,7 @@ func TestCancelledSenderLetsTheNextIn(t *testing.T) {
 func TestQueueWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
 	for range 300 {
 		synctest.Test(t, func(t *testing.T) {
-			q, err := NewQueue(Config[int]{MaxBatch: 1})
+			q, err := batchchan.NewQueue(batchchan.Config[int]{MaxBatch: 1})
 			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(bg)
 			for _, c := range []context.Context{bg, ctx} { // the last to park is woken first
@@ -303,13 +305,13 @@ func TestQueueWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
 				}()
 				synctest.Wait()
 			}
-			q.g.mu.lock() // both in one moment, as seen by the receiver
-			go cancel()
-			go q.Send(bg, 1)
-			for range 3 {
-				runtime.Gosched()
-			}
-			q.g.mu.unlock()
+			q.Frozen(func() { // both in one moment, as seen by the receiver
+				go cancel()
+				go q.Send(bg, 1)
+				for range 3 {
+					runtime.Gosched()
+				}
+			})
 			synctest.Wait()
 			require.Zero(t, q.Stats().Pending)
 			q.Close()
@@ -321,7 +323,7 @@ func TestQueueWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
 func TestPipeWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
 	for range 300 {
 		synctest.Test(t, func(t *testing.T) {
-			p := Must(NewPipe(PipeConfig[int]{Config: Config[int]{MaxBatch: 1}}, func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), nil }))
+			p := batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: batchchan.Config[int]{MaxBatch: 1}}, func(_ context.Context, in, out []int) ([]int, error) { return append(out, in...), nil }))
 			ctx, cancel := context.WithCancel(bg)
 			got := 0
 			var wg sync.WaitGroup
@@ -334,12 +336,12 @@ func TestPipeWakeUpOfACancelledReceiverIsNotLost(t *testing.T) {
 				synctest.Wait()
 			}
 			require.NoError(t, p.Send(bg, 1))
-			p.out.mu.lock() // both in one moment, as seen by the receiver
-			cancel()
-			for range 5 {
-				runtime.Gosched()
-			}
-			p.out.mu.unlock()
+			p.FrozenResults(func() { // both in one moment, as seen by the receiver
+				cancel()
+				for range 5 {
+					runtime.Gosched()
+				}
+			})
 			synctest.Wait()
 			require.Equal(t, 1, got)
 			require.NoError(t, p.Close())
