@@ -69,7 +69,7 @@ func TestPoisonInABatch(t *testing.T) {
 	hold := make(chan struct{})
 	b.store.writeGate = hold
 	open := sync.OnceFunc(func() { close(hold) })
-	defer open() // else a failure hangs
+	defer open()          // else a failure hangs
 	const n, busy = 60, 2 // busy: as many as there are workers, so that the rest becomes one batch
 	var wg sync.WaitGroup
 	status := make([]int, n+busy)
