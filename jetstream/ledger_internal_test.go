@@ -1,10 +1,16 @@
 package jetstream
 
 import (
+	"context"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/nats-io/nats.go"
+	njs "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/jetstream/embedded"
 )
 
 // A message of which the server has not heard for AckWait is started, acknowledged
@@ -56,6 +62,76 @@ func TestWhatOthersMayHaveIsLeftAlone(t *testing.T) {
 func (l *ledger) abandonAll() int {
 	running, unacked := l.abandon()
 	return running + unacked
+}
+
+// The server's patience runs from when it sent a message, which may have been as soon as
+// it was asked, and not from when the message came.
+func TestAMessageIsAsOldAsItsRequest(t *testing.T) {
+	base := time.Now()
+	l := newLedger(1, time.Second, 0)
+	l.slots <- struct{}{}
+	h := &held{d: &Delivery{Delivered: 1}}
+	require.True(t, l.add(h, base, base.Add(600*time.Millisecond)))
+	require.False(t, l.start(h, nil, base.Add(time.Second)))
+	require.EqualValues(t, 1, l.stats().Lost)
+}
+
+// On a machine that slept the clock for durations stood still and the one on the wall went
+// on. Of one whose wall clock was put back it is the other way round. Neither hides that a
+// message is lost.
+func TestClocksThatDisagree(t *testing.T) {
+	// moved returns a time with its clock on the wall moved and the other one not, which
+	// package time offers no way to make.
+	moved := func(at time.Time, seconds int64) time.Time {
+		raw := (*struct { // time.Time, with a reading of both clocks
+			wall uint64 // a bit, 33 bits of seconds, 30 of nanoseconds
+			ext  int64
+			loc  *time.Location
+		})(unsafe.Pointer(&at))
+		raw.wall += uint64(seconds) << 30
+		return at
+	}
+	from := time.Now()
+	slept := moved(from, 10)
+	require.Equal(t, []time.Duration{0, 10 * time.Second}, []time.Duration{slept.Sub(from), slept.Round(0).Sub(from.Round(0))})
+	require.Equal(t, 10*time.Second, passed(from, slept))
+	require.Equal(t, time.Second, passed(from, moved(from.Add(time.Second), -60)))
+}
+
+func TestDefaultBackoff(t *testing.T) {
+	cfg := Config{Conn: new(nats.Conn), Stream: "S", Consumer: "c", Handle: func(context.Context, *Delivery) error { return nil }}
+	require.NoError(t, cfg.check())
+	for n, want := range map[int]time.Duration{
+		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute,
+	} {
+		require.Equal(t, want, cfg.Backoff(n), n)
+	}
+}
+
+// A message whose request was given up has no place. It goes back at once.
+func TestAMessageWithoutAPlaceGoesBack(t *testing.T) {
+	srv, err := embedded.Start(t.Context(), embedded.Config{StoreDir: t.TempDir()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, srv.Close()) }()
+	nc, err := srv.Connect()
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := njs.New(nc)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), njs.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	require.NoError(t, err)
+	_, err = js.CreateConsumer(t.Context(), "S", njs.ConsumerConfig{Durable: "c", AckPolicy: njs.AckExplicitPolicy})
+	require.NoError(t, err)
+	said := make(chan *nats.Msg, 1)
+	sub, err := nc.ChanSubscribe("said", said)
+	require.NoError(t, err)
+	w, err := Start(t.Context(), Config{Conn: nc, Stream: "S", Consumer: "c", Handle: func(context.Context, *Delivery) error { return nil }})
+	require.NoError(t, err)
+	w.pull.in <- &nats.Msg{Reply: "said"} // of none of its subscriptions
+	require.Equal(t, "-NAK", string((<-said).Data))
+	require.NoError(t, w.Close())
+	require.Zero(t, w.Stats().Fetched)
+	require.NoError(t, sub.Unsubscribe())
 }
 
 // A handler that has a lost message is told, and keeps its place until it returns.

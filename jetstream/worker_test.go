@@ -147,6 +147,7 @@ func TestShutdownHandsBackWhatWasNotStarted(t *testing.T) {
 	r := start(t)
 	cfg := r.queue(10, 0, time.Minute)
 	cfg.Workers, cfg.Ahead = 3, 5
+	cfg.Backoff = func(int) time.Duration { return time.Hour } // that Shutdown cancels a handler is no failure
 	started := make(chan string, 10)
 	deaf := make(chan struct{})
 	hear := sync.OnceFunc(func() { close(deaf) })
