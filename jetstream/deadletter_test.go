@@ -36,7 +36,7 @@ func TestADeadLetterSaysWhatItWas(t *testing.T) {
 		return fmt.Errorf("no %w use", jetstream.ErrTerminal)
 	}
 	w := r.worker(cfg)
-	r.drained("S", "c")
+	r.drained("S")
 	require.NoError(t, w.Close())
 	dead := r.stored("DEAD")
 	require.Len(t, dead, 1)
@@ -81,31 +81,7 @@ func TestAFailedMessageWaitsForItsBackoff(t *testing.T) {
 		require.GreaterOrEqual(t, c.at.Sub(before.at), time.Duration(n)*pause, "after delivery "+strconv.Itoa(n))
 		before = c
 	}
-	r.drained("S", "c")
+	r.drained("S")
 	require.NoError(t, w.Close())
 	require.EqualValues(t, 2, w.Stats().Failed)
-}
-
-// Close waits for a handler for longer than AckWait, and meanwhile keeps its message from
-// others.
-func TestCloseKeepsWhatRunsFromOthers(t *testing.T) {
-	r := start(t)
-	const wait = 400 * time.Millisecond
-	cfg := r.queue(1, 0, wait)
-	started, goOn := make(chan struct{}), make(chan struct{})
-	cfg.Handle = func(context.Context, *jetstream.Delivery) error {
-		close(started) // a second call panics
-		<-goOn
-		return nil
-	}
-	w := r.worker(cfg)
-	<-started
-	closed := make(chan error)
-	go func() { closed <- w.Close() }()
-	<-time.After(3 * wait) // real time: the server's AckWait is under test
-	close(goOn)
-	require.NoError(t, <-closed)
-	s := w.Stats()
-	require.Equal(t, []uint64{1, 1, 0}, []uint64{s.Fetched, s.Acked, s.Lost})
-	require.Empty(t, r.stored("S"))
 }

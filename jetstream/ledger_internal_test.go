@@ -7,10 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/nats-io/nats.go"
-	njs "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
-
-	"github.com/poundlock/poundlock/jetstream/embedded"
 )
 
 // A message of which the server has not heard for AckWait is started, acknowledged
@@ -106,80 +103,6 @@ func TestDefaultBackoff(t *testing.T) {
 	} {
 		require.Equal(t, want, cfg.Backoff(n), n)
 	}
-}
-
-// A message whose request was given up has no place. It goes back at once.
-func TestAMessageWithoutAPlaceGoesBack(t *testing.T) {
-	srv, err := embedded.Start(t.Context(), embedded.Config{StoreDir: t.TempDir()})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, srv.Close()) }()
-	nc, err := srv.Connect()
-	require.NoError(t, err)
-	defer nc.Close()
-	js, err := njs.New(nc)
-	require.NoError(t, err)
-	_, err = js.CreateStream(t.Context(), njs.StreamConfig{Name: "S", Subjects: []string{"s"}})
-	require.NoError(t, err)
-	_, err = js.CreateConsumer(t.Context(), "S", njs.ConsumerConfig{Durable: "c", AckPolicy: njs.AckExplicitPolicy})
-	require.NoError(t, err)
-	said := make(chan *nats.Msg, 1)
-	sub, err := nc.ChanSubscribe("said", said)
-	require.NoError(t, err)
-	w, err := Start(t.Context(), Config{Conn: nc, Stream: "S", Consumer: "c", Handle: func(context.Context, *Delivery) error { return nil }})
-	require.NoError(t, err)
-	w.pull.in <- &nats.Msg{Reply: "said"} // of none of its subscriptions
-	require.Equal(t, "-NAK", string((<-said).Data))
-	require.NoError(t, w.Close())
-	require.Zero(t, w.Stats().Fetched)
-	require.NoError(t, sub.Unsubscribe())
-}
-
-// What was handled is acknowledged, but not when that comes so late that others may have it:
-// the process was frozen after the handler returned.
-func TestALateAcknowledgementIsNotSaid(t *testing.T) {
-	srv, err := embedded.Start(t.Context(), embedded.Config{StoreDir: t.TempDir()})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, srv.Close()) }()
-	nc, err := srv.Connect()
-	require.NoError(t, err)
-	defer nc.Close()
-	said := make(chan string, 10)
-	sub, err := nc.Subscribe("said", func(m *nats.Msg) {
-		said <- string(m.Data)
-		if m.Reply != "" {
-			_ = m.Respond(nil)
-		}
-	})
-	require.NoError(t, err)
-	for _, double := range []bool{false, true} {
-		for _, late := range []bool{false, true} {
-			const wait = time.Minute
-			l := newLedger(1, wait, 0)
-			l.slots <- struct{}{}
-			h := &held{msg: &nats.Msg{Reply: "said"}, d: &Delivery{Delivered: 1}}
-			then := time.Now()
-			if late {
-				then = then.Add(-wait)
-			}
-			require.True(t, l.add(h, then, then))
-			require.True(t, l.start(h, func(error) {}, then))
-			require.True(t, l.succeed(h, then))
-			a, err := newAcker(&Config{Conn: nc, DoubleAck: double, Workers: 1, MaxBatch: 1}, l)
-			require.NoError(t, err)
-			a.send(h)
-			a.close()
-			require.NoError(t, nc.Flush())
-			s := l.stats()
-			if late {
-				require.Empty(t, said)
-				require.Equal(t, []uint64{0, 1}, []uint64{s.Acked, s.Lost})
-			} else {
-				require.Equal(t, "+ACK", <-said)
-				require.Equal(t, []uint64{1, 0}, []uint64{s.Acked, s.Lost})
-			}
-		}
-	}
-	require.NoError(t, sub.Unsubscribe())
 }
 
 // A handler that has a lost message is told, and keeps its place until it returns.

@@ -260,6 +260,33 @@ func TestPublishLeavesWithItsContext(t *testing.T) {
 	require.ErrorIs(t, p.Send(ctx, "nowhere", jetstream.Message{}), cause)
 }
 
+// A key's message that is sent again holds up those behind it, those of its batch, too.
+func TestNothingOvertakesWhatIsSentAgain(t *testing.T) {
+	r := start(t)
+	held := make(chan *nats.Msg, 10)
+	sub, err := r.nc.ChanSubscribe("held", held)
+	require.NoError(t, err)
+	p := r.publisher(jetstream.PublisherConfig{Timeout: time.Hour, Backoff: time.Millisecond})
+	for i := range 4 { // the first is sent, the others become a batch
+		require.NoError(t, p.Send(within(t), "held", jetstream.Message{ID: strconv.Itoa(i), Key: "k"}))
+	}
+	failed := false
+	for _, id := range []string{"0", "1", "2", "2", "3"} {
+		m := <-held
+		require.Equal(t, id, m.Header.Get(nats.MsgIdHdr))
+		require.Empty(t, held, "one at a time")
+		if id == "2" && !failed {
+			failed = true
+			require.NoError(t, m.Respond([]byte(`{"error":{"code":503,"description":"not now"}}`)))
+			continue
+		}
+		require.NoError(t, m.Respond([]byte(`{"stream":"S","seq":1}`)))
+	}
+	require.NoError(t, p.Close())
+	require.EqualValues(t, 4, p.Stats().Acked)
+	require.NoError(t, sub.Unsubscribe())
+}
+
 // A Publish that leaves before its message was sent takes that with it: it is never sent.
 func TestWhatLeftIsNotSent(t *testing.T) {
 	r := start(t)
