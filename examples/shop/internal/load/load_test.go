@@ -78,7 +78,7 @@ func TestSummary(t *testing.T) {
 
 func TestBothGetTheSameRequests(t *testing.T) {
 	count := map[string]int{}
-	a, b := requests("http://x", mixes["hot"], 1000), requests("http://x", mixes["hot"], 1000)
+	a, b := requests("http://x", mixes["hot"], 1000, seed), requests("http://x", mixes["hot"], 1000, seed)
 	for range 10000 {
 		var one, other vegeta.Target
 		require.NoError(t, a(&one))
@@ -91,6 +91,30 @@ func TestBothGetTheSameRequests(t *testing.T) {
 	require.InDelta(t, 500, count["GET catalogue"], 100)
 	require.InDelta(t, 200, count["POST orders"], 60)
 	require.InDelta(t, 100, count["PUT prices"], 50)
+}
+
+// A warm-up leaves most products to be found by those who are measured.
+func TestTheWarmUpAsksForOtherProducts(t *testing.T) {
+	const n, products = 4000, 10_000
+	all := make([]map[string]bool, 2)
+	for i, s := range []uint64{warmSeed, seed} {
+		all[i] = map[string]bool{}
+		ask := requests("http://x", mixes["cold"], products, s)
+		for range n {
+			var one vegeta.Target
+			require.NoError(t, ask(&one))
+			if strings.Contains(one.URL, "/products/") {
+				all[i][one.URL] = true
+			}
+		}
+	}
+	warm := 0
+	for url := range all[1] {
+		if all[0][url] {
+			warm++
+		}
+	}
+	require.InDelta(t, float64(len(all[0]))/products, float64(warm)/float64(len(all[1])), 0.05)
 }
 
 func TestShort(t *testing.T) {
