@@ -225,6 +225,29 @@ func TestCloseFinishesWhatRuns(t *testing.T) {
 	require.Empty(t, r.stored("S"))
 }
 
+// A Shutdown that cancels the last delivery that a message may have does not give it up:
+// it goes back.
+func TestShutdownGivesNothingUp(t *testing.T) {
+	r := start(t)
+	cfg := r.queue(1, 0, time.Minute)
+	cfg.MaxDeliver = 1
+	started := make(chan struct{})
+	cfg.Handle = func(ctx context.Context, _ *jetstream.Delivery) error {
+		close(started)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	w := r.worker(cfg)
+	<-started
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Error(t, w.Shutdown(ctx))
+	<-w.Done()
+	s := w.Stats()
+	require.Equal(t, []uint64{1, 0}, []uint64{s.Failed, s.Terminated})
+	require.Len(t, r.stored("S"), 1)
+}
+
 // Close waits for a handler for longer than AckWait, and meanwhile keeps its message from
 // others.
 func TestCloseKeepsWhatRunsFromOthers(t *testing.T) {
