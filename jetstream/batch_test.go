@@ -73,7 +73,7 @@ func TestABatchFailsInPartOrAsAWhole(t *testing.T) {
 				return bad.Err()
 			}
 			w := r.worker(cfg)
-			r.drained("S", "c")
+			r.drained("S")
 			require.NoError(t, w.Close())
 			for i := range n {
 				want := 1

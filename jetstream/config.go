@@ -60,23 +60,24 @@ type Config struct {
 	// means no order. Key must be cheap; a panic in it fails the message.
 	Key func(d *Delivery) string
 
-	// TaskTimeout ends the ctx of a call of the handler, and its messages are no
-	// longer kept from others then. 0 means no bound.
+	// TaskTimeout is how long a call of the handler may take. Then its ctx ends, and
+	// its messages are no longer kept from others. 0 means no bound.
 	TaskTimeout time.Duration
 
-	// NoHeartbeats leaves out the heartbeats that keep held messages from being
-	// delivered to others after AckWait. It needs a TaskTimeout such that messages
-	// that are held ahead are done within AckWait.
+	// NoHeartbeats leaves out the heartbeats. Without them the server delivers a held
+	// message to others after AckWait. So TaskTimeout must be set, and short enough for
+	// a message that is held ahead to be handled within AckWait; Start checks that.
 	NoHeartbeats bool
 
-	// DoubleAck makes the server confirm each acknowledgement. Without it a round
-	// trip to the server follows them, which one that crashes then, or one that
-	// passes them to the consumer's leader, may have answered in vain: the message is
-	// then delivered again.
+	// DoubleAck makes the consumer's leader confirm each acknowledgement. Without it
+	// the Worker only knows that the server that it is connected to has read them: if
+	// that server crashes then, or cannot pass them to the leader, the messages are
+	// delivered again.
 	DoubleAck bool
 
-	// Backoff returns how long a message waits that has failed, for the nth time it
-	// was delivered. Default 1 s, doubled each time up to 1 min.
+	// Backoff returns how long a failed message waits for its next delivery. It gets
+	// how many times the message was delivered. Default 1 s, doubled each time up to
+	// 1 min.
 	Backoff func(delivered int) time.Duration
 
 	// MaxDeliver gives a message up when it was delivered that often and has not been
@@ -84,11 +85,12 @@ type Config struct {
 	// the server forgets a message that dies with its process at the last delivery.
 	MaxDeliver int
 
-	// DeadLetter is the subject under which what is given up is stored, with the
-	// reason and where it came from in its header. A stream must have it. What cannot
-	// be stored there, as when it and that header exceed the server's limit, is not
-	// given up: it is delivered again after Backoff, and OnError told. "" means that it
-	// is terminated only.
+	// DeadLetter is the subject under which a message that is given up is stored. Its
+	// header then has the reason and where it came from. A stream must have the
+	// subject. If the server does not store the message there, for instance because it
+	// is too large with that header, the message is not given up: it is delivered again
+	// after Backoff, and OnError is called. With "" a message that is given up is not
+	// stored anywhere.
 	DeadLetter string
 
 	// Extract, if set, makes the handler's ctx from the header of a message, such as

@@ -28,10 +28,10 @@
 //
 // A Publisher is a batchchan.Keyed: messages that come while the server answers
 // others go together, and those of one key one after the other. A Worker holds as
-// many messages as it has workers, and a few ahead; a message is in one ledger from
-// its arrival to its end, which is entered once. Heartbeats keep what is in the
-// ledger from being delivered to others. Acknowledgements are collected by a
-// batchchan.Batcher and share round trips. Nothing is fetched that has no place.
+// many messages as it has workers, and a few ahead. A ledger has each message from its
+// arrival to its end, and each has one end. Heartbeats keep the messages of the ledger
+// from being delivered to others. A batchchan.Batcher collects acknowledgements, which
+// share round trips. A Worker asks for no more messages than it has places.
 //
 // # Memory model
 //

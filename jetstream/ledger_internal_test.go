@@ -1,9 +1,12 @@
 package jetstream
 
 import (
+	"context"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -56,6 +59,50 @@ func TestWhatOthersMayHaveIsLeftAlone(t *testing.T) {
 func (l *ledger) abandonAll() int {
 	running, unacked := l.abandon()
 	return running + unacked
+}
+
+// The server's patience runs from when it sent a message, which may have been as soon as
+// it was asked, and not from when the message came.
+func TestAMessageIsAsOldAsItsRequest(t *testing.T) {
+	base := time.Now()
+	l := newLedger(1, time.Second, 0)
+	l.slots <- struct{}{}
+	h := &held{d: &Delivery{Delivered: 1}}
+	require.True(t, l.add(h, base, base.Add(600*time.Millisecond)))
+	require.False(t, l.start(h, nil, base.Add(time.Second)))
+	require.EqualValues(t, 1, l.stats().Lost)
+}
+
+// On a machine that slept the clock for durations stood still and the one on the wall went
+// on. Of one whose wall clock was put back it is the other way round. Neither hides that a
+// message is lost.
+func TestClocksThatDisagree(t *testing.T) {
+	// moved returns a time with its clock on the wall moved and the other one not, which
+	// package time offers no way to make.
+	moved := func(at time.Time, seconds int64) time.Time {
+		raw := (*struct { // time.Time, with a reading of both clocks
+			wall uint64 // a bit, 33 bits of seconds, 30 of nanoseconds
+			ext  int64
+			loc  *time.Location
+		})(unsafe.Pointer(&at))
+		raw.wall += uint64(seconds) << 30
+		return at
+	}
+	from := time.Now()
+	slept := moved(from, 10)
+	require.Equal(t, []time.Duration{0, 10 * time.Second}, []time.Duration{slept.Sub(from), slept.Round(0).Sub(from.Round(0))})
+	require.Equal(t, 10*time.Second, passed(from, slept))
+	require.Equal(t, time.Second, passed(from, moved(from.Add(time.Second), -60)))
+}
+
+func TestDefaultBackoff(t *testing.T) {
+	cfg := Config{Conn: new(nats.Conn), Stream: "S", Consumer: "c", Handle: func(context.Context, *Delivery) error { return nil }}
+	require.NoError(t, cfg.check())
+	for n, want := range map[int]time.Duration{
+		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute,
+	} {
+		require.Equal(t, want, cfg.Backoff(n), n)
+	}
 }
 
 // A handler that has a lost message is told, and keeps its place until it returns.

@@ -133,12 +133,7 @@ func (m *model) play(rt *rapid.T) {
 	}
 	require.NoError(rt, m.publisher.Close())
 	m.start(rt, ctx)
-	c, err := m.r.js.Consumer(ctx, m.name, "c")
-	require.NoError(rt, err)
-	require.Eventually(rt, func() bool {
-		i, err := c.Info(ctx)
-		return err == nil && i.NumPending == 0 && i.NumAckPending == 0
-	}, patience, 5*time.Millisecond)
+	require.Eventually(rt, func() bool { return empty(ctx, m.r.js, m.name) }, patience, 5*time.Millisecond)
 	m.stop()
 }
 

@@ -25,7 +25,7 @@ func TestStatsRegisterWithObserve(t *testing.T) {
 	_, err := p.Publish(within(t), "s.x", jetstream.Message{})
 	require.NoError(t, err)
 	<-handled
-	r.drained("S", "c")
+	r.drained("S")
 	require.NoError(t, w.Close())
 
 	var reg observe.Registry
@@ -42,6 +42,7 @@ func TestStatsRegisterWithObserve(t *testing.T) {
 		`poundlock_jetstream_acked_total{name="ship"} 1`,
 		`poundlock_jetstream_running{name="ship"} 0`,
 		`poundlock_jetstream_run_time_seconds_count{name="ship"} 1`,
+		`poundlock_jetstream_wait_seconds_count{name="ship"} 1`,
 		`# TYPE poundlock_jetstream_wait_seconds histogram`,
 		`# HELP poundlock_jetstream_acked_total Handled, and the server has the acknowledgement`,
 	} {

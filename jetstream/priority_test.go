@@ -44,7 +44,7 @@ func TestAPriorityPerConsumer(t *testing.T) {
 		require.Equal(t, "s.high", <-done)
 	}
 	close(release)
-	r.drained("S", "low")
+	r.drained("S")
 	for _, w := range workers {
 		require.NoError(t, w.Close())
 	}

@@ -17,8 +17,8 @@ type PublisherConfig struct {
 	// Conn is the connection to the servers. The Publisher does not close it.
 	Conn *nats.Conn
 
-	// MaxBatch is how many messages without a Key are sent before the first of them
-	// has been acknowledged. Two such batches may be under way. Default 256.
+	// MaxBatch is how many messages without a Key are sent before the server has
+	// acknowledged the first of them. Two such batches may be under way. Default 256.
 	MaxBatch int
 
 	// MaxPending bounds the messages that were accepted and not yet sent. Default

@@ -21,7 +21,7 @@ type Stats struct {
 	Terminated   uint64 `json:"terminated"`    // given up, without a DeadLetter
 	DeadLettered uint64 `json:"dead_lettered"` // given up, and stored under DeadLetter
 	Returned     uint64 `json:"returned"`      // handed back by Shutdown, not started
-	Lost         uint64 `json:"lost"`          // that the server had not heard of for AckWait: others may have them
+	Lost         uint64 `json:"lost"`          // the server had heard nothing of them for AckWait: others may have them
 	Unconfirmed  uint64 `json:"unconfirmed"`   // handled, but the acknowledgement may not have arrived
 	Abandoned    uint64 `json:"abandoned"`     // still running when Shutdown gave up
 

@@ -31,7 +31,7 @@ func TestAMessageThatKillsIsGivenUp(t *testing.T) {
 				cfg.Handle = ok
 			}
 			w := r.worker(cfg)
-			r.drained("S", "c")
+			r.drained("S")
 			require.NoError(t, w.Close())
 			s := w.Stats()
 			require.Equal(t, []uint64{1, 0, 1}, []uint64{s.Fetched, s.Calls, s.DeadLettered})
@@ -80,7 +80,7 @@ func TestADeadLetterThatCannotBeStored(t *testing.T) {
 	require.ErrorContains(t, <-told, `jetstream: dead letter to "dead": `)
 	require.ErrorContains(t, <-told, "1 is the most")
 	require.NoError(t, dead.Purge(within(t)))
-	r.drained("S", "c")
+	r.drained("S")
 	require.NoError(t, w.Close())
 	s := w.Stats()
 	require.EqualValues(t, 1, s.Calls)
@@ -184,37 +184,47 @@ func TestADeletedConsumer(t *testing.T) {
 	_, err := r.js.Publish(within(t), "s.x", []byte("new"))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return w.Stats().Acked == 2 }, patience, time.Millisecond)
-	r.drained("S", "c")
+	r.drained("S")
 	require.NoError(t, w.Close())
 	require.Equal(t, map[string]int{"0": 2, "new": 1}, handled)
 	balanced(t, w.Stats())
 }
 
 // The connection is lost while messages are under way: their answers will not come,
-// and they are sent again at once, not after Timeout.
+// and they are sent again at once, not after Timeout, with the ID that they had, be it the
+// user's or the Publisher's: so the server stores them once.
 func TestAPublisherWhoseConnectionIsReplaced(t *testing.T) {
 	r := start(t)
 	r.stream("S", njs.LimitsPolicy, "s.>")
 	hold := make(chan *nats.Msg, 10)
 	sub, err := r.nc.ChanSubscribe("held.x", hold)
 	require.NoError(t, err)
-	p := r.publisher(jetstream.PublisherConfig{Timeout: time.Hour, Backoff: time.Millisecond})
-	got := make(chan error, 1)
-	go func() {
-		a, err := p.Publish(within(t), "held.x", jetstream.Message{ID: "1"})
-		if err == nil && a.Sequence != 7 {
-			err = fmt.Errorf("%+v", a)
+	used := map[string]bool{}
+	for _, id := range []string{"1", "", ""} {
+		p := r.publisher(jetstream.PublisherConfig{Timeout: time.Hour, Backoff: time.Millisecond})
+		got := make(chan error, 1)
+		go func() {
+			a, err := p.Publish(within(t), "held.x", jetstream.Message{ID: id})
+			if err == nil && a.Sequence != 7 {
+				err = fmt.Errorf("%+v", a)
+			}
+			got <- err
+		}()
+		first := (<-hold).Header.Get(nats.MsgIdHdr) // never answered
+		require.NoError(t, r.nc.ForceReconnect())
+		m := <-hold
+		require.Equal(t, first, m.Header.Get(nats.MsgIdHdr))
+		if id != "" {
+			require.Equal(t, id, first)
 		}
-		got <- err
-	}()
-	<-hold // never answered
-	require.NoError(t, r.nc.ForceReconnect())
-	m := <-hold
-	require.Equal(t, "1", m.Header.Get(nats.MsgIdHdr))
-	require.NoError(t, m.Respond([]byte(`{"stream":"S","seq":7}`)))
-	require.NoError(t, <-got)
+		require.NotEmpty(t, first)
+		require.False(t, used[first], "an ID of two messages")
+		used[first] = true
+		require.NoError(t, m.Respond([]byte(`{"stream":"S","seq":7}`)))
+		require.NoError(t, <-got)
+		require.EqualValues(t, 1, p.Stats().Retried)
+	}
 	require.NoError(t, sub.Unsubscribe())
-	require.EqualValues(t, 1, p.Stats().Retried)
 }
 
 // What answers that is no JetStream server is no acknowledgement.

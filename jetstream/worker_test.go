@@ -67,7 +67,7 @@ func TestEveryMessageEndsOnce(t *testing.T) {
 				return ctx.Err()
 			}
 			w := r.worker(cfg)
-			r.drained("S", "c")
+			r.drained("S")
 			require.NoError(t, w.Close())
 			require.NoError(t, w.Close())
 			for i := range n {
@@ -133,7 +133,7 @@ func TestOneOfAKeyAtATime(t *testing.T) {
 		return nil
 	}
 	w := r.worker(cfg)
-	r.drained("S", "c")
+	r.drained("S")
 	require.NoError(t, w.Close())
 	for k, is := range got {
 		require.IsIncreasing(t, is, "key %s", k)
@@ -147,13 +147,17 @@ func TestShutdownHandsBackWhatWasNotStarted(t *testing.T) {
 	r := start(t)
 	cfg := r.queue(10, 0, time.Minute)
 	cfg.Workers, cfg.Ahead = 3, 5
+	cfg.Backoff = func(int) time.Duration { return time.Hour } // that Shutdown cancels a handler is no failure
 	started := make(chan string, 10)
+	var ignores atomic.Pointer[string] // the message whose handler ignores its ctx: the first that is started
 	deaf := make(chan struct{})
 	hear := sync.OnceFunc(func() { close(deaf) })
 	defer hear() // else a failure hangs
 	cfg.Handle = func(ctx context.Context, d *jetstream.Delivery) error {
-		started <- string(d.Data)
-		if string(d.Data) == "0" {
+		id := string(d.Data)
+		first := ignores.CompareAndSwap(nil, &id)
+		started <- id
+		if first {
 			<-deaf
 			return nil
 		}
@@ -192,7 +196,7 @@ func TestShutdownHandsBackWhatWasNotStarted(t *testing.T) {
 		seen[<-done] = true
 	}
 	require.Len(t, seen, 9)
-	require.False(t, seen["0"])
+	require.False(t, seen[*ignores.Load()])
 	hear() // its success comes too late and says nothing
 	<-first.Done()
 	require.Zero(t, first.Stats().Acked)
@@ -219,6 +223,65 @@ func TestCloseFinishesWhatRuns(t *testing.T) {
 	require.NoError(t, <-closed)
 	require.EqualValues(t, 2, w.Stats().Acked)
 	require.Empty(t, r.stored("S"))
+}
+
+// A Shutdown that cancels the last delivery that a message may have does not give it up:
+// it goes back.
+func TestShutdownGivesNothingUp(t *testing.T) {
+	r := start(t)
+	cfg := r.queue(1, 0, time.Minute)
+	cfg.MaxDeliver = 1
+	started := make(chan struct{})
+	cfg.Handle = func(ctx context.Context, _ *jetstream.Delivery) error {
+		close(started)
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	w := r.worker(cfg)
+	<-started
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.Error(t, w.Shutdown(ctx))
+	<-w.Done()
+	s := w.Stats()
+	require.Equal(t, []uint64{1, 0}, []uint64{s.Failed, s.Terminated})
+	require.Len(t, r.stored("S"), 1)
+}
+
+// Close waits for a handler for longer than AckWait, and meanwhile keeps its message from
+// others.
+func TestCloseKeepsWhatRunsFromOthers(t *testing.T) {
+	r := start(t)
+	const wait = 400 * time.Millisecond
+	cfg := r.queue(1, 0, wait)
+	started, goOn := make(chan struct{}), make(chan struct{})
+	cfg.Handle = func(context.Context, *jetstream.Delivery) error {
+		close(started) // a second call panics
+		<-goOn
+		return nil
+	}
+	alive := make(chan *nats.Msg, 1000) // what the server is told of messages
+	sub, err := r.nc.ChanSubscribe("$JS.ACK.>", alive)
+	require.NoError(t, err)
+	w := r.worker(cfg)
+	<-started
+	closed := make(chan error)
+	go func() { closed <- w.Close() }()
+	<-time.After(3 * wait) // real time: the server's AckWait is under test
+	close(goOn)
+	require.NoError(t, <-closed)
+	s := w.Stats()
+	require.Equal(t, []uint64{1, 1, 0}, []uint64{s.Fetched, s.Acked, s.Lost})
+	require.Empty(t, r.stored("S"))
+	require.NoError(t, sub.Unsubscribe())
+	var beats uint64
+	for len(alive) > 0 {
+		if string((<-alive).Data) == "+WPI" {
+			beats++
+		}
+	}
+	require.Equal(t, beats, s.Heartbeats)
+	require.GreaterOrEqual(t, beats, uint64(3))
 }
 
 func TestWorkerEndsFromWithin(t *testing.T) {
@@ -276,7 +339,7 @@ func TestHooksThatPanicAndHandlersThatHang(t *testing.T) {
 		return nil
 	}
 	w := r.worker(cfg)
-	r.drained("S", "c")
+	r.drained("S")
 	require.ErrorIs(t, cause.Load().(error), jetstream.ErrTimeout)
 	require.NoError(t, w.Close())
 	s := w.Stats()

@@ -110,13 +110,32 @@ func TestPaymentsAreSilent(t *testing.T) {
 }
 
 // The process is stopped for three seconds, as a machine that sleeps or swaps is: longer
-// than it holds goods for the orders that it was at. These it may refuse.
+// than it holds goods for the orders that it was at. These it may refuse. When it goes on
+// it takes orders again within the limit that every fault has, also where the freeze found
+// it waiting for payments: they have all timed out then, and the breaker opens.
 func TestTheProcessIsFrozen(t *testing.T) {
-	underLoad(t, func(r *rig) { r.args, r.expires = []string{"-hold", "2s"}, true }, func(r *rig) {
-		require.NoError(t, r.cmd.Process.Signal(syscall.SIGSTOP))
-		<-time.After(3 * time.Second) // the fault's length
-		require.NoError(t, r.cmd.Process.Signal(syscall.SIGCONT))
-	})
+	for name, silent := range map[string]bool{"at any time": false, "waiting for payments": true} {
+		t.Run(name, func(t *testing.T) {
+			underLoad(t, func(r *rig) { r.args, r.expires = []string{"-hold", "2s"}, true }, func(r *rig) {
+				r.pay.BlackHole(silent)
+				if silent {
+					within(t, slack, "nobody waits for a payment", func() bool { return r.pay.Waiting() >= 5 })
+				}
+				require.NoError(t, r.cmd.Process.Signal(syscall.SIGSTOP))
+				<-time.After(3 * time.Second) // the fault's length
+				thaw := time.Now()
+				require.NoError(t, r.cmd.Process.Signal(syscall.SIGCONT))
+				if silent {
+					within(t, recovery, "the breaker stays closed: the test tests nothing", func() bool {
+						return r.metric(`poundlock_breaker_opened_total{name="payment"}`) > 0
+					})
+					r.pay.BlackHole(false)
+				}
+				r.recovered()
+				require.Less(t, time.Since(thaw), recovery, "from the thaw to thirty orders in a row")
+			})
+		})
+	}
 }
 
 // Every order that was begun when the signal came is answered, what was answered is in
@@ -188,7 +207,10 @@ func TestPoisonOrders(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 3, i%10, "poison harms nobody else: %s got %d", key, status)
 	}
+	const retried = `poundlock_batchchan_caller_retried_total{name="orders"}`
+	was := r.metric(retried)
 	require.Equal(t, http.StatusUnprocessableEntity, r.post(r.name+"-poison", long, 1))
+	require.Equal(t, was, r.metric(retried), "what will never be taken is tried once")
 	r.audit()
 	r.end()
 }

@@ -60,8 +60,8 @@ func parse(args []string) (o options, err error) {
 	f.BoolVar(&o.load, "load", false, "compare both under load, each in a process of its own")
 	f.StringVar(&o.mix, "mix", "hot,cold,orders", "-load: which `mixes` of requests")
 	f.StringVar(&o.rates, "rates", "500,1000,2000,4000", "-load: requests per second, rising")
-	f.DurationVar(&o.duration, "duration", 4*time.Second, "-load: of each round")
-	f.IntVar(&o.rounds, "rounds", 2, "-load: of each twin at each rate")
+	f.DurationVar(&o.duration, "duration", 3*time.Second, "-load: of each round")
+	f.IntVar(&o.rounds, "rounds", 5, "-load: of each twin at each rate, in turns; figures are medians")
 	f.StringVar(&o.plot, "plot", "", "-load: `file` for a page with plots")
 	if err := f.Parse(args); err != nil {
 		return o, err

@@ -163,7 +163,7 @@ func TestLoad(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "plots.html")
 	var out strings.Builder
 	err := run(context.Background(), []string{
-		"-load", "-mix", "orders", "-rates", "40", "-duration", "500ms", "-rounds", "1",
+		"-load", "-mix", "orders", "-rates", "40", "-duration", "300ms", "-rounds", "2",
 		"-products", "200", "-plot", page,
 	}, &out)
 	http.DefaultClient.CloseIdleConnections()
@@ -171,7 +171,7 @@ func TestLoad(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		require.LessOrEqual(t, utf8.RuneCountInString(line), 81, line)
 	}
-	for _, want := range []string{"stand-ins", "orders: 50 %", "plain+memory", "P99.9", "CPU per request"} {
+	for _, want := range []string{"stand-ins", "orders: 50 %", "plain+memory", "P99.9", "2 rounds", "CPU per request"} {
 		require.Contains(t, out.String(), want)
 	}
 	html, err := os.ReadFile(page)
@@ -185,6 +185,7 @@ func TestFlags(t *testing.T) {
 		{"x"},
 		{"-nonsense"},
 		{"-load", "-rates", "0", "-postgres", "", "-redis", ""},
+		{"-load", "-rates", "200,100", "-postgres", "", "-redis", ""},
 		{"-queue", "nats://127.0.0.1:1", "-postgres", "", "-redis", ""},
 	} {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

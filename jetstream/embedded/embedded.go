@@ -44,10 +44,9 @@ type Server struct{ s *server.Server }
 // longestStart is how long a server that has started may take to accept connections.
 const longestStart = 30 * time.Second
 
-// Start starts a server and waits until it accepts connections, for at
-// most 30 s or until ctx ends. It
-// returns an error that names the field that is wrong, or says that the server did
-// not come up; nothing runs then.
+// Start starts a server and waits until it accepts connections, for at most 30 s or
+// until ctx ends. It returns an error that names the field that is wrong, or says that
+// the server did not come up; nothing runs then.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	ctxerr.NotNil(ctx, "embedded")
 	if cfg.StoreDir == "" {

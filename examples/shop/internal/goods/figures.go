@@ -17,11 +17,10 @@ type Trips struct {
 // Figures are what a server process has used so far. Two readings make the cost of
 // the requests in between.
 type Figures struct {
-	CPU      time.Duration `json:"cpu_ns"`   // of the process, in user and in system mode
-	Bytes    uint64        `json:"bytes"`    // allocated
-	Objects  uint64        `json:"objects"`  // allocated
-	GCCycles uint64        `json:"gc"`       // garbage collections
-	GCCPU    float64       `json:"gc_cpu_s"` // CPU seconds of them
+	CPU      time.Duration `json:"cpu_ns"`  // of the process, in user and in system mode
+	Bytes    uint64        `json:"bytes"`   // allocated
+	Objects  uint64        `json:"objects"` // allocated
+	GCCycles uint64        `json:"gc"`      // garbage collections
 	Queries  uint64        `json:"queries"`
 	Commands uint64        `json:"commands"`
 	Routines uint64        `json:"goroutines"` // now
@@ -33,13 +32,12 @@ func (t *Trips) Now() Figures {
 		{Name: "/gc/heap/allocs:bytes"},
 		{Name: "/gc/heap/allocs:objects"},
 		{Name: "/gc/cycles/total:gc-cycles"},
-		{Name: "/cpu/classes/gc/total:cpu-seconds"},
 		{Name: "/sched/goroutines:goroutines"},
 	}
 	metrics.Read(s)
 	return Figures{
 		CPU: cpuTime(), Bytes: s[0].Value.Uint64(), Objects: s[1].Value.Uint64(),
-		GCCycles: s[2].Value.Uint64(), GCCPU: s[3].Value.Float64(), Routines: s[4].Value.Uint64(),
+		GCCycles: s[2].Value.Uint64(), Routines: s[3].Value.Uint64(),
 		Queries: t.Queries.Load(), Commands: t.Commands.Load(),
 	}
 }

@@ -21,6 +21,7 @@ type Payments struct {
 	mu      sync.Mutex       // guards all below
 	charged map[string]int64 // cents by key
 	hole    chan struct{}    // not nil: nothing is answered until it is closed
+	waiting int              // requests that wait for that
 }
 
 // BlackHole makes the service do what it is asked and answer nothing, until it is
@@ -48,6 +49,13 @@ func (p *Payments) Charged() map[string]int64 {
 	return all
 }
 
+// Waiting returns how many requests wait for an answer that BlackHole keeps back.
+func (p *Payments) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting
+}
+
 // ServeHTTP answers requests.
 func (p *Payments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var c Charge
@@ -56,10 +64,8 @@ func (p *Payments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status := p.apply(r.URL.Path, c)
-	p.mu.Lock()
-	hole := p.hole
-	p.mu.Unlock()
-	if hole != nil {
+	if hole := p.enterHole(); hole != nil {
+		defer p.leaveHole()
 		select {
 		case <-hole:
 		case <-r.Context().Done():
@@ -67,6 +73,23 @@ func (p *Payments) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(status)
+}
+
+// enterHole returns what the answer has to wait for, or nil.
+func (p *Payments) enterHole() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hole == nil {
+		return nil
+	}
+	p.waiting++
+	return p.hole
+}
+
+func (p *Payments) leaveHole() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting--
 }
 
 func (p *Payments) apply(path string, c Charge) (status int) {

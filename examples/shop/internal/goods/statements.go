@@ -24,8 +24,10 @@ var Statements = map[string]string{
 	"prices.load":    `select id, cents from shop.products`,
 	"orders.get":     `select key, customer, product, quantity, cents from shop.orders where key = $1`,
 
+	// Of several changes of a product the newest counts.
 	"products.save": `update shop.products p set name = n.name, text = n.text, version = n.version
-		from jsonb_to_recordset($1::jsonb) n(id bigint, name text, text text, version bigint)
+		from (select distinct on (id) * from jsonb_to_recordset($1::jsonb)
+			s(id bigint, name text, text text, version bigint) order by id, version desc) n
 		where p.id = n.id and p.version < n.version`,
 
 	// The update takes the product's row lock. Two attempts with one key meet at the

@@ -29,11 +29,11 @@ var mixes = map[string]mix{
 // result is what an attack measured.
 type result = vegeta.Metrics
 
-// attack sends requests at a rate and adds what happens to r.
-func attack(ctx context.Context, p *process, m mix, products int64, rate int, d time.Duration, r *result) error {
+// attack sends the requests of a seed at a rate and adds what happens to r.
+func attack(ctx context.Context, p *process, m mix, products int64, seed uint64, rate int, d time.Duration, r *result) error {
 	a := vegeta.NewAttacker(vegeta.Timeout(5*time.Second), vegeta.Connections(1000), vegeta.MaxBody(0))
 	defer context.AfterFunc(ctx, func() { a.Stop() })()
-	for one := range a.Attack(requests(p.url, m, products), vegeta.Rate{Freq: rate, Per: time.Second}, d, "") {
+	for one := range a.Attack(requests(p.url, m, products, seed), vegeta.Rate{Freq: rate, Per: time.Second}, d, "") {
 		r.Add(one)
 	}
 	return ctx.Err()
@@ -41,9 +41,9 @@ func attack(ctx context.Context, p *process, m mix, products int64, rate int, d 
 
 // requests returns a source of random requests. The same seed makes all twins get the
 // same; only the orders' keys differ, as none is ordered twice.
-func requests(url string, m mix, products int64) vegeta.Targeter {
+func requests(url string, m mix, products int64, seed uint64) vegeta.Targeter {
 	var mu sync.Mutex // guards random and hot
-	random := rand.New(rand.NewPCG(1, 2))
+	random := rand.New(rand.NewPCG(1, seed))
 	hot := rand.NewZipf(random, 1.1, 8, uint64(products-1))
 	id := func() int64 {
 		if m.cold {

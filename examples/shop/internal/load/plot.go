@@ -47,14 +47,16 @@ func plot(w io.Writer, cells []Cell) {
 	for _, name := range names {
 		of := slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Mix != name })
 		fmt.Fprintf(w, "<h2>%s</h2>\n<div class='plots'>\n", html.EscapeString(mixes[name].what))
-		picture(w, "P99 by requests/s (bar: 50 ms)", of, func(c Cell) time.Duration { return c.P99 }, limit)
-		picture(w, "server's CPU per request by requests/s", of, func(c Cell) time.Duration { return c.CPU }, 0)
+		picture(w, "P99 by requests/s (bar: 50 ms)", of, p99, limit)
+		picture(w, "server's CPU per request by requests/s", of, cpu, 0)
 		fmt.Fprint(w, "</div>\n")
 	}
 }
 
-// picture draws a line per twin on logarithmic axes, and a bar if it is not 0.
-func picture(w io.Writer, title string, cells []Cell, y func(Cell) time.Duration, bar time.Duration) {
+// picture draws a line per twin through the medians, with the spread of the rounds, on
+// logarithmic axes, and a bar if it is not 0.
+func picture(w io.Writer, title string, cells []Cell, figure func(Round) time.Duration, bar time.Duration) {
+	y := func(c Cell) spread[time.Duration] { return over(c.Rounds, figure) }
 	lowX, highX := math.Inf(1), math.Inf(-1)
 	lowY, highY := math.Inf(1), math.Inf(-1)
 	see := func(d time.Duration) {
@@ -64,7 +66,8 @@ func picture(w io.Writer, title string, cells []Cell, y func(Cell) time.Duration
 	for _, c := range cells {
 		v := math.Log10(float64(c.Rate))
 		lowX, highX = min(lowX, v), max(highX, v)
-		see(y(c))
+		see(y(c).low)
+		see(y(c).high)
 	}
 	if bar > 0 {
 		see(bar)
@@ -98,7 +101,7 @@ func picture(w io.Writer, title string, cells []Cell, y func(Cell) time.Duration
 			if c.Twin != t.Name {
 				continue
 			}
-			path += fmt.Sprintf("%.1f %.1f ", atX(c.Rate), atY(y(c)))
+			path += fmt.Sprintf("%.1f %.1f ", atX(c.Rate), atY(y(c).median))
 			if i == 0 {
 				fmt.Fprintf(w, "<text x='%.1f' y='%v' text-anchor='middle'>%d</text>\n", atX(c.Rate), plotTop+plotHeight+17, c.Rate)
 			}
@@ -106,8 +109,10 @@ func picture(w io.Writer, title string, cells []Cell, y func(Cell) time.Duration
 		fmt.Fprintf(w, "<polyline class='%s' points='%s'/>\n", classes[i], path)
 		for _, c := range cells {
 			if c.Twin == t.Name {
-				fmt.Fprintf(w, "<circle class='%s' cx='%.1f' cy='%.1f' r='3.5'><title>%s %d/s %s</title></circle>\n",
-					classes[i], atX(c.Rate), atY(y(c)), t.Name, c.Rate, short(y(c)))
+				s := y(c)
+				fmt.Fprintf(w, "<path class='%s' d='M%.1f %.1fV%.1f'/>", classes[i], atX(c.Rate), atY(s.low), atY(s.high))
+				fmt.Fprintf(w, "<circle class='%s' cx='%.1f' cy='%.1f' r='3.5'><title>%s %d/s %s (%s-%s)</title></circle>\n",
+					classes[i], atX(c.Rate), atY(s.median), t.Name, c.Rate, short(s.median), short(s.low), short(s.high))
 			}
 		}
 		fmt.Fprintf(w, "<text class='%s' x='%v' y='36'>%s</text>\n", classes[i], plotLeft+110*float64(i), t.Name)

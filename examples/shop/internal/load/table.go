@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -12,50 +13,88 @@ func writeHead(out io.Writer, m mix) {
 	fmt.Fprintln(out, "  req/s        ok %    P50    P99  P99.9  CPU/r query redis  KB/r  al/r GC/s")
 }
 
+// writeRate writes the medians of each twin, and the spread of the two figures that decide.
 func writeRate(out io.Writer, cells []Cell) {
 	fmt.Fprintf(out, "%7d\n", cells[0].Rate)
 	for _, c := range cells {
+		duration := func(f func(Round) time.Duration) string { return short(over(c.Rounds, f).median) }
+		number := func(f func(Round) float64) float64 { return over(c.Rounds, f).median }
 		fmt.Fprintf(out, "%13s %5.1f %6s %6s %6s %6s %5.2f %5.2f %5.1f %5.0f %4.1f\n",
-			c.Twin, 100*c.OK, short(c.P50), short(c.P99), short(c.P999), short(c.CPU),
-			c.Queries, c.Redis, c.Bytes/1024, c.Allocs, c.GC)
+			c.Twin, 100*number(func(r Round) float64 { return r.OK }),
+			duration(func(r Round) time.Duration { return r.P50 }), duration(p99),
+			duration(func(r Round) time.Duration { return r.P999 }), duration(cpu),
+			number(func(r Round) float64 { return r.Queries }), number(func(r Round) float64 { return r.Redis }),
+			number(func(r Round) float64 { return r.Bytes })/1024, number(func(r Round) float64 { return r.Allocs }),
+			number(func(r Round) float64 { return r.GC }))
+	}
+	if len(cells[0].Rounds) < 2 {
+		return
+	}
+	fmt.Fprintf(out, "    %2d rounds %14s  %-16s %13s  %s\n", len(cells[0].Rounds), "P99 low-high", "x the shop's", "CPU low-high", "x the shop's")
+	for i, c := range cells {
+		a, b := over(c.Rounds, p99), over(c.Rounds, cpu)
+		latency, work := "", ""
+		if i > 0 {
+			latency, work = ratio(c.times(cells[0], p99)), ratio(c.times(cells[0], cpu))
+		}
+		line := fmt.Sprintf("%13s %14s  %-16s %13s  %s", c.Twin, short(a.low)+"-"+short(a.high), latency, short(b.low)+"-"+short(b.high), work)
+		fmt.Fprintln(out, strings.TrimRight(line, " "))
 	}
 }
 
-// writeSummary says which rate each twin sustained, and what its requests cost at the
-// highest rate that all sustained.
-func writeSummary(out io.Writer, cells []Cell) {
-	best := map[string]int{}
-	all := map[int]int{}
-	cpu := map[int]map[string]time.Duration{}
-	for _, c := range cells {
-		if cpu[c.Rate] == nil {
-			cpu[c.Rate] = map[string]time.Duration{}
-		}
-		cpu[c.Rate][c.Twin] = c.CPU
-		if c.sustained() {
-			best[c.Twin] = max(best[c.Twin], c.Rate)
-			all[c.Rate]++
-		}
+// ratio writes how many times, and the lowest and the highest of the rounds.
+func ratio(s spread[float64]) string {
+	return fmt.Sprintf("%s (%s-%s)", digits(s.median), digits(s.low), digits(s.high))
+}
+
+// digits writes a number in three digits.
+func digits(x float64) string {
+	switch {
+	case x < 10:
+		return fmt.Sprintf("%.2f", x)
+	case x < 100:
+		return fmt.Sprintf("%.1f", x)
 	}
-	fmt.Fprintf(out, "  sustained with P99 <= %v:", limit)
-	for _, t := range twins {
-		fmt.Fprintf(out, "  %s %d/s", t.Name, best[t.Name])
+	return fmt.Sprintf("%.0f", x)
+}
+
+// writeSummary says up to which rate each twin sustained all rates, and what its
+// requests cost at the highest rate that all sustained.
+func writeSummary(out io.Writer, cells []Cell) {
+	fmt.Fprintf(out, "  sustained in most rounds, with P99 <= %v:\n   ", limit)
+	common := 0
+	for i, t := range twins {
+		best, in := 0, ""
+		for _, c := range cells {
+			if c.Twin != t.Name {
+				continue
+			}
+			rounds, most := c.sustained()
+			if !most {
+				break
+			}
+			best, in = c.Rate, fmt.Sprintf(" (%d of %d)", rounds, len(c.Rounds))
+		}
+		fmt.Fprintf(out, " %s %d/s%s", t.Name, best, in)
+		if i == 0 || best < common {
+			common = best
+		}
 	}
 	fmt.Fprintln(out)
-	common := 0
-	for rate, n := range all {
-		if n == len(twins) {
-			common = max(common, rate)
-		}
-	}
 	if common == 0 {
 		fmt.Fprintln(out, "  no rate was sustained by all")
 		return
 	}
-	own := cpu[common][twins[0].Name]
-	fmt.Fprintf(out, "  CPU per request at %d/s:", common)
-	for _, t := range twins[1:] {
-		fmt.Fprintf(out, "  %s / shop = %.2f", t.Name, float64(cpu[common][t.Name])/float64(own))
+	fmt.Fprintf(out, "  CPU per request at %d/s, x the shop's:\n  ", common)
+	var own Cell
+	for _, c := range cells {
+		switch {
+		case c.Rate != common:
+		case c.Twin == twins[0].Name:
+			own = c
+		default:
+			fmt.Fprintf(out, "  %s %s", c.Twin, ratio(c.times(own, cpu)))
+		}
 	}
 	fmt.Fprintln(out)
 }

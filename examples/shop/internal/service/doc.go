@@ -1,8 +1,10 @@
 // Package service is the shop, on poundlock's packages: each file is one concern.
 //
+//	config.go     what a shop works with
 //	shop.go       what is made in which order, and how it ends
 //	routes.go     the HTTP routes
 //	respond.go    answers, built in pooled buffers
+//	fail.go       which error gets which status, and what is logged of it
 //	catalogue.go  products: memory, then Redis and the database for all who ask at once
 //	writes.go     changes of products: through, back or around the cache
 //	ring.go       Redis on several addresses, each with its pool

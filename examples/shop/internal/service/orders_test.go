@@ -62,14 +62,18 @@ func TestAnOrderThatComesTooLate(t *testing.T) {
 	require.Empty(t, orders)
 }
 
-// Orders that come together are written together; one that the database refuses does
-// no harm to the others.
+// Orders that come together are written together. One that the database refuses does no
+// harm to the others, and is not tried again: its batch is halved until it stands alone.
 func TestPoisonInABatch(t *testing.T) {
 	b := newBench(t, nil)
-	const n = 60
+	hold := make(chan struct{})
+	b.store.writeGate = hold
+	open := sync.OnceFunc(func() { close(hold) })
+	defer open()          // else a failure hangs
+	const n, busy = 60, 2 // busy: as many as there are workers, so that the rest becomes one batch
 	var wg sync.WaitGroup
-	status := make([]int, n)
-	for i := range n {
+	status := make([]int, n+busy)
+	send := func(i int) {
 		wg.Go(func() {
 			text := order(fmt.Sprint("batch-order-", i), 9, 1)
 			if i == n/2 {
@@ -78,6 +82,18 @@ func TestPoisonInABatch(t *testing.T) {
 			status[i], _ = b.call("POST", "/orders", text)
 		})
 	}
+	for i := range busy {
+		send(n + i)
+		eventually(t, func() bool { return len(b.store.written()) == i+1 })
+	}
+	for i := range n {
+		send(i)
+	}
+	eventually(t, func() bool { return b.shop.orders.write.Stats().Pending == n })
+	b.store.mu.Lock()
+	b.store.writeGate = nil
+	b.store.mu.Unlock()
+	open()
 	wg.Wait()
 	for i, s := range status {
 		want := http.StatusCreated
@@ -88,7 +104,14 @@ func TestPoisonInABatch(t *testing.T) {
 	}
 	b.balanced(9)
 	_, _, ordered, _ := b.store.Books(9)
-	require.EqualValues(t, n-1, ordered)
+	require.EqualValues(t, n-1+busy, ordered)
+	refused := map[string]bool{}
+	for _, w := range b.store.written() {
+		require.False(t, refused[w.keys], "refused, and tried again as it was: %s", w.keys)
+		refused[w.keys] = w.refused
+	}
+	require.True(t, refused[fmt.Sprint("batch-order-", n/2)], "it stood alone")
+	require.LessOrEqual(t, len(refused), busy+1+2*6, "60 orders are halved six times at most")
 }
 
 func TestSilentPaymentService(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/connpool/health"
-	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 )
 
 // When a server is added, a product moves to it or stays where it is.
@@ -29,11 +28,6 @@ func TestOnlyTheNewServersShareMoves(t *testing.T) {
 	for _, c := range count {
 		require.InDelta(t, n/3, c, n/20)
 	}
-}
-
-func TestLastOfEach(t *testing.T) {
-	got := lastOfEach([]goods.Product{{ID: 1, Version: 1}, {ID: 2, Version: 5}, {ID: 1, Version: 3}, {ID: 2, Version: 4}})
-	require.Equal(t, []goods.Product{{ID: 1, Version: 3}, {ID: 2, Version: 5}}, got)
 }
 
 func TestPolicyText(t *testing.T) {

@@ -85,29 +85,19 @@ func (r *ring) each(ctx context.Context, n int, id func(int) int64, f func(*resp
 	ctx, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	errs := make([]error, len(r.addrs))
-	ask := func(at int) {
-		addr := r.addrs[at]
-		errs[at] = r.breakers[addr].Do(func() error {
-			return r.pools.Do(ctx, addr, func(ctx context.Context, c *resp.Conn) error {
-				r.trips.Commands.Add(1)
-				return c.Within(ctx, func() error { return f(c, parts[at]) })
-			})
-		})
-	}
 	var wg sync.WaitGroup
-	last := -1 // one server is asked without a goroutine
 	for at, part := range parts {
 		if len(part) == 0 {
 			continue
 		}
-		if last >= 0 {
-			wg.Go(func() { ask(at) })
-			continue
-		}
-		last = at
-	}
-	if last >= 0 {
-		ask(last)
+		wg.Go(func() {
+			errs[at] = r.breakers[r.addrs[at]].Do(func() error {
+				return r.pools.Do(ctx, r.addrs[at], func(ctx context.Context, c *resp.Conn) error {
+					r.trips.Commands.Add(1)
+					return c.Within(ctx, func() error { return f(c, part) })
+				})
+			})
+		})
 	}
 	wg.Wait()
 	return errors.Join(errs...)

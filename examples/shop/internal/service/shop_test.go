@@ -3,11 +3,13 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,12 +39,48 @@ type bench struct {
 	pay   *goods.Payments
 }
 
-// countingStore counts the loads, and can hold them up.
+// countingStore counts the loads, keeps what it was asked to write, and can hold both up.
 type countingStore struct {
 	*goods.Memory
 	loads, loaded atomic.Int64
 	gate          chan struct{} // nil, or every load waits until it is closed
 	down          atomic.Bool   // writes of products and releases of goods fail
+
+	mu        sync.Mutex
+	writeGate chan struct{} // guarded by mu; nil, or every write of orders waits until it is closed
+	writes    []write       // guarded by mu
+}
+
+// write is one attempt to write orders.
+type write struct {
+	keys    string // sorted, with commas
+	refused bool   // because of one of them
+}
+
+func (s *countingStore) Write(ctx context.Context, orders []goods.Order) ([]string, error) {
+	var all []string
+	for _, o := range orders {
+		all = append(all, o.Key)
+	}
+	slices.Sort(all)
+	s.mu.Lock()
+	at, gate := len(s.writes), s.writeGate
+	s.writes = append(s.writes, write{keys: strings.Join(all, ",")})
+	s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	keys, err := s.Memory.Write(ctx, orders)
+	s.mu.Lock()
+	s.writes[at].refused = errors.Is(err, goods.ErrBadOrder)
+	s.mu.Unlock()
+	return keys, err
+}
+
+func (s *countingStore) written() []write {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.writes)
 }
 
 func (s *countingStore) Load(ctx context.Context, ids []int64) ([]goods.Product, error) {

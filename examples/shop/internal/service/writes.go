@@ -74,23 +74,5 @@ func newWriteBack(store goods.Store, log *slog.Logger) (*batchchan.Batcher[goods
 		OnError: func(_ context.Context, err error, lost []goods.Product) {
 			log.Error("changes of products are lost", "products", len(lost), "err", err)
 		},
-	}, func(ctx context.Context, changes []goods.Product) error {
-		return store.Save(ctx, lastOfEach(changes))
-	})
-}
-
-// lastOfEach leaves the newest change of each product: one statement cannot change a
-// row twice.
-func lastOfEach(changes []goods.Product) []goods.Product {
-	at := make(map[int64]int, len(changes))
-	var last []goods.Product
-	for _, p := range changes {
-		if i, ok := at[p.ID]; !ok {
-			at[p.ID] = len(last)
-			last = append(last, p)
-		} else if p.Version > last[i].Version {
-			last[i] = p
-		}
-	}
-	return last
+	}, store.Save)
 }

@@ -1,0 +1,108 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/examples/internal/breaker"
+	"github.com/poundlock/poundlock/examples/shop/internal/goods"
+	"github.com/poundlock/poundlock/observe"
+)
+
+// Money comes before mails, and mails before pictures; what is late is not run, and
+// Shutdown runs the rest. A settlement that fails is tried again while others run.
+func TestJobsInTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var ran []string
+		var failures atomic.Int32
+		hold := make(chan struct{})
+		run := func(_ context.Context, j Job) error {
+			if j.Order.Key == "busy" {
+				<-hold
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ran = append(ran, j.Kind+" "+j.Order.Key)
+			if j.Order.Key == "fails" && failures.Add(1) < 4 {
+				return errors.New("not now")
+			}
+			return nil
+		}
+		see := &sight{reg: new(observe.Registry)}
+		q, err := newPoolQueue(handlers{"mail": run, "thumbnail": run, "settle": run}, slog.New(slog.DiscardHandler), see)
+		require.NoError(t, err)
+		require.NoError(t, see.err)
+		put := func(kind, key string, within time.Duration) {
+			require.NoError(t, q.Put(t.Context(), Job{Kind: kind, Order: goods.Order{Key: key}, Within: within}))
+		}
+		for range 8 { // all workers
+			put("mail", "busy", time.Hour)
+		}
+		synctest.Wait()
+		put("thumbnail", "1", time.Hour)
+		put("thumbnail", "late", time.Minute)
+		put("mail", "1", time.Hour)
+		put("mail", "late", time.Minute)
+		put("settle", "1", time.Hour)
+		time.Sleep(2 * time.Minute)
+		hold <- struct{}{} // one worker goes on, so there is an order
+		synctest.Wait()
+		require.Equal(t, []string{"settle 1", "mail 1", "thumbnail 1"}, ran)
+		require.EqualValues(t, 2, q.pool.Stats().Timeouts, "late")
+		ran = nil
+		put("settle", "fails", time.Hour)
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"settle fails", "settle fails", "settle fails", "settle fails"}, ran)
+		ran = nil
+		put("mail", "2", time.Hour)
+		close(hold)
+		require.NoError(t, q.Shutdown(context.Background()))
+		require.Equal(t, []string{"mail 2"}, ran)
+		require.Error(t, q.Put(t.Context(), Job{Kind: "mail", Within: time.Hour}), "closed")
+		require.Error(t, q.Put(t.Context(), Job{Kind: "thumbnail", Within: time.Hour}), "closed")
+		require.Error(t, q.Put(t.Context(), Job{Kind: "unknown"}))
+	})
+}
+
+// The payment service is asked three times at most, and once where it says no.
+func TestPaymentAttempts(t *testing.T) {
+	var asked, status atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(int(status.Load()))
+	}))
+	defer server.Close()
+	for answer, want := range map[int]int32{http.StatusOK: 1, http.StatusPaymentRequired: 1, http.StatusInternalServerError: 3} {
+		see := &sight{reg: new(observe.Registry)}
+		p, err := newPayment(server.URL, see)
+		require.NoError(t, err)
+		asked.Store(0)
+		status.Store(int32(answer))
+		err = p.charge(t.Context(), goods.Order{Key: "k", Cents: 1})
+		require.Equal(t, want, asked.Load(), answer)
+		require.Equal(t, answer == http.StatusOK, err == nil, answer)
+		require.Equal(t, answer == http.StatusPaymentRequired, errors.Is(err, errDeclined), answer)
+		require.NotErrorIs(t, err, breaker.ErrOpen)
+		if err != nil && !errors.Is(err, errDeclined) { // three failures; two more open the breaker
+			err = p.charge(t.Context(), goods.Order{Key: "k", Cents: 1})
+			require.Equal(t, int32(5), asked.Load())
+			require.ErrorContains(t, err, "no further attempt: the circuit breaker opened")
+			require.NotErrorIs(t, err, breaker.ErrOpen, "somebody was asked")
+			require.ErrorIs(t, p.charge(t.Context(), goods.Order{Key: "k", Cents: 1}), breaker.ErrOpen, "nobody was")
+			require.Equal(t, int32(5), asked.Load())
+		}
+		require.NoError(t, p.close(t.Context()))
+	}
+}
