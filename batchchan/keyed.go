@@ -102,8 +102,8 @@ func (k *Keyed[K, T]) SendTimeout(item T, d time.Duration) error {
 
 // SendMany sends items in order, as many in one step as there is room for. It
 // returns how many were accepted, the first n, and an error if that is not all of
-// them: what Send of the next one returned. The
-// others count as Rejected in Stats. The slice is not kept.
+// them: what Send of the next one returned. The others count as Rejected in Stats. The
+// slice is not kept.
 func (k *Keyed[K, T]) SendMany(ctx context.Context, items []T) (n int, err error) {
 	return k.k.sendMany(ctx, items)
 }
