@@ -42,6 +42,9 @@ func (c *core[T]) takeRetry(now time.Duration, e *effects[T]) *batch[T] {
 		return nil
 	}
 	c.arm(e) // for the next one
+	if c.backlog.anyReady() {
+		c.crew.wake(&e.wakeUps) // this taker may have been woken for that batch
+	}
 	return b
 }
 

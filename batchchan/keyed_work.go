@@ -163,6 +163,9 @@ func (c *keyedCore[K, T]) takeRetry(now time.Duration, e *effects[keyedItem[K, T
 	w, ok := c.later.take(now)
 	if ok {
 		c.arm(e)
+		if c.ready.len() > 0 {
+			c.crew.wake(&e.wakeUps) // this worker may have been woken for that key
+		}
 	}
 	return w
 }

@@ -3,6 +3,7 @@ package batchchan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -85,6 +86,49 @@ func TestAsideWhenShutdownGivesUp(t *testing.T) {
 				require.Equal(t, 1, failed.Items)
 				require.Zero(t, time.Since(start))
 			})
+		})
+	}
+}
+
+// A taker that was woken for a ready batch may find that a batch that was aside is due, and
+// takes that one first. It must have another taker woken for the ready one.
+func TestWhoTakesARetryWakesAnotherForWhatIsReady(t *testing.T) {
+	cfg := Config[int]{MaxBatch: 2, Workers: 2, Retry: Retry{MaxAttempts: 2, MaxAside: 1}}
+	require.NoError(t, cfg.check())
+	for _, ready := range []bool{false, true} {
+		want := 0
+		if ready {
+			want = 1
+		}
+		t.Run(fmt.Sprint("core/", ready), func(t *testing.T) {
+			var c core[int]
+			c.init(&cfg, true)
+			var e effects[int]
+			c.later.add(0, new(batch[int]))
+			if ready {
+				c.addMany([]int{1, 2}, 0, &e)
+				require.Equal(t, 1, e.spawn, "a worker for the full batch")
+			}
+			e = effects[int]{}
+			require.NotNil(t, c.takeRetry(1, &e))
+			require.Equal(t, want, e.spawn)
+		})
+		t.Run(fmt.Sprint("keyedCore/", ready), func(t *testing.T) {
+			var c keyedCore[int, int]
+			c.init(&cfg, 0, 0)
+			var e effects[keyedItem[int, int]]
+			c.later.add(0, new(keyWork[int, int]))
+			if ready {
+				for range 2 {
+					ok, err := c.trySend(7, 1, 0, &e)
+					require.True(t, ok)
+					require.NoError(t, err)
+				}
+				require.Equal(t, 1, e.spawn, "a worker for the full batch")
+			}
+			e = effects[keyedItem[int, int]]{}
+			require.NotNil(t, c.takeRetry(1, &e))
+			require.Equal(t, want, e.spawn)
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,11 +114,24 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 	// that processes is at its second batch.
 	middle := map[batchchan.Overflow]int{batchchan.Block: 4, batchchan.DropNewest: 6, batchchan.DropOldest: 6, batchchan.CallerRuns: 6}
 	waits := []batchchan.Overflow{batchchan.Block, batchchan.DropNewest, batchchan.DropOldest, batchchan.CallerRuns}
-	var trip func() // what ends the sending in the middle
+	// What ends the sending in the middle. A timer's goroutine calls it.
+	var mu sync.Mutex
+	var tripwire func()
+	setTrip := func(f func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		tripwire = f
+	}
+	trip := func() {
+		mu.Lock()
+		f := tripwire
+		mu.Unlock()
+		f()
+	}
 	cancelled := func(cause error) func(manySender, context.Context) (int, int, error) {
 		return func(s manySender, _ context.Context) (int, int, error) {
 			ctx, cancel := context.WithCancelCause(bg)
-			trip = func() { cancel(cause) }
+			setTrip(func() { cancel(cause) })
 			n, err := s.many(ctx, ten)
 			return n, len(ten), err
 		}
@@ -127,11 +141,11 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 		{name: "ctx", policies: waits, run: cancelled(errTripped), err: errTripped, n: middle},
 		{name: "ctx with ErrTimeout", policies: waits, run: cancelled(batchchan.ErrTimeout), err: batchchan.ErrTimeout, n: middle},
 		{name: "Close", policies: waits, err: batchchan.ErrClosed, n: middle, run: func(s manySender, _ context.Context) (int, int, error) {
-			trip = func() {
+			setTrip(func() {
 				over, cancel := context.WithCancel(bg)
 				cancel()
 				_, _ = s.shutdown(over)
-			}
+			})
 			n, err := s.many(bg, ten)
 			return n, len(ten), err
 		}},
@@ -205,11 +219,11 @@ func TestSendManyCountsWhatItRejects(t *testing.T) {
 				}
 				t.Run(fmt.Sprint(kind.name, "/", policy, "/", end.name), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
-						trip = func() {}
-						s, inside, release := heldSender(t, kind, policy, end.set, func() { trip() })
+						setTrip(func() {})
+						s, inside, release := heldSender(t, kind, policy, end.set, trip)
 						defer release()
 						if policy == batchchan.Block {
-							defer time.AfterFunc(time.Second, func() { trip() }).Stop()
+							defer time.AfterFunc(time.Second, trip).Stop()
 						}
 						old := s.stats()
 						n, of, err := end.run(s, inside)

@@ -133,7 +133,7 @@ var helpTexts = map[string]string{
 	"jetstream.Stats.FetchErrors":                 "Requests for messages that failed",
 	"jetstream.Stats.Fetched":                     "Taken from the consumer",
 	"jetstream.Stats.Heartbeats":                  "Sent, one per message",
-	"jetstream.Stats.Lost":                        "That the server had not heard of for AckWait: others may have them",
+	"jetstream.Stats.Lost":                        "The server had heard nothing of them for AckWait: others may have them",
 	"jetstream.Stats.Name":                        "Config.Name",
 	"jetstream.Stats.Panics":                      "In the handler and in other functions of Config",
 	"jetstream.Stats.Redelivered":                 "Of Fetched: delivered before, to whomever",

@@ -197,13 +197,13 @@ func TestOneOverloadIsCapturedOnce(t *testing.T) {
 func TestASlowHookHoldsUpNoCapture(t *testing.T) {
 	c, err := observe.NewCaptures(observe.CapturesConfig{Dir: t.TempDir()})
 	require.NoError(t, err)
-	n, inHook := 0, 0
-	var w *observe.Watcher
-	var capturing []bool
+	var n, inHook atomic.Int64
+	var w atomic.Pointer[observe.Watcher]
+	var capturing []bool // one call at a time, and read at the end
 	take := []observe.Profile{observe.HeapProfile}
-	at := func(when int) func(*observe.Sample) string {
+	at := func(when int64) func(*observe.Sample) string {
 		return func(*observe.Sample) string {
-			if n == when {
+			if n.Load() == when {
 				return "now"
 			}
 			return ""
@@ -212,21 +212,20 @@ func TestASlowHookHoldsUpNoCapture(t *testing.T) {
 	got, stats, _ := watched(t, observe.WatcherConfig{
 		Captures: c, Quiet: -1,
 		Rules: []observe.Rule{
-			{Name: "first", When: func(s *observe.Sample) string { n++; return at(1)(s) }, Take: take},
+			{Name: "first", When: func(s *observe.Sample) string { n.Add(1); return at(1)(s) }, Take: take},
 			{Name: "second", When: at(5), Take: take},
 			{Name: "third", When: at(7), Take: take},
 		},
 		OnBreach: func(observe.Breach) {
-			inHook++
-			require.Equal(t, 1, inHook, "one call at a time")
-			capturing = append(capturing, w.Stats().Capturing)
+			require.EqualValues(t, 1, inHook.Add(1), "one call at a time")
+			capturing = append(capturing, w.Load().Stats().Capturing)
 			time.Sleep(10 * time.Second)
-			inHook--
+			inHook.Add(-1)
 		},
 	}, func(watcher *observe.Watcher) {
-		w = watcher
+		w.Store(watcher)
 		time.Sleep(20*time.Second + 1)
-		require.Equal(t, 20, n, "samples go on")
+		require.EqualValues(t, 20, n.Load(), "samples go on")
 		time.Sleep(20 * time.Second)
 	})
 	files := map[string]int{}
