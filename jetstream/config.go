@@ -81,7 +81,8 @@ type Config struct {
 	Backoff func(delivered int) time.Duration
 
 	// MaxDeliver gives a message up when it was delivered that often and has not been
-	// handled. 0 means never. The consumer's own MaxDeliver must then be unlimited:
+	// handled. 0 means never. A delivery counts also if a Shutdown or a kill cut it
+	// short, so leave room for restarts. The consumer's own MaxDeliver must then be unlimited:
 	// the server forgets a message that dies with its process at the last delivery.
 	MaxDeliver int
 
