@@ -40,6 +40,13 @@ func TestJobsInTheProcess(t *testing.T) {
 			}
 			return nil
 		}
+		since := func() []string { // what ran since the last look
+			mu.Lock()
+			defer mu.Unlock()
+			all := ran
+			ran = nil
+			return all
+		}
 		see := &sight{reg: new(observe.Registry)}
 		q, err := newPoolQueue(handlers{"mail": run, "thumbnail": run, "settle": run}, slog.New(slog.DiscardHandler), see)
 		require.NoError(t, err)
@@ -59,17 +66,15 @@ func TestJobsInTheProcess(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		hold <- struct{}{} // one worker goes on, so there is an order
 		synctest.Wait()
-		require.Equal(t, []string{"settle 1", "mail 1", "thumbnail 1"}, ran)
+		require.Equal(t, []string{"settle 1", "mail 1", "thumbnail 1"}, since())
 		require.EqualValues(t, 2, q.pool.Stats().Timeouts, "late")
-		ran = nil
 		put("settle", "fails", time.Hour)
 		time.Sleep(time.Minute)
-		require.Equal(t, []string{"settle fails", "settle fails", "settle fails", "settle fails"}, ran)
-		ran = nil
+		require.Equal(t, []string{"settle fails", "settle fails", "settle fails", "settle fails"}, since())
 		put("mail", "2", time.Hour)
 		close(hold)
 		require.NoError(t, q.Shutdown(context.Background()))
-		require.Equal(t, []string{"mail 2"}, ran)
+		require.Equal(t, []string{"mail 2"}, since())
 		require.Error(t, q.Put(t.Context(), Job{Kind: "mail", Within: time.Hour}), "closed")
 		require.Error(t, q.Put(t.Context(), Job{Kind: "thumbnail", Within: time.Hour}), "closed")
 		require.Error(t, q.Put(t.Context(), Job{Kind: "unknown"}))
