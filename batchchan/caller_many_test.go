@@ -283,11 +283,14 @@ func TestDoManyInsideAndOverflow(t *testing.T) {
 				results[0].Value = reqs[0]
 				return nil
 			}))
+		go func() { _, _ = c.Do(bg, 0) }() // else the worker may take one of the three in between
+		synctest.Wait()
 		done := make(chan []batchchan.Result[int])
 		go func() { done <- c.DoMany(bg, []int{1, 2, 3}) }()
 		synctest.Wait()
 		close(gate)
 		results := <-done
+		require.ErrorIs(t, results[0].Err, batchchan.ErrDropped)
 		require.ErrorIs(t, results[1].Err, batchchan.ErrDropped)
 		require.Equal(t, batchchan.Result[int]{Value: 3}, results[2])
 		require.NoError(t, c.Close())
