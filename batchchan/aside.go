@@ -1,10 +1,6 @@
 package batchchan
 
-import (
-	"time"
-
-	"github.com/poundlock/poundlock/internal/duration"
-)
+import "time"
 
 // Batches that are aside have failed and wait for their next attempt without a
 // worker (Retry.MaxAside). They count as being in the processor. When their time
@@ -12,11 +8,7 @@ import (
 
 // setAsideLocked puts b, for which the executor has reserved a place, aside. mu is held.
 func (g *engine[T]) setAsideLocked(b *batch[T], now time.Duration, e *effects[T]) {
-	at := duration.Add(now, b.again.wait)
-	if g.ctx.Err() != nil {
-		at = now
-	}
-	g.core.putAside(b, at, e)
+	g.core.putAside(b, g.nextAttempt(b, now), e)
 }
 
 // putAside puts b aside until that time.
@@ -28,16 +20,7 @@ func (c *core[T]) putAside(b *batch[T], at time.Duration, e *effects[T]) {
 // takeRetry returns a batch that was aside and whose time has come, or nil. Its place
 // is then free.
 func (c *core[T]) takeRetry(now time.Duration, e *effects[T]) *batch[T] {
-	at, ok := c.later.next()
-	if !ok {
-		return nil
-	}
-	if at > now {
-		// now is of before the lock; the alarm may have rung since and found
-		// this taker on its way.
-		now = c.clock.now()
-	}
-	b, ok := c.later.take(now)
+	b, ok := c.later.takeDue(now, c.clock)
 	if !ok {
 		return nil
 	}

@@ -90,6 +90,15 @@ func (l *later[E]) next() (time.Duration, bool) {
 	return l.heap[0].at, true
 }
 
+// takeDue is take by a reading of the clock from before the lock. The alarm may have rung
+// since and found the taker on its way, so where nothing was due then, it looks again.
+func (l *later[E]) takeDue(now time.Duration, c clock) (e E, ok bool) {
+	if at, waits := l.next(); waits && at > now {
+		now = c.now()
+	}
+	return l.take(now)
+}
+
 // take takes out what is due first, if it is due.
 func (l *later[E]) take(now time.Duration) (e E, ok bool) {
 	if len(l.heap) == 0 || l.heap[0].at > now {

@@ -3,8 +3,6 @@ package batchchan
 import (
 	"context"
 	"time"
-
-	"github.com/poundlock/poundlock/internal/duration"
 )
 
 // keyWork is a batch that a worker is at, or that is aside.
@@ -137,11 +135,7 @@ func (c *keyedCore[K, T]) take(w *keyWork[K, T], now time.Duration) {
 
 // setAsideLocked puts w, for which the executor has reserved a place, aside.
 func (k *keyed[K, T]) setAsideLocked(w *keyWork[K, T], now time.Duration, e *effects[keyedItem[K, T]]) {
-	at := duration.Add(now, w.again.wait)
-	if k.ctx.Err() != nil {
-		at = now
-	}
-	k.core.putAside(w, at, e)
+	k.core.putAside(w, k.nextAttempt(&w.batch, now), e)
 }
 
 // putAside puts w aside until that time.
@@ -153,14 +147,7 @@ func (c *keyedCore[K, T]) putAside(w *keyWork[K, T], at time.Duration, e *effect
 // takeRetry returns a batch that was aside and whose time has come, or nil;
 // see core.takeRetry.
 func (c *keyedCore[K, T]) takeRetry(now time.Duration, e *effects[keyedItem[K, T]]) *keyWork[K, T] {
-	at, ok := c.later.next()
-	if !ok {
-		return nil
-	}
-	if at > now {
-		now = c.clock.now()
-	}
-	w, ok := c.later.take(now)
+	w, ok := c.later.takeDue(now, c.clock)
 	if ok {
 		c.arm(e)
 		if c.ready.len() > 0 {

@@ -3,6 +3,8 @@ package batchchan
 import (
 	"math/rand/v2"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/duration"
 )
 
 // Retry describes how a failed batch is tried again: after Backoff, then twice
@@ -169,6 +171,15 @@ func (x *executor[T]) backOff(attempts int) time.Duration {
 // errors ask for, if that is longer.
 func (x *executor[T]) wait(a *again[T]) time.Duration {
 	return max(x.backOff(a.attempt), min(x.asked(a.err, a.errs), x.cfg.Retry.MaxBackoff))
+}
+
+// nextAttempt returns when b, which goes aside now, is to be tried again: at once after a
+// Shutdown that gave up, to fail.
+func (x *executor[T]) nextAttempt(b *batch[T], now time.Duration) time.Duration {
+	if x.ctx.Err() != nil {
+		return now
+	}
+	return duration.Add(now, b.again.wait)
 }
 
 func (x *executor[T]) retryable(err error) (ok bool) {

@@ -33,12 +33,17 @@ func (g *engine[T]) send(ctx context.Context, item T, d time.Duration) error {
 func (g *engine[T]) sizeOf(item T) (int, error) {
 	size := max(g.cfg.SizeOf(item), 0)
 	if g.cfg.MaxBytes > 0 && size > g.cfg.MaxBytes || g.cfg.MaxPendingBytes > 0 && size > g.cfg.MaxPendingBytes {
-		g.mu.lock()
-		g.core.n.rejected++
-		g.mu.unlock()
+		g.reject(1)
 		return 0, ErrTooLarge
 	}
 	return size, nil
+}
+
+// reject counts items that were refused.
+func (g *engine[T]) reject(items int) {
+	g.mu.lock()
+	g.core.n.rejected += uint64(items)
+	g.mu.unlock()
 }
 
 // sendSlow is entered with mu held and returns without.
@@ -223,9 +228,7 @@ func (g *engine[T]) sendEach(ctx context.Context, items []T, d time.Duration) (n
 		}
 	}
 	if rest := len(items) - n - counted; rest > 0 {
-		g.mu.lock()
-		g.core.n.rejected += uint64(rest)
-		g.mu.unlock()
+		g.reject(rest)
 	}
 	return n, err
 }
