@@ -30,6 +30,7 @@ type worker[T any] struct {
 	gate      *gate[T]       // of the running task, if it came through one
 	labels    unsafe.Pointer // as setLabels returned it
 	booked    bool           // the task that ends the goroutine has booked its end itself
+	cut       bool           // its last task did not return: what follows a task has not been done yet
 }
 
 // running is what a worker runs, kept only where somebody may ask: tasks with a
@@ -93,6 +94,7 @@ func (c *core[T]) run(w *worker[T]) bool {
 
 // bookEnd books a task that did not return, unless it has done so itself.
 func (c *core[T]) bookEnd(w *worker[T], how *fate) {
+	w.cut = how.kind != returned
 	switch {
 	case w.booked:
 		w.booked = false
@@ -106,8 +108,18 @@ func (c *core[T]) bookEnd(w *worker[T], how *fate) {
 
 // loop takes and runs tasks; the worker is active whenever it begins.
 func (c *core[T]) loop(w *worker[T]) {
-	woken := true
+	woken, ran := true, w.cut
+	w.cut = false
 	for {
+		if ran { // a task, however it ended
+			ran = false
+			if !rt.SeesLabels || rt.Labels() != w.labels {
+				w.labels = setLabels(c.clean)
+			}
+			if c.desk.crew.surplus.Load() && c.retire() {
+				return
+			}
+		}
 		v, at, ok := w.unwrap(woken)
 		if !ok {
 			v, at, ok = c.desk.take()
@@ -133,12 +145,7 @@ func (c *core[T]) loop(w *worker[T]) {
 		} else {
 			c.runTimed(w, v, at)
 		}
-		if !rt.SeesLabels || rt.Labels() != w.labels {
-			w.labels = setLabels(c.clean)
-		}
-		if c.desk.crew.surplus.Load() && c.retire() {
-			return
-		}
+		ran = true
 	}
 }
 
