@@ -95,13 +95,12 @@ func (c *core[T]) run(w *worker[T]) bool {
 // bookEnd books a task that did not return, unless it has done so itself.
 func (c *core[T]) bookEnd(w *worker[T], how *fate) {
 	w.cut = how.kind != returned
-	switch {
-	case w.booked:
+	if w.booked {
 		w.booked = false
-	case how.kind == exited:
-		c.books.goexits.Add(1)
-	case how.kind == panicked:
-		c.books.panics.Add(1)
+		return
+	}
+	c.books.notReturned(how.kind)
+	if how.kind == panicked {
 		c.reports.panicked(how)
 	}
 }
@@ -178,8 +177,10 @@ func (c *core[T]) callerRun(v T) {
 	c.desk.crew.roll.bind(w)
 	defer func() {
 		c.desk.crew.roll.unbind(w)
-		c.books.callerRan.Add(1)
-		c.bookEnd(w, &how)
+		c.books.callerEnded(how.kind)
+		if how.kind == panicked {
+			c.reports.panicked(&how)
+		}
 	}()
 	contain(&how, func() { c.kind.run(w, v) })
 }
