@@ -19,6 +19,7 @@ type worker[T any] struct {
 
 	// Written by the goroutine that reserved the worker, before it wakes or starts.
 	reserved bool    // it is counted active already
+	asleep   bool    // it begins among the sleeping
 	arriving bool    // it is counted in crew.arriving; own once it runs
 	gift     item[T] // the task to run first, if given is set
 	given    bool
@@ -105,8 +106,15 @@ func (c *core[T]) bookEnd(w *worker[T], how *fate) {
 	}
 }
 
-// loop takes and runs tasks; the worker is active whenever it begins.
+// loop takes and runs tasks; the worker is active whenever it begins, unless it begins
+// asleep.
 func (c *core[T]) loop(w *worker[T]) {
+	if w.asleep {
+		w.asleep = false
+		if !c.desk.crew.sleep(w) {
+			return
+		}
+	}
 	woken, ran := true, w.cut
 	w.cut = false
 	for {
