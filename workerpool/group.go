@@ -34,7 +34,8 @@ type GroupOption func(*Group)
 // Limit bounds the group's tasks in the pool, running or queued, to n: Go waits
 // while there are as many. A task that calls Go keeps its own place meanwhile: if
 // all n do, none gets one, as with errgroup's limit. Likewise tasks that all wait for
-// something that only a further task would do cannot go on. n below 1 means no bound.
+// something that only a further task would do cannot go on. The wait is part of a task's
+// Timeout. n below 1 means no bound.
 func Limit(n int) GroupOption {
 	return func(g *Group) {
 		g.slots = nil
@@ -122,12 +123,8 @@ func (g *Group) submit(f func(context.Context) error, opts []TaskOption, overflo
 	if err := t.init(ctx, g.p.c, o.Task); err != nil {
 		return err
 	}
-	if err := g.enter(ctx, overflow); err != nil {
-		t.cancel(nil)
-		if t.stop != nil {
-			t.stop()
-		}
-		return err
+	if err := g.enter(t, overflow); err != nil {
+		return t.refused(err)
 	}
 	t.ended = func() {
 		if t.err != nil {
@@ -145,8 +142,8 @@ func (g *Group) submit(f func(context.Context) error, opts []TaskOption, overflo
 	return err
 }
 
-// enter takes one of the group's slots.
-func (g *Group) enter(ctx context.Context, overflow Overflow) error {
+// enter takes one of the group's slots for t.
+func (g *Group) enter(t *taskCore, overflow Overflow) error {
 	if g.slots == nil {
 		return nil
 	}
@@ -166,8 +163,8 @@ func (g *Group) enter(ctx context.Context, overflow Overflow) error {
 	select {
 	case g.slots <- struct{}{}:
 		return nil
-	case <-ctx.Done():
-		return ctxerr.From(ctx)
+	case <-t.ctx.Done():
+		return t.ctxErr()
 	}
 }
 
@@ -206,8 +203,8 @@ func (g *Group) fail(err error) {
 // the order in which they came, or nil. A panic of a task is a *PanicError among
 // them, a Goexit is ErrGoexit. Called from a task of the same pool, the pool may run
 // another worker meanwhile, or Wait returns ErrNested, without waiting, where
-// Config.MaxNested tasks wait already. Further calls return the same until the
-// next Go.
+// Config.MaxNested tasks wait already. Further calls return the same until the group
+// is used again, by Go, TryGo or Context.
 func (g *Group) Wait() error {
 	g.mu.Lock()
 	var quiet chan struct{}

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,6 +91,64 @@ func TestGroupLimitAndContext(t *testing.T) {
 	open()
 	require.ErrorIs(t, g.Wait(), context.Canceled)
 	closeAndCheck(t, p)
+}
+
+// A task's Timeout bounds the wait for a place within the Limit, too.
+func TestGroupLimitAndTimeout(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, workerpool.Config{})
+		g := p.Group(bg, workerpool.Limit(1))
+		gate, open := newGate(t)
+		g.Go(func(context.Context) error { <-gate; return nil })
+		start := time.Now()
+		g.Go(func(context.Context) error { t.Error("ran"); return nil }, workerpool.WithTimeout(time.Second))
+		require.Equal(t, time.Second, time.Since(start))
+		open()
+		require.ErrorIs(t, g.Wait(), workerpool.ErrQueueTimeout)
+		closeAndCheck(t, p)
+	})
+}
+
+// conc, once: a panic did not cancel the others. Any end but a return of nil does.
+func TestFailFastHoweverATaskFails(t *testing.T) {
+	watch(t)
+	for _, end := range ends[1:] {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2})
+		g := p.Group(bg, workerpool.FailFast())
+		g.Go(func(ctx context.Context) error { <-ctx.Done(); return nil })
+		g.Go(func(context.Context) error { return end.end() })
+		require.Error(t, g.Wait(), end.name)
+		closeAndCheck(t, p)
+	}
+}
+
+// pond, once: a hang where the ctx ends before many tasks have started.
+func TestGroupWhoseContextEndsBeforeItsTasksStart(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size})
+		v := p.Limit(1)
+		ctx, cancel := context.WithCancel(bg)
+		groups := []*workerpool.Group{p.Group(ctx), p.Group(ctx, workerpool.Limit(3)), p.Group(ctx, workerpool.FailFast())}
+		var ran, late atomic.Int64
+		for i := range scaled(4000) {
+			if i == 7 {
+				cancel()
+			}
+			groups[i%3].Go(func(context.Context) error {
+				if ran.Add(1); i > 7 {
+					late.Add(1)
+				}
+				return nil
+			}, workerpool.WithView([]*workerpool.View{nil, v}[i%2]))
+		}
+		for _, g := range groups {
+			require.ErrorIs(t, g.Wait(), context.Canceled)
+		}
+		require.Zero(t, late.Load())
+		cancel()
+		closeAndCheck(t, p)
+	})
 }
 
 // conc: Go after Wait panics. Several Waits, and Go from the group's own tasks.
