@@ -60,6 +60,7 @@ type taskCore struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // releases the deadline's timer; nil without one
+	watch  func() bool        // stops what ends the task in the queue at its deadline; nil without
 	fn     func(context.Context) error
 	label  string
 	level  *level[job]
@@ -128,11 +129,17 @@ func (t *taskCore) refused(err error) error {
 	if err == nil {
 		return nil
 	}
-	if t.ctx.Err() != nil && err != ErrClosed {
-		err = t.ctxErr()
-	}
+	err = t.reason(err)
 	if t.state.CompareAndSwap(taskQueued, taskDropped) {
 		t.finish(err)
+	}
+	return err
+}
+
+// reason is what t ends with whose submission returned err.
+func (t *taskCore) reason(err error) error {
+	if t.ctx.Err() != nil && err != ErrClosed {
+		return t.ctxErr()
 	}
 	return err
 }
@@ -244,6 +251,9 @@ func (t *taskCore) run(w *worker[job]) {
 	if !t.state.CompareAndSwap(taskQueued, taskStarted) {
 		t.c.books.end(t.howOver())
 		return
+	}
+	if t.watch != nil {
+		t.watch()
 	}
 	w.begin(t, t.cancel, t.c.clock.now())
 	if t.c.alert.Load()&alertExpired != 0 {
