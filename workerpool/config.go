@@ -12,7 +12,8 @@ import (
 // Special values of [Config.QueueSize].
 const (
 	// NoQueue makes every submission wait for a worker of its own: once Submit
-	// returned, the task has one, and Stats().Active counts it.
+	// returned, the task has one, and Stats().Active counts it. A worker is free a
+	// moment after its task's end, which others may have seen before.
 	NoQueue = -1
 	// Unbounded makes the queue grow as needed; submissions never wait.
 	Unbounded = math.MaxInt
@@ -139,7 +140,8 @@ type Config struct {
 	// OnDrop is called after an accepted task was dropped: by DropOldest or
 	// DropNewest in the submitting goroutine, by an expired Shutdown in that of its
 	// caller. No lock is held. A panic in it is contained, counted in
-	// Stats.HandlerPanics and printed.
+	// Stats.HandlerPanics and printed. A runtime.Goexit in it ends that goroutine, after
+	// the other tasks of the same Shutdown have been reported.
 	OnDrop func(DroppedTask)
 
 	// Monitor, if set, samples the pool regularly. See [Monitor].

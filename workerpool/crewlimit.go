@@ -39,6 +39,7 @@ func (c *crew[T]) grow(n int) {
 }
 
 // addOne counts and enlists one more worker, to be started, if there are fewer than n.
+// Without a queue it is asleep from the start: a submission may reserve it at once.
 func (c *crew[T]) addOne(n int) *worker[T] {
 	c.mu.Lock() // keeps the limit, and a worker counted before a stop is waited for
 	defer c.mu.Unlock()
@@ -53,11 +54,16 @@ func (c *crew[T]) addOne(n int) *worker[T] {
 		}
 		next := s + workerOne
 		if c.direct {
-			next += activeOne
+			next += idleOne
 		}
-		if c.ctl.cas(s, next) {
-			return c.enlist(&worker[T]{reserved: c.direct})
+		if !c.ctl.cas(s, next) {
+			continue
 		}
+		w := c.enlist(&worker[T]{reserved: c.direct, asleep: c.direct})
+		if c.direct {
+			c.idlers.push(w)
+		}
+		return w
 	}
 }
 

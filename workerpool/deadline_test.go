@@ -77,6 +77,32 @@ func TestDeadlineOfARunningTask(t *testing.T) {
 	})
 }
 
+// A Timeout that has passed is what ended the task, also where the caller's ctx ends
+// after it.
+func TestTheFirstEndCounts(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 1})
+		ctx, cancel := context.WithTimeout(bg, 2*time.Second)
+		defer cancel()
+		task := func(context.Context) (int, error) { time.Sleep(3 * time.Second); return 0, nil }
+		runs := workerpool.Go(ctx, p, task, workerpool.WithTimeout(time.Second))
+		waits := workerpool.Go(ctx, p, task, workerpool.WithTimeout(time.Second))
+		_, err := runs.Wait(bg)
+		require.NoError(t, err)
+		_, err = waits.Wait(bg)
+		require.ErrorIs(t, err, workerpool.ErrQueueTimeout)
+
+		ctx, cancel = context.WithTimeout(bg, time.Second)
+		defer cancel()
+		_, err = workerpool.Go(ctx, p, task, workerpool.WithTimeout(2*time.Second)).Wait(bg)
+		require.NoError(t, err)
+		st := closeAndCheck(t, p)
+		require.EqualValues(t, 1, st.RunTimeouts, "the second one's ctx ended by itself")
+		require.EqualValues(t, 1, st.Timeouts)
+	})
+}
+
 // Do whose ctx ends while the task is queued returns at once; the task never runs.
 func TestContextEndsInTheQueue(t *testing.T) {
 	for _, size := range queueSizes {

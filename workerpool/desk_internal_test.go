@@ -95,6 +95,40 @@ func TestDeskFindsRoomWithAWorkerThatHasNoTask(t *testing.T) {
 	require.ErrorIs(t, d.replace(t, 9, 0), ErrClosed)
 }
 
+// A worker that has lost its core between its ticket and its slot is about to free a
+// place: DropOldest waits for that, and takes nothing out.
+func TestDeskDropsNothingWhereAPlaceIsAboutToComeFree(t *testing.T) {
+	for _, size := range []int{1, 2, 5, 8} {
+		d := newDesk(Config{MaxWorkers: 1, QueueSize: size})
+		l := d.level()
+		require.NoError(t, d.putRing(l, -1))
+		w := <-d.started
+		d.takes(t, w, -1)
+		for v := range size {
+			require.NoError(t, d.putRing(l, v+1))
+		}
+		h := l.ring.head.Load()
+		require.True(t, l.ring.head.CompareAndSwap(h, h+1)) // w has its ticket
+		for range 2 * size {
+			_, evicted, err := d.replaceOldest(l, 100)
+			require.ErrorIs(t, err, ErrFull)
+			require.False(t, evicted)
+			require.False(t, l.ring.barred())
+		}
+		require.Zero(t, d.q.dropped.Load())
+		l.ring.slot(h).seq.Store(2 * (h + l.ring.n)) // and now its task
+		require.NoError(t, d.replace(t, 100, 0))
+		for v := range size {
+			require.NoError(t, d.replace(t, 200+v, append([]int{2, 3, 4, 5, 6, 7, 8}[:size-1], 100)[v]))
+		}
+		for v := range size {
+			d.takes(t, w, 200+v)
+		}
+		d.finds(t, w)
+		d.end(t)
+	}
+}
+
 // replace is replaceOldest that takes old out, where that is not 0.
 func (d *deskTest) replace(t *testing.T, v, old int) error {
 	got, evicted, err := d.replaceOldest(d.level(), v)

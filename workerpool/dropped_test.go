@@ -53,6 +53,30 @@ func TestDroppedTasksComeBack(t *testing.T) {
 	closeAndCheck(t, p)
 }
 
+// However OnDrop ends, it gets each of the tasks that an expired Shutdown drops.
+func TestEachDroppedTaskIsReported(t *testing.T) {
+	watch(t)
+	for _, end := range ends {
+		reported := 0
+		p := newPool(t, workerpool.Config{MaxWorkers: 1, OnDrop: func(workerpool.DroppedTask) { reported++; _ = end.end() }})
+		release := occupy(t, p, 1)
+		for range 5 {
+			require.NoError(t, p.Submit(func() { t.Error("ran") }))
+		}
+		ctx, cancel := context.WithCancel(bg)
+		cancel()
+		over := make(chan struct{})
+		go func() { // end may end it
+			defer close(over)
+			_ = p.Shutdown(ctx)
+		}()
+		<-over
+		require.Equal(t, 5, reported, end.name)
+		release()
+		closeAndCheck(t, p)
+	}
+}
+
 func TestDroppedArgumentsComeBack(t *testing.T) {
 	eachQueue(t, func(t *testing.T, size int) {
 		gate, open := newGate(t)

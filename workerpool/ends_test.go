@@ -74,6 +74,9 @@ var places = []struct {
 		for range workerpool.Map(bg, p, count(1), func(context.Context, int) (int, error) { return 0, end() }) {
 		}
 	}, 1},
+	{"ctx.Value", nil, func(_ *testing.T, p *workerpool.Pool, end func() error) {
+		_ = p.Do(strangeCtx{bg, end}, workerpool.Task{Label: "l", Run: func(context.Context) error { return nil }})
+	}, 1},
 	{"View.Submit", nil, func(t *testing.T, p *workerpool.Pool, end func() error) {
 		require.NoError(t, p.Limit(1).Submit(func() { _ = end() }))
 	}, 1},
@@ -153,6 +156,20 @@ var places = []struct {
 			release()
 		}
 	}, 0},
+}
+
+// strangeCtx is a ctx of the user's own making, whose Value calls end where it is asked
+// for what package context itself does not ask.
+type strangeCtx struct {
+	context.Context
+	end func() error
+}
+
+func (c strangeCtx) Value(key any) any {
+	if _, ok := key.(*int); !ok { // that of context.Cause
+		_ = c.end()
+	}
+	return nil
 }
 
 func monitorCalls(set func(*workerpool.Monitor, func())) func(*workerpool.Config, func()) {

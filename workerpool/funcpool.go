@@ -221,10 +221,10 @@ func (v *FuncView[T]) Done() <-chan struct{} {
 
 // Stats is [View.Stats].
 func (v *FuncView[T]) Stats() ViewStats {
-	if v.g == nil {
+	if v == nil || v.g == nil {
 		return ViewStats{}
 	}
 	return v.g.stats()
 }
 
-func (v *FuncView[T]) closed() bool { return v.g == nil || v.g.c == nil }
+func (v *FuncView[T]) closed() bool { return v == nil || v.g == nil || v.g.c == nil }

@@ -37,7 +37,8 @@ func WithTimeout(d time.Duration) TaskOption { return func(o *taskOptions) { o.T
 // WithLabel names the task, see [Task.Label].
 func WithLabel(label string) TaskOption { return func(o *taskOptions) { o.Label = label } }
 
-// WithView runs the task within v's cap; v must be a view of the same pool.
+// WithView runs the task within v's cap; v must be a view of the same pool, or nil for
+// none.
 func WithView(v *View) TaskOption { return func(o *taskOptions) { o.view = v } }
 
 // Go submits f and returns its Future at once, or as soon as there is room in the
@@ -134,6 +135,16 @@ func (f *Future[T]) Done() <-chan struct{} {
 		}
 	})
 	return f.t.done
+}
+
+// over reports whether the result is there.
+func (f *Future[T]) over() bool {
+	select {
+	case <-f.t.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Cancel ends the task's ctx. A task that has not started does not run; its Future

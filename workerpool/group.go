@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
+	"github.com/poundlock/poundlock/internal/list"
 )
 
 // Group is a set of tasks on a pool that are waited for together, like errgroup's
@@ -26,6 +28,14 @@ type Group struct {
 	running int           // guarded by mu; tasks accepted or being submitted, and not ended
 	quiet   chan struct{} // guarded by mu; closed when running gets to 0; nil if nobody waits
 	errs    []error       // guarded by mu
+
+	members list.List[*member] // guarded by mu; of running, those that may be in a queue
+}
+
+// member is a task of a Group.
+type member struct {
+	taskCore
+	place list.Node[*member] // in Group.members
 }
 
 // GroupOption is an option of [Pool.Group].
@@ -34,7 +44,8 @@ type GroupOption func(*Group)
 // Limit bounds the group's tasks in the pool, running or queued, to n: Go waits
 // while there are as many. A task that calls Go keeps its own place meanwhile: if
 // all n do, none gets one, as with errgroup's limit. Likewise tasks that all wait for
-// something that only a further task would do cannot go on. n below 1 means no bound.
+// something that only a further task would do cannot go on. The wait is part of a task's
+// Timeout. n below 1 means no bound.
 func Limit(n int) GroupOption {
 	return func(g *Group) {
 		g.slots = nil
@@ -87,7 +98,7 @@ func (g *Group) renew() {
 func (g *Group) Go(f func(context.Context) error, opts ...TaskOption) {
 	if err := g.submit(f, opts, Block); err != nil {
 		g.fail(err)
-		g.leave()
+		g.leave(nil)
 	}
 }
 
@@ -97,7 +108,7 @@ func (g *Group) Go(f func(context.Context) error, opts ...TaskOption) {
 func (g *Group) TryGo(f func(context.Context) error, opts ...TaskOption) error {
 	err := g.submit(f, opts, Reject)
 	if err != nil {
-		g.leave()
+		g.leave(nil)
 	}
 	return err
 }
@@ -118,35 +129,65 @@ func (g *Group) submit(f func(context.Context) error, opts []TaskOption, overflo
 	if g.p == nil || g.p.c == nil {
 		return ErrClosed
 	}
-	t := new(taskCore)
+	m := new(member)
+	t := &m.taskCore
 	if err := t.init(ctx, g.p.c, o.Task); err != nil {
 		return err
 	}
-	if err := g.enter(ctx, overflow); err != nil {
-		t.cancel(nil)
-		if t.stop != nil {
-			t.stop()
-		}
-		return err
+	if err := g.enter(t, overflow); err != nil {
+		return t.refused(err)
 	}
 	t.ended = func() {
 		if t.err != nil {
 			g.fail(t.err)
 		}
 		g.exit()
-		g.leave()
+		g.leave(m)
+	}
+	g.join(m)
+	if t.stop != nil {
+		t.watch = context.AfterFunc(t.ctx, t.expire)
 	}
 	err := t.submit(o.view, overflow)
-	if err != nil {
-		t.ended = nil // the caller does it
-		err = t.refused(err)
-		g.exit()
+	if err == nil || !t.state.CompareAndSwap(taskQueued, taskDropped) { // else its ctx ended, and it with that
+		return nil
 	}
+	t.ended = nil // the caller does it
+	err = t.reason(err)
+	t.finish(err)
+	g.exit()
+	g.unlist(m)
 	return err
 }
 
-// enter takes one of the group's slots.
-func (g *Group) enter(ctx context.Context, overflow Overflow) error {
+// join enters m among those that expire sees to, so that m ends as soon as the group's ctx
+// does, not when a worker comes to it.
+func (g *Group) join(m *member) {
+	m.place.Value = m
+	g.mu.Lock()
+	g.members.PushBack(&m.place)
+	g.mu.Unlock()
+}
+
+// unlist ends that.
+func (g *Group) unlist(m *member) {
+	g.mu.Lock()
+	g.members.Remove(&m.place)
+	g.mu.Unlock()
+}
+
+// expire ends those members that have not started, whose ctx has ended.
+func (g *Group) expire() {
+	g.mu.Lock()
+	all := slices.Collect(g.members.All())
+	g.mu.Unlock()
+	for _, m := range all {
+		m.taskCore.expire()
+	}
+}
+
+// enter takes one of the group's slots for t.
+func (g *Group) enter(t *taskCore, overflow Overflow) error {
 	if g.slots == nil {
 		return nil
 	}
@@ -166,8 +207,8 @@ func (g *Group) enter(ctx context.Context, overflow Overflow) error {
 	select {
 	case g.slots <- struct{}{}:
 		return nil
-	case <-ctx.Done():
-		return ctxerr.From(ctx)
+	case <-t.ctx.Done():
+		return t.ctxErr()
 	}
 }
 
@@ -178,8 +219,12 @@ func (g *Group) exit() {
 	}
 }
 
-func (g *Group) leave() {
+// leave ends the count of m, or of one that was never a member, as running.
+func (g *Group) leave(m *member) {
 	g.mu.Lock()
+	if m != nil {
+		g.members.Remove(&m.place)
+	}
 	g.running--
 	if g.running == 0 && g.quiet != nil {
 		close(g.quiet)
@@ -202,15 +247,16 @@ func (g *Group) fail(err error) {
 }
 
 // Wait waits until every task of the group has ended, those included for which a Go
-// still waits. It returns the first error with FailFast, else all of them joined in
+// still waits. A task whose ctx ends before it has started ends with that. It returns the first error with FailFast, else all of them joined in
 // the order in which they came, or nil. A panic of a task is a *PanicError among
 // them, a Goexit is ErrGoexit. Called from a task of the same pool, the pool may run
 // another worker meanwhile, or Wait returns ErrNested, without waiting, where
-// Config.MaxNested tasks wait already. Further calls return the same until the
-// next Go.
+// Config.MaxNested tasks wait already. Further calls return the same until the group
+// is used again, by Go, TryGo or Context.
 func (g *Group) Wait() error {
 	g.mu.Lock()
 	var quiet chan struct{}
+	ctx := g.ctx
 	if g.running > 0 {
 		if g.quiet == nil {
 			g.quiet = make(chan struct{})
@@ -223,7 +269,12 @@ func (g *Group) Wait() error {
 		if err != nil {
 			return err
 		}
-		<-quiet
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			g.expire()
+			<-quiet
+		}
 		away.back()
 	}
 	g.mu.Lock()

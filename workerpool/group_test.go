@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,6 +91,150 @@ func TestGroupLimitAndContext(t *testing.T) {
 	open()
 	require.ErrorIs(t, g.Wait(), context.Canceled)
 	closeAndCheck(t, p)
+}
+
+// A task's Timeout bounds the wait for a place within the Limit, too.
+func TestGroupLimitAndTimeout(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, workerpool.Config{})
+		g := p.Group(bg, workerpool.Limit(1))
+		gate, open := newGate(t)
+		g.Go(func(context.Context) error { <-gate; return nil })
+		start := time.Now()
+		g.Go(func(context.Context) error { t.Error("ran"); return nil }, workerpool.WithTimeout(time.Second))
+		require.Equal(t, time.Second, time.Since(start))
+		open()
+		require.ErrorIs(t, g.Wait(), workerpool.ErrQueueTimeout)
+		closeAndCheck(t, p)
+	})
+}
+
+// Tasks that have not started when their ctx ends do not keep Wait waiting for a worker:
+// not at the end of the group's ctx, nor after their own Timeout, in the queue of the pool
+// or of a view.
+func TestGroupDoesNotWaitForWorkersToSkipItsTasks(t *testing.T) {
+	for _, size := range []int{7, 0, workerpool.Unbounded} {
+		watch(t)
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: size})
+			release := occupy(t, p, 1)
+			v := p.Limit(1)
+			require.NoError(t, v.Submit(func() {}))
+			ctx, cancel := context.WithCancelCause(bg)
+			never := func(context.Context) error { t.Error("ran"); return nil }
+			start := time.Now()
+			for round := range 3 {
+				g := p.Group(ctx, workerpool.Limit(2+round))
+				g.Go(never, workerpool.WithTimeout(time.Second))
+				g.Go(never, workerpool.WithTimeout(2*time.Second), workerpool.WithView(v))
+				g.Go(never, workerpool.WithTimeout(3*time.Second)) // within the Limit of 2 only when the first has ended
+				err := g.Wait()
+				require.ErrorIs(t, err, workerpool.ErrQueueTimeout)
+				require.Len(t, err.(interface{ Unwrap() []error }).Unwrap(), 3)
+				require.Equal(t, 3*time.Second, time.Since(start))
+				start = start.Add(3 * time.Second)
+			}
+			g := p.Group(ctx)
+			g.Go(never)
+			g.Go(never, workerpool.WithView(v))
+			go func() { time.Sleep(time.Second); cancel(errBoom) }()
+			err := g.Wait()
+			require.ErrorIs(t, err, errBoom)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, time.Second, time.Since(start))
+			g.Go(never)
+			require.ErrorIs(t, g.Wait(), errBoom)
+			release()
+			st := closeAndCheck(t, p)
+			require.EqualValues(t, 9, st.Timeouts)
+			require.EqualValues(t, 2, st.Canceled)
+		})
+	}
+}
+
+// A Go that waits for room while its ctx ends is one error, whoever notices first.
+func TestGroupWhoseContextEndsWhileGoWaits(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: size})
+		release := occupy(t, p, 1)
+		for range scaled(2000) {
+			ctx, cancel := context.WithCancel(bg)
+			g := p.Group(ctx)
+			var all sync.WaitGroup
+			for range 3 {
+				all.Go(func() { g.Go(func(context.Context) error { t.Error("ran"); return nil }) })
+			}
+			all.Go(func() { _ = g.Wait() })
+			go cancel()
+			all.Wait()
+			err := g.Wait()
+			require.ErrorIs(t, err, context.Canceled)
+			require.LessOrEqual(t, len(err.(interface{ Unwrap() []error }).Unwrap()), 3, "fewer where a Wait came between them")
+		}
+		release()
+		closeAndCheck(t, p)
+	})
+}
+
+// It waits for those that run.
+func TestGroupWaitsForWhatRuns(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 1})
+		g := p.Group(bg, workerpool.FailFast())
+		ended := false
+		g.Go(func(ctx context.Context) error {
+			g.Go(func(context.Context) error { t.Error("ran"); return nil })
+			time.Sleep(time.Second)
+			ended = true
+			return errBoom
+		}, workerpool.WithTimeout(time.Millisecond))
+		require.ErrorIs(t, g.Wait(), errBoom)
+		require.True(t, ended)
+		closeAndCheck(t, p)
+	})
+}
+
+// conc, once: a panic did not cancel the others. Any end but a return of nil does.
+func TestFailFastHoweverATaskFails(t *testing.T) {
+	watch(t)
+	for _, end := range ends[1:] {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2})
+		g := p.Group(bg, workerpool.FailFast())
+		g.Go(func(ctx context.Context) error { <-ctx.Done(); return nil })
+		g.Go(func(context.Context) error { return end.end() })
+		require.Error(t, g.Wait(), end.name)
+		closeAndCheck(t, p)
+	}
+}
+
+// pond, once: a hang where the ctx ends before many tasks have started.
+func TestGroupWhoseContextEndsBeforeItsTasksStart(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size})
+		v := p.Limit(1)
+		ctx, cancel := context.WithCancel(bg)
+		groups := []*workerpool.Group{p.Group(ctx), p.Group(ctx, workerpool.Limit(3)), p.Group(ctx, workerpool.FailFast())}
+		var ran, late atomic.Int64
+		for i := range scaled(4000) {
+			if i == 7 {
+				cancel()
+			}
+			groups[i%3].Go(func(context.Context) error {
+				if ran.Add(1); i > 7 {
+					late.Add(1)
+				}
+				return nil
+			}, workerpool.WithView([]*workerpool.View{nil, v}[i%2]))
+		}
+		for _, g := range groups {
+			require.ErrorIs(t, g.Wait(), context.Canceled)
+		}
+		require.Zero(t, late.Load())
+		cancel()
+		closeAndCheck(t, p)
+	})
 }
 
 // conc: Go after Wait panics. Several Waits, and Go from the group's own tasks.

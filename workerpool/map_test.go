@@ -81,6 +81,44 @@ func TestMapBreak(t *testing.T) {
 	})
 }
 
+// So it does in a task that may not wait for its pool.
+func TestMapWhereNothingMayWait(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 2, QueueSize: size, MaxNested: -1})
+		gate, open := newGate(t)
+		started, left := make(chan struct{}), make(chan struct{})
+		go func() {
+			<-left
+			for range 100 {
+				runtime.Gosched()
+			}
+			open()
+		}()
+		one := func(yield func(int) bool) {
+			if yield(1) {
+				<-started
+			}
+		}
+		ended := false
+		require.NoError(t, p.Do(bg, workerpool.Task{Run: func(ctx context.Context) error {
+			for _, err := range workerpool.Map(ctx, p, one, func(ctx context.Context, _ int) (int, error) {
+				close(started)
+				<-ctx.Done()
+				<-gate
+				ended = true
+				return 0, nil
+			}) {
+				require.ErrorIs(t, err, workerpool.ErrNested)
+				close(left)
+				break
+			}
+			require.True(t, ended, "it goes on after the loop")
+			return nil
+		}}))
+		closeAndCheck(t, p)
+	})
+}
+
 func TestMapContextAndClose(t *testing.T) {
 	watch(t)
 	p := newPool(t, workerpool.Config{MaxWorkers: 2})

@@ -39,7 +39,8 @@ type Monitor struct {
 	OnStall func(StallReport)
 }
 
-// StallReport lists the tasks that have run for longer than Monitor.StallAfter.
+// StallReport lists the tasks that have run for longer than Monitor.StallAfter on workers
+// of the pool: not those that CallerRuns runs in their submitters.
 type StallReport struct {
 	Pool  string        // Config.Name
 	Tasks []StalledTask // longest running first

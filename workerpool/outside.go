@@ -139,6 +139,15 @@ func (q *queues[T]) evict(l *level[T]) (v T, ok bool) {
 	return it.val, ok
 }
 
+// replace accepts v in the place of the oldest value of l's full ring, and books that as
+// dropped. It returns false where the ring is not full.
+func (q *queues[T]) replace(l *level[T], v T) (old T, ok bool) {
+	if old, ok = l.ring.replace(v, q.clock); ok {
+		q.dropped.Add(1)
+	}
+	return old, ok
+}
+
 // dropNew books a value as one that was accepted and dropped at once.
 func (q *queues[T]) dropNew() {
 	q.dropped.Add(1)

@@ -44,6 +44,20 @@ func (r *reports) dropped(d DroppedTask) {
 	}
 }
 
+// allDropped is dropped for each of ds, also where one call ends the goroutine.
+func (r *reports) allDropped(ds []DroppedTask) {
+	next := 0
+	defer func() {
+		if next < len(ds) {
+			r.allDropped(ds[next:])
+		}
+	}()
+	for next < len(ds) {
+		next++
+		r.dropped(ds[next-1])
+	}
+}
+
 // callback calls one of the user's functions; it contains its panic and counts it.
 func (r *reports) callback(name string, f func()) {
 	var how fate

@@ -70,7 +70,8 @@ func New(cfg Config) (*Pool, error) {
 // exactly once, unless it is dropped by DropNewest, DropOldest or a Shutdown whose
 // ctx ends. When the queue is full and no worker idle, Config.Overflow decides:
 // Submit waits for room, returns ErrFull, runs f itself, or drops a task. Where
-// Config.MaxWaiters wait already, it returns ErrFull instead of waiting.
+// Config.MaxWaiters wait already, it returns ErrFull instead of waiting, and ErrNested
+// in a task of the pool where Config.MaxNested of them wait already.
 //
 // After Close it returns ErrClosed, also to submitters that wait; for a nil f
 // ErrNilTask. A task may Submit to its own pool: while it waits for room, another
@@ -169,7 +170,8 @@ func (p *Pool) Resume() {
 // Wait waits until no task is queued or running, or until ctx ends; it returns
 // ctx.Err() then. Tasks submitted meanwhile are waited for too, as long as the
 // pool does not become quiet in between; a submitter that waits for room has not
-// submitted yet. It returns ErrInside from a task of the pool.
+// submitted yet, and a task that CallerRuns runs in its submitter is that one's to wait
+// for. It returns ErrInside from a task of the pool.
 func (p *Pool) Wait(ctx context.Context) error {
 	if p == nil || p.c == nil {
 		return nil

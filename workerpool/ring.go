@@ -153,6 +153,33 @@ func (r *ring[T]) evict() (it item[T], ok bool) {
 	}
 }
 
+// replace takes the oldest value out of a full ring and puts v in its place. It returns
+// false where the ring is not full, though the slot may not be free yet that the next put
+// needs: its taker has a ticket and has not emptied the slot; or where the oldest value is
+// not stored yet. It works on a held and on a barred ring. The caller holds the pool's
+// mutex.
+func (r *ring[T]) replace(v T, clock *sampler) (old T, ok bool) {
+	if r.tail.Or(barredBit)&barredBit == 0 { // so that no other value gets the place
+		defer r.unbar()
+	}
+	tail := r.tail.Load() & ticket
+	for {
+		h := r.head.Load()
+		t := h & ticket
+		s := r.slot(t)
+		if tail-t < r.n || s.seq.Load() != 2*t+1 && r.head.Load() == h {
+			return old, false
+		}
+		if r.head.CompareAndSwap(h, h+1) { // the slot is that of ticket tail, too
+			old = s.val
+			s.val, s.at = v, clock.sample(tail)
+			r.tail.Add(1)
+			s.seq.Store(2*tail + 1)
+			return old, true
+		}
+	}
+}
+
 // ready reports whether take would find something right now.
 func (r *ring[T]) ready() bool {
 	h := r.head.Load()

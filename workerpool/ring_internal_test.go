@@ -34,11 +34,13 @@ func TestRingFillsEmptiesAndWraps(t *testing.T) {
 	for _, n := range ringSizes {
 		// From 0, and just below where the flag bits begin: 2^62 tasks, which take
 		// a century at 1 ns each.
-		for _, start := range []uint64{0, (ticket/uint64(n) - 6) / uint64(n) * uint64(n)} {
+		for _, start := range []uint64{0, (ticket/uint64(n) - 12) / uint64(n) * uint64(n)} {
 			var r ring[int]
 			r.init(n)
 			r.startAt(start)
 			next, put := 0, 0
+			_, ok := r.replace(-1, &clock)
+			require.False(t, ok, "not full")
 			for round := range 5 {
 				for range min(n, n/2+round) {
 					require.Equal(t, putOK, r.put(put, 0, &clock, false))
@@ -46,6 +48,11 @@ func TestRingFillsEmptiesAndWraps(t *testing.T) {
 				}
 				if put-next == n {
 					require.Equal(t, putFull, r.put(-1, 0, &clock, false))
+					old, ok := r.replace(put, &clock)
+					require.True(t, ok)
+					require.Equal(t, next, old)
+					next, put = next+1, put+1
+					require.False(t, r.barred())
 				}
 				require.EqualValues(t, n-(put-next), r.free())
 				for next < put {

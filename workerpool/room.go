@@ -82,12 +82,17 @@ func (d *desk[T]) findRoom(l *level[T], v T) error {
 		if mark, some := d.crew.arriving.load(); now == before && mark == came && !some {
 			return ErrFull
 		}
-		// A worker is active but has taken its task just now, or is about to.
-		if tries < arrivalYields {
-			yield()
-		} else { // it has lost its core: yields go by in less time than that takes
-			time.Sleep(arrivalSleep)
-		}
+		awaitOthers(tries) // a worker is active but has taken its task just now, or is about to
+	}
+}
+
+// awaitOthers gives another goroutine, which is about to do what the caller has looked for
+// tries times, the time for it.
+func awaitOthers(tries int) {
+	if tries < arrivalYields {
+		yield()
+	} else { // it has lost its core: yields go by in less time than that takes
+		time.Sleep(arrivalSleep)
 	}
 }
 
@@ -153,9 +158,9 @@ func (d *desk[T]) owe(l *level[T], v T) error {
 	return nil
 }
 
-// replaceOldest accepts v in the place of the oldest value of l's ring, which it
-// returns if it had to take that out, even where it then returns an error: ErrFull
-// means that the caller should try again. It happens under mu, so that a closing
+// replaceOldest accepts v, in the place of the oldest value of l's ring if that is full,
+// which it then returns. ErrFull means that the caller should try again, and that nothing
+// has been taken out: a place is about to come free. It happens under mu, so that a closing
 // pool is neither emptied nor made to lose a task for one that it refuses, and what
 // follows a view's dropped task does not take the place instead.
 func (d *desk[T]) replaceOldest(l *level[T], v T) (old T, evicted bool, err error) {
@@ -166,20 +171,19 @@ func (d *desk[T]) replaceOldest(l *level[T], v T) (old T, evicted bool, err erro
 	}
 	var told [16]*waiter[T]
 	n, _ := d.q.fill(l, told[:]) // a place that is free by itself is theirs
-	put := putFull
+	put := false
 	if n < len(told) {
-		if put = l.ring.put(v, 0, d.q.clock, true); put != putOK {
-			if old, evicted = d.q.evict(l); evicted {
-				put = l.ring.put(v, 0, d.q.clock, true)
-			}
+		if put = l.ring.put(v, 0, d.q.clock, true) == putOK; !put {
+			old, evicted = d.q.replace(l, v)
+			put = evicted
 		}
 	}
 	d.mu.Unlock()
 	for _, s := range told[:n] {
 		s.done <- nil
 	}
-	if put != putOK {
-		return old, evicted, ErrFull
+	if !put {
+		return old, false, ErrFull
 	}
 	d.published()
 	return old, evicted, nil

@@ -42,6 +42,32 @@ func TestIdleWorkersAreRoom(t *testing.T) {
 	}
 }
 
+// Without a queue, workers that have just been asked for are there at once.
+func TestNewWorkersAreRoom(t *testing.T) {
+	watch(t)
+	for _, policy := range []workerpool.Overflow{workerpool.Block, workerpool.Reject, workerpool.DropNewest, workerpool.CallerRuns} {
+		for range scaled(100) {
+			p := newPool(t, workerpool.Config{MinWorkers: 4, MaxWorkers: 4, QueueSize: workerpool.NoQueue, Overflow: policy})
+			gate, open := newGate(t)
+			var ran atomic.Int64
+			task := func() { <-gate; ran.Add(1) }
+			for n := range 8 {
+				if n == 4 {
+					require.NoError(t, p.Resize(8, 8))
+				}
+				require.NoError(t, p.Submit(task), policy)
+			}
+			require.Equal(t, 8, p.Stats().Active)
+			require.ErrorIs(t, p.TrySubmit(task), workerpool.ErrFull)
+			open()
+			st := closeAndCheck(t, p)
+			require.EqualValues(t, 8, ran.Load(), policy)
+			require.Zero(t, st.Dropped+st.CallerRan+st.Waits, "%+v", st)
+			require.Equal(t, 8, st.HighWater)
+		}
+	}
+}
+
 // A submitter that may wait lets the workers that there are make room first: their
 // number goes with how long the tasks take, not with how often the queue is full (200
 // to 500 workers here, and 5000 to 8000 with a worker for each task that finds no room).

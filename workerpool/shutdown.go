@@ -75,9 +75,7 @@ func (c *core[T]) abandon(ctx context.Context, sampling bool) error {
 		c.desk.crew.stop()
 	}()
 	c.checkQuiet()
-	for _, d := range all {
-		c.reports.dropped(d)
-	}
+	c.reports.allDropped(all)
 	return &ShutdownError{Name: c.cfg.Name, Dropped: all, Running: running, Monitor: sampling, Cause: ctxerr.From(ctx)}
 }
 

@@ -14,7 +14,8 @@ type Latency = stats.Latency
 
 // Stats is what a pool has done and is doing. The counters are exact whenever no
 // task is being accepted, started or ended; otherwise they lag by the tasks in
-// those few instructions, never run ahead, and never go back. At rest
+// those few instructions, never run ahead, and never go back; a part is never more than
+// its whole. At rest
 //
 //	Submitted = Queued + Started + Dropped
 //	Started   = Active + Completed + Failed + Canceled + Timeouts
@@ -71,6 +72,25 @@ type books struct {
 	submitted, started, completed               uint64 // guarded by mu; highest reported
 }
 
+// callerEnded books a task that its submitter ran. It does so in one step, because no
+// active worker says meanwhile that the task may not have completed.
+func (b *books) callerEnded(how fateKind) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.callerRan.Add(1)
+	b.notReturned(how)
+}
+
+// notReturned books a task that panicked or called runtime.Goexit.
+func (b *books) notReturned(how fateKind) {
+	switch how {
+	case exited:
+		b.goexits.Add(1)
+	case panicked:
+		b.panics.Add(1)
+	}
+}
+
 // end books a task that will not run.
 func (b *books) end(how ending) {
 	if how == timedOut {
@@ -80,41 +100,50 @@ func (b *books) end(how ending) {
 	}
 }
 
-// stats reads in an order that makes every part at most its whole: first how many tasks
-// were taken, then how many workers are active (a task that left the queue before the
-// first read is active or has ended), and last how tasks ended.
+// endings fills in how tasks ended, and returns how many have failed or did not run.
+func (b *books) endings(st *Stats) uint64 {
+	st.Panics, st.Goexits = b.panics.Load(), b.goexits.Load()
+	st.Failed = b.failed.Load() + st.Panics + st.Goexits
+	st.Timeouts, st.Canceled = b.timeouts.Load(), b.canceled.Load()
+	return st.Failed + st.Timeouts + st.Canceled
+}
+
+// stats reads in an order that makes every part at most its whole: first how tasks ended,
+// which were all taken before; then how many tasks were taken; then how many workers are
+// active (a task that left the queue before the read of those that were taken is active
+// or has ended); and last how many have ended by then, which did not complete.
 func (c *core[T]) stats() Stats {
 	b := &c.books
+	wait, run := b.wait.Latency(), b.run.Latency()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
+	var ended Stats
+	b.endings(&ended)
+	runTimeouts := b.runTimeouts.Load()
 	c.desk.mu.Lock()
 	taken, accepted := c.desk.q.counts()
 	dropped := c.desk.q.dropped.Load()
 	st := Stats{
 		Name:   c.cfg.Name,
 		Queued: int(accepted - taken), QueueCap: c.cfg.QueueSize, Dropped: dropped,
+		Failed: ended.Failed, Panics: ended.Panics, Goexits: ended.Goexits,
+		Timeouts: ended.Timeouts, Canceled: ended.Canceled,
+		Rejected: b.rejected.Load(), Waits: b.waits.Load(), Waiters: int(c.waiting.Load()),
+		HandlerPanics: c.reports.panics.Load(), QueueWait: wait, RunTime: run,
 	}
 	c.desk.crew.stats(&st)
 	c.desk.mu.Unlock()
 
 	callerRan := b.callerRan.Load()
-	st.Failed, st.Panics, st.Goexits = b.failed.Load(), b.panics.Load(), b.goexits.Load()
-	st.Timeouts, st.Canceled, st.RunTimeouts = b.timeouts.Load(), b.canceled.Load(), b.runTimeouts.Load()
-	st.Rejected, st.CallerRan, st.Waits = b.rejected.Load(), callerRan, b.waits.Load()
-	st.HandlerPanics, st.Waiters = c.reports.panics.Load(), int(c.waiting.Load())
-	st.QueueWait, st.RunTime = b.wait.Latency(), b.run.Latency()
-	st.Failed += st.Panics + st.Goexits
-	st.Submitted = accepted + callerRan
-	st.Started = taken - min(dropped, taken) + callerRan
-	ended := st.Failed + st.Timeouts + st.Canceled
-	notCompleted := ended + uint64(st.Active)
-	st.Completed = st.Started - min(notCompleted, st.Started)
-
-	b.submitted = max(b.submitted, st.Submitted)
-	b.started = max(b.started, st.Started)
-	b.completed = max(b.completed, st.Completed)
+	started := taken - min(dropped, taken) + callerRan
+	notCompleted := b.endings(&ended) + uint64(st.Active)
+	b.submitted = max(b.submitted, accepted+callerRan)
+	b.started = max(b.started, started)
+	b.completed = max(b.completed, started-min(notCompleted, started))
 	st.Submitted, st.Started, st.Completed = b.submitted, b.started, b.completed
+	st.RunTimeouts = min(runTimeouts, st.Completed+st.Failed)
+	st.CallerRan = min(callerRan, st.Completed+st.Failed)
 
 	if c.cfg.QueueSize > 0 && !c.desk.grows {
 		st.QueueCap *= len(c.desk.q.levels)

@@ -50,7 +50,7 @@ func checkMonotonic(t testing.TB, a, b workerpool.Stats) {
 func TestStatsRaceWithEverything(t *testing.T) {
 	everywhere(t, func(t *testing.T, cfg workerpool.Config) {
 		cfg.OnPanic = func(*workerpool.PanicError) {}
-		cfg.Overflow = workerpool.Overflow(rand.IntN(4))
+		cfg.Overflow = workerpool.Overflow(rand.IntN(5))
 		if cfg.QueueSize == workerpool.NoQueue && cfg.Overflow == workerpool.DropOldest {
 			cfg.Overflow = workerpool.Reject
 		}
@@ -123,6 +123,39 @@ func TestStatsRaceWithEverything(t *testing.T) {
 		st := closeAndCheck(t, p)
 		require.Equal(t, ended.Load(), st.Completed+st.Failed, "%+v", st)
 	})
+}
+
+// A snapshot between two steps of a task's end: no part is more than its whole, and a task
+// that its submitter ran and that panicked is not taken for completed, not even for a
+// moment, which would stay.
+func TestSnapshotsAtTheEndOfATask(t *testing.T) {
+	watch(t)
+	for _, size := range []int{workerpool.NoQueue, 1, 0} {
+		p := newPool(t, workerpool.Config{
+			MaxWorkers: 1, QueueSize: size, Overflow: workerpool.CallerRuns, Timing: workerpool.Off,
+			OnPanic: func(*workerpool.PanicError) {},
+		})
+		var stop atomic.Bool
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			for !stop.Load() {
+				st := p.Stats()
+				checkSnapshot(t, st)
+				if st.Completed > 0 {
+					t.Errorf("completed: %d of %d", st.Completed, st.Started)
+				}
+				runtime.Gosched()
+			}
+		})
+		for range scaled(8000) {
+			if !t.Failed() {
+				require.NoError(t, p.Submit(func() { panic("x") }))
+			}
+		}
+		stop.Store(true)
+		reader.Wait()
+		require.Zero(t, closeAndCheck(t, p).Completed)
+	}
 }
 
 // Tasks that wait long in an unbounded queue's overflow are measured from their

@@ -74,17 +74,18 @@ func (c *core[T]) submitSlow(ctx context.Context, l *level[T], v T, overflow Ove
 	return ErrFull
 }
 
-// submitDropping makes room by taking the oldest value out.
+// submitDropping accepts v in the place of the oldest value.
 func (c *core[T]) submitDropping(l *level[T], v T) error {
-	for {
+	for tries := 0; ; tries++ {
 		old, evicted, err := c.desk.replaceOldest(l, v)
+		if err == ErrFull {
+			awaitOthers(tries) // a task is between a ticket and its slot
+			continue
+		}
 		if evicted {
 			c.drop(old, ErrDropped)
 		}
-		if err != ErrFull {
-			return err
-		}
-		yield() // a task is between a ticket and its slot, or another took the place
+		return err
 	}
 }
 

@@ -18,7 +18,8 @@ type Task struct {
 	Run func(ctx context.Context) error
 	// Priority is the level, 0 (lowest, the default) to Config.Priorities - 1.
 	Priority int
-	// Timeout bounds the time from submission to end; 0 means Config.TaskTimeout.
+	// Timeout bounds the time from the call that submits the task, which may wait for
+	// room, to the task's end; 0 means Config.TaskTimeout.
 	Timeout time.Duration
 	// Label names the task in panics, stall reports, OnDrop, and profiles: as the
 	// pprof label "task" while it runs, beside the labels of its ctx.
@@ -59,6 +60,7 @@ type taskCore struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc // releases the deadline's timer; nil without one
+	watch  func() bool        // stops what ends the task in the queue at its deadline; nil without
 	fn     func(context.Context) error
 	label  string
 	level  *level[job]
@@ -127,11 +129,17 @@ func (t *taskCore) refused(err error) error {
 	if err == nil {
 		return nil
 	}
-	if t.ctx.Err() != nil && err != ErrClosed {
-		err = t.ctxErr()
-	}
+	err = t.reason(err)
 	if t.state.CompareAndSwap(taskQueued, taskDropped) {
 		t.finish(err)
+	}
+	return err
+}
+
+// reason is what t ends with whose submission returned err.
+func (t *taskCore) reason(err error) error {
+	if t.ctx.Err() != nil && err != ErrClosed {
+		return t.ctxErr()
 	}
 	return err
 }
@@ -190,7 +198,7 @@ func (t *taskCore) ctxErr() error {
 
 // late reports whether t's own Timeout has ended its ctx.
 func (t *taskCore) late() bool {
-	return t.stop != nil && context.Cause(t.ctx) == ErrRunTimeout && t.parent.Err() == nil
+	return t.stop != nil && context.Cause(t.ctx) == ErrRunTimeout && context.Cause(t.parent) != ErrRunTimeout
 }
 
 func (t *taskCore) finish(err error) {
@@ -244,14 +252,12 @@ func (t *taskCore) run(w *worker[job]) {
 		t.c.books.end(t.howOver())
 		return
 	}
+	if t.watch != nil {
+		t.watch()
+	}
 	w.begin(t, t.cancel, t.c.clock.now())
 	if t.c.alert.Load()&alertExpired != 0 {
 		t.cancel(ErrClosed) // Shutdown may have looked at w before begin
-	}
-	ctx := t.ctx
-	if t.label != "" {
-		ctx = withLabels(ctx, t.c.cfg.Name, t.label)
-		pprof.SetGoroutineLabels(ctx)
 	}
 	var err error
 	var how fate
@@ -260,7 +266,14 @@ func (t *taskCore) run(w *worker[job]) {
 		t.runEnded(err, &how)
 	}()
 	w.booked = true // read when the goroutine ends before contain has returned
-	contain(&how, func() { err = t.fn(ctx) })
+	contain(&how, func() {
+		ctx := t.ctx
+		if t.label != "" { // here, because the user's ctx is asked for its labels
+			ctx = withLabels(ctx, t.c.cfg.Name, t.label)
+			pprof.SetGoroutineLabels(ctx)
+		}
+		err = t.fn(ctx)
+	})
 	w.booked = false
 }
 

@@ -29,10 +29,13 @@ func checkBooks(t tester, st workerpool.Stats) {
 // moment.
 func checkSnapshot(t tester, st workerpool.Stats) {
 	t.Helper()
+	ended := st.Completed + st.Failed
 	if st.Active < 0 || st.Idle < 0 || st.Queued < 0 || st.Active+st.Idle != st.Workers ||
-		st.Started > st.Submitted || st.Completed > st.Started || st.Panics+st.Goexits > st.Failed ||
 		st.HighWater < st.Workers || st.Utilization < 0 || st.Utilization > 1 ||
-		st.QueueUsage < 0 || st.QueueUsage > 1 || st.RunTime.P50 > st.RunTime.Max {
-		t.Fatalf("inconsistent snapshot: %+v", st)
+		st.QueueUsage < 0 || st.QueueUsage > 1 || st.RunTime.P50 > st.RunTime.Max ||
+		uint64(st.Queued)+st.Started+st.Dropped > st.Submitted ||
+		ended+st.Canceled+st.Timeouts > st.Started || st.Panics+st.Goexits > st.Failed ||
+		st.RunTimeouts > ended || st.CallerRan > ended {
+		t.Fatalf("inconsistent snapshot: %#v", st)
 	}
 }

@@ -9,7 +9,8 @@ import (
 // Tasks above the cap wait in the view's own queue, which has the room of the
 // pool's (Config.QueueSize; that of NoQueue is 0) and its Overflow policy, except
 // that CallerRuns waits like Block where running the task at once would break the
-// cap. Make one with [Pool.Limit]. A View needs no closing: it ends with its pool.
+// cap. Make one with [Pool.Limit]; the zero View is closed. A View needs no closing: it
+// ends with its pool.
 //
 // A task of the view that waits for the pool (see the package's documentation on
 // nesting) lends its place to another of the view meanwhile. Where that one still
@@ -107,14 +108,14 @@ func (v *View) Done() <-chan struct{} {
 
 // Stats returns what the view holds now.
 func (v *View) Stats() ViewStats {
-	if v.g == nil {
+	if v == nil || v.g == nil {
 		return ViewStats{}
 	}
 	return v.g.stats()
 }
 
 // closed reports whether v is a view of nothing.
-func (v *View) closed() bool { return v.g == nil || v.g.c == nil }
+func (v *View) closed() bool { return v == nil || v.g == nil || v.g.c == nil }
 
 // closedChan returns a channel that is closed.
 func closedChan() <-chan struct{} {

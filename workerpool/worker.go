@@ -19,6 +19,7 @@ type worker[T any] struct {
 
 	// Written by the goroutine that reserved the worker, before it wakes or starts.
 	reserved bool    // it is counted active already
+	asleep   bool    // it begins among the sleeping
 	arriving bool    // it is counted in crew.arriving; own once it runs
 	gift     item[T] // the task to run first, if given is set
 	given    bool
@@ -30,6 +31,7 @@ type worker[T any] struct {
 	gate      *gate[T]       // of the running task, if it came through one
 	labels    unsafe.Pointer // as setLabels returned it
 	booked    bool           // the task that ends the goroutine has booked its end itself
+	cut       bool           // its last task did not return: what follows a task has not been done yet
 }
 
 // running is what a worker runs, kept only where somebody may ask: tasks with a
@@ -93,21 +95,38 @@ func (c *core[T]) run(w *worker[T]) bool {
 
 // bookEnd books a task that did not return, unless it has done so itself.
 func (c *core[T]) bookEnd(w *worker[T], how *fate) {
-	switch {
-	case w.booked:
+	w.cut = how.kind != returned
+	if w.booked {
 		w.booked = false
-	case how.kind == exited:
-		c.books.goexits.Add(1)
-	case how.kind == panicked:
-		c.books.panics.Add(1)
+		return
+	}
+	c.books.notReturned(how.kind)
+	if how.kind == panicked {
 		c.reports.panicked(how)
 	}
 }
 
-// loop takes and runs tasks; the worker is active whenever it begins.
+// loop takes and runs tasks; the worker is active whenever it begins, unless it begins
+// asleep.
 func (c *core[T]) loop(w *worker[T]) {
-	woken := true
+	if w.asleep {
+		w.asleep = false
+		if !c.desk.crew.sleep(w) {
+			return
+		}
+	}
+	woken, ran := true, w.cut
+	w.cut = false
 	for {
+		if ran { // a task, however it ended
+			ran = false
+			if !rt.SeesLabels || rt.Labels() != w.labels {
+				w.labels = setLabels(c.clean)
+			}
+			if c.desk.crew.surplus.Load() && c.retire() {
+				return
+			}
+		}
 		v, at, ok := w.unwrap(woken)
 		if !ok {
 			v, at, ok = c.desk.take()
@@ -133,12 +152,7 @@ func (c *core[T]) loop(w *worker[T]) {
 		} else {
 			c.runTimed(w, v, at)
 		}
-		if !rt.SeesLabels || rt.Labels() != w.labels {
-			w.labels = setLabels(c.clean)
-		}
-		if c.desk.crew.surplus.Load() && c.retire() {
-			return
-		}
+		ran = true
 	}
 }
 
@@ -171,8 +185,10 @@ func (c *core[T]) callerRun(v T) {
 	c.desk.crew.roll.bind(w)
 	defer func() {
 		c.desk.crew.roll.unbind(w)
-		c.books.callerRan.Add(1)
-		c.bookEnd(w, &how)
+		c.books.callerEnded(how.kind)
+		if how.kind == panicked {
+			c.reports.panicked(&how)
+		}
 	}()
 	contain(&how, func() { c.kind.run(w, v) })
 }

@@ -16,9 +16,17 @@ func TestZeroPool(t *testing.T) {
 		require.Equal(t, workerpool.Stats{}, p.Stats())
 		require.ErrorIs(t, p.Submit(nil), workerpool.ErrNilTask)
 	}
-	v := new(workerpool.View)
-	require.ErrorIs(t, v.Submit(func() {}), workerpool.ErrClosed)
-	require.Zero(t, v.Stats().Running)
+	for _, v := range []*workerpool.View{nil, new(workerpool.View)} {
+		for _, err := range []error{
+			v.Submit(func() {}), v.TrySubmit(func() {}), v.SubmitContext(bg, func() {}), v.Resize(1),
+			v.Do(bg, workerpool.Task{Run: func(context.Context) error { return nil }}),
+		} {
+			require.ErrorIs(t, err, workerpool.ErrClosed)
+		}
+		require.NoError(t, v.Close())
+		<-v.Done()
+		require.Equal(t, workerpool.ViewStats{}, v.Stats())
+	}
 }
 
 func TestZeroFuncPool(t *testing.T) {
@@ -30,7 +38,16 @@ func TestZeroFuncPool(t *testing.T) {
 			require.NoError(t, err)
 		}
 		p.Resume()
+		<-p.Done()
 		require.Equal(t, workerpool.Stats{}, p.Stats())
+	}
+	for _, v := range []*workerpool.FuncView[int]{nil, new(workerpool.FuncView[int])} {
+		for _, err := range []error{v.Invoke(1), v.TryInvoke(1), v.InvokeContext(bg, 1), v.Resize(1)} {
+			require.ErrorIs(t, err, workerpool.ErrClosed)
+		}
+		require.NoError(t, v.Close())
+		<-v.Done()
+		require.Equal(t, workerpool.ViewStats{}, v.Stats())
 	}
 }
 
@@ -57,6 +74,11 @@ func TestNilContext(t *testing.T) {
 	p := newPool(t, workerpool.Config{MaxWorkers: 1})
 	var none context.Context
 	never := func() { t.Error("ran") }
+	one := func(context.Context) (int, error) { never(); return 1, nil }
+	fp, err := workerpool.NewFunc(workerpool.Config{}, func(int) { never() })
+	require.NoError(t, err)
+	done := workerpool.Go(bg, p, func(context.Context) (int, error) { return 0, nil })
+	<-done.Done()
 	for _, f := range []func(){
 		func() { _ = p.SubmitContext(none, never) },
 		func() { _ = p.Wait(none) },
@@ -64,11 +86,25 @@ func TestNilContext(t *testing.T) {
 		func() { _ = p.Do(none, workerpool.Task{Run: func(context.Context) error { never(); return nil }}) },
 		func() { _ = p.Limit(1).SubmitContext(none, never) },
 		func() { p.Group(none) },
+		func() { _ = p.Pause(none) },
+		func() { _ = p.Shutdown(none) },
+		func() {
+			_ = p.Limit(1).Do(none, workerpool.Task{Run: func(context.Context) error { never(); return nil }})
+		},
+		func() { workerpool.Go(none, p, one) },
+		func() { _, _ = workerpool.TryGo(none, p, one) },
+		func() { _, _ = done.Wait(none) },
+		func() {
+			workerpool.Map(none, p, count(1), func(context.Context, int) (int, error) { never(); return 0, nil })
+		},
+		func() { _ = fp.InvokeContext(none, 1) },
+		func() { _ = fp.Limit(1).InvokeContext(none, 1) },
 	} {
-		require.Panics(t, f)
+		require.PanicsWithValue(t, "workerpool: nil Context", f)
 	}
+	require.NoError(t, fp.Close())
 	require.NoError(t, p.Submit(func() {}))
-	require.EqualValues(t, 1, closeAndCheck(t, p).Submitted)
+	require.EqualValues(t, 2, closeAndCheck(t, p).Submitted)
 }
 
 func TestFuncPool(t *testing.T) {
