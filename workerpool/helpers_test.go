@@ -1,6 +1,7 @@
 package workerpool_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -151,6 +153,28 @@ func until(t testing.TB, what string, cond func() bool) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// ownLabels returns the pprof labels of the calling goroutine as a profile shows them.
+func ownLabels(t testing.TB) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
+		t.Error(err)
+	}
+	for block := range strings.SplitSeq(b.String(), "\n\n") {
+		if !strings.Contains(block, "ownLabels") {
+			continue
+		}
+		for line := range strings.SplitSeq(block, "\n") {
+			if l, ok := strings.CutPrefix(line, "# labels: "); ok {
+				return l
+			}
+		}
+		return ""
+	}
+	t.Error("a goroutine is not in its own profile")
+	return ""
 }
 
 func untilBlocked(t testing.TB, p *workerpool.Pool, n uint64) {

@@ -187,25 +187,9 @@ func TestLabels(t *testing.T) {
 				p = newPool(t, workerpool.Config{Name: name, MaxWorkers: 1, QueueSize: size})
 				require.NoError(t, p.Do(bg, workerpool.Task{Run: func(context.Context) error { return nil }}))
 			})
-			labels := func(of func(run func())) string {
-				t.Helper()
-				var text string
-				of(func() {
-					var b bytes.Buffer
-					require.NoError(t, pprof.Lookup("goroutine").WriteTo(&b, 1))
-					for _, block := range strings.Split(b.String(), "\n\n") {
-						if strings.Contains(block, "TestLabels") && strings.Contains(block, "(*core[...]).loop") {
-							text = block
-						}
-					}
-				})
-				require.NotEmpty(t, text)
-				for _, line := range strings.Split(text, "\n") {
-					if l, ok := strings.CutPrefix(line, "# labels: "); ok {
-						return l
-					}
-				}
-				return ""
+			labels := func(of func(run func())) (l string) {
+				of(func() { l = ownLabels(t) })
+				return l
 			}
 			plain := func(run func()) {
 				done := make(chan struct{})
