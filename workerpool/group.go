@@ -148,7 +148,10 @@ func (g *Group) submit(f func(context.Context) error, opts []TaskOption, overflo
 	if t.stop != nil {
 		t.watch = context.AfterFunc(t.ctx, t.expire)
 	}
-	err := t.submit(o.view, overflow)
+	err := ctxerr.From(ctx) // again: a Wait may have looked for members before m joined
+	if err == nil {
+		err = t.submit(o.view, overflow)
+	}
 	if err == nil || !t.state.CompareAndSwap(taskQueued, taskDropped) { // else its ctx ended, and it with that
 		return nil
 	}
@@ -247,12 +250,12 @@ func (g *Group) fail(err error) {
 }
 
 // Wait waits until every task of the group has ended, those included for which a Go
-// still waits. A task whose ctx ends before it has started ends with that. It returns the first error with FailFast, else all of them joined in
-// the order in which they came, or nil. A panic of a task is a *PanicError among
-// them, a Goexit is ErrGoexit. Called from a task of the same pool, the pool may run
-// another worker meanwhile, or Wait returns ErrNested, without waiting, where
-// Config.MaxNested tasks wait already. Further calls return the same until the group
-// is used again, by Go, TryGo or Context.
+// still waits. A task whose ctx ends before it has started ends with that. Wait returns
+// the first error with FailFast, else all of them joined in the order in which they came,
+// or nil. A panic of a task is a *PanicError among them, a Goexit is ErrGoexit. Called
+// from a task of the same pool, the pool may run another worker meanwhile, or Wait returns
+// ErrNested, without waiting, where Config.MaxNested tasks wait already. Further calls
+// return the same until the group is used again, by Go, TryGo or Context.
 func (g *Group) Wait() error {
 	g.mu.Lock()
 	var quiet chan struct{}
