@@ -26,7 +26,7 @@ func Write(w io.Writer, name string, args []string) {
 		words = append(words, a)
 	}
 	fold(w, words)
-	facts := fmt.Sprintf("%s, %s, %s/%s, %d cores", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	facts := fmt.Sprintf("%s, %s, %s/%s, GOMAXPROCS %d", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if m := model.FindSubmatch(text); m != nil {
 			facts += ", " + string(m[1])
