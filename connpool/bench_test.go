@@ -7,6 +7,6 @@ import (
 	"github.com/poundlock/poundlock/internal/compare/connpoolbench"
 )
 
-// BenchmarkConnpool compares with the standard library and ants, by the code and the
-// configurations of the command in bench.
+// BenchmarkConnpool compares with a channel and with database/sql, by the code and
+// the configurations of the command in bench.
 func BenchmarkConnpool(b *testing.B) { compare.Bench(b, connpoolbench.Cases()) }

@@ -7,6 +7,6 @@ import (
 	"github.com/poundlock/poundlock/internal/compare/locksbench"
 )
 
-// BenchmarkLocks compares with the standard library and ants, by the code and the
-// configurations of the command in bench.
+// BenchmarkLocks compares with sync's locks, and with the algorithm of ants' spin
+// lock, by the code and the configurations of the command in bench.
 func BenchmarkLocks(b *testing.B) { compare.Bench(b, locksbench.Cases()) }

@@ -7,6 +7,6 @@ import (
 	"github.com/poundlock/poundlock/internal/compare/workerpoolbench"
 )
 
-// BenchmarkWorkerpool compares with the standard library and ants, by the code and the
-// configurations of the command in bench.
+// BenchmarkWorkerpool compares with ants, with goroutines and errgroup, and with a
+// channel, by the code and the configurations of the command in bench.
 func BenchmarkWorkerpool(b *testing.B) { compare.Bench(b, workerpoolbench.Cases()) }

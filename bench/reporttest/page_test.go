@@ -129,7 +129,7 @@ func TestPageInABrowser(t *testing.T) {
 				none(t, f.Over, "the 1× line")
 				none(t, f.Legends, "a legend")
 				assert.LessOrEqual(t, f.Wide, 0, "the page itself scrolls sideways")
-				assert.Equal(t, 7, f.Groups)
+				assert.Equal(t, 8, f.Groups)
 				if w.width == 400 && !unfold {
 					assert.Equal(t, f.Groups, f.Folded, "on a phone all groups are folded at first")
 				} else {

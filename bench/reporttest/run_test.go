@@ -15,6 +15,7 @@ import (
 	"github.com/poundlock/poundlock/internal/compare/lockfreebench"
 	"github.com/poundlock/poundlock/internal/compare/locksbench"
 	"github.com/poundlock/poundlock/internal/compare/objpoolbench"
+	"github.com/poundlock/poundlock/internal/compare/observebench"
 	"github.com/poundlock/poundlock/internal/compare/workerpoolbench"
 )
 
@@ -22,7 +23,7 @@ import (
 // with made-up figures: some ahead, some level, some behind, one that failed.
 func run() *result.Run {
 	cases := slices.Concat(floorbench.Cases(), workerpoolbench.Cases(), batchchanbench.Cases(),
-		connpoolbench.Cases(), lockfreebench.Cases(), locksbench.Cases(), objpoolbench.Cases())
+		connpoolbench.Cases(), lockfreebench.Cases(), locksbench.Cases(), objpoolbench.Cases(), observebench.Cases())
 	r := &result.Run{Info: result.Info{
 		Command: "go run -C bench . -fail-below bars -bars BARS.md -update ../README.md -update RESULTS.md", Version: "0123456789ab",
 		Machine: result.Machine{GOOS: "linux", GOARCH: "amd64", Go: "go1.26.0", CPU: "A Processor With A Long Name 9999X", Cores: 2, MaxPs: 2, Memory: 16e9, Kernel: "6.18.0"},

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,39 +40,64 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 	}
 }
 
-func first(ctx context.Context, urls []string) ([]byte, string, error) {
-	var pages []*workerpool.Future[[]byte]
-	fmt := printer{new(strings.Builder)}
-	pool := workerpool.Must(workerpool.New(workerpool.Config{MaxWorkers: 8, TaskTimeout: 5 * time.Second}))
-	for _, url := range urls {
-		pages = append(pages, workerpool.Go(ctx, pool, func(ctx context.Context) ([]byte, error) { return fetch(ctx, url) }))
+func first(ctx context.Context, fmt, log printer, urls []string, fetch func(context.Context, string) ([]byte, error), index func([]byte)) error {
+	pool := workerpool.Must(workerpool.New(workerpool.Config{
+		MaxWorkers: 8, TaskTimeout: 5 * time.Second,
+	}))
+	for page, err := range workerpool.Map(ctx, pool, slices.Values(urls), fetch) {
+		if err != nil { // from fetch, or a panic in it
+			log.Println(err)
+			break // cancels the fetches under way and waits for them
+		}
+		index(page) // in the order of urls
 	}
-	body, err := pages[0].Wait(ctx) // a panic of fetch comes back as an error
-	err = pool.Shutdown(ctx)        // finishes what was accepted, until ctx ends
+	err := pool.Shutdown(ctx) // finishes what was accepted, until ctx ends
 	fmt.Println(pool.Stats())
-	return body, fmt.String(), err
+	return err
 }
 
-// printer stands in for package fmt: it keeps what the page prints.
+// printer stands in for the packages fmt and log: it keeps what the page prints.
 type printer struct{ *strings.Builder }
 
-func (p printer) Println(s workerpool.Stats) { fmt.Fprintln(p, s) }
+func (p printer) Println(v any) { fmt.Fprintln(p, v) }
 
 // The Stats that the page shows are those of this code, but for the times.
 func TestFirst(t *testing.T) {
-	var urls []string
+	var urls, pages []string
 	for i := range 1000 {
 		urls = append(urls, strconv.Itoa(i))
 	}
-	body, out, err := first(t.Context(), urls)
+	out := printer{new(strings.Builder)}
+	err := first(t.Context(), out, printer{}, urls, fetch, func(page []byte) { pages = append(pages, string(page)) })
 	require.NoError(t, err)
-	require.Equal(t, "0", string(body))
+	require.Equal(t, urls, pages)
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	m := regexp.MustCompile("(?s)```\n(0 of 0 workers.*?)```").FindStringSubmatch(string(text))
 	require.NotNil(t, m)
 	times := regexp.MustCompile(`\d[\d.]*[nµm]?s`)
-	require.Equal(t, times.ReplaceAllString(m[1], "T"), times.ReplaceAllString(out, "T"))
+	require.Equal(t, times.ReplaceAllString(m[1], "T"), times.ReplaceAllString(out.String(), "T"))
+	t.Log(out)
+}
+
+// A panic of fetch is an error like any other, and ends the fetches under way.
+func TestFirstEndsWithTheFirstError(t *testing.T) {
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	out, log := printer{new(strings.Builder)}, printer{new(strings.Builder)}
+	err := first(t.Context(), out, log, []string{"bad", "slow"}, func(ctx context.Context, url string) ([]byte, error) {
+		if url == "bad" {
+			<-begun
+			panic("no such host")
+		}
+		close(begun)
+		<-ctx.Done()
+		ended <- context.Cause(ctx)
+		return nil, ctx.Err()
+	}, func([]byte) { t.Error("no page came") })
+	require.NoError(t, err)
+	require.Contains(t, log.String(), "no such host")
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.Contains(t, out.String(), "submitted 2")
 }
 
 func see(pool *workerpool.Pool, mux *http.ServeMux, prometheus prometheus.Registerer) {
@@ -120,22 +146,25 @@ var (
 )
 
 func snippets(ctx context.Context, send func(context.Context, []Span) error, handle func(Event, error), dial func(context.Context) (*Client, error)) (rest []Span, err error) {
-	exporter := batchchan.Must(batchchan.New(batchchan.Config[Span]{MaxBatch: 100, Linger: time.Second},
-		func(ctx context.Context, spans []Span) error { return send(ctx, spans) }))
-	err = exporter.Send(ctx, span)      // exported exactly once, dropped with a reason, or handed back
+	exporter := batchchan.Must(batchchan.New(batchchan.Config[Span]{MaxBatch: 100, Linger: time.Second}, send))
+	err = exporter.Send(ctx, span)      // sent once, dropped with a reason, or handed back
 	lost, err := exporter.Shutdown(ctx) // lost: what never reached send
-	var mu locks.RWMutex                // the zero value works, as sync.RWMutex's does
-	err = mu.LockContext(ctx)           // mu.Stats(): reads, writes, contention, waits
-	var accounts locks.Keyed[string]    // a lock per key, gone with its last user
-	accounts.LockMany("alice", "bob").Unlock()
-	var q lockfree.Queue[Event]      // or NewBounded, whose EnqueueDropOldest keeps the last n
-	_ = q.Enqueue(e)                 // never blocks
-	for e, err := range q.All(ctx) { // ends when q is closed and drained, or with ctx
+
+	var mu locks.RWMutex             // the zero value works, as sync.RWMutex's does
+	err = mu.LockContext(ctx)        // mu.Stats() has reads, writes, contention and waits
+	var accounts locks.Keyed[string] // a lock per key, gone with its last user
+	defer accounts.LockMany("alice", "bob").Unlock()
+
+	var q lockfree.Queue[Event]      // or NewBounded, which can drop its oldest value
+	err = q.Enqueue(e)               // never waits
+	for e, err := range q.All(ctx) { // ends when q is closed and empty, or with ctx
 		handle(e, err)
 	}
+
 	encoders := objpool.Must(objpool.New(objpool.Config[*Encoder]{New: NewEncoder, Max: 1000}))
-	e := encoders.Get()
-	encoders.Put(e)
+	enc := encoders.Get()
+	encoders.Put(enc)
+
 	conns := connpool.Must(connpool.New(connpool.Config[*Client]{Dial: dial, Close: (*Client).Close, MaxOpen: 16}))
 	err = conns.Do(ctx, func(ctx context.Context, c *Client) error { return c.Call(ctx, "hello") })
 	return lost, err

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/sdk"
 
+	"github.com/poundlock/poundlock/examples/internal/origin"
 	"github.com/poundlock/poundlock/examples/otlp/pipeline"
 )
 
@@ -58,6 +59,7 @@ func main() {
 	case err == nil && f.receive != "":
 		err = receive(f.receive, os.Stdin, os.Stdout)
 	case err == nil:
+		origin.Write(os.Stdout, "otlp", os.Args[1:])
 		err = run(f, os.Stdout)
 	}
 	if err != nil {

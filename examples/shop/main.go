@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/poundlock/poundlock/examples/internal/origin"
 	"github.com/poundlock/poundlock/examples/shop/internal/load"
 	"github.com/poundlock/poundlock/examples/shop/internal/service"
 )
@@ -97,6 +98,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if o.load {
+		origin.Write(out, "shop", args)
 		return compare(ctx, o, out)
 	}
 	return serve(ctx, o, out)

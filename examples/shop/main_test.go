@@ -207,7 +207,7 @@ func TestLoad(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		require.LessOrEqual(t, utf8.RuneCountInString(line), 81, line)
 	}
-	for _, want := range []string{"stand-ins", "orders: 50 %", "plain+memory", "bare", "P99.9", "2 rounds", "CPU per request"} {
+	for _, want := range []string{"go run -C examples ./shop -load -mix orders", ", commit ", "stand-ins", "orders: 50 %", "plain+memory", "bare", "P99.9", "2 rounds", "CPU per request"} {
 		require.Contains(t, out.String(), want)
 	}
 	html, err := os.ReadFile(page)

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -195,3 +197,32 @@ func TestRootModuleRequiresOnlyWhatItMay(t *testing.T) {
 func TestThereIsNoWorkspace(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(root, "go.work"))
 }
+
+// What Go keeps to itself is reached in one place, which has a portable twin of each
+// function and says for which versions it was verified: see docs/compatibility.md.
+func TestOnlyOnePackageReachesIntoTheRuntime(t *testing.T) {
+	seen := 0
+	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(path) != ".go" && filepath.Ext(path) != ".s":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if filepath.Ext(path) == ".s" || reaches.Match(text) {
+			if seen++; filepath.Dir(path) != filepath.Join(root, "internal", "rt") {
+				t.Errorf("%s reaches into the runtime", path)
+			}
+		}
+		return nil
+	}))
+	require.NotZero(t, seen)
+}
+
+var reaches = regexp.MustCompile(`(?m)^//go:linkname `)

@@ -142,13 +142,13 @@ func barsLine(t result.Tally, slack float64) string {
 	for _, k := range []struct {
 		kind result.Kind
 		what string
-	}{{result.AtFloor, "against the floor"}, {result.OwnFigure, "of figures"}, {result.NoAlloc, "without an allocation"}} {
+	}{{result.AtFloor, "against the floor"}, {result.OwnFigure, "figures"}, {result.NoAlloc, "without allocations"}} {
 		if met, missed := t.Met[k.kind], t.Missed[k.kind]; met+missed > 0 {
 			more = append(more, fmt.Sprintf("%d of %d %s", met, met+missed, k.what))
 		}
 	}
 	if more != nil {
-		s += "\n  and " + strings.Join(more, ", ")
+		s += "\n  " + strings.Join(more, ", ")
 	}
 	return s
 }

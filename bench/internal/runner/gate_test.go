@@ -31,9 +31,9 @@ func TestFailBelow(t *testing.T) {
 		{bars: "pool/empty/workers=2-1 x4 ns/op 3", want: ok, says: "bars: 1 reached, 0 short"},
 		{bars: "pool/.* x2 ns/op 1.5 # all", want: ok, says: "bars: 3 reached"},
 		{bars: "pool/empty.* x4 ns/op <=0.3", want: ok, says: "bars: 2 reached"},
-		{bars: "pool/wait x2 p50-ns 1.5\npool/wait - allocs/op <= 0", want: ok, says: "bars: 1 reached, 0 short, 0 not measured\n  and 1 of 1 without an allocation\n"},
+		{bars: "pool/wait x2 p50-ns 1.5\npool/wait - allocs/op <= 0", want: ok, says: "bars: 1 reached, 0 short, 0 not measured\n  1 of 1 without allocations\n"},
 		{bars: "pool/empty.* x10 ns/op 5", want: ok, says: "bars: 2 reached"}, // not a declared baseline
-		{bars: "pool/wait - p99-ns <=1e6\npool/wait - p99/p50 <=3.1", want: ok, says: "bars: 0 reached, 0 short, 0 not measured\n  and 2 of 2 of figures\n"},
+		{bars: "pool/wait - p99-ns <=1e6\npool/wait - p99/p50 <=3.1", want: ok, says: "bars: 0 reached, 0 short, 0 not measured\n  2 of 2 figures\n"},
 		{bars: "pool/empty/workers=2 x4 ns/op 5", want: bad, says: "pool.txt:1: pool/empty/workers=2-1: ns/op against x4 >=5 ×: "},
 		{bars: "pool/empty/workers=2 x4 ns/op <=0.2", want: bad, says: "<=0.2 ×: 0.2"},
 		{bars: "pool/wait - allocs/op <=0\npool/wait - B/op <=7", want: bad, says: "pool.txt:2: pool/wait-"},

@@ -157,10 +157,10 @@ func (c command) announce(us []unit, b budget) {
 	}
 	limit := ""
 	if b.total > 0 {
-		limit = fmt.Sprintf(" (at most about %v)", b.total.Round(10*time.Second))
+		limit = fmt.Sprintf(", at most about %v", b.total.Round(10*time.Second))
 		guess = min(guess, b.total)
 	}
-	fmt.Fprintf(c.stderr, "%s, %s, %s of %v a sample: about %v%s\n", report.Count(len(us), "case"),
+	fmt.Fprintf(c.stderr, "%s, %s, %s of %v a sample:\nabout %v%s\n", report.Count(len(us), "case"),
 		report.Count(impls, "implementation"), report.Count(b.rounds, "round"), b.benchTime, roundTime(guess), limit)
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -116,6 +117,20 @@ func TestTimeLeftIsWithinTheTime(t *testing.T) {
 	assert.Zero(t, m.timeLeft([]int{6, 6}, 70*time.Second))
 	m.budget.total = 0
 	assert.Equal(t, 606*time.Second, m.timeLeft([]int{6, 6}, 10*time.Second))
+}
+
+// What is said of a whole run, before and after it, fits 80 columns.
+func TestLinesOfAWholeRunFitATerminal(t *testing.T) {
+	var said strings.Builder
+	us := makeUnits(206, 5)
+	command{stderr: &said}.announce(us, newBudget(us, &options{}))
+	require.Contains(t, said.String(), "206 cases, 1030 implementations, 12 rounds of ")
+	said.WriteString(barsLine(result.Tally{
+		Met: [4]int{207, 12, 18, 173}, Missed: [4]int{151, 13, 18, 173}, Out: 100,
+	}, 0.85))
+	for line := range strings.Lines(said.String()) {
+		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
+	}
 }
 
 func TestProgressIsPlainOffTheTerminal(t *testing.T) {

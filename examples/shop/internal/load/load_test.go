@@ -5,9 +5,8 @@ import (
 	"testing"
 	"time"
 
-	vegeta "github.com/tsenart/vegeta/v12/lib"
-
 	"github.com/stretchr/testify/require"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 )
@@ -103,30 +102,6 @@ func TestBothGetTheSameRequests(t *testing.T) {
 	require.InDelta(t, 500, count["GET catalogue"], 100)
 	require.InDelta(t, 200, count["POST orders"], 60)
 	require.InDelta(t, 100, count["PUT prices"], 50)
-}
-
-// A warm-up leaves most products to be found by those who are measured.
-func TestTheWarmUpAsksForOtherProducts(t *testing.T) {
-	const n, products = 4000, 10_000
-	all := make([]map[string]bool, 2)
-	for i, s := range []uint64{warmSeed, seed} {
-		all[i] = map[string]bool{}
-		ask := requests("http://x", mixes["cold"], products, s)
-		for range n {
-			var one vegeta.Target
-			require.NoError(t, ask(&one))
-			if strings.Contains(one.URL, "/products/") {
-				all[i][one.URL] = true
-			}
-		}
-	}
-	warm := 0
-	for url := range all[1] {
-		if all[0][url] {
-			warm++
-		}
-	}
-	require.InDelta(t, float64(len(all[0]))/products, float64(warm)/float64(len(all[1])), 0.05)
 }
 
 func TestShort(t *testing.T) {
