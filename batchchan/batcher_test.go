@@ -185,7 +185,7 @@ func TestConfigErrorsNameTheField(t *testing.T) {
 	_, err := batchchan.New[int](batchchan.Config[int]{}, nil)
 	require.Error(t, err)
 	require.Equal(t, "DropOldest", batchchan.DropOldest.String())
-	require.Equal(t, "batchchan(77)", batchchan.Reason(77).String())
+	require.Equal(t, "Reason(77)", batchchan.Reason(77).String())
 	require.Equal(t, "DroppedOldest", batchchan.DroppedOldest.String())
 	require.Equal(t, "ByLinger", batchchan.ByLinger.String())
 }

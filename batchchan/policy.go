@@ -1,6 +1,6 @@
 package batchchan
 
-import "strconv"
+import "github.com/poundlock/poundlock/internal/enum"
 
 // Overflow says what a send does when MaxPending or MaxPendingBytes is reached.
 type Overflow uint8
@@ -24,13 +24,16 @@ const (
 	CallerRuns
 )
 
+var overflowNames = []string{"Block", "Reject", "DropNewest", "DropOldest", "CallerRuns"}
+
 // String returns the name of the policy.
-func (o Overflow) String() string {
-	return name(uint8(o), "Block", "Reject", "DropNewest", "DropOldest", "CallerRuns")
-}
+func (o Overflow) String() string { return enum.String(o, overflowNames) }
 
 // MarshalText returns the name of the policy.
 func (o Overflow) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText accepts the names of the policies, in capital or small letters.
+func (o *Overflow) UnmarshalText(text []byte) error { return enum.Parse(o, text, overflowNames) }
 
 // DropReason says why an item was dropped.
 type DropReason uint8
@@ -43,8 +46,16 @@ const (
 	DroppedOldest
 )
 
+var dropReasonNames = []string{"DroppedNewest", "DroppedOldest"}
+
 // String returns the name of the reason.
-func (r DropReason) String() string { return name(uint8(r), "DroppedNewest", "DroppedOldest") }
+func (r DropReason) String() string { return enum.String(r, dropReasonNames) }
+
+// MarshalText returns the name of the reason.
+func (r DropReason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText accepts the names of the reasons, in capital or small letters.
+func (r *DropReason) UnmarshalText(text []byte) error { return enum.Parse(r, text, dropReasonNames) }
 
 // Reason says which trigger cut a batch.
 type Reason uint8
@@ -67,14 +78,13 @@ const (
 	numReasons = 6
 )
 
-// String returns the name of the trigger.
-func (r Reason) String() string {
-	return name(uint8(r), "BySize", "ByLinger", "ByBytes", "ByManual", "ByIdle", "ByClose")
-}
+var reasonNames = []string{"BySize", "ByLinger", "ByBytes", "ByManual", "ByIdle", "ByClose"}
 
-func name(i uint8, names ...string) string {
-	if int(i) < len(names) {
-		return names[i]
-	}
-	return "batchchan(" + strconv.Itoa(int(i)) + ")"
-}
+// String returns the name of the trigger.
+func (r Reason) String() string { return enum.String(r, reasonNames) }
+
+// MarshalText returns the name of the trigger.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText accepts the names of the triggers, in capital or small letters.
+func (r *Reason) UnmarshalText(text []byte) error { return enum.Parse(r, text, reasonNames) }

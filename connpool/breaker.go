@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/enum"
 )
 
 // Backoff spaces dials after failures: the k-th failure in a row is followed by a
@@ -79,27 +81,15 @@ const (
 	BreakerHalfOpen
 )
 
+var breakerStateNames = []string{"closed", "open", "half-open"}
+
 // String returns "closed", "open" or "half-open".
-func (s BreakerState) String() string {
-	switch s {
-	case BreakerOpen:
-		return "open"
-	case BreakerHalfOpen:
-		return "half-open"
-	}
-	return "closed"
-}
+func (s BreakerState) String() string { return enum.String(s, breakerStateNames) }
 
 // MarshalText makes the state readable in JSON.
 func (s BreakerState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalText is the inverse of MarshalText.
 func (s *BreakerState) UnmarshalText(text []byte) error {
-	for _, v := range []BreakerState{BreakerClosed, BreakerOpen, BreakerHalfOpen} {
-		if v.String() == string(text) {
-			*s = v
-			return nil
-		}
-	}
-	return fmt.Errorf("connpool: unknown breaker state %q", text)
+	return enum.Parse(s, text, breakerStateNames)
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"runtime"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/enum"
 )
 
 // Config says how a [Pool] works. Only Dial and Close are required; the zero
@@ -170,6 +172,17 @@ const (
 	// every connection.
 	FIFO
 )
+
+var orderNames = []string{"Affinity", "LIFO", "FIFO"}
+
+// String returns the name of the order.
+func (o Order) String() string { return enum.String(o, orderNames) }
+
+// MarshalText returns the name of the order.
+func (o Order) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText accepts the names of the orders, in capital or small letters.
+func (o *Order) UnmarshalText(text []byte) error { return enum.Parse(o, text, orderNames) }
 
 // Sampling says how many of the loans of each connection are recorded: none (0),
 // all (1), or one in n.

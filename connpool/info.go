@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/enum"
 )
 
 // State is what a connection is doing.
@@ -19,13 +21,16 @@ const (
 	StateClosing                // in Close
 )
 
+var stateNames = []string{"idle", "in use", "checking", "resetting", "closing"}
+
 // String returns "idle", "in use", "checking", "resetting" or "closing".
-func (s State) String() string {
-	return [...]string{"idle", "in use", "checking", "resetting", "closing"}[min(s, StateClosing)]
-}
+func (s State) String() string { return enum.String(s, stateNames) }
 
 // MarshalText makes the state readable in JSON.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (s *State) UnmarshalText(text []byte) error { return enum.Parse(s, text, stateNames) }
 
 // Info describes a connection at one moment.
 type Info struct {

@@ -1,6 +1,6 @@
 package connpool
 
-import "fmt"
+import "github.com/poundlock/poundlock/internal/enum"
 
 // Reason says why a connection was closed.
 type Reason uint8
@@ -21,17 +21,15 @@ const (
 	numReasons
 )
 
-var reasonNames = [numReasons]string{
+var reasonNames = []string{
 	"", "max-idle", "idle-time", "lifetime", "max-uses", "check", "destroy", "reset", "resize", "evict", "key-limit", "close",
 }
 
 // String returns a word like "lifetime"; "" for no reason.
-func (r Reason) String() string {
-	if r >= numReasons {
-		return fmt.Sprintf("Reason(%d)", uint8(r))
-	}
-	return reasonNames[r]
-}
+func (r Reason) String() string { return enum.String(r, reasonNames) }
 
 // MarshalText makes the reason readable in JSON.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (r *Reason) UnmarshalText(text []byte) error { return enum.Parse(r, text, reasonNames) }

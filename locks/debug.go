@@ -13,7 +13,9 @@ type DebugOptions struct {
 	WaitLimit time.Duration
 
 	// OnReport gets each report; nil writes it to standard error. Several goroutines
-	// may call it at once. It must not use a lock that the report names.
+	// may call it at once. It must not use a lock that the report names. A panic in it
+	// is one of the method that asks for the lock, which has not been taken then, unless by
+	// a Try; after a wait that is too long it ends the process.
 	OnReport func(report string)
 }
 
@@ -28,11 +30,13 @@ type DebugOptions struct {
 //   - a goroutine that asks for a lock which it holds already,
 //   - a wait that is longer than [DebugOptions.WaitLimit].
 //
-// Each pair of locks is reported once. The keys of a [Keyed] are locks of their own;
-// those of one LockMany have no order among themselves. A lock that another goroutine
-// releases counts as held by the one that took it until then. Locking takes some
-// microseconds in such a build, and the locks that were held together are kept in
-// memory. Without the tag the switch costs nothing, and SetDebug changes nothing.
+// A Try that succeeds counts as having asked, and an Upgrade as asking for a lock that
+// others may hold for reading. Each pair of locks is reported once. The keys of a [Keyed]
+// are locks of their own; those of one LockMany have no order among themselves. A lock
+// that another goroutine releases counts as held by the one that took it until then.
+// Locking takes some microseconds in such a build, and the locks that were held together
+// are kept in memory. Without the tag the switch costs nothing, and SetDebug changes
+// nothing.
 func SetDebug(o DebugOptions) bool {
 	debugOptions.Store(&o)
 	return debugEnabled

@@ -32,7 +32,7 @@ type debugHold struct {
 	at         debugStack
 }
 
-type debugOrder struct{ first, then any } // two names
+type debugOrder struct{ before, then any } // two names
 
 // debugSeen is how an order was first seen.
 type debugSeen struct {
@@ -53,7 +53,7 @@ type debugTable struct {
 	holds  map[any][]*debugHold    // by lock
 	byGo   map[uint64][]*debugHold // by goroutine
 	orders map[debugOrder]*debugSeen
-	after  map[any][]any // orders by first
+	after  map[any][]any // the names that were asked for while this one was held
 }
 
 func init() { debugForget() }
@@ -70,8 +70,28 @@ func debugForget() {
 // debugWant is called before the caller waits for a lock; stop, when it has it or
 // has given up.
 func debugWant(lock, name any, write bool) (stop func()) {
-	me, at := goroutineID(), callers()
-	debugCheck(me, lock, name, write, at)
+	debugAsk(name, write)
+	return debugWatch(lock, name)
+}
+
+// debugAsk is called before the caller asks for a lock that it may have to wait for, and
+// after it has tried one with success. What it reports may panic: nothing is noted then
+// of a lock that the caller does not have.
+func debugAsk(name any, write bool) {
+	debugCheck(name, func(h *debugHold, me uint64, at debugStack) string {
+		return fmt.Sprintf("locks: goroutine %d asks for %s%s, which it holds%s already\n%sit holds it since\n%s",
+			me, describeLock(name), forReadingOr(write), forReadingOr(h.write), at, h.at)
+	})
+}
+
+// debugWantUpgrade is debugWant of a caller that holds rw for reading.
+func debugWantUpgrade(rw *RWMutex) (stop func()) {
+	debugCheck(rw, nil)
+	return debugWatch(rw, rw)
+}
+
+// debugWatch reports a wait that is too long.
+func debugWatch(lock, name any) (stop func()) {
 	limit := defaultWaitLimit
 	if o := debugOptions.Load(); o != nil && o.WaitLimit != 0 {
 		limit = o.WaitLimit
@@ -79,45 +99,44 @@ func debugWant(lock, name any, write bool) (stop func()) {
 	if limit < 0 {
 		return func() {}
 	}
+	me, at := goroutineID(), callers()
 	timer := time.AfterFunc(limit, func() {
-		var b strings.Builder
-		fmt.Fprintf(&b, "locks: goroutine %d has waited for %v for %s\n%s", me, limit, describeLock(name), at)
 		d := &debugging
 		d.mu.Lock()
-		for _, h := range d.holds[lock] {
+		holds := slices.Clone(d.holds[lock])
+		d.mu.Unlock()
+		var b strings.Builder
+		fmt.Fprintf(&b, "locks: goroutine %d has waited for %v for %s\n%s", me, limit, describeLock(name), at)
+		for _, h := range holds {
 			fmt.Fprintf(&b, "goroutine %d holds it%s since\n%s", h.goroutine, forReadingOr(h.write), h.at)
 		}
-		if len(d.holds[lock]) == 0 {
+		if len(holds) == 0 {
 			b.WriteString("nobody holds it\n")
 		}
-		d.mu.Unlock()
 		debugReport(b.String())
 	})
 	return func() { timer.Stop() }
 }
 
-// debugGot is called when the caller has a lock; or has not, if *ok is false.
-func debugGot(ok *bool, lock, name any, write bool) {
-	if ok == nil || *ok {
-		debugGotAll([]any{lock}, []any{name}, write)
+// debugTried is called when the caller has tried to get a lock; with success, if ok.
+func debugTried(ok *bool, lock, name any, write bool) {
+	if *ok {
+		debugAsk(name, write)
+		debugGot(ok, lock, name, write)
 	}
 }
 
-// debugGotAll is called when the caller has locks that have no order among
-// themselves.
-func debugGotAll(locks, names []any, write bool) {
-	me, at := goroutineID(), callers()
-	for i, lock := range locks {
-		debugCheck(me, lock, names[i], write, at)
+// debugGot is called when the caller has a lock; or has not, if *ok is false.
+func debugGot(ok *bool, lock, name any, write bool) {
+	if ok != nil && !*ok {
+		return
 	}
+	h := &debugHold{lock: lock, name: name, write: write, goroutine: goroutineID(), at: callers()}
 	d := &debugging
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for i, lock := range locks {
-		h := &debugHold{lock: lock, name: names[i], write: write, goroutine: me, at: at}
-		d.holds[lock] = append(d.holds[lock], h)
-		d.byGo[me] = append(d.byGo[me], h)
-	}
+	d.holds[lock] = append(d.holds[lock], h)
+	d.byGo[h.goroutine] = append(d.byGo[h.goroutine], h)
 }
 
 // debugReleased is called before a lock is released. A lock belongs to no goroutine:
@@ -154,22 +173,24 @@ func dropHold[K comparable](from map[K][]*debugHold, k K, h *debugHold) {
 	}
 }
 
-// debugCheck compares the lock that goroutine me asks for with those that it holds.
-func debugCheck(me uint64, lock, name any, write bool, at debugStack) {
-	var reports []string
+// debugCheck compares a lock that the caller asks for with those that it holds. If it
+// holds this one it reports what again says, unless that is nil.
+func debugCheck(name any, again func(h *debugHold, me uint64, at debugStack) string) {
+	me, at := goroutineID(), callers()
+	// What people wrote, String methods of keys and OnReport, runs without mu.
+	var reports []func() string
 	d := &debugging
 	d.mu.Lock()
 	for _, h := range d.byGo[me] {
-		if h.lock == lock {
-			if _, again := d.orders[debugOrder{name, name}]; !again {
-				d.orders[debugOrder{name, name}] = &debugSeen{}
-				reports = append(reports, fmt.Sprintf("locks: goroutine %d asks for %s%s, which it holds%s already\n%sit holds it since\n%s",
-					me, describeLock(name), forReadingOr(write), forReadingOr(h.write), at, h.at))
-			}
+		o := debugOrder{h.name, name}
+		if _, known := d.orders[o]; known {
 			continue
 		}
-		o := debugOrder{h.name, name}
-		if _, known := d.orders[o]; known || h.name == name {
+		if h.name == name {
+			if again != nil {
+				d.orders[o] = &debugSeen{}
+				reports = append(reports, func() string { return again(h, me, at) })
+			}
 			continue
 		}
 		if len(d.orders) >= maxOrders {
@@ -178,33 +199,42 @@ func debugCheck(me uint64, lock, name any, write bool, at debugStack) {
 		}
 		way := d.way(name, h.name)
 		d.orders[o] = &debugSeen{me, h.at, at}
-		d.after[o.first] = append(d.after[o.first], o.then)
-		if len(way) == 0 {
-			continue
+		d.after[o.before] = append(d.after[o.before], o.then)
+		if len(way) > 0 {
+			reports = append(reports, func() string { return describeInversion(h, name, me, at, way) })
 		}
-		var b strings.Builder
-		fmt.Fprintf(&b, "locks: inversion: goroutine %d asks for %s\n%swhile it holds %s since\n%s", me, describeLock(name), at, describeLock(h.name), h.at)
-		for _, o := range way {
-			s := d.orders[o]
-			fmt.Fprintf(&b, "but goroutine %d asked for %s\n%swhile it held %s since\n%s", s.goroutine, describeLock(o.then), s.asked, describeLock(o.first), s.first)
-		}
-		reports = append(reports, b.String())
 	}
 	d.mu.Unlock()
-	for _, r := range reports {
-		debugReport(r)
+	for _, text := range reports {
+		debugReport(text())
 	}
 }
 
+// debugStep is an order of locks, and how it was first seen.
+type debugStep struct {
+	debugOrder
+	*debugSeen
+}
+
+func describeInversion(h *debugHold, name any, me uint64, at debugStack, way []debugStep) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "locks: inversion: goroutine %d asks for %s\n%swhile it holds %s since\n%s", me, describeLock(name), at, describeLock(h.name), h.at)
+	for _, s := range way {
+		fmt.Fprintf(&b, "but goroutine %d asked for %s\n%swhile it held %s since\n%s", s.goroutine, describeLock(s.then), s.asked, describeLock(s.before), s.first)
+	}
+	return b.String()
+}
+
 // way returns the orders that lead from one name to another, the fewest there are.
-func (d *debugTable) way(from, to any) []debugOrder {
+func (d *debugTable) way(from, to any) []debugStep {
 	came := map[any]any{from: nil}
 	for next := []any{from}; len(next) > 0; next = next[1:] {
 		at := next[0]
 		if at == to {
-			var way []debugOrder
+			var way []debugStep
 			for at != from {
-				way = append(way, debugOrder{came[at], at})
+				o := debugOrder{came[at], at}
+				way = append(way, debugStep{o, d.orders[o]})
 				at = came[at]
 			}
 			slices.Reverse(way)
@@ -239,9 +269,14 @@ func describeLock(name any) string {
 	if s, ok := name.(fmt.Stringer); ok {
 		return s.String()
 	}
-	if rw, ok := name.(*RWMutex); ok {
-		if x := rw.x.Load(); x != nil && x.opts.Load() != nil {
-			return fmt.Sprintf("RWMutex %s (%p)", cmp.Or(x.opts.Load().Name, "without a name"), rw)
+	switch l := name.(type) {
+	case *RWMutex:
+		if x := l.x.Load(); x != nil && x.opts.Load() != nil {
+			return fmt.Sprintf("RWMutex %s (%p)", cmp.Or(x.opts.Load().Name, "without a name"), l)
+		}
+	case *SpinMutex:
+		if x := l.x.Load(); x != nil && x.name.Load() != nil {
+			return fmt.Sprintf("SpinMutex %s (%p)", *x.name.Load(), l)
 		}
 	}
 	return fmt.Sprintf("%s %p", strings.TrimPrefix(fmt.Sprintf("%T", name), "*locks."), name)

@@ -125,3 +125,13 @@ func (h Held[K]) Waited(k *Keyed[K]) bool {
 	defer sh.mu.Unlock()
 	return h.e.refs == 2 && h.e.rw.Stats().Waiting == 1
 }
+
+// SleepsForReaders says whether a writer that has claimed rw would go to sleep until its
+// readers have left.
+func (rw *RWMutex) SleepsForReaders() bool {
+	x := rw.extend()
+	sleeps := rw.joinDrain(x, newWaiter())
+	x.drainer = nil
+	rw.and(^drainParked)
+	return sleeps
+}

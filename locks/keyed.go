@@ -101,6 +101,7 @@ type Held[K comparable] struct {
 
 // Lock locks key for writing. It waits until nobody else holds it.
 func (k *Keyed[K]) Lock(key K) Held[K] {
+	k.ask(key, true)
 	sh, e, locked := k.pin(key, forWriting)
 	if !locked {
 		k.lockPinned(e, nil)
@@ -111,6 +112,7 @@ func (k *Keyed[K]) Lock(key K) Held[K] {
 // RLock locks key for reading. It waits while a writer holds it or waits for its
 // readers to leave.
 func (k *Keyed[K]) RLock(key K) Held[K] {
+	k.ask(key, false)
 	sh, e, locked := k.pin(key, forReading)
 	if !locked {
 		k.rLockPinned(e, nil)
@@ -126,6 +128,7 @@ func (k *Keyed[K]) TryLock(key K) (Held[K], bool) {
 		sh.unpin(e, forWriting)
 		return Held[K]{}, false
 	}
+	k.ask(key, true)
 	return k.held(sh, e, false), true
 }
 
@@ -137,6 +140,7 @@ func (k *Keyed[K]) TryRLock(key K) (Held[K], bool) {
 		sh.unpin(e, forReading)
 		return Held[K]{}, false
 	}
+	k.ask(key, false)
 	return k.held(sh, e, true), true
 }
 
@@ -188,6 +192,7 @@ func (k *Keyed[K]) RLockTimeout(key K, d time.Duration) (Held[K], bool) {
 }
 
 func (k *Keyed[K]) lockWithin(key K, l *limit) (Held[K], bool) {
+	k.ask(key, true)
 	sh, e, locked := k.pin(key, forWriting)
 	if !locked && !k.lockPinned(e, l) {
 		sh.unpin(e, forWriting)
@@ -197,6 +202,7 @@ func (k *Keyed[K]) lockWithin(key K, l *limit) (Held[K], bool) {
 }
 
 func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
+	k.ask(key, false)
 	sh, e, locked := k.pin(key, forReading)
 	if !locked && !k.rLockPinned(e, l) {
 		sh.unpin(e, forReading)
@@ -208,9 +214,22 @@ func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
 // held returns the caller's hold of e.
 func (k *Keyed[K]) held(sh *keyedShard[K], e *keyedEntry[K], reader bool) Held[K] {
 	if debugEnabled {
-		debugGot(nil, e, keyName[K]{k, e.key}, !reader)
+		k.got(e, !reader)
 	}
 	return Held[K]{sh: sh, e: e, gen: e.gen, reader: reader}
+}
+
+// ask tells the debug switch of a key that the caller asks for, or has tried.
+func (k *Keyed[K]) ask(key K, write bool) {
+	if debugEnabled {
+		k.table().hash(key) // panics here if it cannot be hashed, and not in the switch's maps
+		debugAsk(keyName[K]{k, key}, write)
+	}
+}
+
+// got tells it of a key that the caller has locked.
+func (k *Keyed[K]) got(e *keyedEntry[K], write bool) {
+	debugGot(nil, e, keyName[K]{k, e.key}, write)
 }
 
 // keyName is what the debug switch knows the lock of a key by.
@@ -250,7 +269,7 @@ func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
 		return true
 	}
 	if debugEnabled {
-		defer debugWant(e, keyName[K]{k, e.key}, true)()
+		defer debugWatch(e, keyName[K]{k, e.key})()
 	}
 	start := k.contend(e)
 	ok := true
@@ -268,7 +287,7 @@ func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
 		return true
 	}
 	if debugEnabled {
-		defer debugWant(e, keyName[K]{k, e.key}, false)()
+		defer debugWatch(e, keyName[K]{k, e.key})()
 	}
 	start := k.contend(e)
 	ok := true

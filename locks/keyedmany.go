@@ -18,26 +18,26 @@ type HeldMany[K comparable] struct{ held []Held[K] }
 // circle. That does not hold for a goroutine that already holds a key. A key given
 // twice is locked once; without keys nothing is.
 func (k *Keyed[K]) LockMany(keys ...K) HeldMany[K] {
-	h, _ := k.lockMany(forWriting, func(e *keyedEntry[K]) bool { return k.lockPinned(e, nil) }, keys)
+	h, _ := k.lockMany(forWriting, false, func(e *keyedEntry[K]) bool { return k.lockPinned(e, nil) }, keys)
 	return h
 }
 
 // RLockMany locks all keys for reading, as [Keyed.LockMany] does for writing.
 func (k *Keyed[K]) RLockMany(keys ...K) HeldMany[K] {
-	h, _ := k.lockMany(forReading, func(e *keyedEntry[K]) bool { return k.rLockPinned(e, nil) }, keys)
+	h, _ := k.lockMany(forReading, false, func(e *keyedEntry[K]) bool { return k.rLockPinned(e, nil) }, keys)
 	return h
 }
 
 // TryLockMany locks all keys for writing if that is possible at once, and reports
 // whether it did. If not, it holds none.
 func (k *Keyed[K]) TryLockMany(keys ...K) (HeldMany[K], bool) {
-	return k.lockMany(forWriting, func(e *keyedEntry[K]) bool { return e.rw.TryLock() }, keys)
+	return k.lockMany(forWriting, true, func(e *keyedEntry[K]) bool { return e.rw.TryLock() }, keys)
 }
 
 // TryRLockMany locks all keys for reading if that is possible at once, and reports
 // whether it did. If not, it holds none.
 func (k *Keyed[K]) TryRLockMany(keys ...K) (HeldMany[K], bool) {
-	return k.lockMany(forReading, func(e *keyedEntry[K]) bool { return e.rw.TryRLock() }, keys)
+	return k.lockMany(forReading, true, func(e *keyedEntry[K]) bool { return e.rw.TryRLock() }, keys)
 }
 
 // LockManyContext is LockMany that gives up when ctx is done: it then holds nothing
@@ -59,7 +59,7 @@ func (k *Keyed[K]) lockManyContext(ctx context.Context, p purpose, lock func(*ke
 		return HeldMany[K]{}, ctxerr.From(ctx)
 	}
 	l := &limit{done: ctx.Done()}
-	h, ok := k.lockMany(p, func(e *keyedEntry[K]) bool { return lock(e, l) }, keys)
+	h, ok := k.lockMany(p, false, func(e *keyedEntry[K]) bool { return lock(e, l) }, keys)
 	if !ok {
 		return h, ctxerr.From(ctx)
 	}
@@ -76,12 +76,16 @@ func (h HeldMany[K]) Unlock() {
 // lockMany first pins the entries of all keys, which gives every key that several
 // callers want one entry, and then locks them in the order of their addresses, which
 // do not change. (The hashes would not do: two keys may have the same.) It hashes
-// all keys before it pins any, since a key that cannot be hashed panics.
-func (k *Keyed[K]) lockMany(p purpose, lock func(*keyedEntry[K]) bool, keys []K) (HeldMany[K], bool) {
+// all keys before it pins any, since a key that cannot be hashed panics. With try,
+// lock does not wait.
+func (k *Keyed[K]) lockMany(p purpose, try bool, lock func(*keyedEntry[K]) bool, keys []K) (HeldMany[K], bool) {
 	t := k.table()
 	hashes := make([]uint64, len(keys))
 	for i, key := range keys {
 		hashes[i] = t.hash(key)
+	}
+	if debugEnabled && !try {
+		k.askMany(keys, p)
 	}
 	pinned := make([]Held[K], len(keys))
 	for i, key := range keys {
@@ -105,22 +109,36 @@ func (k *Keyed[K]) lockMany(p purpose, lock func(*keyedEntry[K]) bool, keys []K)
 			for _, h := range held[i:] {
 				h.sh.unpin(h.e, forNothing)
 			}
-			HeldMany[K]{held[:i]}.Unlock()
+			for _, h := range slices.Backward(held[:i]) {
+				if debugEnabled && !try {
+					debugReleased(h.e, p == forWriting)
+				}
+				h.sh.release(h.e, h.gen, h.reader)
+			}
 			return HeldMany[K]{}, false
 		}
 		h.gen = h.e.gen
+		if debugEnabled && !try {
+			k.got(h.e, p == forWriting)
+		}
 	}
 	for _, h := range held {
 		h.sh.lock()
 		h.sh.count(p)
 		h.sh.mu.Unlock()
 	}
-	if debugEnabled {
-		locks, names := make([]any, len(held)), make([]any, len(held))
-		for i, h := range held {
-			locks[i], names[i] = h.e, keyName[K]{k, h.e.key}
+	if debugEnabled && try {
+		k.askMany(keys, p)
+		for _, h := range held {
+			k.got(h.e, p == forWriting)
 		}
-		debugGotAll(locks, names, p == forWriting)
 	}
 	return HeldMany[K]{held}, true
+}
+
+// askMany is ask for many keys, which have no order among themselves.
+func (k *Keyed[K]) askMany(keys []K, p purpose) {
+	for _, key := range keys {
+		k.ask(key, p == forWriting)
+	}
 }

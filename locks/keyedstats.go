@@ -26,7 +26,7 @@ type KeyedStats struct {
 	WriteContended uint64 `json:"write_contended"` // of Writes, those that had to wait
 	ReadParked     uint64 `json:"read_parked"`     // readers that went to sleep
 	WriteParked    uint64 `json:"write_parked"`    // writers that went to sleep
-	Handoffs       uint64 `json:"handoffs"`        // writers that their turn was kept for, as others had overtaken them for 1 ms
+	Handoffs       uint64 `json:"handoffs"`        // writers that their turn was kept for, as others had overtaken them for 1 ms or 100 times
 	Canceled       uint64 `json:"canceled"`        // waits ended by a ctx or a timeout
 
 	// Contention is the part of all acquisitions that had to wait, 0 to 1.

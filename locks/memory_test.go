@@ -11,13 +11,13 @@ import (
 	"github.com/poundlock/poundlock/locks"
 )
 
-// sleepOnce makes one goroutine sleep for a lock.
-func sleepOnce(t *testing.T, lock, unlock func(), waiting func() int) {
-	lock()
+// sleepOnce makes one goroutine sleep for a lock that another way of locking holds.
+func sleepOnce(t *testing.T, hold, release, lock, unlock func(), waiting func() int) {
+	hold()
 	var wg sync.WaitGroup
 	wg.Go(func() { lock(); unlock() })
 	waitFor(t, "the sleeper", func() bool { return waiting() == 1 })
-	unlock()
+	release()
 	wg.Wait()
 }
 
@@ -37,13 +37,43 @@ func TestALockThatSleptOnceIsSmall(t *testing.T) {
 		require.LessOrEqual(t, per, limit, what)
 		runtime.KeepAlive(keep)
 	}
-	rws, spins := make([]locks.RWMutex, n), make([]locks.SpinMutex, n)
-	measure("RWMutex", 1000-32, func(i int) {
-		m := &rws[i]
-		sleepOnce(t, m.Lock, m.Unlock, func() int { return m.Stats().Waiting })
-	}, rws)
+	rws := func(what string, use func(m *locks.RWMutex, waiting func() int)) {
+		all := make([]locks.RWMutex, n)
+		measure("RWMutex, "+what, 1000-32, func(i int) {
+			m := &all[i]
+			use(m, func() int { return m.Stats().Waiting })
+		}, all)
+	}
+	rws("a writer behind a writer", func(m *locks.RWMutex, waiting func() int) {
+		sleepOnce(t, m.Lock, m.Unlock, m.Lock, m.Unlock, waiting)
+	})
+	rws("a reader behind a writer", func(m *locks.RWMutex, waiting func() int) {
+		sleepOnce(t, m.Lock, m.Unlock, m.RLock, m.RUnlock, waiting)
+	})
+	rws("a writer behind a reader", func(m *locks.RWMutex, waiting func() int) {
+		sleepOnce(t, m.RLock, m.RUnlock, m.Lock, m.Unlock, waiting)
+	})
+	spins := make([]locks.SpinMutex, n)
 	measure("SpinMutex", 1000-16, func(i int) {
 		m := &spins[i]
-		sleepOnce(t, m.Lock, m.Unlock, func() int { return m.Stats().Waiting })
+		sleepOnce(t, m.Lock, m.Unlock, m.Lock, m.Unlock, func() int { return m.Stats().Waiting })
 	}, spins)
+
+	if locks.DebugEnabled {
+		return // the debug switch remembers who holds what
+	}
+	k := locks.NewKeyed[int]()
+	held := make([]locks.Held[int], n)
+	measure("Keyed, a key", 1000, func(i int) {
+		held[i] = k.Lock(i)
+		if _, ok := k.LockTimeout(i, 1); ok {
+			t.Error("locked twice")
+		}
+	}, k)
+	require.EqualValues(t, n, k.Stats().WriteParked)
+	for _, h := range held {
+		h.Unlock()
+	}
+	clear(held)
+	k.CheckKept(t)
 }

@@ -108,6 +108,20 @@ func TestMisuseCannotBeRecovered(t *testing.T) {
 	}
 }
 
+// TestNobodySleepsForFewerReadersThanNone: readers that leave between a writer's look
+// and its sleep may be one too many. Nobody would wake the writer then; it has to look
+// again, and finds it out.
+func TestNobodySleepsForFewerReadersThanNone(t *testing.T) {
+	var m locks.RWMutex
+	locks.EnableBias(&m)
+	m.RLock()
+	require.True(t, m.SleepsForReaders())
+	m.RUnlock()
+	require.False(t, m.SleepsForReaders())
+	m.RUnlock()
+	require.False(t, m.SleepsForReaders())
+}
+
 func TestVetSeesCopies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs go vet")

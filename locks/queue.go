@@ -132,6 +132,10 @@ func (l *limit) stop() {
 	}
 }
 
+// tryFirst says whether an operation that may wait for d tries first. The debug switch
+// wants to hear of the lock before it is taken.
+func tryFirst(d time.Duration) bool { return d <= 0 || !debugEnabled }
+
 // lockContext is the ctx form of a lock operation: try acquires at once or not at
 // all, slow waits within its limit. A done ctx wins over a free lock.
 func lockContext(ctx context.Context, try func() bool, slow func(*limit) bool) error {
@@ -139,7 +143,7 @@ func lockContext(ctx context.Context, try func() bool, slow func(*limit) bool) e
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
 	}
-	if try() {
+	if tryFirst(1) && try() {
 		return nil
 	}
 	l := limit{done: ctx.Done()}

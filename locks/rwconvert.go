@@ -99,13 +99,17 @@ func (rw *RWMutex) tryUpgrade() bool {
 // the readers to leave, be it with Upgrade or with Lock: each would wait for the
 // other. If ctx ends it returns an error that matches ctx.Err() and
 // [context.Cause]. After either the caller still holds its read lock; after a
-// conflict it should release it, and Lock if it still wants to write. A ctx that is
-// already done wins. A nil ctx panics. It ends the process if it finds rw without a
-// reader.
+// conflict it should release it, and Lock if it still wants to write. A TryLock or a
+// TryUpgrade that finds a reader inside may cause a conflict too while it looks. A ctx
+// that is already done wins. A nil ctx panics. It ends the process if it finds rw
+// without a reader.
 func (rw *RWMutex) Upgrade(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "locks")
 	if ctx.Err() != nil {
 		return ctxerr.From(ctx)
+	}
+	if debugEnabled {
+		defer debugWantUpgrade(rw)()
 	}
 	if raceEnabled {
 		rw.enter()

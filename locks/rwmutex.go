@@ -76,8 +76,8 @@ func (rw *RWMutex) writeLocked() {
 // rw.
 func (rw *RWMutex) Lock() {
 	if debugEnabled && !rw.debug.hushed() {
-		defer debugGot(nil, rw, rw, true)
 		defer debugWant(rw, rw, true)()
+		defer debugGot(nil, rw, rw, true)
 	}
 	if raceEnabled {
 		rw.enter()
@@ -115,8 +115,8 @@ func (rw *RWMutex) Unlock() {
 // readers to leave.
 func (rw *RWMutex) RLock() {
 	if debugEnabled && !rw.debug.hushed() {
-		defer debugGot(nil, rw, rw, false)
 		defer debugWant(rw, rw, false)()
+		defer debugGot(nil, rw, rw, false)
 	}
 	if raceEnabled {
 		rw.enter()
@@ -155,7 +155,7 @@ func (rw *RWMutex) RUnlock() {
 // it did.
 func (rw *RWMutex) TryLock() (ok bool) {
 	if debugEnabled && !rw.debug.hushed() {
-		defer debugGot(&ok, rw, rw, true)
+		defer debugTried(&ok, rw, rw, true)
 	}
 	if raceEnabled {
 		rw.enter()
@@ -172,10 +172,11 @@ func (rw *RWMutex) TryLock() (ok bool) {
 }
 
 // TryRLock locks rw for reading if that is possible at once, and reports whether
-// it did. It fails if rw has as many readers as it can count.
+// it did. It fails if rw has as many readers as it can count, and may fail while a
+// TryLock or a TryUpgrade finds out that there are readers inside.
 func (rw *RWMutex) TryRLock() (ok bool) {
 	if debugEnabled && !rw.debug.hushed() {
-		defer debugGot(&ok, rw, rw, false)
+		defer debugTried(&ok, rw, rw, false)
 	}
 	if raceEnabled {
 		rw.enter()
@@ -208,19 +209,19 @@ func (rw *RWMutex) RLockContext(ctx context.Context) error {
 // LockTimeout is Lock that gives up after d, and reports whether rw is locked. A
 // d of zero or less is TryLock.
 func (rw *RWMutex) LockTimeout(d time.Duration) bool {
-	return rw.TryLock() || d > 0 && rw.lockWithin(&limit{timeout: d})
+	return tryFirst(d) && rw.TryLock() || d > 0 && rw.lockWithin(&limit{timeout: d})
 }
 
 // RLockTimeout is RLock that gives up after d, and reports whether rw is locked.
 // A d of zero or less is TryRLock.
 func (rw *RWMutex) RLockTimeout(d time.Duration) bool {
-	return rw.TryRLock() || d > 0 && rw.rLockWithin(&limit{timeout: d})
+	return tryFirst(d) && rw.TryRLock() || d > 0 && rw.rLockWithin(&limit{timeout: d})
 }
 
 func (rw *RWMutex) lockWithin(l *limit) (ok bool) {
 	if debugEnabled && !rw.debug.hushed() {
-		defer debugGot(&ok, rw, rw, true)
 		defer debugWant(rw, rw, true)()
+		defer debugGot(&ok, rw, rw, true)
 	}
 	if raceEnabled {
 		rw.enter()
@@ -239,8 +240,8 @@ func (rw *RWMutex) lockWithin(l *limit) (ok bool) {
 
 func (rw *RWMutex) rLockWithin(l *limit) (ok bool) {
 	if debugEnabled && !rw.debug.hushed() {
-		defer debugGot(&ok, rw, rw, false)
 		defer debugWant(rw, rw, false)()
+		defer debugGot(&ok, rw, rw, false)
 	}
 	if raceEnabled {
 		rw.enter()

@@ -34,7 +34,7 @@ type RWStats struct {
 	WriteContended uint64 `json:"write_contended"` // of Writes, those that found the lock taken or readers inside
 	ReadParked     uint64 `json:"read_parked"`     // readers that went to sleep, each once
 	WriteParked    uint64 `json:"write_parked"`    // writers that went to sleep, each once
-	Handoffs       uint64 `json:"handoffs"`        // writers that their turn was kept for, as others had overtaken them for 1 ms
+	Handoffs       uint64 `json:"handoffs"`        // writers that their turn was kept for, as others had overtaken them for 1 ms or 100 times
 	Canceled       uint64 `json:"canceled"`        // waits ended by a ctx or a timeout
 
 	Locked        bool `json:"locked"`         // a writer holds the lock or waits for its readers to leave

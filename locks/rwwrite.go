@@ -85,16 +85,9 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 			a.w = newWaiter()
 			x.writeParked.Add(1)
 		}
-		x.mu.Lock()
-		x.drainer = a.w
-		rw.or(drainParked)
-		if n, _, _ := rw.inside(x); n == 0 {
-			x.drainer = nil
-			rw.and(^drainParked)
-			x.mu.Unlock()
+		if !rw.joinDrain(x, a.w) {
 			continue
 		}
-		x.mu.Unlock()
 		if l.sleep(a.w) {
 			continue
 		}
@@ -108,6 +101,23 @@ func (rw *RWMutex) drain(x *rwExt, a *attempt, l *limit, contended *bool) bool {
 		x.waited(a.w, &x.histograms().write)
 		return false
 	}
+}
+
+// joinDrain makes w the writer that the last reader wakes. It reports false if none is
+// inside any more, or fewer than none: then nobody may be left to wake it.
+//
+//go:norace
+func (rw *RWMutex) joinDrain(x *rwExt, w *waiter) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.drainer = w
+	rw.or(drainParked)
+	if n, _, _ := rw.inside(x); n > 0 {
+		return true
+	}
+	x.drainer = nil
+	rw.and(^drainParked)
+	return false
 }
 
 // wakeDrainer wakes the writer that sleeps in drain if the last reader has left.

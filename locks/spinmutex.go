@@ -61,8 +61,8 @@ func (m *SpinMutex) enter() {
 // Lock locks m. It waits until nobody else holds it.
 func (m *SpinMutex) Lock() {
 	if debugEnabled {
-		defer debugGot(nil, m, m, true)
 		defer debugWant(m, m, true)()
+		defer debugGot(nil, m, m, true)
 	}
 	if raceEnabled {
 		m.enter()
@@ -98,7 +98,7 @@ func (m *SpinMutex) Unlock() {
 // another goroutine finds out that it must wait.
 func (m *SpinMutex) TryLock() (ok bool) {
 	if debugEnabled {
-		defer debugGot(&ok, m, m, true)
+		defer debugTried(&ok, m, m, true)
 	}
 	if raceEnabled {
 		m.enter()
@@ -140,13 +140,13 @@ func (m *SpinMutex) LockContext(ctx context.Context) error {
 // LockTimeout is Lock that gives up after d, and reports whether m is locked. A d
 // of zero or less is TryLock.
 func (m *SpinMutex) LockTimeout(d time.Duration) bool {
-	return m.TryLock() || d > 0 && m.lockWithin(&limit{timeout: d})
+	return tryFirst(d) && m.TryLock() || d > 0 && m.lockWithin(&limit{timeout: d})
 }
 
 func (m *SpinMutex) lockWithin(l *limit) (ok bool) {
 	if debugEnabled {
-		defer debugGot(&ok, m, m, true)
 		defer debugWant(m, m, true)()
+		defer debugGot(&ok, m, m, true)
 	}
 	if raceEnabled {
 		m.enter()

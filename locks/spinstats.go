@@ -19,7 +19,7 @@ type SpinStats struct {
 	Polls    uint64 `json:"polls"`    // looks at the lock by waiters that polled
 	Yields   uint64 `json:"yields"`   // times that a waiter let other goroutines run
 	Parked   uint64 `json:"parked"`   // waiters that went to sleep, each once
-	Handoffs uint64 `json:"handoffs"` // waiters that the lock was kept for, as others had overtaken them for 1 ms
+	Handoffs uint64 `json:"handoffs"` // waiters that the lock was kept for, as others had overtaken them for 1 ms or 100 times
 	Canceled uint64 `json:"canceled"` // waits ended by a ctx or a timeout
 
 	Locked     bool    `json:"locked"`     // at that moment

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/poundlock/poundlock/internal/enum"
 )
 
 // Debug chooses how closely a pool watches its users. Anything but DebugOff costs
@@ -38,6 +40,17 @@ const (
 	// restored by Get.
 	DebugUseAfterPut
 )
+
+var debugNames = []string{"off", "double-put", "use-after-put"}
+
+// String returns "off", "double-put" or "use-after-put".
+func (d Debug) String() string { return enum.String(d, debugNames) }
+
+// MarshalText returns what String does.
+func (d Debug) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (d *Debug) UnmarshalText(text []byte) error { return enum.Parse(d, text, debugNames) }
 
 const poison = 0xDB
 

@@ -1,5 +1,7 @@
 package objpool
 
+import "github.com/poundlock/poundlock/internal/enum"
+
 // Reason says why an object left a pool, or never got in.
 type Reason uint8
 
@@ -25,15 +27,16 @@ const (
 	numReasons
 )
 
-var reasonNames = [numReasons]string{
+var reasonNames = []string{
 	"full", "rejected", "too large", "closed", "nil", "panicked", "misused",
 	"invalid", "cleared", "trimmed", "expired", "resized",
 }
 
 // String returns the reason in one or two words: "full", "too large".
-func (r Reason) String() string {
-	if r < numReasons {
-		return reasonNames[r]
-	}
-	return "unknown"
-}
+func (r Reason) String() string { return enum.String(r, reasonNames) }
+
+// MarshalText makes the reason readable in JSON.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (r *Reason) UnmarshalText(text []byte) error { return enum.Parse(r, text, reasonNames) }

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"reflect"
 
+	"github.com/poundlock/poundlock/internal/enum"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -16,13 +17,16 @@ const (
 	Distribution             // many durations: a Latency, and a Snapshot where there is one
 )
 
+var kindNames = []string{"counter", "gauge", "distribution"}
+
 // String returns "counter", "gauge" or "distribution".
-func (k Kind) String() string {
-	return [...]string{"counter", "gauge", "distribution"}[k]
-}
+func (k Kind) String() string { return enum.String(k, kindNames) }
 
 // MarshalText returns what String does.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (k *Kind) UnmarshalText(text []byte) error { return enum.Parse(k, text, kindNames) }
 
 // The units of a Field.
 const (

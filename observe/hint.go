@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/internal/describe"
+	"github.com/poundlock/poundlock/internal/enum"
 )
 
 // Severity says how bad a [Hint] is.
@@ -18,11 +19,16 @@ const (
 	Critical                 // hurts now
 )
 
+var severityNames = []string{"notice", "warning", "critical"}
+
 // String returns "notice", "warning" or "critical".
-func (s Severity) String() string { return [...]string{"notice", "warning", "critical"}[s] }
+func (s Severity) String() string { return enum.String(s, severityNames) }
 
 // MarshalText returns what String does.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (s *Severity) UnmarshalText(text []byte) error { return enum.Parse(s, text, severityNames) }
 
 // Hint says in words why a number of an instrument is bad.
 type Hint struct {

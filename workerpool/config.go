@@ -5,6 +5,8 @@ import (
 	"math"
 	"runtime"
 	"time"
+
+	"github.com/poundlock/poundlock/internal/enum"
 )
 
 // Special values of [Config.QueueSize].
@@ -39,6 +41,17 @@ const (
 	// Every measures all.
 	Every
 )
+
+var timingNames = []string{"Sampled", "Off", "Every"}
+
+// String returns the name of the constant.
+func (t Timing) String() string { return enum.String(t, timingNames) }
+
+// MarshalText writes the name of the constant.
+func (t Timing) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText accepts the names of the constants, in capital or small letters.
+func (t *Timing) UnmarshalText(text []byte) error { return enum.Parse(t, text, timingNames) }
 
 // Config says how a pool behaves. The zero value is ready to use.
 type Config struct {

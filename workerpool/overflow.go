@@ -1,6 +1,6 @@
 package workerpool
 
-import "fmt"
+import "github.com/poundlock/poundlock/internal/enum"
 
 // Overflow says what a submission does when the queue is full and no worker is
 // idle (or, with [NoQueue], when every worker is busy). A worker that has just come for
@@ -25,15 +25,13 @@ const (
 	CallerRuns
 )
 
-var overflowNames = [...]string{"Block", "Reject", "DropNewest", "DropOldest", "CallerRuns"}
+var overflowNames = []string{"Block", "Reject", "DropNewest", "DropOldest", "CallerRuns"}
 
 // String returns the name of the constant.
-func (o Overflow) String() string {
-	if o < 0 || int(o) >= len(overflowNames) {
-		return fmt.Sprintf("Overflow(%d)", int(o))
-	}
-	return overflowNames[o]
-}
+func (o Overflow) String() string { return enum.String(o, overflowNames) }
 
 // MarshalText writes the name of the constant.
 func (o Overflow) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText accepts the names of the constants, in capital or small letters.
+func (o *Overflow) UnmarshalText(text []byte) error { return enum.Parse(o, text, overflowNames) }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/poundlock/poundlock/connpool"
+	"github.com/poundlock/poundlock/internal/enum"
 	"github.com/poundlock/poundlock/internal/stats"
 )
 
@@ -37,13 +38,16 @@ const (
 	Critical                 // users fail
 )
 
+var severityNames = []string{"notice", "warning", "critical"}
+
 // String returns "notice", "warning" or "critical".
-func (s Severity) String() string {
-	return [...]string{"notice", "warning", "critical"}[min(s, Critical)]
-}
+func (s Severity) String() string { return enum.String(s, severityNames) }
 
 // MarshalText makes the severity readable in JSON.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText is the inverse of MarshalText.
+func (s *Severity) UnmarshalText(text []byte) error { return enum.Parse(s, text, severityNames) }
 
 // Finding is something that lowered the score.
 type Finding struct {

@@ -26,7 +26,7 @@ type options struct {
 	write                           service.Policy
 	hold, jobWait                   time.Duration
 	audit, captures, mails          string
-	plain, memory                   bool
+	plain, memory, bare             bool
 
 	load     bool
 	mix      string
@@ -57,6 +57,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.captures, "captures", "", "`directory` for profiles taken when a rule is broken")
 	f.BoolVar(&o.plain, "plain", false, "serve the plain twin")
 	f.BoolVar(&o.memory, "memory", false, "the plain twin keeps products in memory, too")
+	f.BoolVar(&o.bare, "bare", false, "serve fixed answers: what HTTP alone costs")
 	f.BoolVar(&o.load, "load", false, "compare both under load, each in a process of its own")
 	f.StringVar(&o.mix, "mix", "hot,cold,orders", "-load: which `mixes` of requests")
 	f.StringVar(&o.rates, "rates", "500,1000,2000,4000", "-load: requests per second, rising")

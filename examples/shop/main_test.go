@@ -127,6 +127,42 @@ func answer(t *testing.T, url string, c [3]string) string {
 
 var versions = regexp.MustCompile(`"version":[0-9]+`) // times
 
+// The bare one answers as the shop does, as far as the load looks.
+func TestBareAnswersAlike(t *testing.T) {
+	type seen struct {
+		status int
+		kind   string
+		long   int64
+	}
+	answers := map[string][]seen{}
+	for name, args := range map[string][]string{"shop": nil, "bare": {"-bare"}} {
+		url, debug, stop := inProcess(append(args, "-products", "40", "-stock", "10")...)
+		for _, c := range [][3]string{
+			{"GET", "/products/1", ""},
+			{"GET", "/catalogue/0", ""},
+			{"PUT", "/prices/3", `{"cents":5}`},
+			{"POST", "/orders", `{"key":"load-1764240000000000000-7","customer":"Ada","product":1,"quantity":1}`},
+		} {
+			req, err := http.NewRequest(c[0], url+c[1], strings.NewReader(c[2]))
+			require.NoError(t, err)
+			resp, err := http.DefaultClient.Do(req)
+			require.NoError(t, err)
+			n, err := io.Copy(io.Discard, resp.Body)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			answers[name] = append(answers[name], seen{resp.StatusCode, resp.Header.Get("Content-Type"), n})
+		}
+		require.Contains(t, answer(t, debug, [3]string{"GET", "/figures"}), "cpu_ns")
+		require.NoError(t, stop(), name)
+	}
+	for i, want := range answers["shop"] {
+		got := answers["bare"][i]
+		require.InDelta(t, want.long, got.long, 10)
+		got.long = want.long
+		require.Equal(t, want, got)
+	}
+}
+
 // A page is large enough to be compressed, over HTTP/2 without TLS, too.
 func TestHTTP2(t *testing.T) {
 	for _, args := range [][]string{nil, {"-plain"}} {
@@ -171,7 +207,7 @@ func TestLoad(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		require.LessOrEqual(t, utf8.RuneCountInString(line), 81, line)
 	}
-	for _, want := range []string{"stand-ins", "orders: 50 %", "plain+memory", "P99.9", "2 rounds", "CPU per request"} {
+	for _, want := range []string{"stand-ins", "orders: 50 %", "plain+memory", "bare", "P99.9", "2 rounds", "CPU per request"} {
 		require.Contains(t, out.String(), want)
 	}
 	html, err := os.ReadFile(page)

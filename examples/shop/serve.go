@@ -13,12 +13,13 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/poundlock/poundlock/examples/shop/internal/bare"
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
 	"github.com/poundlock/poundlock/examples/shop/internal/plain"
 	"github.com/poundlock/poundlock/examples/shop/internal/service"
 )
 
-// shop is either twin.
+// shop is what is served.
 type shop interface {
 	http.Handler
 	Debug() http.Handler
@@ -52,11 +53,14 @@ func serve(ctx context.Context, o options, out io.Writer) (err error) {
 		}
 	}
 	var the shop
-	if o.plain {
+	switch {
+	case o.bare:
+		the = bare.New()
+	case o.plain:
 		the, err = plain.New(ctx, plain.Config{
 			Postgres: o.postgres, Store: s.store, Redis: o.redisAddrs(), Payment: o.payment, Memory: o.memory,
 		})
-	} else {
+	default:
 		the, err = service.New(ctx, service.Config{
 			Postgres: o.postgres, Store: s.store, Redis: o.redisAddrs(), Payment: o.payment,
 			Queue: o.queue, Write: o.write, Hold: o.hold, JobWait: o.jobWait, Audit: audit, Mails: mails, Captures: o.captures,

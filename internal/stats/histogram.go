@@ -52,6 +52,9 @@ func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
 // RecordN adds the duration d n times. A type that times only one event in n records
 // it with that weight; then all counts and sums stand for all events.
 func (h *Histogram) RecordN(d time.Duration, n uint64) {
+	if n == 0 {
+		return
+	}
 	t := h.t.Load()
 	if t == nil {
 		t = h.makeTable()

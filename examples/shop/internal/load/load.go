@@ -38,12 +38,16 @@ type Twin struct {
 }
 
 // twins are what is compared. The third tells how much of the difference is the
-// memory cache alone.
+// memory cache alone, the fourth what no shop can save.
 var twins = []Twin{
 	{"shop", nil},
 	{"plain", []string{"-plain"}},
 	{"plain+memory", []string{"-plain", "-memory"}},
+	{bare, []string{"-bare"}},
 }
+
+// bare gives fixed answers.
+const bare = "bare"
 
 // Run compares and prints a table, each rate when it is done; progress goes to
 // standard error.

@@ -42,23 +42,35 @@ func TestSummary(t *testing.T) {
 	good, bad := Round{OK: 1, P99: 2 * ms, CPU: 10 * us}, Round{OK: 1, P99: 51 * ms, CPU: 20 * us}
 	few := Round{OK: 0.99, P99: 2 * ms, CPU: 10 * us}
 	just := Round{OK: 0.9995, P99: 50 * ms, CPU: 50 * us}
+	http := Round{OK: 1, P99: ms, CPU: 5 * us}
 	cells := []Cell{
 		at("shop", 100, good, Round{OK: 1, P99: ms, CPU: 20 * us}, good),
 		at("plain", 100, just, just, just),
 		at("plain+memory", 100, good, good, good),
+		at("bare", 100, http, http, http),
 		at("shop", 200, good, bad, good),
 		at("plain", 200, bad, bad, good),
 		at("plain+memory", 200, few, few, good),
+		at("bare", 200, http, http, http),
 		at("shop", 300, good, good, good),
 		at("plain", 300, good, good, good),
 		at("plain+memory", 300, bad, bad, bad),
+		at("bare", 300, http, bad, bad),
 	}
 	var out strings.Builder
 	writeSummary(&out, cells)
-	require.Contains(t, out.String(), " shop 300/s (3 of 3) plain 100/s (3 of 3) plain+memory 100/s (3 of 3)\n")
-	require.Contains(t, out.String(), "CPU per request at 100/s, x the shop's:\n    plain 5.00 (2.50-5.00)  plain+memory 1.00 (0.50-1.00)\n")
+	require.Contains(t, out.String(), `
+         shop   300/s (3 of 3)
+        plain   100/s (3 of 3)
+ plain+memory   100/s (3 of 3)
+         bare   200/s (3 of 3)
+  CPU per request at 100/s, x the shop's:
+    plain 5.00 (2.50-5.00)  plain+memory 1.00 (0.50-1.00)  bare 0.50 (0.25-0.50)
+  the same above what bare needs:
+    plain 9.00 (3.00-9.00)  plain+memory 1.00 (0.33-1.00)
+`)
 	out.Reset()
-	writeRate(&out, cells[:3])
+	writeRate(&out, cells[:4])
 	for _, want := range []string{
 		"shop 100.0    0µs  2.0ms    0µs   10µs ", // medians
 		"3 rounds   P99 low-high  x the shop's",

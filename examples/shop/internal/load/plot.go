@@ -11,15 +11,15 @@ import (
 
 const plotWidth, plotHeight, plotLeft, plotTop = 400.0, 230.0, 56.0, 46.0
 
-// pageHead begins the page. The classes a, b and c are those of the twins, in order.
+// pageHead begins the page. The classes a to d are those of the twins, in order.
 const pageHead = `<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>shop under load</title>
 <style>
-:root { color-scheme: light dark; --text: #1f2328; --soft: #57606a; --line: #d0d7de; --page: #fff; --a: #0a6cbd; --b: #b3440f; --c: #557018 }
-@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --soft: #9198a1; --line: #3d444d; --page: #0d1117; --a: #58a6ff; --b: #f0883e; --c: #a5c261 } }
+:root { color-scheme: light dark; --text: #1f2328; --soft: #57606a; --line: #d0d7de; --page: #fff; --a: #0a6cbd; --b: #b3440f; --c: #557018; --d: #7a4fb5 }
+@media (prefers-color-scheme: dark) { :root { --text: #e6edf3; --soft: #9198a1; --line: #3d444d; --page: #0d1117; --a: #58a6ff; --b: #f0883e; --c: #a5c261; --d: #b392f0 } }
 body { font: 16px/1.45 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 0 auto; padding: 1rem; max-width: 72rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem }
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem }
@@ -27,13 +27,13 @@ svg { display: block; width: 100%; height: auto; max-width: 40rem }
 text { fill: var(--text); font-size: 13px } .title { font-weight: 600 }
 path, rect { stroke: var(--line); fill: none } .bar { stroke: var(--soft); stroke-dasharray: 4 }
 polyline { fill: none; stroke-width: 2 }
-.a { stroke: var(--a) } .b { stroke: var(--b) } .c { stroke: var(--c) }
-circle { fill: var(--page); stroke-width: 2 } text.a, text.b, text.c { stroke: none } text.a { fill: var(--a) } text.b { fill: var(--b) } text.c { fill: var(--c) }
+.a { stroke: var(--a) } .b { stroke: var(--b) } .c { stroke: var(--c) } .d { stroke: var(--d) }
+circle { fill: var(--page); stroke-width: 2 } text.a, text.b, text.c, text.d { stroke: none } text.a { fill: var(--a) } text.b { fill: var(--b) } text.c { fill: var(--c) } text.d { fill: var(--d) }
 </style>
 <h1>The shop under load</h1>
 `
 
-var classes = []string{"a", "b", "c"}
+var classes = []string{"a", "b", "c", "d"}
 
 // plot writes a page with two pictures for each mix: P99 and CPU per request, by rate.
 func plot(w io.Writer, cells []Cell) {

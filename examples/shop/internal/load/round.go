@@ -72,6 +72,15 @@ func spreadOf[T float64 | time.Duration](all []T) spread[T] {
 	return spread[T]{(all[(len(all)-1)/2] + all[len(all)/2]) / 2, all[0], all[len(all)-1]}
 }
 
+// above returns c with the CPU of each round that is more than other's in that round.
+func (c Cell) above(other Cell) Cell {
+	c.Rounds = slices.Clone(c.Rounds)
+	for i := range c.Rounds {
+		c.Rounds[i].CPU -= other.Rounds[i].CPU
+	}
+	return c
+}
+
 // times says how many times the figure of another twin c's is, of each round by itself.
 func (c Cell) times(other Cell, figure func(Round) time.Duration) spread[float64] {
 	var all []float64

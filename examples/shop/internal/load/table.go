@@ -59,9 +59,10 @@ func digits(x float64) string {
 }
 
 // writeSummary says up to which rate each twin sustained all rates, and what its
-// requests cost at the highest rate that all sustained.
+// requests cost at the highest rate that all sustained: in all, and above what bare
+// needs for HTTP alone.
 func writeSummary(out io.Writer, cells []Cell) {
-	fmt.Fprintf(out, "  sustained in most rounds, with P99 <= %v:\n   ", limit)
+	fmt.Fprintf(out, "  sustained in most rounds, with P99 <= %v:\n", limit)
 	common := 0
 	for i, t := range twins {
 		best, in := 0, ""
@@ -75,25 +76,35 @@ func writeSummary(out io.Writer, cells []Cell) {
 			}
 			best, in = c.Rate, fmt.Sprintf(" (%d of %d)", rounds, len(c.Rounds))
 		}
-		fmt.Fprintf(out, " %s %d/s%s", t.Name, best, in)
+		fmt.Fprintf(out, "%13s %5d/s%s\n", t.Name, best, in)
 		if i == 0 || best < common {
 			common = best
 		}
 	}
-	fmt.Fprintln(out)
 	if common == 0 {
 		fmt.Fprintln(out, "  no rate was sustained by all")
 		return
 	}
-	fmt.Fprintf(out, "  CPU per request at %d/s, x the shop's:\n  ", common)
-	var own Cell
+	var own, http Cell
 	for _, c := range cells {
 		switch {
 		case c.Rate != common:
 		case c.Twin == twins[0].Name:
 			own = c
-		default:
+		case c.Twin == bare:
+			http = c
+		}
+	}
+	fmt.Fprintf(out, "  CPU per request at %d/s, x the shop's:\n  ", common)
+	for _, c := range cells {
+		if c.Rate == common && c.Twin != own.Twin {
 			fmt.Fprintf(out, "  %s %s", c.Twin, ratio(c.times(own, cpu)))
+		}
+	}
+	fmt.Fprintf(out, "\n  the same above what %s needs:\n  ", bare)
+	for _, c := range cells {
+		if c.Rate == common && c.Twin != own.Twin && c.Twin != bare {
+			fmt.Fprintf(out, "  %s %s", c.Twin, ratio(c.above(http).times(own.above(http), cpu)))
 		}
 	}
 	fmt.Fprintln(out)
