@@ -106,7 +106,7 @@ func (k *Keyed[K]) Lock(key K) Held[K] {
 	if !locked {
 		k.lockPinned(e, nil)
 	}
-	return k.held(sh, e, false)
+	return k.held(sh, e, forWriting, locked)
 }
 
 // RLock locks key for reading. It waits while a writer holds it or waits for its
@@ -117,7 +117,7 @@ func (k *Keyed[K]) RLock(key K) Held[K] {
 	if !locked {
 		k.rLockPinned(e, nil)
 	}
-	return k.held(sh, e, true)
+	return k.held(sh, e, forReading, locked)
 }
 
 // TryLock locks key for writing if that is possible at once, and reports whether
@@ -125,11 +125,11 @@ func (k *Keyed[K]) RLock(key K) Held[K] {
 func (k *Keyed[K]) TryLock(key K) (Held[K], bool) {
 	sh, e, locked := k.pin(key, forWriting)
 	if !locked && !e.rw.TryLock() {
-		sh.unpin(e, forWriting)
+		sh.unpin(e)
 		return Held[K]{}, false
 	}
 	k.ask(key, true)
-	return k.held(sh, e, false), true
+	return k.held(sh, e, forWriting, locked), true
 }
 
 // TryRLock locks key for reading if that is possible at once, and reports whether
@@ -137,11 +137,11 @@ func (k *Keyed[K]) TryLock(key K) (Held[K], bool) {
 func (k *Keyed[K]) TryRLock(key K) (Held[K], bool) {
 	sh, e, locked := k.pin(key, forReading)
 	if !locked && !e.rw.TryRLock() {
-		sh.unpin(e, forReading)
+		sh.unpin(e)
 		return Held[K]{}, false
 	}
 	k.ask(key, false)
-	return k.held(sh, e, true), true
+	return k.held(sh, e, forReading, locked), true
 }
 
 // LockContext is Lock that gives up when ctx is done: it then returns a zero Held
@@ -194,29 +194,36 @@ func (k *Keyed[K]) RLockTimeout(key K, d time.Duration) (Held[K], bool) {
 func (k *Keyed[K]) lockWithin(key K, l *limit) (Held[K], bool) {
 	k.ask(key, true)
 	sh, e, locked := k.pin(key, forWriting)
-	if !locked && !k.lockPinned(e, l) {
-		sh.unpin(e, forWriting)
-		return Held[K]{}, false
+	if !locked {
+		if ok, _ := k.lockPinned(e, l); !ok {
+			sh.unpin(e)
+			return Held[K]{}, false
+		}
 	}
-	return k.held(sh, e, false), true
+	return k.held(sh, e, forWriting, locked), true
 }
 
 func (k *Keyed[K]) rLockWithin(key K, l *limit) (Held[K], bool) {
 	k.ask(key, false)
 	sh, e, locked := k.pin(key, forReading)
-	if !locked && !k.rLockPinned(e, l) {
-		sh.unpin(e, forReading)
-		return Held[K]{}, false
+	if !locked {
+		if ok, _ := k.rLockPinned(e, l); !ok {
+			sh.unpin(e)
+			return Held[K]{}, false
+		}
 	}
-	return k.held(sh, e, true), true
+	return k.held(sh, e, forReading, locked), true
 }
 
-// held returns the caller's hold of e.
-func (k *Keyed[K]) held(sh *keyedShard[K], e *keyedEntry[K], reader bool) Held[K] {
-	if debugEnabled {
-		k.got(e, !reader)
+// held returns the caller's hold of e, and counts it unless pin has.
+func (k *Keyed[K]) held(sh *keyedShard[K], e *keyedEntry[K], p purpose, counted bool) Held[K] {
+	if !counted {
+		sh.acquired(p, 1)
 	}
-	return Held[K]{sh: sh, e: e, gen: e.gen, reader: reader}
+	if debugEnabled {
+		k.got(e, p == forWriting)
+	}
+	return Held[K]{sh: sh, e: e, gen: e.gen, reader: p == forReading}
 }
 
 // ask tells the debug switch of a key that the caller asks for, or has tried.
@@ -263,41 +270,42 @@ func (h Held[K]) Key() K {
 	return h.e.key
 }
 
-// lockPinned locks e, waiting as long as l allows. The caller has pinned it.
-func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) bool {
+// lockPinned locks e, waiting as long as l allows. The caller has pinned it. It reports
+// whether it did, and whether it had to wait.
+func (k *Keyed[K]) lockPinned(e *keyedEntry[K], l *limit) (ok, waited bool) {
 	if e.rw.TryLock() {
-		return true
+		return true, false
 	}
 	if debugEnabled {
 		defer debugWatch(e, keyName[K]{k, e.key})()
 	}
 	start := k.contend(e)
-	ok := true
+	ok = true
 	if l == nil {
 		e.rw.Lock()
 	} else {
 		ok = e.rw.lockWithin(l)
 	}
 	e.waited.Add(max(int64(time.Since(start)), 1))
-	return ok
+	return ok, true
 }
 
-func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) bool {
+func (k *Keyed[K]) rLockPinned(e *keyedEntry[K], l *limit) (ok, waited bool) {
 	if e.rw.TryRLock() {
-		return true
+		return true, false
 	}
 	if debugEnabled {
 		defer debugWatch(e, keyName[K]{k, e.key})()
 	}
 	start := k.contend(e)
-	ok := true
+	ok = true
 	if l == nil {
 		e.rw.RLock()
 	} else {
 		ok = e.rw.rLockWithin(l)
 	}
 	e.waited.Add(max(int64(time.Since(start)), 1))
-	return ok
+	return ok, true
 }
 
 // contend prepares e for waiting: its waits go to the histograms of all keys.

@@ -18,26 +18,26 @@ type HeldMany[K comparable] struct{ held []Held[K] }
 // circle. That does not hold for a goroutine that already holds a key. A key given
 // twice is locked once; without keys nothing is.
 func (k *Keyed[K]) LockMany(keys ...K) HeldMany[K] {
-	h, _ := k.lockMany(forWriting, false, func(e *keyedEntry[K]) bool { return k.lockPinned(e, nil) }, keys)
+	h, _ := k.lockMany(forWriting, false, func(e *keyedEntry[K]) (ok, waited bool) { return k.lockPinned(e, nil) }, keys)
 	return h
 }
 
 // RLockMany locks all keys for reading, as [Keyed.LockMany] does for writing.
 func (k *Keyed[K]) RLockMany(keys ...K) HeldMany[K] {
-	h, _ := k.lockMany(forReading, false, func(e *keyedEntry[K]) bool { return k.rLockPinned(e, nil) }, keys)
+	h, _ := k.lockMany(forReading, false, func(e *keyedEntry[K]) (ok, waited bool) { return k.rLockPinned(e, nil) }, keys)
 	return h
 }
 
 // TryLockMany locks all keys for writing if that is possible at once, and reports
 // whether it did. If not, it holds none.
 func (k *Keyed[K]) TryLockMany(keys ...K) (HeldMany[K], bool) {
-	return k.lockMany(forWriting, true, func(e *keyedEntry[K]) bool { return e.rw.TryLock() }, keys)
+	return k.lockMany(forWriting, true, func(e *keyedEntry[K]) (ok, waited bool) { return e.rw.TryLock(), false }, keys)
 }
 
 // TryRLockMany locks all keys for reading if that is possible at once, and reports
 // whether it did. If not, it holds none.
 func (k *Keyed[K]) TryRLockMany(keys ...K) (HeldMany[K], bool) {
-	return k.lockMany(forReading, true, func(e *keyedEntry[K]) bool { return e.rw.TryRLock() }, keys)
+	return k.lockMany(forReading, true, func(e *keyedEntry[K]) (ok, waited bool) { return e.rw.TryRLock(), false }, keys)
 }
 
 // LockManyContext is LockMany that gives up when ctx is done: it then holds nothing
@@ -53,13 +53,13 @@ func (k *Keyed[K]) RLockManyContext(ctx context.Context, keys ...K) (HeldMany[K]
 	return k.lockManyContext(ctx, forReading, k.rLockPinned, keys)
 }
 
-func (k *Keyed[K]) lockManyContext(ctx context.Context, p purpose, lock func(*keyedEntry[K], *limit) bool, keys []K) (HeldMany[K], error) {
+func (k *Keyed[K]) lockManyContext(ctx context.Context, p purpose, lock func(*keyedEntry[K], *limit) (ok, waited bool), keys []K) (HeldMany[K], error) {
 	ctxerr.NotNil(ctx, "locks")
 	if ctx.Err() != nil {
 		return HeldMany[K]{}, ctxerr.From(ctx)
 	}
 	l := &limit{done: ctx.Done()}
-	h, ok := k.lockMany(p, false, func(e *keyedEntry[K]) bool { return lock(e, l) }, keys)
+	h, ok := k.lockMany(p, false, func(e *keyedEntry[K]) (ok, waited bool) { return lock(e, l) }, keys)
 	if !ok {
 		return h, ctxerr.From(ctx)
 	}
@@ -78,7 +78,7 @@ func (h HeldMany[K]) Unlock() {
 // do not change. (The hashes would not do: two keys may have the same.) It hashes
 // all keys before it pins any, since a key that cannot be hashed panics. With try,
 // lock does not wait.
-func (k *Keyed[K]) lockMany(p purpose, try bool, lock func(*keyedEntry[K]) bool, keys []K) (HeldMany[K], bool) {
+func (k *Keyed[K]) lockMany(p purpose, try bool, lock func(*keyedEntry[K]) (ok, waited bool), keys []K) (HeldMany[K], bool) {
 	t := k.table()
 	hashes := make([]uint64, len(keys))
 	for i, key := range keys {
@@ -98,16 +98,18 @@ func (k *Keyed[K]) lockMany(p purpose, try bool, lock func(*keyedEntry[K]) bool,
 	held := pinned[:0]
 	for i := range pinned {
 		if h := pinned[i]; len(held) > 0 && held[len(held)-1].e == h.e {
-			h.sh.unpin(h.e, forNothing) // given twice
+			h.sh.unpin(h.e) // given twice
 		} else {
 			held = append(held, h)
 		}
 	}
+	counted := 0
 	for i := range held {
 		h := &held[i]
-		if !lock(h.e) {
+		ok, waited := lock(h.e)
+		if !ok {
 			for _, h := range held[i:] {
-				h.sh.unpin(h.e, forNothing)
+				h.sh.unpin(h.e)
 			}
 			for _, h := range slices.Backward(held[:i]) {
 				if debugEnabled && !try {
@@ -118,14 +120,16 @@ func (k *Keyed[K]) lockMany(p purpose, try bool, lock func(*keyedEntry[K]) bool,
 			return HeldMany[K]{}, false
 		}
 		h.gen = h.e.gen
+		if waited { // counts as contended, even if it is given back
+			h.sh.acquired(p, 1)
+			counted++
+		}
 		if debugEnabled && !try {
 			k.got(h.e, p == forWriting)
 		}
 	}
-	for _, h := range held {
-		h.sh.lock()
-		h.sh.count(p)
-		h.sh.mu.Unlock()
+	if rest := len(held) - counted; rest > 0 {
+		held[0].sh.acquired(p, rest) // only the sum of all shards is asked for
 	}
 	if debugEnabled && try {
 		k.askMany(keys, p)

@@ -13,8 +13,8 @@ import (
 )
 
 // KeyedStats is what a [Keyed] knows about all its keys together. Counters are
-// exact when no operation is in progress; a wait that is under way counts as
-// acquired.
+// exact when no operation is in progress. A key that a method for many waited for,
+// got and gave back, since it could not get them all, counts as acquired.
 type KeyedStats struct {
 	Name string `json:"name,omitempty"` // as given with WithName
 
@@ -101,20 +101,21 @@ func (k *Keyed[K]) Stats() KeyedStats {
 		sh := &t.shards[i]
 		sh.mu.Lock()
 		st.Keys += sh.keys()
-		st.Writes += sh.writes
-		st.Reads += sh.reads
 		sums.add(&sh.gone)
 		sh.each(func(e *keyedEntry[K]) {
 			if x := e.rw.x.Load(); x != nil {
 				sums.add(x.sums())
 			}
 		})
+		st.Writes += sh.writes + sh.later.writes.Load()
+		st.Reads += sh.reads + sh.later.reads.Load()
 		sh.mu.Unlock()
 	}
-	st.ReadContended, st.WriteContended = sums.readContended, sums.writeContended
+	// An acquisition is counted as contended a moment before it is counted.
+	st.ReadContended, st.WriteContended = min(sums.readContended, st.Reads), min(sums.writeContended, st.Writes)
 	st.ReadParked, st.WriteParked = sums.readParked, sums.writeParked
 	st.Handoffs, st.Canceled = sums.handoffs, sums.canceled
-	st.Contention = stats.Ratio(sums.contended(), st.Reads+st.Writes)
+	st.Contention = stats.Ratio(st.ReadContended+st.WriteContended, st.Reads+st.Writes)
 	st.ReadWait, st.WriteWait = k.waits.read.Latency(), k.waits.write.Latency()
 	return st
 }

@@ -17,7 +17,7 @@ import (
 type keyedShard[K comparable] struct {
 	mu     sync.Mutex
 	n      int    // entries in buckets
-	writes uint64 // acquired, or being waited for
+	writes uint64 // acquired by the first user of an entry
 
 	// first is used whenever it is free. With the fields above, and keys of up to
 	// 16 bytes, the first 64 bytes of the shard are all that locking a key with no
@@ -26,13 +26,14 @@ type keyedShard[K comparable] struct {
 	first keyedEntry[K]
 
 	reads   uint64           // as writes
+	later   acquisitions     // by all others
 	buckets []*keyedEntry[K] // a power of two of them
 	free    *keyedEntry[K]   // chained by next, with the length of the chain in hash
 
 	gone keyedSums // of entries that have vanished
 	top  topKeys[K]
 
-	_ [24]byte // to 256 bytes with string keys, on 64-bit machines
+	_ [8]byte // to 256 bytes with string keys, on 64-bit machines
 }
 
 // keyedEntry is the lock of one key. It is in use while refs is above zero.
@@ -50,6 +51,8 @@ type keyedEntry[K comparable] struct {
 	rw     RWMutex
 	waited atomic.Int64 // ns; above 0 if any user had to wait
 }
+
+type acquisitions struct{ writes, reads atomic.Uint64 }
 
 type purpose int8
 
@@ -78,7 +81,6 @@ func (t *keyedTable[K]) hash(key K) uint64 { return maphash.Comparable(t.seed, k
 func (t *keyedTable[K]) pin(key K, h uint64, p purpose) (*keyedShard[K], *keyedEntry[K], bool) {
 	sh := &t.shards[h&t.mask]
 	sh.lock()
-	sh.count(p)
 	e := sh.find(key, h)
 	if e != nil {
 		e.share()
@@ -89,7 +91,12 @@ func (t *keyedTable[K]) pin(key K, h uint64, p purpose) (*keyedShard[K], *keyedE
 	if e = &sh.first; e.refs != 0 {
 		e = sh.insert(h)
 	}
-	e.key, e.hash, e.refs, e.sole = key, h, 1, p
+	switch e.key, e.hash, e.refs, e.sole = key, h, 1, p; p {
+	case forWriting:
+		sh.writes++
+	case forReading:
+		sh.reads++
+	}
 	if debugEnabled {
 		e.rw.debug.hush()
 	}
@@ -100,13 +107,13 @@ func (t *keyedTable[K]) pin(key K, h uint64, p purpose) (*keyedShard[K], *keyedE
 	return sh, e, p != forNothing
 }
 
-// count adds an acquisition. The caller holds mu.
-func (sh *keyedShard[K]) count(p purpose) {
-	switch p {
-	case forWriting:
-		sh.writes++
-	case forReading:
-		sh.reads++
+// acquired counts n acquisitions that pin has not. It is called when they have
+// succeeded: the counts only grow.
+func (sh *keyedShard[K]) acquired(p purpose, n int) {
+	if p == forWriting {
+		sh.later.writes.Add(uint64(n))
+	} else {
+		sh.later.reads.Add(uint64(n))
 	}
 }
 
@@ -196,14 +203,8 @@ func (sh *keyedShard[K]) resize(n int) {
 }
 
 // unpin takes back a pin whose purpose failed.
-func (sh *keyedShard[K]) unpin(e *keyedEntry[K], p purpose) {
+func (sh *keyedShard[K]) unpin(e *keyedEntry[K]) {
 	sh.lock()
-	switch p {
-	case forWriting:
-		sh.writes--
-	case forReading:
-		sh.reads--
-	}
 	if e.refs--; e.refs == 0 {
 		sh.remove(e)
 	}

@@ -215,6 +215,27 @@ func ExampleConfig_onDrop() {
 	// true
 }
 
+// Two tasks that pass something to each other, on a pool that has one worker.
+func ExamplePool_Blocking() {
+	pool, err := workerpool.New(workerpool.Config{MaxWorkers: 1})
+	if err != nil {
+		panic(err)
+	}
+	ctx, results := context.Background(), make(chan int)
+	_ = pool.Submit(func() {
+		err := pool.Blocking(ctx, func() { fmt.Println("got", <-results) }) // another worker runs meanwhile
+		if err != nil {
+			fmt.Println(err)
+		}
+	})
+	_ = pool.Submit(func() { results <- 42 })
+	pool.Close()
+	fmt.Println(pool.Stats().MaxWorkers)
+	// Output:
+	// got 42
+	// 1
+}
+
 // A server that would rather refuse than queue.
 func ExampleTryGo() {
 	pool, err := workerpool.New(workerpool.Config{MaxWorkers: 1, QueueSize: workerpool.NoQueue})

@@ -90,6 +90,14 @@ func (p *FuncPool[T]) InvokeContext(ctx context.Context, v T) error {
 	return p.c.submitWait(ctx, &p.c.desk.q.levels[0], call[T]{arg: v})
 }
 
+// Blocking is [Pool.Blocking].
+func (p *FuncPool[T]) Blocking(ctx context.Context, f func()) error {
+	if p == nil {
+		return (*core[call[T]])(nil).blocking(ctx, f)
+	}
+	return p.c.blocking(ctx, f)
+}
+
 // Resize is [Pool.Resize].
 func (p *FuncPool[T]) Resize(minWorkers, maxWorkers int) error {
 	if p == nil || p.c == nil {

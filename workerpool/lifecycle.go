@@ -50,6 +50,25 @@ func (c *core[T]) waitQuiet(ctx context.Context, pause bool) error {
 	return ctxerr.From(ctx)
 }
 
+// blocking runs f, in a task of the pool while that steps aside. A nil core has no tasks.
+func (c *core[T]) blocking(ctx context.Context, f func()) error {
+	if f == nil {
+		return ErrNilTask
+	}
+	if err := ctxEnd(ctx); err != nil {
+		return err
+	}
+	if c != nil {
+		away, err := c.desk.stepAside()
+		if err != nil {
+			return err
+		}
+		defer away.back()
+	}
+	f()
+	return nil
+}
+
 func (c *core[T]) wait(ctx context.Context) error {
 	if err := ctxEnd(ctx); err != nil {
 		return err

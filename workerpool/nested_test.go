@@ -259,6 +259,29 @@ func TestBlockingLetsAnotherWorkerRun(t *testing.T) {
 	})
 }
 
+// So may a call of a FuncPool that waits for another.
+func TestBlockingInAFuncPool(t *testing.T) {
+	eachQueue(t, func(t *testing.T, size int) {
+		done := make(chan struct{})
+		var p *workerpool.FuncPool[bool]
+		p, err := workerpool.NewFunc(workerpool.Config{MaxWorkers: 1, QueueSize: size}, func(waits bool) {
+			if !waits {
+				close(done)
+				return
+			}
+			if err := p.Blocking(bg, func() { <-done }); err != nil {
+				t.Error(err)
+			}
+		})
+		require.NoError(t, err)
+		v := p.Limit(1)
+		require.NoError(t, v.Invoke(true))
+		require.NoError(t, v.Invoke(false))
+		require.NoError(t, p.Close())
+		checkBooks(t, p.Stats())
+	})
+}
+
 // Waiting tasks come and go while the pool is resized: the limit ends up exact.
 func TestCompensationAgainstResize(t *testing.T) {
 	eachQueue(t, func(t *testing.T, size int) {

@@ -120,21 +120,10 @@ func (p *Pool) SubmitContext(ctx context.Context, f func()) error {
 // nil, that ctx has ended before, or ErrNested. A ctx that ends while f runs changes
 // nothing: that is f's to see.
 func (p *Pool) Blocking(ctx context.Context, f func()) error {
-	if f == nil {
-		return ErrNilTask
+	if p == nil {
+		return (*core[job])(nil).blocking(ctx, f)
 	}
-	if err := ctxEnd(ctx); err != nil {
-		return err
-	}
-	if p != nil && p.c != nil {
-		away, err := p.c.desk.stepAside()
-		if err != nil {
-			return err
-		}
-		defer away.back()
-	}
-	f()
-	return nil
+	return p.c.blocking(ctx, f)
 }
 
 // Resize changes MinWorkers and MaxWorkers. Missing workers start at once; of

@@ -38,6 +38,9 @@ func TestZeroFuncPool(t *testing.T) {
 			require.NoError(t, err)
 		}
 		p.Resume()
+		ran := false
+		require.NoError(t, p.Blocking(bg, func() { ran = true }))
+		require.True(t, ran)
 		<-p.Done()
 		require.Equal(t, workerpool.Stats{}, p.Stats())
 	}
@@ -98,6 +101,7 @@ func TestNilContext(t *testing.T) {
 			workerpool.Map(none, p, count(1), func(context.Context, int) (int, error) { never(); return 0, nil })
 		},
 		func() { _ = fp.InvokeContext(none, 1) },
+		func() { _ = fp.Blocking(none, never) },
 		func() { _ = fp.Limit(1).InvokeContext(none, 1) },
 	} {
 		require.PanicsWithValue(t, "workerpool: nil Context", f)
