@@ -48,7 +48,8 @@
 // goroutine stopped at any step of any operation, the others go on. Values are
 // dequeued in the order in which they were enqueued. What was accepted is delivered
 // exactly once, also when Close comes in between. A value that left the queue is
-// not kept alive by it. In the terms of the Go memory model, an enqueue is
+// not kept alive by it; one that was taken while others peeked is kept until, for a
+// moment, nobody peeks. In the terms of the Go memory model, an enqueue is
 // synchronized before the dequeue that returns its value, and for a Bounded the
 // n-th dequeue before the enqueue of the value n+Cap.
 //

@@ -54,3 +54,13 @@ func TestDeadTicketIsNotCounted(t *testing.T) {
 		}
 	}
 }
+
+// Who counts what was dequeued may read head, and only then the passed tickets, to which
+// others went on adding.
+func TestDequeuedIsNeverBelowNothing(t *testing.T) {
+	q := New[int]()
+	q.l.passed.Add(3)
+	q.l.skipped.Add(3)
+	require.Zero(t, q.Stats().Dequeued)
+	require.Zero(t, q.Stats().Enqueued)
+}

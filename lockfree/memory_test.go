@@ -217,3 +217,26 @@ func TestRingsOfLargeValuesStaySmall(t *testing.T) {
 	}
 	require.Equal(t, 10, i)
 }
+
+// An MSQueue that is empty after a batch of large values keeps one node, and not all that
+// were allocated with it.
+func TestBatchOfLargeValuesReturnsItsMemory(t *testing.T) {
+	type large [64 << 10]byte
+	q := NewMS[large]()
+	before := heap()
+	for range 3 {
+		vs := make([]large, nodesTogether)
+		for i := range vs {
+			vs[i][0] = byte(i)
+		}
+		_, err := q.EnqueueBatch(vs)
+		require.NoError(t, err)
+		for i := range vs {
+			v, ok := q.TryDequeue()
+			require.True(t, ok)
+			require.EqualValues(t, i, v[0])
+		}
+	}
+	require.Less(t, heap()-before, int64(256<<10))
+	runtime.KeepAlive(q)
+}

@@ -113,8 +113,12 @@ func (s *msStashes[T]) nodeSlow(perP *[]msStash[T], v T) *msNode[T] {
 }
 
 // nodesTogether is how many nodes of a batch are allocated at once, and hence how
-// many one that is still referred to keeps alive.
-const nodesTogether = 64
+// many one that is still referred to keeps alive: also the dummy of an empty queue.
+// They take at most bytesTogether; nodes of large values are allocated one by one.
+const (
+	nodesTogether = 64
+	bytesTogether = 8 << 10
+)
 
 // chain returns the ends of a chain of new nodes that hold vs.
 func (s *msStashes[T]) chain(vs []T) (first, last *msNode[T]) {
@@ -126,8 +130,9 @@ func (s *msStashes[T]) chain(vs []T) (first, last *msNode[T]) {
 		}
 		last = n
 	}
-	for len(vs) >= fewNodes {
-		nodes := newChunk[T](min(len(vs), nodesTogether))
+	most := min(nodesTogether, bytesTogether/int(unsafe.Sizeof(msNode[T]{}))-1)
+	for most >= fewNodes && len(vs) >= fewNodes {
+		nodes := newChunk[T](min(len(vs), most))
 		for i := range nodes {
 			nodes[i].val = vs[i]
 			add(&nodes[i])

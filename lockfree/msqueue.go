@@ -13,8 +13,8 @@ import (
 // at one moment of the call whatever else goes on, and a batch that is one step,
 // with no values of others in between.
 //
-// Nodes of small values are allocated 15 at a time (a batch's up to 64 at a time),
-// and a value in the queue keeps the memory of those allocated with its node, but
+// Nodes of small values are allocated 15 at a time (a batch's up to 64 at a time, or
+// 8 KiB), and a value in the queue keeps the memory of those allocated with its node, but
 // not the values that were in them.
 //
 // The zero value is ready to use, as is that of [NewMS]. An MSQueue must not be

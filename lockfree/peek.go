@@ -26,9 +26,12 @@ func (p *peekers[P]) join() { p.in.Add(1) }
 
 // leave ends what join began. It calls free for each place that nobody reads.
 func (p *peekers[P]) leave(free func(P)) {
-	for {
+	for again := false; ; again = true { // two that seem not to be the last do not turn for ever
 		var kept *keptPlace[P]
-		if p.kept.Load() != nil {
+		// Who is not the last, as it seems, leaves the list alone: to put it back takes
+		// a walk along it, and it may be long where somebody peeks at every moment.
+		if p.kept.Load() != nil && (again || p.in.Load() == 1) {
+			step(peekTaking)
 			kept = p.kept.Swap(nil)
 		}
 		step(peekLeaving)

@@ -3,6 +3,7 @@ package lockfree
 import (
 	"runtime"
 	"testing"
+	"time"
 	"weak"
 
 	"github.com/stretchr/testify/require"
@@ -50,4 +51,33 @@ func TestPeekedValueIsFreedByTheLastPeeker(t *testing.T) {
 	ms.q.peekers.leave((*msNode[*heavy]).clear)
 	require.Zero(t, alive(ps))
 	runtime.KeepAlive(ms)
+}
+
+// Where somebody peeks at every moment the list of what is to be freed grows. Those that
+// leave beside another do not walk along it.
+func TestLeavingBesideAnotherPeekerIsShort(t *testing.T) {
+	const places = 50_000
+	visits := func(kept int) time.Duration {
+		var p peekers[int]
+		free := func(int) { kept-- }
+		p.join()
+		for range kept {
+			p.keep(0, free)
+		}
+		start := time.Now()
+		for range 1000 { // one comes before the other leaves
+			p.join()
+			p.leave(free)
+		}
+		took := time.Since(start)
+		p.leave(free)
+		require.Zero(t, kept, "the last one frees all")
+		require.Nil(t, p.kept.Load())
+		return took
+	}
+	few, many := visits(1), visits(places)
+	for range 5 { // a slow moment of the machine is not the list's
+		few, many = max(few, visits(1)), min(many, visits(places))
+	}
+	require.Less(t, many, 50*few+time.Millisecond, "with 1 place %v", few)
 }

@@ -50,6 +50,7 @@ const (
 	overDropping               // saw the oldest, before taking it
 	peekJoined                 // may read, before looking at head
 	peekRead                   // value read, still in
+	peekTaking                 // alone as it seems, before taking the list of what is to be freed
 	peekLeaving                // before leaving the peekers
 	peekLeft                   // left, before looking for what is to be freed
 	deqKeeping                 // value taken beside a peeker, place not on its list

@@ -130,7 +130,8 @@ func (l *list[T]) counts() (dequeued uint64, length int) {
 		if l.capacity != 0 {
 			n = min(n, int64(l.capacity/one))
 		}
-		return (h-l.origin)/one - passed, int(max(n, 0))
+		// passed may be newer than h, and both be of a queue with hardly a dequeue.
+		return uint64(max(int64(h-l.origin)/one-int64(passed), 0)), int(max(n, 0))
 	}
 }
 

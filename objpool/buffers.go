@@ -65,7 +65,7 @@ func NewBuffers(cfg BufferConfig) (*Buffers, error) {
 		Name:        cfg.Name,
 		Debug:       cfg.Debug,
 		OnMisuse:    cfg.OnMisuse,
-		memory:      func(b *bytes.Buffer) []byte { return b.Bytes()[:b.Cap()] },
+		memory:      func(b *bytes.Buffer) []byte { s := b.Bytes(); return s[:cap(s)] }, // less than Cap if b was read from
 	})
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,8 @@ type Bytes struct {
 	minBits int
 	maxSize int
 	name    string
+
+	resizing sync.Mutex // the classes' shares are those of one Resize
 
 	large     atomic.Uint64 // Gets beyond MaxSize since ResetStats
 	largeEver atomic.Uint64 // the same since New
@@ -194,7 +197,7 @@ func (b *Bytes) Put(s []byte) bool {
 	}
 }
 
-// DefaultSize returns the capacity that Get(0) gives now.
+// DefaultSize returns the capacity that Get(0) gives now, at least.
 func (b *Bytes) DefaultSize() int { return int(b.def.Load()) }
 
 // A slice that came back longer than the default counts upVote for a larger one;
@@ -247,6 +250,8 @@ func (b *Bytes) Resize(maxBytes int64) error {
 	if least := 4 * int64(b.maxSize); maxBytes < least {
 		return fmt.Errorf("objpool: MaxBytes %d is below 4 * MaxSize, %d", maxBytes, least)
 	}
+	b.resizing.Lock()
+	defer b.resizing.Unlock()
 	for i, n := range b.shares(maxBytes) {
 		if err := b.classes[i].Resize(n); err != nil {
 			return err

@@ -5,9 +5,10 @@ import "slices"
 // central is the stack that all processors share, with the room that is lent to their
 // magazines. Pool.mu guards it.
 //
-// Invariant: len(items) + lent + reserved <= max. A magazine is never longer than its
-// capacity, and lent is the sum of the capacities, so at no instant does the pool
-// retain more than max objects.
+// Invariant: len(items) + lent <= max. A magazine is never longer than its capacity, and
+// lent is the sum of the capacities, so at no instant does the pool retain more than max
+// objects. With reserved the sum is at most max, too, unless a Resize came after the
+// promise: Prewarm then keeps of its objects what there is space for.
 //
 // All objects that move between items and a magazine take their room along, or find
 // room here.
@@ -43,7 +44,10 @@ type central[T any] struct {
 const fitEvery = 1024
 
 // room returns how many more objects may come in.
-func (c *central[T]) room() int { return c.max - c.lent - c.reserved - len(c.items) }
+func (c *central[T]) room() int { return max(c.max-c.lent-c.reserved-len(c.items), 0) }
+
+// roomForPromised reports whether an object may come in that has room reserved.
+func (c *central[T]) roomForPromised() bool { return c.lent+len(c.items) < c.max }
 
 // mayLend returns the most capacity that a magazine may have which has some now: less
 // than it has if it must give back. All of them together never have more than a quarter

@@ -18,7 +18,9 @@ const (
 //
 // The functions are called on the goroutine that uses the pool, never under a
 // lock: they may use the pool themselves. A panic in one reaches the caller with
-// its own stack; the books stay right and no other object is lost.
+// its own stack; the books stay right and no other object is lost. Where OnDiscard
+// panics for several objects of one call, the first panic does, and all objects are
+// discarded.
 type Config[T any] struct {
 	// New makes an object when none is retained. It must not be nil.
 	New func() T

@@ -142,25 +142,26 @@ func (p *Pool[T]) putChecked(v T) bool {
 	return p.put(v, n)
 }
 
-// reset applies Reset and Size. If it returns false, the object is discarded.
-func (p *Pool[T]) reset(in T) (out T, n int64, ok bool) {
+// reset applies Reset and Size. If it returns false, the object is discarded: what Put
+// was given, or what Reset put in its place.
+func (p *Pool[T]) reset(v T) (out T, n int64, ok bool) {
 	why := ReasonPanicked
 	defer func() {
 		if !ok {
-			p.reject(in, why)
+			p.reject(v, why)
 		}
 	}()
-	out = in
 	if p.cfg.Reset != nil {
-		keep := false
-		if out, keep = p.cfg.Reset(in); !keep || p.nilable && isNil(&out) {
+		other, keep := p.cfg.Reset(v)
+		if !keep || p.nilable && isNil(&other) {
 			why = ReasonRejected
 			return
 		}
+		v = other
 	}
-	n = p.sizeOf(out)
+	n = p.sizeOf(v)
 	ok = true
-	return
+	return v, n, true
 }
 
 // sizeOf returns what Size says, and panics if that is negative.
@@ -204,18 +205,37 @@ func (h *hooks[T]) discarded(v T, r Reason) {
 
 // discardAll discards objects that were retained and are counted as r already. All
 // are discarded, even if OnDiscard panics or ends the goroutine: the rest is then
-// done while the stack unwinds.
+// done while the stack unwinds. The first panic goes on; those of the rest are
+// contained, as a panic within another takes stack, of which there is not enough for
+// all that a pool may retain.
 func (h *hooks[T]) discardAll(vs []T, r Reason) {
+	discardEach(vs, func(v T) { h.refuse(v, r) }, func(rest []T) {
+		h.discardRest(rest, r)
+	})
+}
+
+func (h *hooks[T]) discardRest(vs []T, r Reason) {
+	discardEach(vs, func(v T) {
+		defer func() { _ = recover() }()
+		h.refuse(v, r)
+	}, func(rest []T) {
+		h.discardRest(rest, r) // it ended the goroutine
+	})
+}
+
+// discardEach calls f for each of vs, and rest for those behind the one whose f does
+// not return.
+func discardEach[T any](vs []T, f func(T), rest func([]T)) {
 	i := 0
 	defer func() {
 		if i < len(vs) {
-			h.discardAll(vs[i:], r)
+			rest(vs[i:])
 		}
 	}()
 	for i < len(vs) {
 		v := vs[i]
 		i++
-		h.refuse(v, r)
+		f(v)
 	}
 }
 

@@ -121,8 +121,9 @@ func (p *Pool[T]) recallIdle() {
 	p.mags.recall(c, nil, func(int, int) bool { return true })
 	for _, m := range p.mags.all() {
 		if m.recalled {
-			c.away += int(m.load()&lenMask) - m.away
-			m.away = int(m.load() & lenMask)
+			n := int(m.load() & lenMask) // once: the owner may still be in a pinned section
+			c.away += n - m.away
+			m.away = n
 		}
 	}
 	p.setQuick()

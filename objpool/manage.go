@@ -48,10 +48,10 @@ func (p *Pool[T]) Prewarm(n int) (added int) {
 
 // addNew adds an object of Prewarm into room that is reserved for it.
 func (p *Pool[T]) addNew(v T, reserved *int) bool {
-	size := p.sizeOf(v)
 	if p.nilable && isNil(&v) {
 		return false
 	}
+	size := p.sizeOfNew(v)
 	if p.dbg != nil && !p.dbg.enter(v) {
 		p.dbg.reportDoublePut(v)
 		return false
@@ -60,7 +60,7 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 	*reserved--
 	p.central.reserved--
 	p.books.prewarmed++
-	fits := !p.closed && p.central.room() > 0 &&
+	fits := !p.closed && p.central.roomForPromised() &&
 		(p.cfg.MaxBytes == 0 || size <= p.cfg.MaxBytes-p.central.bytes)
 	if fits {
 		p.central.push(v, size)
@@ -73,6 +73,25 @@ func (p *Pool[T]) addNew(v T, reserved *int) bool {
 		p.refuse(v, ReasonTrimmed)
 	}
 	return fits
+}
+
+// sizeOfNew is sizeOf for an object of Prewarm, which is discarded if Size does not
+// return.
+func (p *Pool[T]) sizeOfNew(v T) (n int64) {
+	known := false
+	defer func() {
+		if known {
+			return
+		}
+		p.mu.Lock()
+		p.books.prewarmed++
+		p.books.discards[ReasonTrimmed]++
+		p.mu.Unlock()
+		p.discarded(v, ReasonTrimmed)
+	}()
+	n = p.sizeOf(v)
+	known = true
+	return n
 }
 
 // Resize sets the bound on retained objects. If more are retained, the oldest are
@@ -145,7 +164,8 @@ func (p *Pool[T]) isClosed() bool {
 // Close discards all retained objects and does not wait for those in use. From then on
 // it discards every object that is put back; Get goes on to return new objects, so that
 // what is under way can end. Close returns a *[PanicError] if OnDiscard panicked
-// in a discard for IdleTimeout, else nil. More calls do nothing and return the same. It
+// in a discard for IdleTimeout, else nil. More calls do nothing and return the same, or
+// the *PanicError of such a discard that was still under way. Close
 // stops the world once if any processor keeps objects or room.
 func (p *Pool[T]) Close() error {
 	p.mu.Lock()

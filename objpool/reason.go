@@ -20,7 +20,7 @@ const (
 
 	ReasonInvalid // Validate returned false or panicked, or Debug found a write after Put
 	ReasonCleared // Clear or Close
-	ReasonTrimmed // Trim, or a Prewarm that Resize or Close overtook
+	ReasonTrimmed // Trim, or an object of Prewarm: Resize or Close overtook it, or Size panicked
 	ReasonExpired // IdleTimeout passed without a need for it
 	ReasonResized // Resize made the bound smaller
 

@@ -52,13 +52,18 @@ func (r *Registry) Register(name string, s Source) error {
 	return nil
 }
 
-// isNilSource reports whether s is nil or holds a nil pointer, whose methods would panic.
+// isNilSource reports whether s is nil or holds a nil pointer, function or the like,
+// whose methods would panic.
 func isNilSource(s Source) bool {
 	if s == nil {
 		return true
 	}
-	v := reflect.ValueOf(s)
-	return v.Kind() == reflect.Pointer && v.IsNil()
+	switch v := reflect.ValueOf(s); v.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice, reflect.Chan:
+		return v.IsNil()
+	default:
+		return false
+	}
 }
 
 // Lookup returns the pool of that name, or false. [LookupPool] returns it as a Pool
@@ -111,13 +116,20 @@ func (r *Registry) Stats() map[string]Stats {
 	return all
 }
 
-// ClearAll clears all pools and returns how many objects were discarded.
+// ClearAll clears all pools and returns how many objects were discarded. If one of them
+// panics, the others are cleared before ClearAll does.
 func (r *Registry) ClearAll() int {
+	all := slices.Collect(maps.Values(r.all()))
 	n := 0
-	for _, s := range r.all() {
-		n += s.Clear()
-	}
+	discardEach(all, func(s Source) { n += s.Clear() }, clearRest)
 	return n
+}
+
+func clearRest(all []Source) {
+	discardEach(all, func(s Source) {
+		defer func() { _ = recover() }()
+		s.Clear()
+	}, clearRest)
 }
 
 // all returns a copy, so that no pool is called under the lock.

@@ -74,7 +74,7 @@ type Discards struct {
 
 	Invalid uint64 `json:"invalid"` // Validate returned false or panicked, or Debug found a write after Put
 	Cleared uint64 `json:"cleared"` // Clear or Close
-	Trimmed uint64 `json:"trimmed"` // Trim, or a Prewarm that Resize or Close overtook
+	Trimmed uint64 `json:"trimmed"` // Trim, or an object of Prewarm: Resize or Close overtook it, or Size panicked
 	Expired uint64 `json:"expired"` // IdleTimeout passed without a need for it
 	Resized uint64 `json:"resized"` // Resize made the bound smaller
 }
@@ -191,7 +191,7 @@ func (p *Pool[T]) ResetStats() {
 	s.Carried = uint64(s.Retained + s.Validating)
 	p.books.base = s
 	p.central.high = s.Retained
-	p.central.peak = 0
+	p.central.peak = len(p.central.items) // noteHigh looks at high above it
 	p.books.lastReset = time.Now()
 	p.mu.Unlock()
 }

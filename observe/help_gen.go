@@ -217,7 +217,7 @@ var helpTexts = map[string]string{
 	"objpool.Discards.Rejected":                   "Reset returned false",
 	"objpool.Discards.Resized":                    "Resize made the bound smaller",
 	"objpool.Discards.TooLarge":                   "The object alone exceeds MaxBytes, or a buffer its limit",
-	"objpool.Discards.Trimmed":                    "Trim, or a Prewarm that Resize or Close overtook",
+	"objpool.Discards.Trimmed":                    "Trim, or an object of Prewarm: Resize or Close overtook it, or Size panicked",
 	"objpool.Stats.Accepted":                      "Puts that kept their object",
 	"objpool.Stats.Carried":                       "Objects retained when ResetStats was called",
 	"objpool.Stats.Discards":                      "Objects given up or not taken, by reason",
