@@ -21,7 +21,7 @@ func (g *engine[T]) callerRunsLocked(ctx context.Context, size int, deadline tim
 	}
 	g.unlock(e)
 	g.begin(&b.span, b.firstAt, now)
-	err := ErrGoexit // what the processor may do instead of returning
+	err := ErrGoexit // what the processor, or the ctx, may do instead of returning
 	defer func() {
 		g.processed(b, e)
 		if err != nil {
@@ -30,11 +30,13 @@ func (g *engine[T]) callerRunsLocked(ctx context.Context, size int, deadline tim
 		}
 	}()
 	g.process(b)
-	switch err = nil; {
-	case ctx.Err() != nil:
-		err = ctxerr.From(ctx)
+	switch ended := ctxerr.From(ctx); {
+	case ended != nil:
+		err = ended
 	case deadline > 0 && g.now() >= deadline:
 		err = ErrTimeout
+	default:
+		err = nil
 	}
 	return err
 }

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/poundlock/poundlock/internal/ctxerr"
 	"github.com/poundlock/poundlock/internal/rt"
 )
 
@@ -157,7 +156,8 @@ func (p *parking) arrived() {
 	p.mu.unlock()
 }
 
-// waitFor repeats try until it does not return blocked. d as for send.
+// waitFor repeats try until it does not return blocked. d as for send. When ctx is done it
+// returns errEnded.
 func (p *parking) waitFor(ctx context.Context, d time.Duration, base time.Time, try func() outcome) error {
 	r := try()
 	if r == blocked && d == noWait {
@@ -208,7 +208,7 @@ func (p *parking) waitFor(ctx context.Context, d time.Duration, base time.Time, 
 			case <-w.ch:
 				p.arrived()
 			case <-ctx.Done():
-				err = ctxerr.From(ctx)
+				err = errEnded // why, is asked when nobody waits for this goroutine any more
 			case <-timeout:
 				err = ErrTimeout
 			}
@@ -257,13 +257,14 @@ func (c *Chan[T]) sendSlow(ctx context.Context, item T, d time.Duration) error {
 	if c.side.senders.wanted.Load() && (c.ring.len() < c.ring.capacity || c.ring.isClosed()) {
 		c.side.senders.wake()
 	}
-	return err
+	return why(ctx, err)
 }
 
 func (c *Chan[T]) recvSlow(ctx context.Context, item *T, d time.Duration) error {
-	return c.recvWith(ctx, d, func() outcome { return c.recvAny(item) })
+	return why(ctx, c.recvWith(ctx, d, func() outcome { return c.recvAny(item) }))
 }
 
+// recvWith is recvSlow with another way to receive. When ctx is done it returns errEnded.
 func (c *Chan[T]) recvWith(ctx context.Context, d time.Duration, try func() outcome) error {
 	err := c.side.receivers.waitFor(ctx, d, c.base, try)
 	if err == ErrFull { //nolint:errorlint // identity

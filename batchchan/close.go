@@ -45,6 +45,7 @@ func (g *engine[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 		case <-ctx.Done():
 		}
 	}
+	cause := context.Cause(ctx) // before anything is taken back: it asks methods of the ctx
 	var e effects[T]
 	g.mu.lock()
 	if g.core.finished {
@@ -55,7 +56,7 @@ func (g *engine[T]) shutdown(ctx context.Context) (undelivered []T, err error) {
 	undelivered = g.core.takeBack(&e)
 	running := g.core.inFlightN
 	g.unlock(&e)
-	err = g.failures.or(g.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
+	err = g.failures.or(g.cutShort(cause, len(undelivered), running)) // what fails from now on is reported later
 	g.cancel()
 	g.mu.lock()
 	g.core.hurryRetries(&e) // to fail
@@ -95,11 +96,11 @@ func (g *engine[T]) close() error {
 	return g.failures.take()
 }
 
-// cutShort returns the error of a Shutdown whose ctx ended with that many items left,
+// cutShort returns the error of a Shutdown whose ctx ended, for that cause, with that many items left,
 // or nil if none are.
-func (x *executor[T]) cutShort(ctx context.Context, undelivered, running int) error {
+func (x *executor[T]) cutShort(cause error, undelivered, running int) error {
 	if undelivered == 0 && running == 0 {
 		return nil
 	}
-	return &ShutdownError{Name: x.cfg.Name, Undelivered: undelivered, Running: running, Cause: context.Cause(ctx)}
+	return &ShutdownError{Name: x.cfg.Name, Undelivered: undelivered, Running: running, Cause: cause}
 }

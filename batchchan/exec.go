@@ -35,7 +35,11 @@ type processFunc[T any] func(ctx context.Context, items []T) error
 func (x *executor[T]) init(cfg Config[T]) {
 	x.cfg = cfg
 	x.failures.name = cfg.Name
-	x.ctx, x.cancel = context.WithCancel(context.WithValue(context.Background(), x, true))
+	ctx := context.WithValue(context.Background(), x, true)
+	if cfg.Name != "" { // in the ctx, or the label would end with a pprof.Do in the processor
+		ctx = pprof.WithLabels(ctx, pprof.Labels("poundlock", cfg.Name))
+	}
+	x.ctx, x.cancel = context.WithCancel(ctx)
 	if cfg.Retry.MaxAside > 0 {
 		x.aside = &aside{max: cfg.Retry.MaxAside}
 	}
@@ -53,7 +57,7 @@ func (x *executor[T]) mayWait(waiting int) bool {
 // label labels the calling goroutine, a worker, with the instance's name.
 func (x *executor[T]) label() {
 	if x.cfg.Name != "" {
-		pprof.SetGoroutineLabels(pprof.WithLabels(x.ctx, pprof.Labels("poundlock", x.cfg.Name)))
+		pprof.SetGoroutineLabels(x.ctx)
 	}
 }
 

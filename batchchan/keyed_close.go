@@ -102,6 +102,7 @@ func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error)
 		case <-ctx.Done():
 		}
 	}
+	cause := context.Cause(ctx) // before anything is taken back: it asks methods of the ctx
 	var e effects[keyedItem[K, T]]
 	k.mu.lock()
 	if k.core.finished {
@@ -112,7 +113,7 @@ func (k *keyed[K, T]) shutdown(ctx context.Context) (undelivered []T, err error)
 	undelivered = k.core.takeBack(&e)
 	running := k.core.inFlight
 	k.unlock(&e)
-	err = k.failures.or(k.cutShort(ctx, len(undelivered), running)) // what fails from now on is reported later
+	err = k.failures.or(k.cutShort(cause, len(undelivered), running)) // what fails from now on is reported later
 	k.cancel()
 	k.mu.lock()
 	k.core.hurryRetries(&e) // to fail

@@ -45,16 +45,24 @@ func (k *keyed[K, T]) reject(items int) {
 
 // sendLocked is entered with mu held and returns without.
 func (k *keyed[K, T]) sendLocked(ctx context.Context, key K, item T, size int, d time.Duration, e *effects[keyedItem[K, T]]) error {
-	switch ok, err := k.core.trySend(key, item, size, e); {
-	case err != nil:
-		k.core.n.rejected++
-		k.unlock(e)
-		return err
-	case ok:
-		k.unlock(e)
-		return nil
+	inside := false
+	for asked := false; ; asked = true {
+		ok, err := k.core.trySend(key, item, size, e)
+		if err != nil {
+			k.core.n.rejected++
+		}
+		if err != nil || ok {
+			k.unlock(e)
+			return err
+		}
+		k.core.press(e)
+		if asked || d == noWait || k.cfg.Overflow != Block {
+			break
+		}
+		k.unlock(e) // while it asks a function of the user's, the ctx's Value
+		inside = k.inside(ctx)
+		k.mu.lock()
 	}
-	k.core.press(e)
 	switch {
 	case k.cfg.Overflow == DropNewest:
 		k.core.n.direct++
@@ -62,7 +70,7 @@ func (k *keyed[K, T]) sendLocked(ctx context.Context, key K, item T, size int, d
 		k.unlock(e)
 		k.drop(item, DroppedNewest)
 		return nil
-	case k.cfg.Overflow == Reject || d == noWait || k.inside(ctx) || !k.mayWait(k.core.line.len()):
+	case k.cfg.Overflow == Reject || d == noWait || inside || !k.mayWait(k.core.line.len()):
 		k.core.n.rejected++
 		k.unlock(e)
 		return ErrFull
@@ -170,7 +178,7 @@ func (k *keyed[K, T]) blockLocked(ctx context.Context, it keyedItem[K, T], d tim
 	}
 	k.unlock(e)
 	k.freeWait.put(w)
-	return err
+	return why(ctx, err)
 }
 
 // leave takes out a sender whose time is over.

@@ -116,7 +116,10 @@ func (k *keyed[K, T]) next(w *keyWork[K, T], t *taker) *keyWork[K, T] {
 // take puts the first batch of the first key that is ready in w.
 func (c *keyedCore[K, T]) take(w *keyWork[K, T], now time.Duration) {
 	s := c.ready.first()
-	reason, _ := c.due(s, now)
+	reason, due := c.due(s, now)
+	if !due { // it has become so since the worker looked at the clock: by age alone
+		reason = ByLinger
+	}
 	c.ready.remove(s)
 	seg := *s.segs.front()
 	s.segs.drop()
@@ -208,6 +211,7 @@ func (c *keyedCore[K, T]) end(e *effects[keyedItem[K, T]]) {
 }
 
 func (k *keyed[K, T]) stats() KeyedStats {
+	age, proc := k.age.Latency(), k.proc.Latency() // before the counters: never more are timed than counted
 	k.mu.lock()
 	n := k.core.n
 	s := KeyedStats{Name: k.cfg.Name, Keys: k.core.busyKeys, IdleKeys: k.core.idleKeys.len(), StoppedKeys: k.core.stoppedKeys}
@@ -218,6 +222,6 @@ func (k *keyed[K, T]) stats() KeyedStats {
 	s.Uptime = k.now()
 	k.mu.unlock()
 	s.fill(&n, k.cfg.Name, k.hookPanics.Load(), k.cfg.MaxBatch)
-	s.Age, s.Processing = k.age.Latency(), k.proc.Latency()
+	s.Age, s.Processing = age, proc
 	return s
 }

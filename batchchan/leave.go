@@ -9,7 +9,10 @@ func (c *core[T]) leave(at uint64, size int, e *effects[T]) bool {
 	}
 	c.n.cancelled++
 	if c.backlog.sparse() {
-		for emptied := c.backlog.sweep(); emptied.head != nil; {
+		open := c.backlog.filling()
+		emptied := c.backlog.sweep()
+		c.n.cut += uint64(open - c.backlog.filling()) // accepted, and in no batch that will be cut
+		for emptied.head != nil {
 			c.retire(emptied.pop(), 1, e)
 		}
 	}

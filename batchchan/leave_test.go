@@ -98,6 +98,34 @@ func TestCallerRequestsWhoseDoLeftHoldNothing(t *testing.T) {
 	}
 }
 
+// A sweep of the open batch throws out items that were in no batch yet: they were accepted
+// all the same.
+func TestAcceptedDoesNotGoBackWhenDosLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := double{}
+		k := batchchan.Must(batchchan.NewCaller(batchchan.Config[int]{MaxBatch: 150, Linger: time.Hour}, d.answer))
+		accepted := uint64(0)
+		for range 3 {
+			var wg sync.WaitGroup
+			ctx, cancel := context.WithCancel(bg)
+			for i := range 200 { // a batch that is full, and an open one
+				wg.Go(func() { _, _ = k.Do(ctx, i) })
+			}
+			synctest.Wait()
+			accepted += 200
+			require.Equal(t, accepted, k.Stats().Accepted)
+			cancel()
+			wg.Wait()
+			s := k.Stats()
+			require.Equal(t, accepted, s.Accepted)
+			checkQuiet(t, s.Stats)
+			k.Validate(t, 0)
+		}
+		require.NoError(t, k.Close())
+		require.Equal(t, accepted, k.Stats().Accepted)
+	})
+}
+
 // Those that are among the living: the oldest that is dropped is one that is
 // waited for, and blocked senders take the room of those that left.
 func TestCallerLeftAmongTheWaiting(t *testing.T) {

@@ -202,32 +202,37 @@ func counts(t *testing.T, all iter.Seq2[string, func(*stats.Snapshot)], want map
 	require.Len(t, want, seen)
 }
 
-// Each worker is labelled with Config.Name in profiles, whatever the type.
+// Each worker is labelled with Config.Name in profiles, whatever the type, also within and
+// after a pprof.Do of the processor's own.
 func TestWorkersAreLabelled(t *testing.T) {
-	for name, run := range map[string]func(cfg batchchan.Config[int], process func()) error{
-		"Batcher": func(cfg batchchan.Config[int], process func()) error {
-			b := batchchan.Must(batchchan.New(cfg, func(context.Context, []int) error { process(); return nil }))
+	for name, run := range map[string]func(cfg batchchan.Config[int], process func(context.Context)) error{
+		"Batcher": func(cfg batchchan.Config[int], process func(context.Context)) error {
+			b := batchchan.Must(batchchan.New(cfg, func(ctx context.Context, _ []int) error { process(ctx); return nil }))
 			return errors.Join(b.Send(bg, 1), b.Close())
 		},
-		"Pipe": func(cfg batchchan.Config[int], process func()) error {
-			p := batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: cfg}, func(_ context.Context, _, out []int) ([]int, error) { process(); return out, nil }))
+		"Pipe": func(cfg batchchan.Config[int], process func(context.Context)) error {
+			p := batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: cfg}, func(ctx context.Context, _, out []int) ([]int, error) { process(ctx); return out, nil }))
 			return errors.Join(p.Send(bg, 1), p.Close())
 		},
-		"Caller": func(cfg batchchan.Config[int], process func()) error {
-			c := batchchan.Must(batchchan.NewCaller(cfg, func(context.Context, []int, []batchchan.Result[int]) error { process(); return nil }))
+		"Caller": func(cfg batchchan.Config[int], process func(context.Context)) error {
+			c := batchchan.Must(batchchan.NewCaller(cfg, func(ctx context.Context, _ []int, _ []batchchan.Result[int]) error { process(ctx); return nil }))
 			_, err := c.Do(bg, 1)
 			return errors.Join(err, c.Close())
 		},
-		"Keyed": func(cfg batchchan.Config[int], process func()) error {
-			k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(context.Context, int, []int) error { process(); return nil }))
+		"Keyed": func(cfg batchchan.Config[int], process func(context.Context)) error {
+			k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: cfg}, func(v int) int { return v }, func(ctx context.Context, _ int, _ []int) error { process(ctx); return nil }))
 			return errors.Join(k.Send(bg, 1), k.Close())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			label := "worker of a " + name
-			var profile bytes.Buffer
-			require.NoError(t, run(batchchan.Config[int]{Name: label}, func() { _ = pprof.Lookup("goroutine").WriteTo(&profile, 1) }))
-			require.Contains(t, profile.String(), fmt.Sprintf("%q:%q", "poundlock", label))
+			var within, after bytes.Buffer
+			require.NoError(t, run(batchchan.Config[int]{Name: label}, func(ctx context.Context) {
+				pprof.Do(ctx, pprof.Labels("step", "1"), func(context.Context) { _ = pprof.Lookup("goroutine").WriteTo(&within, 1) })
+				_ = pprof.Lookup("goroutine").WriteTo(&after, 1)
+			}))
+			require.Contains(t, within.String(), fmt.Sprintf(`{"poundlock":%q, "step":"1"}`, label))
+			require.Contains(t, after.String(), fmt.Sprintf(`{"poundlock":%q}`, label))
 		})
 	}
 }

@@ -79,12 +79,15 @@ func (p *Pipe[In, Out]) process(b *batch[In]) {
 			}
 			return err
 		}
-		out, err := p.fn(ctx, in, r.items)
-		if !p.keepResults(err) {
-			clear(out[min(n, len(out)):])
-			out = out[:min(n, len(out))]
+		out, err := p.fn(ctx, in, r.items[n:])
+		switch {
+		case !p.keepResults(err):
+			clear(r.items[n:cap(r.items)])
+		case n == 0:
+			r.items = out
+		default: // of an earlier attempt, whose results stay whatever this one returns
+			r.items = append(r.items, out...)
 		}
-		r.items = out
 		return err
 	})
 	if b.ran != nil {

@@ -146,7 +146,7 @@ func (q *outQueue[Out]) recv(ctx context.Context, end <-chan struct{}, dst []Out
 		case <-end:
 			ended = true
 		case <-ctx.Done():
-			err = ctxerr.From(ctx)
+			err = errEnded
 		}
 		q.mu.lock()
 		told := true // someone counts on this receiver, if it is not on the list
@@ -166,7 +166,7 @@ func (q *outQueue[Out]) recv(ctx context.Context, end <-chan struct{}, dst []Out
 			other <- struct{}{}
 		}
 		if err != nil {
-			return 0, err
+			return 0, why(ctx, err)
 		}
 	}
 }

@@ -135,3 +135,45 @@ func TestPipeShutdownAndCancelledReceiver(t *testing.T) {
 		require.ErrorIs(t, p.Flush(bg), batchchan.ErrClosed)
 	})
 }
+
+// A call that fails, or has no results, leaves those of the other parts of its batch alone,
+// whatever it returns for its own.
+func TestPipeKeepsTheResultsOfOtherParts(t *testing.T) {
+	bad := errors.New("bad")
+	for _, detach := range []bool{false, true} {
+		for name, none := range map[string]func(out []int) []int{
+			"out": func(out []int) []int { return out }, "nil": func([]int) []int { return nil }, "another": func([]int) []int { return []int{} },
+		} {
+			for kind, retry := range map[string]batchchan.Retry{"split": {Split: true}, "parts": {MaxAttempts: 3, Backoff: 1}} {
+				t.Run(fmt.Sprintf("%s/%s/detach=%v", kind, name, detach), func(t *testing.T) {
+					cfg := batchchan.Config[int]{MaxBatch: 8, Retry: retry, DetachBatches: detach}
+					p := batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: cfg}, func(_ context.Context, in, out []int) ([]int, error) {
+						var failed batchchan.ItemErrors
+						for i, v := range in {
+							switch {
+							case v == 6 && kind == "split":
+								return none(out), bad
+							case v >= 6 && len(in) == 8:
+								failed.Retry(i, bad)
+							case v == 7:
+								return none(out), nil
+							case v != 6:
+								out = append(out, v)
+							}
+						}
+						return out, failed.Err()
+					}))
+					_, err := p.SendMany(bg, upTo(8))
+					require.NoError(t, err)
+					_ = p.Close()
+					var got []int
+					for v, err := range p.All(bg) {
+						require.NoError(t, err)
+						got = append(got, v)
+					}
+					require.Equal(t, []int{0, 1, 2, 3, 4, 5}, got)
+				})
+			}
+		}
+	}
+}

@@ -54,6 +54,7 @@ func (g *engine[T]) sendSlow(ctx context.Context, item T, size int, d time.Durat
 
 func (g *engine[T]) sendSlowWith(ctx context.Context, item T, size int, d time.Duration, e *effects[T]) error {
 	var deadline time.Duration // of a sender that runs batches
+	asked, inside := false, false
 	for {
 		if g.core.closing {
 			return g.rejectLocked(ErrClosed, e)
@@ -79,6 +80,10 @@ func (g *engine[T]) sendSlowWith(ctx context.Context, item T, size int, d time.D
 			g.core.pressed = true
 			g.core.crew.wake(&e.wakeUps)
 		}
+		if !asked && d != noWait && g.mayHold() {
+			inside, asked = g.insideLocked(ctx, e), true
+			continue
+		}
 		switch g.cfg.Overflow {
 		case DropNewest:
 			g.core.n.direct++
@@ -97,7 +102,7 @@ func (g *engine[T]) sendSlowWith(ctx context.Context, item T, size int, d time.D
 			g.dropEach(old, DroppedOldest)
 			return nil
 		case CallerRuns:
-			if d == noWait || g.inside(ctx) {
+			if d == noWait || inside {
 				return g.rejectLocked(ErrFull, e)
 			}
 			if d >= 0 && deadline == 0 {
@@ -110,13 +115,25 @@ func (g *engine[T]) sendSlowWith(ctx context.Context, item T, size int, d time.D
 		case Reject:
 			return g.rejectLocked(ErrFull, e)
 		default:
-			if d == noWait || g.inside(ctx) || !g.mayWait(g.core.waiters.len()) {
+			if d == noWait || inside || !g.mayWait(g.core.waiters.len()) {
 				return g.rejectLocked(ErrFull, e)
 			}
 			_, err := g.blockLocked(ctx, g.freeWait.get(item, size), d, e)
 			return err
 		}
 	}
+}
+
+// mayHold says whether a send that finds no room may have to wait, or to process a batch.
+func (x *executor[T]) mayHold() bool { return x.cfg.Overflow == Block || x.cfg.Overflow == CallerRuns }
+
+// insideLocked is inside. It asks a function of the user, the ctx's Value, and so releases mu
+// for it: what was found out under mu is to be looked at again.
+func (g *engine[T]) insideLocked(ctx context.Context, e *effects[T]) bool {
+	g.unlock(e)
+	inside := g.inside(ctx)
+	g.mu.lock()
+	return inside
 }
 
 // stamp returns the time for an item that is about to be added; the clock
@@ -168,18 +185,25 @@ func (g *engine[T]) sendMany(ctx context.Context, items []T, d time.Duration) (i
 		return 0, nil
 	}
 	var e effects[T]
+	n, asked, inside := 0, false, false
 	g.mu.lock()
-	if g.core.closing {
-		g.core.n.rejected += uint64(len(items))
-		g.unlock(&e)
-		return 0, ErrClosed
+	for {
+		if g.core.closing {
+			g.core.n.rejected += uint64(len(items) - n)
+			g.unlock(&e)
+			return n, ErrClosed
+		}
+		n += g.core.accept(items[n:], &e)
+		if n == len(items) {
+			g.unlock(&e)
+			return n, nil
+		}
+		if asked || g.cfg.Overflow != Block || d == noWait {
+			break
+		}
+		inside, asked = g.insideLocked(ctx, &e), true
 	}
-	n := g.core.accept(items, &e)
-	if n == len(items) {
-		g.unlock(&e)
-		return n, nil
-	}
-	if g.cfg.Overflow == Block && d != noWait && !g.inside(ctx) && g.mayWait(g.core.waiters.len()) {
+	if asked && !inside && g.mayWait(g.core.waiters.len()) {
 		left, err := g.blockLocked(ctx, g.freeWait.getMany(items[n:]), d, &e)
 		return len(items) - left, err
 	}

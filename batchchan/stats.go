@@ -73,6 +73,7 @@ func (s Stats) Rate(earlier Stats) float64 {
 }
 
 func (g *engine[T]) stats() Stats {
+	age, proc := g.age.Latency(), g.proc.Latency() // before the counters: never more are timed than counted
 	var e effects[T]
 	g.mu.lock()
 	g.core.settle(&e)
@@ -97,7 +98,7 @@ func (g *engine[T]) stats() Stats {
 	}
 	g.unlock(&e)
 	s.fill(&n, g.cfg.Name, g.hookPanics.Load(), g.core.maxBatch)
-	s.Age, s.Processing = g.age.Latency(), g.proc.Latency()
+	s.Age, s.Processing = age, proc
 	return s
 }
 

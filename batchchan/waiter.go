@@ -2,6 +2,7 @@ package batchchan
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -87,7 +88,19 @@ func (p *waiterPool[T]) put(w *waiter[T]) {
 // queued says whether w is in a list, that is, not settled.
 func (w *waiter[T]) queued() bool { return w.node.Linked() }
 
-// wait waits until w is settled, and then returns nil, or until ctx is done or
+// errEnded says that a ctx has ended. Why, its methods say, which are the user's: they are
+// asked when the state of the instance no longer depends on their return.
+var errEnded = errors.New("batchchan: the ctx has ended")
+
+// why returns err, or why ctx ended if err is errEnded. No lock may be held.
+func why(ctx context.Context, err error) error {
+	if err == errEnded { //nolint:errorlint // identity
+		return ctxerr.From(ctx)
+	}
+	return err
+}
+
+// wait waits until w is settled, and then returns nil, or until ctx is done (errEnded) or
 // d, if not negative, has passed.
 func (w *waiter[T]) wait(ctx context.Context, d time.Duration) error {
 	if d < 0 && ctx.Done() == nil {
@@ -111,7 +124,7 @@ func (w *waiter[T]) wait(ctx context.Context, d time.Duration) error {
 	case <-w.ch:
 		return nil
 	case <-ctx.Done():
-		return ctxerr.From(ctx)
+		return errEnded
 	case <-timeout:
 		return ErrTimeout
 	}
@@ -168,5 +181,5 @@ func (g *engine[T]) blockLocked(ctx context.Context, w *waiter[T], d time.Durati
 	}
 	g.unlock(e)
 	g.freeWait.put(w)
-	return left, err
+	return left, why(ctx, err)
 }

@@ -2,6 +2,7 @@ package connpool
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/poundlock/poundlock/internal/ctxerr"
@@ -72,8 +73,19 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 		all = p.roster.grabAll()
 	}
 	p.unlock()
+	begun := 0
+	defer func() { // OnAcquired may end this goroutine, which will then see none of them
+		if begun < len(all) {
+			for i, c := range all {
+				if i != begun { // begin has destroyed that one
+					c.ReleaseUnused()
+				}
+			}
+		}
+	}()
 	for _, c := range all {
 		c.begin()
+		begun++
 	}
 	return all
 }
@@ -81,10 +93,7 @@ func (p *Pool[C]) AcquireAllIdle() []Conn[C] {
 func (p *Pool[C]) acquireSlow(ctx context.Context) (Conn[C], error) {
 	ctxerr.NotNil(ctx, "connpool")
 	if ctx.Err() != nil {
-		p.mu.Lock()
-		e := p.core.waitError(ctxerr.From(ctx), 0)
-		p.unlock()
-		return Conn[C]{}, p.core.share.explain(e)
+		return Conn[C]{}, p.ended(ctx, 0)
 	}
 	if p.gate.Load()&gateStop == 0 {
 		if c, ok := p.roster.grab(); ok {
@@ -133,7 +142,6 @@ func (p *Pool[C]) wait(ctx context.Context) (Conn[C], error) {
 func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 	p.lock()
 	granted := p.core.leave(w)
-	e := p.core.waitError(ctxerr.From(w.ctx), waited)
 	p.unlock()
 	if granted {
 		<-w.ch // under way: it was granted under mu
@@ -143,6 +151,19 @@ func (p *Pool[C]) abandon(w *waiter[C], waited time.Duration) error {
 			p.unlock()
 		}
 	}
+	ctx := w.ctx
 	p.spares.put(w)
+	return p.ended(ctx, waited)
+}
+
+// ended returns the error of an Acquire whose ctx has ended, and counts it. Methods of the
+// ctx, and of its cause, are the user's: they are called with no lock held, and when nothing
+// depends on their return any more.
+func (p *Pool[C]) ended(ctx context.Context, waited time.Duration) error {
+	err := ctxerr.From(ctx)
+	late := errors.Is(err, context.DeadlineExceeded)
+	p.lock()
+	e := p.core.waitError(err, late, waited)
+	p.unlock()
 	return p.core.share.explain(e)
 }

@@ -63,11 +63,12 @@ func (p *Pool[C]) Shutdown(ctx context.Context) error {
 			(*cancel)(ErrClosed)
 		}
 	}
+	err := ctxerr.From(ctx) // with no lock held: it calls methods of the ctx
 	p.mu.Lock()
 	defer p.unlock()
 	c := p.roster.census()
 	return &ShutdownError{
-		Name: p.cfg.Name, Err: ctxerr.From(ctx), InUse: c.lent, Busy: c.idle + c.held, Closing: p.core.closing.n(), Dialing: p.core.dialer.under(),
+		Name: p.cfg.Name, Err: err, InUse: c.lent, Busy: c.idle + c.held, Closing: p.core.closing.n(), Dialing: p.core.dialer.under(),
 	}
 }
 

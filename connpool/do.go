@@ -73,11 +73,7 @@ func (c Conn[C]) provenSince(at time.Duration, id uint64) bool {
 // the connection is.
 func (c Conn[C]) doOnce(ctx context.Context, f func(context.Context, C) error) (broken bool, err error) {
 	p := c.e.pool
-	ctx, cancel := context.WithCancelCause(ctx)
-	c.e.cancel.Store(&cancel)
-	if p.aborted.Load() {
-		cancel(ErrClosed)
-	}
+	cancel := context.CancelCauseFunc(func(error) {})
 	finished := false
 	defer func() {
 		c.e.cancel.Store(nil)
@@ -91,6 +87,11 @@ func (c Conn[C]) doOnce(ctx context.Context, f func(context.Context, C) error) (
 			c.Release()
 		}
 	}()
+	ctx, cancel = context.WithCancelCause(ctx) // calls methods of the ctx, which may not return
+	c.e.cancel.Store(&cancel)
+	if p.aborted.Load() {
+		cancel(ErrClosed)
+	}
 	err = f(insideCtx{ctx, p}, c.Value())
 	if err != nil {
 		var failed error

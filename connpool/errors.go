@@ -128,7 +128,17 @@ func (e *breakerError) Error() string {
 }
 func (e *breakerError) Unwrap() []error { return []error{ErrBreakerOpen, e.dial} }
 
-// dialError is what the Acquire gets whose dial failed. name is the pool's.
-func dialError(name string, err error) error {
-	return fmt.Errorf("%sdial: %w", prefix(name), err)
+// failedError is the error of a function of Config, with what it was called for. An error
+// is a value of the user's and its Error a function like any other, so the text is put
+// together by whoever reads it, and not under the pool's lock.
+type failedError struct {
+	name string // the pool's
+	what string
+	err  error
 }
+
+func (e *failedError) Error() string { return prefix(e.name) + e.what + ": " + e.err.Error() }
+func (e *failedError) Unwrap() error { return e.err }
+
+// dialError is what the Acquire gets whose dial failed. name is the pool's.
+func dialError(name string, err error) error { return &failedError{name, "dial", err} }

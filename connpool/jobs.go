@@ -85,16 +85,18 @@ func (p *Pool[C]) runDial(j *dialJob[C]) {
 			p.functions.hook("OnDialFailed", func() { failed(err) })
 		}
 	}()
-	took := time.Duration(0)
+	took, timed := time.Duration(0), false
 	defer func() {
 		p.mu.Lock()
 		p.core.dialed(j, e, took, err)
+		if timed { // after it was counted, and before anybody is told
+			p.times.dial.Record(took)
+		}
 		p.unlock()
 	}()
 	p.functions.contain("Dial", &err, func() { e.value, err = p.cfg.Dial(dialCtx{ctx, j.values}) })
 	now := p.core.clock.now()
-	took = now - start
-	p.times.dial.Record(took)
+	took, timed = now-start, true
 	e.born, e.seenAt, e.checkedAt = now, now, now
 	if p.cfg.MaxLifetime > 0 { // drawn once: a limit drawn at each look would meet its minimum soon
 		e.lifetime = p.cfg.MaxLifetime

@@ -35,6 +35,8 @@ func (k *Keyed[K, C]) Histograms() iter.Seq2[string, func(*stats.Snapshot)] {
 
 // Stats returns the sum over all keys.
 func (k *Keyed[K, C]) Stats() KeyedStats {
+	var t Stats
+	k.latencies.fill(&t) // before the counters, as in Pool.Stats
 	k.mu.RLock()
 	sum := KeyedStats{Keys: len(k.pools), Stats: k.gone}
 	for _, kp := range k.pools {
@@ -47,7 +49,7 @@ func (k *Keyed[K, C]) Stats() KeyedStats {
 	if k.cfg.MaxTotal > 0 {
 		sum.MaxOpen = k.cfg.MaxTotal
 	}
-	k.latencies.fill(&sum.Stats)
+	sum.WaitTime, sum.DialTime, sum.UseTime = t.WaitTime, t.DialTime, t.UseTime
 	sum.derive()
 	return sum
 }

@@ -275,11 +275,16 @@ func (l *limiter) setGates() bool {
 // spent describes how the slots are spent, the largest shares first, at most n.
 func (l *limiter) spent(n int) (max, used int, shares []KeyShare) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	spenders := slices.Clone(l.spenders.all)
 	slices.SortFunc(spenders, func(a, b *share) int { return cmp.Compare(b.slots, a.slots) })
-	for _, s := range spenders[:min(n, len(spenders))] {
-		shares = append(shares, KeyShare{Key: s.name(), Open: s.slots})
+	spenders = spenders[:min(n, len(spenders))]
+	for _, s := range spenders {
+		shares = append(shares, KeyShare{Open: s.slots})
 	}
-	return l.max, l.used, shares
+	max, used = l.max, l.used
+	l.mu.Unlock()
+	for i, s := range spenders {
+		shares[i].Key = s.name() // calls String of the user's key: with no lock held
+	}
+	return max, used, shares
 }

@@ -113,11 +113,13 @@ func newPool[C any](cfg Config[C], limit *limiter) (*Pool[C], error) {
 		cfg:      cfg,
 		times:    times{latencies: new(latencies)},
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p.functions.ctx, p.cancel = insideCtx{ctx, p}, cancel
-	if cfg.Name != "" {
-		p.labels = pprof.WithLabels(context.Background(), pprof.Labels("poundlock", cfg.Name))
+	base := context.Background()
+	if cfg.Name != "" { // in the ctx too: a function that calls pprof.Do with it keeps the label
+		base = pprof.WithLabels(base, pprof.Labels("poundlock", cfg.Name))
+		p.labels = base
 	}
+	ctx, cancel := context.WithCancel(base)
+	p.functions.ctx, p.cancel = insideCtx{ctx, p}, cancel
 	p.roster.init(n, cfg.Order, &p.returned)
 	p.functions.name = cfg.Name
 	if cfg.MaxUses > 0 && cfg.MaxUses < math.MaxUint64>>useShift {

@@ -205,8 +205,9 @@ func TestKeysThatCannotBeHashed(t *testing.T) {
 func TestThePoolsNameIsInErrorsAndLabels(t *testing.T) {
 	cfg := config()
 	labels := make(chan string, 1)
-	cfg.Dial = func(context.Context) (int, error) {
+	cfg.Dial = func(ctx context.Context) (int, error) {
 		var b bytes.Buffer
+		pprof.Do(ctx, pprof.Labels("step", "1"), func(context.Context) {}) // sets the labels of ctx at its end
 		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
 		labels <- b.String()
 		panic("boom")

@@ -1,10 +1,6 @@
 package connpool
 
-import (
-	"context"
-	"errors"
-	"time"
-)
+import "time"
 
 // try lends an idle connection to a caller that does not wait, or begins what may bring
 // one for a later call.
@@ -79,9 +75,10 @@ func (c *core[C]) undelivered(loan Conn[C]) {
 	}
 }
 
-// waitError counts and describes an Acquire that ends with its ctx.
-func (c *core[C]) waitError(err error, waited time.Duration) *WaitError {
-	if errors.Is(err, context.DeadlineExceeded) {
+// waitError counts and describes an Acquire that ends with its ctx: for err, which is late if
+// it is the end of a deadline.
+func (c *core[C]) waitError(err error, late bool, waited time.Duration) *WaitError {
+	if late {
 		c.n.timeouts++
 	} else {
 		c.n.canceled++

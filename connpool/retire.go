@@ -61,7 +61,7 @@ func (c *core[C]) closeEnded(e *entry[C], err error) Info {
 	info := e.infoLocked(c.clock.now())
 	c.closing.end(e)
 	if err != nil && c.closed {
-		c.closing.report(fmt.Errorf("connpool: close: %w", err))
+		c.closing.report(&failedError{"", "close", err})
 	}
 	c.slotFreed(e.reason == ByKeyLimit)
 	return info

@@ -102,8 +102,10 @@ type books struct {
 
 // Stats returns the pool's statistics. It may be called at any time, after Close too.
 func (p *Pool[C]) Stats() Stats {
+	var t Stats
+	p.times.fill(&t) // before the counters: never more waits are timed than counted
 	s := p.counters()
-	p.times.fill(&s)
+	s.WaitTime, s.DialTime, s.UseTime = t.WaitTime, t.DialTime, t.UseTime
 	return s
 }
 

@@ -40,8 +40,8 @@ func (p *Pool[C]) Warm(ctx context.Context, n int) error {
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
-	defer p.unlock()
 	p.core.warmers.remove(w)
+	p.unlock()
 	return ctxerr.From(ctx)
 }
 
