@@ -19,6 +19,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/poundlock/poundlock/batchchan"
 	"github.com/poundlock/poundlock/connpool"
@@ -27,6 +29,7 @@ import (
 	"github.com/poundlock/poundlock/objpool"
 	"github.com/poundlock/poundlock/observe"
 	"github.com/poundlock/poundlock/observe/debug"
+	poundotel "github.com/poundlock/poundlock/observe/otel"
 	poundprom "github.com/poundlock/poundlock/observe/prometheus"
 	"github.com/poundlock/poundlock/workerpool"
 )
@@ -100,26 +103,57 @@ func TestFirstEndsWithTheFirstError(t *testing.T) {
 	require.Contains(t, out.String(), "submitted 2")
 }
 
-func see(pool *workerpool.Pool, mux *http.ServeMux, prometheus prometheus.Registerer) {
+func see(pool *workerpool.Pool, mux *http.ServeMux, prometheus prometheus.Registerer, exporter metric.Exporter) metric.Reader {
 	var reg observe.Registry
 	observe.Add(&reg, "orders", pool)                                // anything with a Stats method, *sql.DB too
 	mux.Handle("/debug/poundlock/", debug.Handler(&reg))             // the page, pprof, captures, and Prometheus text
-	prometheus.MustRegister(poundprom.New(&reg, poundprom.Config{})) // or OpenTelemetry: otel.NewProducer(&reg, otel.Config{})
+	prometheus.MustRegister(poundprom.New(&reg, poundprom.Config{})) // for client_golang
+	reader := metric.NewPeriodicReader(exporter, metric.WithProducer(poundotel.NewProducer(&reg, poundotel.Config{})))
 	expvar.Publish("poundlock", &reg)
 	slog.Info("shutting down", "instruments", &reg)
+	return reader
 }
+
+// exporter keeps the names of what it is given.
+type exporter struct {
+	metric.Exporter
+	names []string
+}
+
+func (e *exporter) Temporality(metric.InstrumentKind) metricdata.Temporality {
+	return metricdata.CumulativeTemporality
+}
+
+func (e *exporter) Aggregation(k metric.InstrumentKind) metric.Aggregation {
+	return metric.DefaultAggregationSelector(k)
+}
+
+func (e *exporter) Export(_ context.Context, all *metricdata.ResourceMetrics) error {
+	for _, scope := range all.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			e.names = append(e.names, m.Name)
+		}
+	}
+	return nil
+}
+
+func (e *exporter) Shutdown(context.Context) error { return nil }
 
 func TestSee(t *testing.T) {
 	pool := workerpool.Must(workerpool.New(workerpool.Config{MaxWorkers: 8}))
 	defer pool.Close()
 	mux, prom := http.NewServeMux(), prometheus.NewRegistry()
-	see(pool, mux, prom)
+	var otlp exporter
+	reader := see(pool, mux, prom, &otlp)
+	provider := metric.NewMeterProvider(metric.WithReader(reader))
 	rec := httptest.NewRecorder()
 	mux.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/debug/poundlock/", nil))
 	require.Equal(t, http.StatusOK, rec.Code)
 	families, err := prom.Gather()
 	require.NoError(t, err)
 	require.NotEmpty(t, families)
+	require.NoError(t, provider.Shutdown(t.Context())) // which exports once more
+	require.Contains(t, otlp.names, "poundlock.workerpool.submitted")
 	require.Contains(t, expvar.Get("poundlock").String(), `"orders"`)
 }
 
