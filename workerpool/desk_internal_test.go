@@ -95,6 +95,26 @@ func TestDeskFindsRoomWithAWorkerThatHasNoTask(t *testing.T) {
 	require.ErrorIs(t, d.replace(t, 9, 0), ErrClosed)
 }
 
+// While a worker is on its way, another is called only for a large backlog.
+func TestDeskCallsASecondWorkerForALargeBacklog(t *testing.T) {
+	d := newDesk(Config{MaxWorkers: 4, QueueSize: 64})
+	l := d.level()
+	d.crew.ctl.w.Store(uint64(workerOne + tokenComing)) // one is on its way
+	for v := range secondWake - 1 {
+		require.NoError(t, d.putRing(l, v))
+		require.Equal(t, 1, d.crew.ctl.load().workers())
+	}
+	require.NoError(t, d.putRing(l, secondWake-1))
+	require.Equal(t, 2, d.crew.ctl.load().workers())
+	w := <-d.started
+	d.crew.ctl.unspawn() // the first was only counted
+	for v := range secondWake {
+		d.takes(t, w, v)
+	}
+	d.finds(t, w)
+	d.end(t)
+}
+
 // A worker that has lost its core between its ticket and its slot is about to free a
 // place: DropOldest waits for that, and takes nothing out.
 func TestDeskDropsNothingWhereAPlaceIsAboutToComeFree(t *testing.T) {
