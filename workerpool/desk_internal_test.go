@@ -291,8 +291,33 @@ func TestDeskWithoutAQueue(t *testing.T) {
 	stays, _ = d.restDirect(w)
 	require.True(t, stays, "4 came since w looked")
 	d.takes(t, w, 4)
+
+	// Of workers too many each leaves what waits to the others; the last sees that it is its own.
+	d.resizeTo(2)
+	require.NoError(t, d.submitDirect(l, 5))
+	extra := <-d.started
+	d.takes(t, extra, 5)
+	s, err = d.await(l, 6)
+	require.NoError(t, err)
+	d.resizeTo(1)
+	_, _, ok = d.take()
+	require.False(t, ok, "one too many")
+	stays, _ = d.restDirect(w)
+	require.False(t, stays)
+	require.True(t, d.crew.retire(), "the extra one, meanwhile")
+	d.crew.forget(extra)
+	d.restedDirect()
+	require.True(t, d.crew.sleep(w))
+	require.NoError(t, <-s.done)
+	d.takes(t, w, 6)
 	d.finds(t, w)
 	d.end(t)
+}
+
+func (d *deskTest) resizeTo(n int) {
+	d.mu.Lock()
+	d.crew.resize(0, n)
+	d.mu.Unlock()
 }
 
 // What a task of the pool waits for goes past the queue, to a worker or to the next that
@@ -305,6 +330,14 @@ func TestDeskNested(t *testing.T) {
 	require.NoError(t, d.putRing(l, 2))
 	d.takes(t, w, 1)
 	require.NoError(t, d.runNested(3))
+	d.mu.Lock()
+	d.pause(true)
+	d.mu.Unlock()
+	_, _, ok := d.takeNested() // by a worker that looked before the pause
+	require.False(t, ok)
+	d.mu.Lock()
+	d.pause(false)
+	d.mu.Unlock()
 	d.takes(t, w, 3)
 	require.NoError(t, d.crew.compensate())
 	require.NoError(t, d.runNested(4))
