@@ -95,6 +95,26 @@ func TestDeskFindsRoomWithAWorkerThatHasNoTask(t *testing.T) {
 	require.ErrorIs(t, d.replace(t, 9, 0), ErrClosed)
 }
 
+// While a worker is on its way, another is called only for a large backlog.
+func TestDeskCallsASecondWorkerForALargeBacklog(t *testing.T) {
+	d := newDesk(Config{MaxWorkers: 4, QueueSize: 64})
+	l := d.level()
+	d.crew.ctl.w.Store(uint64(workerOne + tokenComing)) // one is on its way
+	for v := range secondWake - 1 {
+		require.NoError(t, d.putRing(l, v))
+		require.Equal(t, 1, d.crew.ctl.load().workers())
+	}
+	require.NoError(t, d.putRing(l, secondWake-1))
+	require.Equal(t, 2, d.crew.ctl.load().workers())
+	w := <-d.started
+	d.crew.ctl.unspawn() // the first was only counted
+	for v := range secondWake {
+		d.takes(t, w, v)
+	}
+	d.finds(t, w)
+	d.end(t)
+}
+
 // A worker that has lost its core between its ticket and its slot is about to free a
 // place: DropOldest waits for that, and takes nothing out.
 func TestDeskDropsNothingWhereAPlaceIsAboutToComeFree(t *testing.T) {
@@ -271,8 +291,33 @@ func TestDeskWithoutAQueue(t *testing.T) {
 	stays, _ = d.restDirect(w)
 	require.True(t, stays, "4 came since w looked")
 	d.takes(t, w, 4)
+
+	// Of workers too many each leaves what waits to the others; the last sees that it is its own.
+	d.resizeTo(2)
+	require.NoError(t, d.submitDirect(l, 5))
+	extra := <-d.started
+	d.takes(t, extra, 5)
+	s, err = d.await(l, 6)
+	require.NoError(t, err)
+	d.resizeTo(1)
+	_, _, ok = d.take()
+	require.False(t, ok, "one too many")
+	stays, _ = d.restDirect(w)
+	require.False(t, stays)
+	require.True(t, d.crew.retire(), "the extra one, meanwhile")
+	d.crew.forget(extra)
+	d.restedDirect()
+	require.True(t, d.crew.sleep(w))
+	require.NoError(t, <-s.done)
+	d.takes(t, w, 6)
 	d.finds(t, w)
 	d.end(t)
+}
+
+func (d *deskTest) resizeTo(n int) {
+	d.mu.Lock()
+	d.crew.resize(0, n)
+	d.mu.Unlock()
 }
 
 // What a task of the pool waits for goes past the queue, to a worker or to the next that
@@ -285,6 +330,14 @@ func TestDeskNested(t *testing.T) {
 	require.NoError(t, d.putRing(l, 2))
 	d.takes(t, w, 1)
 	require.NoError(t, d.runNested(3))
+	d.mu.Lock()
+	d.pause(true)
+	d.mu.Unlock()
+	_, _, ok := d.takeNested() // by a worker that looked before the pause
+	require.False(t, ok)
+	d.mu.Lock()
+	d.pause(false)
+	d.mu.Unlock()
 	d.takes(t, w, 3)
 	require.NoError(t, d.crew.compensate())
 	require.NoError(t, d.runNested(4))

@@ -60,6 +60,15 @@ func (d *desk[T]) restDirect(w *worker[T]) (stays, last bool) {
 	return false, d.crew.lieDownDirect(w)
 }
 
+// restedDirect is what a worker looks at once it has lain down: whether there are too many,
+// and whether a task waits that it did not take because there were, until others ended.
+func (d *desk[T]) restedDirect() {
+	d.crew.endSurplus()
+	if d.q.flags.Load()&someOutside != 0 {
+		d.kick()
+	}
+}
+
 // directWaiting reports whether a value waits that an active worker may take. The
 // caller holds mu.
 func (d *desk[T]) directWaiting() bool {

@@ -39,10 +39,7 @@ func (c *core[T]) sleepDirect(w *worker[T]) bool {
 	if last {
 		c.lookQuiet()
 	}
-	c.desk.crew.endSurplus()
-	if c.desk.q.flags.Load()&someOutside != 0 {
-		c.desk.kick() // w may have seen a surplus that others have ended since
-	}
+	c.desk.restedDirect()
 	return c.desk.crew.sleep(w)
 }
 

@@ -107,6 +107,29 @@ func TestGoexitDoesNotClearTheSuccessorsTask(t *testing.T) {
 	require.NoError(t, c.close())
 }
 
+// A worker that finds the ring held by one that looks for ended tasks goes to sleep, although
+// the ring is full. The worker sleeps beforehand here, and the tasks come unannounced.
+func TestWhoLooksForEndedTasksWakesAWorkerAfterwards(t *testing.T) {
+	p, err := New(Config{MaxWorkers: 1, QueueSize: 2, Spin: -1})
+	require.NoError(t, err)
+	c, l, ran := p.c, &p.c.desk.q.levels[0], make(chan struct{}, 2)
+	require.NoError(t, p.Submit(func() {}))
+	waitFor(t, "the worker sleeps", func() bool { return c.desk.crew.ctl.load().idle() == 1 })
+	for range 2 {
+		require.Equal(t, putOK, l.ring.put(plain(func() { ran <- struct{}{} }), 0, &c.clock, false))
+	}
+	c.alert.Or(alertCtx)
+	require.False(t, c.weed(l), "nobody's ctx has ended")
+	for range 2 {
+		select {
+		case <-ran:
+		case <-time.After(time.Minute):
+			t.Fatal("the worker sleeps beside a full queue")
+		}
+	}
+	require.NoError(t, p.Close())
+}
+
 // A task that DropOldest would let in is refused by a closing pool and then
 // must take nothing out: emptying the queue by the way, it once left Close waiting
 // for ever. The token stands for a worker that is searching meanwhile.

@@ -110,6 +110,39 @@ func TestQueuesFillFromOutside(t *testing.T) {
 	require.Equal(t, taken, accepted)
 }
 
+// A barred ring lets in as many waiters as it has places; then it is anybody's again, for as
+// many takes.
+func TestQueuesAreBarredForAsManyAsTheyHold(t *testing.T) {
+	for _, size := range []int{1, 2, 5} {
+		q := newQueues(1, size)
+		l := &q.levels[0]
+		for range size {
+			mustPut(t, q, 0, 1)
+		}
+		for range size + 2 {
+			q.await(l, 2)
+		}
+		var told [16]*waiter[int]
+		for range size { // others are faster
+			require.False(t, l.ring.barred())
+			takeAll(q, 1)
+			mustPut(t, q, 0, 1)
+		}
+		for range size {
+			n, _ := q.fill(l, told[:])
+			require.Zero(t, n, "no room")
+			require.True(t, l.ring.barred())
+			takeAll(q, 1)
+			require.Equal(t, putFull, l.ring.put(3, 0, q.clock, false))
+			n, _ = q.fill(l, told[:])
+			require.Equal(t, 1, n)
+		}
+		require.False(t, l.ring.barred())
+		require.Equal(t, 2, l.waiters.len())
+		require.EqualValues(t, 3*size, l.due.Load(), "as many takes from now on")
+	}
+}
+
 // What a Do from inside waits for counts as accepted, and shows unless the pool is
 // paused.
 func TestQueuesNested(t *testing.T) {

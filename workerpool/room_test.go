@@ -187,6 +187,48 @@ func TestEndedTasksGiveTheirPlacesUp(t *testing.T) {
 	}
 }
 
+// The places that ended tasks give up are first those of the submitters that wait.
+func TestPlacesOfEndedTasksGoToWhoWaits(t *testing.T) {
+	for _, view := range []bool{false, true} {
+		watch(t)
+		synctest.Test(t, func(t *testing.T) {
+			p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 2})
+			submit, trySubmit := p.Submit, p.TrySubmit
+			opts := []workerpool.TaskOption{}
+			if view {
+				v := p.Limit(1)
+				submit, trySubmit = v.Submit, v.TrySubmit
+				opts = append(opts, workerpool.WithView(v))
+			}
+			gate, open := newGate(t)
+			require.NoError(t, submit(func() { <-gate }))
+			synctest.Wait()
+			ctx, cancel := context.WithCancel(bg)
+			for range 2 {
+				workerpool.Go(ctx, p, func(context.Context) (int, error) { t.Error("ran"); return 0, nil }, opts...)
+			}
+			var order []string
+			accepted := false
+			go func() {
+				if err := submit(func() { order = append(order, "waited") }); err != nil {
+					t.Error(err)
+				}
+				accepted = true
+			}()
+			synctest.Wait()
+			require.False(t, accepted)
+			cancel()
+			require.NoError(t, trySubmit(func() { order = append(order, "came later") }))
+			synctest.Wait()
+			require.True(t, accepted)
+			require.ErrorIs(t, trySubmit(func() {}), workerpool.ErrFull)
+			open()
+			closeAndCheck(t, p)
+			require.Equal(t, []string{"waited", "came later"}, order)
+		})
+	}
+}
+
 // Taking them out races with workers that take and producers that put.
 func TestEndedTasksUnderStress(t *testing.T) {
 	eachQueue(t, func(t *testing.T, size int) {
