@@ -60,19 +60,16 @@ func (w *Worker) fetchUntilStopped() {
 
 // ask asks for messages if there are places for them. No one else takes places.
 func (w *Worker) ask() {
-	free := cap(w.ledger.slots) - len(w.ledger.slots)
-	if !w.pull.worth(free, cap(w.ledger.slots)) {
+	free, now := cap(w.ledger.slots)-len(w.ledger.slots), time.Now()
+	if !w.pull.worth(free, cap(w.ledger.slots)) || w.pull.paused(now) {
 		return
 	}
-	now := time.Now()
-	if w.pull.paused(now) {
-		return
-	}
-	for range free {
+	n := w.pull.room(free)
+	for range n {
 		w.ledger.slots <- struct{}{}
 	}
-	n, err := w.pull.ask(free, now)
-	w.freePlaces(free - n)
+	asked, err := w.pull.ask(n, now)
+	w.freePlaces(n - asked)
 	if err != nil {
 		w.fetchFailed(err)
 	}

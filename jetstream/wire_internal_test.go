@@ -91,7 +91,7 @@ func TestALateAcknowledgementIsNotSaid(t *testing.T) {
 // once, and not when their time is over.
 func TestAReconnectGivesRequestsUp(t *testing.T) {
 	nc := dial(t)
-	p, err := newPuller(&Config{Conn: nc, Stream: "S", Consumer: "c", Workers: 4, MaxBatch: 1}, &source{wait: time.Minute, most: 3})
+	p, err := newPuller(&Config{Conn: nc, Stream: "S", Consumer: "c", Workers: 4, MaxBatch: 1}, &source{wait: time.Minute, expires: time.Second, most: 3, lanes: pullLanes})
 	require.NoError(t, err)
 	now := time.Now()
 	for _, want := range []int{3, 1} {
@@ -108,5 +108,23 @@ func TestAReconnectGivesRequestsUp(t *testing.T) {
 	free, err = p.expired(now)
 	require.NoError(t, err)
 	require.Equal(t, []int{4, 0}, []int{free, p.owed})
+	p.close()
+}
+
+// So is one of a connection that is gone when the next one has been asked already.
+func TestAReconnectGivesUpTheRequestsBefore(t *testing.T) {
+	nc := dial(t)
+	p, err := newPuller(&Config{Conn: nc, Stream: "S", Consumer: "c", Workers: 4, MaxBatch: 1}, &source{wait: time.Minute, expires: time.Second, most: 3, lanes: pullLanes})
+	require.NoError(t, err)
+	now := time.Now()
+	_, err = p.ask(3, now)
+	require.NoError(t, err)
+	require.NoError(t, nc.ForceReconnect())
+	require.Eventually(t, func() bool { return nc.Stats().Reconnects == 1 && nc.IsConnected() }, 20*time.Second, time.Millisecond)
+	_, err = p.ask(1, now)
+	require.NoError(t, err)
+	free, err := p.expired(now)
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 1}, []int{free, p.owed})
 	p.close()
 }
