@@ -14,6 +14,7 @@ import (
 // hook that ends the goroutine ends no more than that.
 func (w *Worker) fetch() {
 	stopped := false
+	defer w.within.enter(w.ctx)() // Key and OnError are called here
 	defer func() {
 		if stopped {
 			w.pull.close()
@@ -34,6 +35,12 @@ func (w *Worker) fetchUntilStopped() {
 	look := time.NewTicker(w.pull.expires / 4)
 	defer look.Stop()
 	for stop := w.stopFetch; stop != nil || w.pull.owed > 0; {
+		select {
+		case <-stop: // before places are taken that became free by that
+			stop = nil
+			continue
+		default:
+		}
 		var place chan<- struct{}
 		if stop != nil {
 			w.ask()
@@ -98,7 +105,7 @@ func (w *Worker) received(m *nats.Msg) {
 	case err != nil:
 		w.fetchFailed(err)
 	case message && asked.IsZero():
-		_ = w.cfg.Conn.Publish(m.Reply, nakWord(0))
+		w.nak(m, 0)
 	case message:
 		w.take(m, asked)
 	}
@@ -115,7 +122,14 @@ func (w *Worker) take(m *nats.Msg, asked time.Time) {
 	}
 	h := &held{msg: m, d: d}
 	if !w.ledger.add(h, asked, time.Now()) {
-		w.nak(h, 0)
+		// What comes for a second time comes when the requests have ended. It would come at
+		// once through those of this Worker, again and again, and each time counts for
+		// MaxDeliver.
+		after := time.Duration(0)
+		if d.Delivered > 1 {
+			after = w.src.expires * 5 / 4
+		}
+		w.nak(m, after)
 		return
 	}
 	if w.cfg.Key == nil || w.setKey(h) {

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/poundlock/poundlock/internal/ctxerr"
 	"github.com/poundlock/poundlock/internal/nocopy"
 )
@@ -34,6 +36,7 @@ type Worker struct {
 	ctx    context.Context // of handlers
 	cancel context.CancelCauseFunc
 
+	within    inside // those that fetch or handle batches; the pool knows its own
 	begin     sync.Once
 	stopFetch chan struct{}
 	fetching  chan struct{} // closed when nothing is fetched any more
@@ -111,12 +114,18 @@ func (w *Worker) Close() error { return w.Shutdown(context.Background()) }
 //
 // Stopping takes up to a second also when nothing runs: a request for messages that
 // is under way is not cancelled, since what the server sends into one would be lost
-// until AckWait.
+// until AckWait. What comes in that time is handed back at once, or, where it was
+// delivered before, for after that time.
 func (w *Worker) Shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "jetstream")
 	w.begin.Do(w.end)
-	if err := w.exec.wait(ctx); errors.Is(err, ErrInside) {
+	if w.within.ctx() != nil || errors.Is(w.exec.wait(ctx), ErrInside) {
 		return ErrInside
+	}
+	select {
+	case <-w.done:
+		return nil
+	default:
 	}
 	select {
 	case <-w.done:
@@ -128,7 +137,9 @@ func (w *Worker) Shutdown(ctx context.Context) error {
 	w.ledger.cancelRunning(cause)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceAfterEnd)
 	defer cancel()
-	_ = w.exec.wait(grace)
+	if errors.Is(w.exec.wait(grace), ErrInside) { // who asks with a ctx that has ended is told that first
+		return ErrInside
+	}
 	_ = w.acks.flush(grace)
 	running, unacked := w.ledger.abandon()
 	_ = w.cfg.Conn.FlushWithContext(grace)
@@ -144,7 +155,7 @@ func (w *Worker) Done() <-chan struct{} { return w.done }
 func (w *Worker) end() {
 	close(w.stopFetch)
 	for _, h := range w.ledger.close(time.Now()) {
-		w.nak(h, 0)
+		w.nak(h.msg, 0)
 	}
 	go func() {
 		<-w.fetching
@@ -158,11 +169,11 @@ func (w *Worker) end() {
 	}()
 }
 
-// nak hands h back, which the ledger has ended. While the connection is down it
-// does not: the client would keep the word, and say it when others have h.
-func (w *Worker) nak(h *held, after time.Duration) {
+// nak hands m back, which is not in the ledger any more. While the connection is down
+// it does not: the client would keep the word, and say it when others have m.
+func (w *Worker) nak(m *nats.Msg, after time.Duration) {
 	if w.cfg.Conn.IsConnected() {
-		_ = w.cfg.Conn.Publish(h.msg.Reply, nakWord(after))
+		_ = w.cfg.Conn.Publish(m.Reply, nakWord(after))
 	}
 }
 
@@ -177,7 +188,7 @@ func (w *Worker) beat() {
 			return
 		case <-every.C:
 		}
-		at := time.Now()
+		at, reconnects := time.Now(), w.cfg.Conn.Stats().Reconnects
 		live := w.ledger.beat(at)
 		if len(live) == 0 || !w.cfg.Conn.IsConnected() {
 			continue
@@ -187,9 +198,11 @@ func (w *Worker) beat() {
 				w.heartbeats.Add(1)
 			}
 		}
-		if w.cfg.Conn.FlushTimeout(w.src.wait/4) == nil { // the server has read them
+		ctx, cancel := context.WithTimeout(context.Background(), w.src.wait/4)
+		if flush(ctx, w.cfg.Conn, reconnects) == nil {
 			w.ledger.beaten(live, at)
 		}
+		cancel()
 	}
 }
 

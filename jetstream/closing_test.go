@@ -1,0 +1,106 @@
+package jetstream_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	njs "github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/poundlock/poundlock/jetstream"
+)
+
+// The requests of a Worker that ends are still open for a while. A message that comes
+// through one goes back, and would come again through the next, at once: that would use up
+// the deliveries that it may have.
+func TestAClosingWorkerUsesUpFewDeliveries(t *testing.T) {
+	r := start(t)
+	cfg := r.queue(0, 0, time.Minute)
+	cfg.Workers, cfg.Ahead, cfg.Handle = 10, 10, ok
+	c, err := r.js.Consumer(within(t), "S", "c")
+	require.NoError(t, err)
+	p := r.publisher(jetstream.PublisherConfig{})
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	for returned := uint64(0); returned == 0; { // else its requests had just ended
+		w := r.worker(cfg)
+		require.Eventually(t, func() bool {
+			i, err := c.Info(within(t))
+			return err == nil && i.NumWaiting > 0
+		}, patience, time.Millisecond)
+		require.Error(t, w.Shutdown(over))
+		_, err = p.Publish(within(t), "s.x", jetstream.Message{})
+		require.NoError(t, err)
+		<-w.Done()
+		returned = w.Stats().Returned
+	}
+	m, err := c.Next(njs.FetchMaxWait(patience))
+	require.NoError(t, err)
+	md, err := m.Metadata()
+	require.NoError(t, err)
+	require.LessOrEqual(t, md.NumDelivered, uint64(3), "back at once, back after the requests have ended, and now")
+	require.NoError(t, m.Ack())
+	r.drained("S")
+}
+
+// A delivery counts for MaxDeliver also if it was cut short: by a Shutdown that cancelled
+// the handler, by one that came before the handler was called, or with the process.
+func TestADeliveryThatWasCutShortCounts(t *testing.T) {
+	for name, cut := range map[string]func(r *rig, cfg jetstream.Config){
+		"Shutdown": func(r *rig, cfg jetstream.Config) {
+			cfg.Workers, cfg.Ahead, cfg.MaxDeliver = 1, 1, 10
+			started := make(chan struct{}, 2)
+			cfg.Handle = func(ctx context.Context, _ *jetstream.Delivery) error {
+				started <- struct{}{}
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			w := r.worker(cfg)
+			<-started
+			require.Eventually(r.t, func() bool { return w.Stats().Waiting == 1 }, patience, time.Millisecond)
+			over, cancel := context.WithCancel(context.Background())
+			cancel()
+			require.Error(r.t, w.Shutdown(over))
+			<-w.Done()
+			s := w.Stats()
+			require.Equal(r.t, []uint64{1, 1, 1}, []uint64{s.Calls, s.Failed, s.Returned})
+		},
+		"death": func(r *rig, _ jetstream.Config) {
+			nc, err := r.srv.Connect()
+			require.NoError(r.t, err)
+			js, err := njs.New(nc)
+			require.NoError(r.t, err)
+			c, err := js.Consumer(within(r.t), "S", "c")
+			require.NoError(r.t, err)
+			for range 2 {
+				_, err := c.Next(njs.FetchMaxWait(patience))
+				require.NoError(r.t, err)
+			}
+			nc.Close()
+		},
+	} {
+		for most, want := range map[int][]uint64{1: {0, 0, 2}, 2: {2, 2, 0}} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r := start(t)
+				r.stream("DEAD", njs.LimitsPolicy, "dead")
+				cfg := r.queue(2, 0, time.Second)
+				cut(r, cfg)
+				cfg.MaxDeliver, cfg.DeadLetter = most, "dead"
+				cfg.Handle = func(_ context.Context, d *jetstream.Delivery) error {
+					if d.Delivered != 2 {
+						t.Errorf("delivery %d", d.Delivered)
+					}
+					return nil
+				}
+				w := r.worker(cfg)
+				r.drained("S")
+				require.NoError(t, w.Close())
+				s := w.Stats()
+				require.Equal(t, want, []uint64{s.Calls, s.Acked, s.DeadLettered}, "MaxDeliver %d", most)
+				require.Len(t, r.stored("DEAD"), int(want[2]))
+			})
+		}
+	}
+}
