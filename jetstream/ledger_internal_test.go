@@ -105,6 +105,39 @@ func TestDefaultBackoff(t *testing.T) {
 	}
 }
 
+// The wait is from a message's arrival to its handler's call, the run time from there to the
+// handler's return. What was not called has neither.
+func TestWaitAndRunTime(t *testing.T) {
+	base := time.Now()
+	at := func(seconds int) time.Time { return base.Add(time.Duration(seconds) * time.Second) }
+	l := newLedger(3, time.Minute, 0)
+	var hs []*held
+	for range 3 {
+		l.slots <- struct{}{}
+		h := &held{d: &Delivery{Delivered: 1}}
+		require.True(t, l.add(h, base, at(5)))
+		hs = append(hs, h)
+	}
+	require.True(t, l.start(hs[0], func(error) {}, at(7)))
+	require.True(t, l.succeed(hs[0], at(17)))
+	l.confirm(hs[0], endAcked)
+	require.True(t, l.start(hs[1], func(error) {}, at(8)))
+	require.True(t, l.finish(hs[1], endFailed, at(28)))
+	require.Len(t, l.close(at(30)), 1)
+	s := l.stats()
+	for name, want := range map[string]struct {
+		got           Latency
+		mean, longest time.Duration
+	}{
+		"wait":     {s.Wait, 2500 * time.Millisecond, 3 * time.Second},
+		"run time": {s.RunTime, 15 * time.Second, 20 * time.Second},
+	} {
+		require.EqualValues(t, 2, want.got.Count, name)
+		require.InEpsilon(t, want.mean, want.got.Mean, 0.02, name)
+		require.InEpsilon(t, want.longest, want.got.Max, 0.02, name)
+	}
+}
+
 // A handler that has a lost message is told, and keeps its place until it returns.
 func TestALostHandlerIsCancelled(t *testing.T) {
 	base := time.Now()
