@@ -106,6 +106,11 @@ func (s *source) fit(cfg *Config, c *njs.ConsumerConfig) error {
 
 // checkDeadLetter says why the dead letters would be lost or come back, if so.
 func (s *source) checkDeadLetter(ctx context.Context, cfg *Config, c *njs.ConsumerConfig) error {
+	for token := range strings.SplitSeq(cfg.DeadLetter, ".") {
+		if token == "*" || token == ">" {
+			return fmt.Errorf("jetstream: DeadLetter %q has a wildcard", cfg.DeadLetter)
+		}
+	}
 	stream, err := s.js.StreamNameBySubject(ctx, cfg.DeadLetter)
 	if err != nil {
 		return fmt.Errorf("jetstream: no stream has DeadLetter %q: %w", cfg.DeadLetter, explain(ctx, err))

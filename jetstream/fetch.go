@@ -122,14 +122,7 @@ func (w *Worker) take(m *nats.Msg, asked time.Time) {
 	}
 	h := &held{msg: m, d: d}
 	if !w.ledger.add(h, asked, time.Now()) {
-		// What comes for a second time comes when the requests have ended. It would come at
-		// once through those of this Worker, again and again, and each time counts for
-		// MaxDeliver.
-		after := time.Duration(0)
-		if d.Delivered > 1 {
-			after = w.src.expires * 5 / 4
-		}
-		w.nak(m, after)
+		w.late(h)
 		return
 	}
 	if w.cfg.Key == nil || w.setKey(h) {

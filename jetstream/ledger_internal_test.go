@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -54,6 +55,22 @@ func TestWhatOthersMayHaveIsLeftAlone(t *testing.T) {
 			}
 		}
 	}
+}
+
+// So is what was to be handed back, and was kept for too long.
+func TestWhatIsHandedBackTooLateIsLeftAlone(t *testing.T) {
+	base := time.Now()
+	l := newLedger(2, time.Second, 0)
+	for range 2 {
+		l.slots <- struct{}{}
+	}
+	old, young := &held{d: &Delivery{}}, &held{d: &Delivery{}}
+	require.True(t, l.add(old, base, base))
+	require.True(t, l.add(young, base.Add(1), base.Add(1)))
+	back := l.close(base)
+	require.Len(t, back, 2)
+	require.Len(t, l.young(slices.Clone(back), base.Add(time.Second-1)), 2)
+	require.Equal(t, []*held{young}, l.young(back, base.Add(time.Second)))
 }
 
 func (l *ledger) abandonAll() int {

@@ -90,6 +90,8 @@ func TestStartNamesWhatIsWrong(t *testing.T) {
 			c.NoHeartbeats, c.TaskTimeout, c.Handle, c.HandleBatch, c.Linger = true, time.Second, nil, okBatch, 28*time.Second
 		}),
 		`no stream has DeadLetter "dead"`:          with(func(c *jetstream.Config) { c.DeadLetter = "dead" }),
+		`DeadLetter "s.>" has a wildcard`:          with(func(c *jetstream.Config) { c.Consumer, c.DeadLetter = "filter", "s.>" }),
+		`DeadLetter "s.*.y" has a wildcard`:        with(func(c *jetstream.Config) { c.Consumer, c.DeadLetter = "filter", "s.*.y" }),
 		`DeadLetter "s.y" comes back to consumer`:  with(func(c *jetstream.Config) { c.DeadLetter = "s.y" }),
 		`DeadLetter "s.a.x" comes back to consume`: with(func(c *jetstream.Config) { c.Consumer, c.DeadLetter = "filter", "s.a.x" }),
 	} {

@@ -37,6 +37,7 @@ type Worker struct {
 	cancel context.CancelCauseFunc
 
 	within    inside // those that fetch or handle batches; the pool knows its own
+	back      returns
 	begin     sync.Once
 	stopFetch chan struct{}
 	fetching  chan struct{} // closed when nothing is fetched any more
@@ -115,7 +116,8 @@ func (w *Worker) Close() error { return w.Shutdown(context.Background()) }
 // Stopping takes up to a second also when nothing runs: a request for messages that
 // is under way is not cancelled, since what the server sends into one would be lost
 // until AckWait. What comes in that time is handed back at once, or, where it was
-// delivered before, for after that time.
+// delivered before, for after that time. With Config.Key nothing is handed back before
+// that time is over, so that it comes to the next Worker in order.
 func (w *Worker) Shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "jetstream")
 	w.begin.Do(w.end)
@@ -141,7 +143,14 @@ func (w *Worker) Shutdown(ctx context.Context) error {
 		return ErrInside
 	}
 	_ = w.acks.flush(grace)
+	if w.cfg.Key != nil { // what goes back before nothing is fetched any more comes again, out of order
+		select {
+		case <-w.fetching:
+		case <-grace.Done():
+		}
+	}
 	running, unacked := w.ledger.abandon()
+	w.handBack()
 	_ = w.cfg.Conn.FlushWithContext(grace)
 	return &ShutdownError{Name: w.cfg.Name, Running: running, Unacked: unacked, Cause: cause}
 }
@@ -154,11 +163,13 @@ func (w *Worker) Done() <-chan struct{} { return w.done }
 // which waits, to a goroutine.
 func (w *Worker) end() {
 	close(w.stopFetch)
-	for _, h := range w.ledger.close(time.Now()) {
-		w.nak(h.msg, 0)
+	w.back.add(w.ledger.close(time.Now())...)
+	if w.cfg.Key == nil {
+		w.handBack()
 	}
 	go func() {
 		<-w.fetching
+		w.handBack()
 		w.exec.close()
 		w.acks.close()
 		close(w.stopBeat)
