@@ -100,17 +100,29 @@ func (a *acker) tell(ctx context.Context, hs []*held) error {
 // sayAndFlush acknowledges hs[i] for each i in mine and returns an error, or nil,
 // for each: the server that it is connected to has read all.
 func (a *acker) sayAndFlush(ctx context.Context, hs []*held, mine []int) []error {
-	errs := make([]error, len(mine))
+	errs, reconnects := make([]error, len(mine)), a.nc.Stats().Reconnects
 	if !a.nc.IsConnected() { // the client would keep the words, and say them when others have the messages
 		return fill(errs, errDown)
 	}
 	for j, i := range mine {
 		errs[j] = a.nc.Publish(hs[i].msg.Reply, ackWord)
 	}
-	if err := a.nc.FlushWithContext(ctx); err != nil {
+	if err := flush(ctx, a.nc, reconnects); err != nil {
 		return fill(errs, err)
 	}
 	return errs
+}
+
+// flush waits until the server has read what was said through a connection that had so many
+// reconnects before. What was said through another one may be lost with it.
+func flush(ctx context.Context, nc *nats.Conn, reconnects uint64) error {
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return err
+	}
+	if nc.Stats().Reconnects != reconnects {
+		return errDown
+	}
+	return nil
 }
 
 // sayAndHear is sayAndFlush that has an answer for each from the consumer's leader.

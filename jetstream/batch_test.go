@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,23 +93,6 @@ func TestABatchFailsInPartOrAsAWhole(t *testing.T) {
 	}
 }
 
-func TestABatchHandlerEndsFromWithin(t *testing.T) {
-	r := start(t)
-	cfg := r.queue(1, 0, time.Minute)
-	errs, ready := make(chan error, 1), make(chan struct{})
-	var w *jetstream.Worker
-	cfg.HandleBatch = func(ctx context.Context, _ []*jetstream.Delivery) error {
-		<-ready
-		errs <- w.Shutdown(ctx)
-		return nil
-	}
-	w = r.worker(cfg)
-	close(ready)
-	require.ErrorIs(t, <-errs, jetstream.ErrInside)
-	<-w.Done()
-	require.EqualValues(t, 1, w.Stats().Acked)
-}
-
 // An expired Shutdown cancels the batch that runs and hands back the one that
 // waits.
 func TestShutdownOfBatches(t *testing.T) {
@@ -132,4 +116,44 @@ func TestShutdownOfBatches(t *testing.T) {
 	balanced(t, s)
 	require.EqualValues(t, n, s.Failed)
 	require.EqualValues(t, 8-n, s.Returned)
+}
+
+// An OnError that ends its goroutine ends no more than that: each message of the batch has
+// its end, and what was given up before the call does not keep the others from it.
+func TestABatchWhoseOnErrorEndsItsGoroutine(t *testing.T) {
+	r := start(t)
+	cfg := r.queue(1, 0, time.Minute)
+	r.steal("S", "c", 2)
+	p := r.publisher(jetstream.PublisherConfig{})
+	for i := 1; i <= 5; i++ {
+		require.NoError(t, p.Send(within(t), "s.x", jetstream.Message{Data: []byte(strconv.Itoa(i))}))
+	}
+	require.NoError(t, p.Flush(within(t)))
+	cfg.MaxBatch, cfg.Ahead, cfg.Linger, cfg.MaxDeliver = 6, -1, 100*time.Millisecond, 2
+	var told atomic.Int32
+	cfg.OnError = func(context.Context, *jetstream.Delivery, error) {
+		told.Add(1)
+		runtime.Goexit()
+	}
+	var mu sync.Mutex
+	done := map[string]int{}
+	cfg.HandleBatch = func(_ context.Context, ds []*jetstream.Delivery) error {
+		if ds[0].Delivered == 1 {
+			return errors.New("again")
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, d := range ds {
+			done[string(d.Data)]++
+		}
+		return nil
+	}
+	w := r.worker(cfg)
+	r.drained("S")
+	require.NoError(t, w.Close())
+	s := w.Stats()
+	balanced(t, s)
+	require.Equal(t, []uint64{5, 1, 5}, []uint64{s.Acked, s.Terminated, s.Failed})
+	require.EqualValues(t, 6, told.Load())
+	require.Equal(t, map[string]int{"1": 1, "2": 1, "3": 1, "4": 1, "5": 1}, done)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -70,25 +71,28 @@ func (e *batches) calls() uint64 { return e.begun.Load() }
 func (e *batches) run(ctx context.Context, hs []*held) error {
 	ctx, cancel := e.w.handlerContext(ctx)
 	defer cancel(nil)
+	defer e.w.within.enter(ctx)()
 	defer context.AfterFunc(e.w.ctx, func() { cancel(context.Cause(e.w.ctx)) })()
-	var live []*held
+	var live, worn []*held
+	var why []error
 	var ds []*Delivery
 	for _, h := range hs {
 		if !e.w.ledger.start(h, cancel, time.Now()) {
 			continue
 		}
 		if err := e.w.worn(h); err != nil {
-			e.w.fail(ctx, h, err)
+			worn, why = append(worn, h), append(why, err)
 			continue
 		}
 		live = append(live, h)
 		ds = append(ds, h.d)
 	}
+	err := ErrGoexit
+	defer func() { e.conclude(ctx, live, err) }()
+	e.failEach(ctx, worn, why)
 	if len(live) == 0 {
 		return nil
 	}
-	err := ErrGoexit
-	defer func() { e.conclude(ctx, live, err) }()
 	e.begun.Add(1)
 	err = e.call(ctx, ds)
 	return nil
@@ -114,7 +118,21 @@ func (e *batches) conclude(ctx context.Context, hs []*held, err error) {
 	} else {
 		each = fill(each, err)
 	}
+	var bad []*held
+	var why []error
 	for i, h := range hs {
-		e.w.conclude(ctx, h, each[i])
+		if each[i] == nil {
+			e.w.succeeded(h)
+		} else {
+			bad, why = append(bad, h), append(why, each[i])
+		}
+	}
+	e.failEach(ctx, bad, why)
+}
+
+// failEach fails hs in their order. OnError may end the goroutine at any of them.
+func (e *batches) failEach(ctx context.Context, hs []*held, why []error) {
+	for i := range slices.Backward(hs) {
+		defer e.w.fail(ctx, hs[i], why[i])
 	}
 }

@@ -31,6 +31,11 @@ func (w *Worker) conclude(ctx context.Context, h *held, err error) {
 		w.fail(ctx, h, err)
 		return
 	}
+	w.succeeded(h)
+}
+
+// succeeded has h acknowledged, whose handler returned nil.
+func (w *Worker) succeeded(h *held) {
 	if w.ledger.succeed(h, time.Now()) {
 		w.acks.send(h)
 	}
@@ -43,19 +48,20 @@ func (w *Worker) fail(ctx context.Context, h *held, err error) {
 	switch {
 	case errors.Is(err, ErrTerminal), w.cfg.MaxDeliver > 0 && h.d.Delivered >= w.cfg.MaxDeliver && !ending:
 		w.giveUp(ctx, h, err)
-	case w.ledger.finish(h, endFailed, time.Now()):
-		after := time.Duration(0)
-		if !ending {
-			after = w.backoff(h.d.Delivered)
-		}
-		w.nak(h, after)
+	case !w.ledger.finish(h, endFailed, time.Now()):
+	case ending:
+		w.nak(h.msg, 0)
+	default:
+		w.again(h)
 	}
 }
 
-func (w *Worker) backoff(delivered int) (d time.Duration) {
-	d = time.Second // if Backoff panics
+// again hands h back, which the ledger has ended, for after its Backoff.
+func (w *Worker) again(h *held) {
+	after := time.Second // if Backoff panics, or ends the goroutine
+	defer func() { w.nak(h.msg, after) }()
 	defer w.contain()
-	return max(w.cfg.Backoff(delivered), 0)
+	after = max(w.cfg.Backoff(h.d.Delivered), 0)
 }
 
 // giveUp stores h's dead letter and terminates h. If the letter cannot be stored h
@@ -68,10 +74,10 @@ func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
 			return
 		}
 		if err := w.storeDeadLetter(h, reason); err != nil {
+			defer w.tell(ctx, h.d, fmt.Errorf("jetstream: dead letter to %q: %w", w.cfg.DeadLetter, err))
 			if w.ledger.finish(h, endFailed, time.Now()) {
-				w.nak(h, w.backoff(h.d.Delivered))
+				w.again(h)
 			}
-			w.tell(ctx, h.d, fmt.Errorf("jetstream: dead letter to %q: %w", w.cfg.DeadLetter, err))
 			return
 		}
 	}
@@ -85,7 +91,9 @@ func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
 func (w *Worker) storeDeadLetter(h *held, reason error) error {
 	header := make(nats.Header, len(h.d.Header)+8)
 	maps.Copy(header, h.d.Header)
-	maps.DeleteFunc(header, func(k string, _ []string) bool { return strings.HasPrefix(k, "Nats-") }) // what they asked of the first stream
+	maps.DeleteFunc(header, func(k string, _ []string) bool {
+		return strings.HasPrefix(k, "Nats-") || !sendable(k) // what they asked of the first stream, and what other clients send
+	})
 	seq := strconv.FormatUint(h.d.Sequence, 10)
 	for k, v := range map[string]string{
 		HeaderReason: oneLine(reason), HeaderSubject: h.d.Subject, HeaderStream: h.d.Stream,

@@ -141,6 +141,10 @@ func (c *Config) check() error {
 	if c.HandleBatch == nil {
 		c.MaxBatch = 1
 	}
+	most := max(c.Workers, c.MaxBatch, c.Ahead)
+	if most > mostHeld || int64(c.Workers)*int64(c.MaxBatch)+int64(max(c.Ahead, 0)) > mostHeld {
+		return fmt.Errorf("jetstream: Workers %d, MaxBatch %d and Ahead %d hold more than %d messages", c.Workers, c.MaxBatch, c.Ahead, mostHeld)
+	}
 	if c.Ahead == 0 {
 		c.Ahead = c.Workers * c.MaxBatch
 	}
@@ -150,6 +154,9 @@ func (c *Config) check() error {
 	}
 	return nil
 }
+
+// mostHeld bounds how many messages a Worker may hold, and a Publisher have under way.
+const mostHeld = 1 << 24
 
 // held is how many messages may be held at a time.
 func (c *Config) held() int { return c.Workers*c.MaxBatch + c.Ahead }

@@ -20,9 +20,11 @@ const shortestWait = 100 * time.Millisecond
 
 // source is a consumer that a Worker can use.
 type source struct {
-	js   njs.JetStream
-	wait time.Duration // how long the server waits for a sign of life
-	most int           // messages per request
+	js      njs.JetStream
+	wait    time.Duration // how long the server waits for a sign of life
+	expires time.Duration // how long a request may wait for messages
+	most    int           // messages per request
+	lanes   int           // requests at a time
 }
 
 // open looks for cfg's consumer and checks that it is fit.
@@ -43,7 +45,7 @@ func open(ctx context.Context, cfg *Config) (*source, error) {
 		return nil, fmt.Errorf("jetstream: consumer %q of stream %q: %w", cfg.Consumer, cfg.Stream, explain(ctx, err))
 	}
 	info := consumer.CachedInfo()
-	s := &source{js: js, wait: info.Config.AckWait, most: cfg.held()}
+	s := &source{js: js, wait: info.Config.AckWait, most: cfg.held(), lanes: pullLanes}
 	if err := s.fit(cfg, &info.Config); err != nil {
 		return nil, fmt.Errorf("jetstream: consumer %q of stream %q: %w", cfg.Consumer, cfg.Stream, err)
 	}
@@ -69,10 +71,19 @@ func (s *source) fit(cfg *Config, c *njs.ConsumerConfig) error {
 	for _, d := range c.BackOff { // the server uses it in place of AckWait
 		s.wait = min(s.wait, d)
 	}
+	s.expires = min(time.Second, s.wait/4)
+	if c.MaxRequestExpires > 0 {
+		s.expires = min(s.expires, c.MaxRequestExpires)
+	}
 	if c.MaxRequestBatch > 0 {
 		s.most = min(s.most, c.MaxRequestBatch)
 	}
+	if c.MaxWaiting > 0 {
+		s.lanes = min(s.lanes, c.MaxWaiting)
+	}
 	n := cfg.held()
+	// A message is as old as its request, then waits for its batch and for others.
+	each := (s.wait - s.expires - cfg.Linger) / cfg.rounds()
 	switch {
 	case c.Durable == "":
 		return errors.New("it is not durable: the server forgets it, and what was handled, when no Worker is there")
@@ -86,15 +97,20 @@ func (s *source) fit(cfg *Config, c *njs.ConsumerConfig) error {
 		return fmt.Errorf("its MaxDeliver %d must be -1: the Worker counts, see Config.MaxDeliver", c.MaxDeliver)
 	case s.wait < shortestWait:
 		return fmt.Errorf("its AckWait, or shortest BackOff, %v is below %v: heartbeats may come too late", s.wait, shortestWait)
-	case cfg.NoHeartbeats && s.wait < cfg.rounds()*cfg.TaskTimeout:
-		return fmt.Errorf("its AckWait, or shortest BackOff, %v is too short: without heartbeats a message that is held ahead may take %d times TaskTimeout %v",
-			s.wait, cfg.rounds(), cfg.TaskTimeout)
+	case cfg.NoHeartbeats && each < cfg.TaskTimeout:
+		return fmt.Errorf("its AckWait, or shortest BackOff, %v is too short: without heartbeats a message that is held ahead may take %d times TaskTimeout %v after a Linger of %v, and a request for it %v",
+			s.wait, cfg.rounds(), cfg.TaskTimeout, cfg.Linger, s.expires)
 	}
 	return nil
 }
 
 // checkDeadLetter says why the dead letters would be lost or come back, if so.
 func (s *source) checkDeadLetter(ctx context.Context, cfg *Config, c *njs.ConsumerConfig) error {
+	for token := range strings.SplitSeq(cfg.DeadLetter, ".") {
+		if token == "*" || token == ">" {
+			return fmt.Errorf("jetstream: DeadLetter %q has a wildcard", cfg.DeadLetter)
+		}
+	}
 	stream, err := s.js.StreamNameBySubject(ctx, cfg.DeadLetter)
 	if err != nil {
 		return fmt.Errorf("jetstream: no stream has DeadLetter %q: %w", cfg.DeadLetter, explain(ctx, err))

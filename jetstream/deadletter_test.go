@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/jetstream"
+	"github.com/poundlock/poundlock/jetstream/embedded"
 )
 
 // A dead letter has the message, its header and where it came from. What the header asked
@@ -52,6 +54,37 @@ func TestADeadLetterSaysWhatItWas(t *testing.T) {
 		jetstream.HeaderDelivered: {"1"},
 		nats.MsgIdHdr:             {"dead.S.c.4"}, // one letter, if the same is done again
 	}, dead[0].Header)
+}
+
+// Other clients store header names that nats.go refuses to send. The dead letter does without
+// them.
+func TestADeadLetterOfAHeaderThatCannotBeSent(t *testing.T) {
+	srv, err := embedded.Start(within(t), embedded.Config{StoreDir: t.TempDir(), Addr: "127.0.0.1:0"})
+	require.NoError(t, err)
+	nc, err := srv.Connect()
+	require.NoError(t, err)
+	js, err := njs.New(nc)
+	require.NoError(t, err)
+	r := &rig{t, srv, nc, js}
+	r.stream("DEAD", njs.LimitsPolicy, "dead")
+	cfg := r.queue(0, 0, time.Minute)
+	cfg.DeadLetter = "dead"
+	cfg.Handle = func(context.Context, *jetstream.Delivery) error { return jetstream.ErrTerminal }
+	w, err := jetstream.Start(within(t), cfg)
+	require.NoError(t, err)
+	raw, err := net.Dial("tcp", srv.URL()[len("nats://"):])
+	require.NoError(t, err)
+	header := "NATS/1.0\r\na/b: x\r\nColor: red\r\n\r\n"
+	_, err = fmt.Fprintf(raw, "CONNECT {\"headers\":true,\"verbose\":false}\r\nHPUB s.x %d %d\r\n%s\r\n", len(header), len(header), header)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return w.Stats().Fetched > 0 }, patience, time.Millisecond)
+	require.NoError(t, raw.Close())
+	r.drained("S")
+	require.NoError(t, w.Close())
+	require.EqualValues(t, 1, w.Stats().DeadLettered)
+	require.Equal(t, "red", r.stored("DEAD")[0].Header.Get("Color"))
+	nc.Close()
+	require.NoError(t, srv.Close())
 }
 
 // A message that failed waits for as long as Backoff says, which is told how often it was

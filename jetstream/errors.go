@@ -13,8 +13,8 @@ var (
 	ErrClosed = errors.New("jetstream: closed")
 	// ErrFull is returned by TrySend when there is no room.
 	ErrFull = errors.New("jetstream: full")
-	// ErrTooLarge is returned for a message that the server would refuse for its
-	// size, or that is larger than Publisher's MaxPendingBytes.
+	// ErrTooLarge is returned for a message that the server or the stream refuses for
+	// its size, or that is larger than Publisher's MaxPendingBytes.
 	ErrTooLarge = errors.New("jetstream: message too large")
 	// ErrTimeout is the cause of the end of a handler's ctx when TaskTimeout has
 	// passed. It matches context.DeadlineExceeded.
@@ -27,11 +27,12 @@ var (
 	ErrLost = errors.New("jetstream: message is lost to others")
 	// ErrGoexit is the error of a handler that called runtime.Goexit.
 	ErrGoexit = errors.New("jetstream: handler called runtime.Goexit")
-	// ErrInside is returned by Close and Shutdown when they are called by a handler
-	// or by OnError, which they would wait for. The end has begun then. A handler of
-	// single messages is recognised by its goroutine, others by a ctx that they were
-	// given; a Close in a HandleBatch or in a Publisher's OnError is not recognised
-	// and waits for itself.
+	// ErrInside is returned by Close and Shutdown when they are called by a function of
+	// Config, a handler or OnError for instance, which they would wait for. The end has
+	// begun then. A Publisher's OnError gets it from Publish and Flush, too. The caller
+	// is recognised by its goroutine, that of a HandleBatch or of a Publisher's OnError
+	// also by the ctx that it was given; a goroutine that it has started and waits for
+	// is not.
 	ErrInside = errors.New("jetstream: called from within, would wait for itself")
 )
 

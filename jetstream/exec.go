@@ -50,22 +50,16 @@ func (e *singles) wait(ctx context.Context) error {
 func (e *singles) close()        { _ = e.pool.Close() }
 func (e *singles) calls() uint64 { return e.begun.Load() }
 
-// run runs h, and then those of its key that came meanwhile.
+// run runs h. The next of its key that came meanwhile goes behind those that wait for a
+// worker: else a key of which there is always one would keep the others from it.
 func (e *singles) run(h *held) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		if next := e.strands.next(h); next != nil { // the handler ended the goroutine
-			_ = e.pool.Invoke(next) // refused during a Shutdown, which has handed next back
+	defer func() { // also if the handler has ended the goroutine
+		next := e.strands.next(h)
+		if next != nil && e.pool.TryInvoke(next) != nil {
+			e.run(next) // the pool is closed and next handed back, or lost messages take up its room
 		}
 	}()
-	for next := h; next != nil; next = e.strands.next(h) {
-		h = next
-		e.one(h)
-	}
-	returned = true
+	e.one(h)
 }
 
 func (e *singles) one(h *held) {

@@ -14,6 +14,7 @@ import (
 // hook that ends the goroutine ends no more than that.
 func (w *Worker) fetch() {
 	stopped := false
+	defer w.within.enter(w.ctx)() // Key and OnError are called here
 	defer func() {
 		if stopped {
 			w.pull.close()
@@ -34,6 +35,12 @@ func (w *Worker) fetchUntilStopped() {
 	look := time.NewTicker(w.pull.expires / 4)
 	defer look.Stop()
 	for stop := w.stopFetch; stop != nil || w.pull.owed > 0; {
+		select {
+		case <-stop: // before places are taken that became free by that
+			stop = nil
+			continue
+		default:
+		}
 		var place chan<- struct{}
 		if stop != nil {
 			w.ask()
@@ -60,19 +67,16 @@ func (w *Worker) fetchUntilStopped() {
 
 // ask asks for messages if there are places for them. No one else takes places.
 func (w *Worker) ask() {
-	free := cap(w.ledger.slots) - len(w.ledger.slots)
-	if !w.pull.worth(free, cap(w.ledger.slots)) {
+	free, now := cap(w.ledger.slots)-len(w.ledger.slots), time.Now()
+	if !w.pull.worth(free, cap(w.ledger.slots)) || w.pull.paused(now) {
 		return
 	}
-	now := time.Now()
-	if w.pull.paused(now) {
-		return
-	}
-	for range free {
+	n := w.pull.room(free)
+	for range n {
 		w.ledger.slots <- struct{}{}
 	}
-	n, err := w.pull.ask(free, now)
-	w.freePlaces(free - n)
+	asked, err := w.pull.ask(n, now)
+	w.freePlaces(n - asked)
 	if err != nil {
 		w.fetchFailed(err)
 	}
@@ -101,7 +105,7 @@ func (w *Worker) received(m *nats.Msg) {
 	case err != nil:
 		w.fetchFailed(err)
 	case message && asked.IsZero():
-		_ = w.cfg.Conn.Publish(m.Reply, nakWord(0))
+		w.nak(m, 0)
 	case message:
 		w.take(m, asked)
 	}
@@ -118,7 +122,7 @@ func (w *Worker) take(m *nats.Msg, asked time.Time) {
 	}
 	h := &held{msg: m, d: d}
 	if !w.ledger.add(h, asked, time.Now()) {
-		w.nak(h, 0)
+		w.late(h)
 		return
 	}
 	if w.cfg.Key == nil || w.setKey(h) {

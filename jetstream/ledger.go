@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -247,6 +248,13 @@ func (l *ledger) close(now time.Time) (back []*held) {
 		}
 	}
 	return back
+}
+
+// young returns those of hs, which are ended, that others do not have yet.
+func (l *ledger) young(hs []*held, now time.Time) []*held {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(hs, func(h *held) bool { return passed(h.alive, now) >= l.wait })
 }
 
 // abandon ends what is still in the handler, or still being acknowledged.

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -56,6 +57,22 @@ func TestWhatOthersMayHaveIsLeftAlone(t *testing.T) {
 	}
 }
 
+// So is what was to be handed back, and was kept for too long.
+func TestWhatIsHandedBackTooLateIsLeftAlone(t *testing.T) {
+	base := time.Now()
+	l := newLedger(2, time.Second, 0)
+	for range 2 {
+		l.slots <- struct{}{}
+	}
+	old, young := &held{d: &Delivery{}}, &held{d: &Delivery{}}
+	require.True(t, l.add(old, base, base))
+	require.True(t, l.add(young, base.Add(1), base.Add(1)))
+	back := l.close(base)
+	require.Len(t, back, 2)
+	require.Len(t, l.young(slices.Clone(back), base.Add(time.Second-1)), 2)
+	require.Equal(t, []*held{young}, l.young(back, base.Add(time.Second)))
+}
+
 func (l *ledger) abandonAll() int {
 	running, unacked := l.abandon()
 	return running + unacked
@@ -102,6 +119,39 @@ func TestDefaultBackoff(t *testing.T) {
 		0: time.Second, 1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute,
 	} {
 		require.Equal(t, want, cfg.Backoff(n), n)
+	}
+}
+
+// The wait is from a message's arrival to its handler's call, the run time from there to the
+// handler's return. What was not called has neither.
+func TestWaitAndRunTime(t *testing.T) {
+	base := time.Now()
+	at := func(seconds int) time.Time { return base.Add(time.Duration(seconds) * time.Second) }
+	l := newLedger(3, time.Minute, 0)
+	var hs []*held
+	for range 3 {
+		l.slots <- struct{}{}
+		h := &held{d: &Delivery{Delivered: 1}}
+		require.True(t, l.add(h, base, at(5)))
+		hs = append(hs, h)
+	}
+	require.True(t, l.start(hs[0], func(error) {}, at(7)))
+	require.True(t, l.succeed(hs[0], at(17)))
+	l.confirm(hs[0], endAcked)
+	require.True(t, l.start(hs[1], func(error) {}, at(8)))
+	require.True(t, l.finish(hs[1], endFailed, at(28)))
+	require.Len(t, l.close(at(30)), 1)
+	s := l.stats()
+	for name, want := range map[string]struct {
+		got           Latency
+		mean, longest time.Duration
+	}{
+		"wait":     {s.Wait, 2500 * time.Millisecond, 3 * time.Second},
+		"run time": {s.RunTime, 15 * time.Second, 20 * time.Second},
+	} {
+		require.EqualValues(t, 2, want.got.Count, name)
+		require.InEpsilon(t, want.mean, want.got.Mean, 0.02, name)
+		require.InEpsilon(t, want.longest, want.got.Max, 0.02, name)
 	}
 }
 

@@ -1,7 +1,10 @@
 package jetstream
 
 import (
+	"fmt"
 	"maps"
+	"net/textproto"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 )
@@ -34,7 +37,8 @@ type Message struct {
 	// keeps one message per ID. "" means one that the Publisher makes up, which
 	// covers its own further attempts. A work-queue or interest stream forgets, when
 	// the server restarts, the IDs of messages that were acknowledged by their
-	// consumers.
+	// consumers. Like Key it goes into a header: it must not begin or end with a blank,
+	// nor have line breaks.
 	ID string
 
 	// Key gives an order: of messages with one Key, each is sent after the one
@@ -42,7 +46,7 @@ type Message struct {
 	// server's time for an acknowledgement. "" means no order.
 	Key string
 
-	// Header goes with the message. A header of HTTP converts to it, so an OpenTelemetry
+	// Header goes with the message; ID replaces its Nats-Msg-Id. A header of HTTP converts to it, so an OpenTelemetry
 	// propagator writes into propagation.HeaderCarrier(m.Header).
 	Header nats.Header
 
@@ -59,6 +63,23 @@ func (m *Message) wire() *nats.Msg {
 		h.Set(HeaderKey, m.Key)
 	}
 	return &nats.Msg{Subject: m.Subject, Header: h, Data: m.Data}
+}
+
+// sendable says whether nats.go sends a header of that name. It refuses some that other
+// clients send.
+func sendable(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune("\"()/,:;<=>?@[\\]{}", r)
+	})
+}
+
+// carried returns an error if a header's value would arrive as another one: nats.go trims
+// it, and makes line breaks blanks.
+func carried(name, value string) error {
+	if textproto.TrimString(value) != value || strings.ContainsAny(value, "\r\n") {
+		return fmt.Errorf("%s %q: a header does not carry blanks around it or line breaks", name, value)
+	}
+	return nil
 }
 
 // Ack is the server's acknowledgement of a message.

@@ -61,17 +61,19 @@ type model struct {
 	workers    []*jetstream.Worker // all that there were
 	panicked   atomic.Uint64       // calls
 	called     atomic.Uint64
+	stolen     int           // deliveries to others
 	told       atomic.Uint64 // messages to OnError
 	twoOfAKey  atomic.Bool
 	mu         sync.Mutex
 	plans      map[string][]string // guarded by mu while Workers run; by message, what its first calls do; those after return nil
 	calls      map[string][]string // guarded by mu; by message, what its calls did
 	next       map[string]int      // guarded by mu; the call of plans that comes next
+	delivered  map[string]int      // guarded by mu; by message, the most that a handler was told
 	unexpected []string            // guarded by mu
 }
 
 func newModel(rt *rapid.T, r *rig, n int32, batch, double bool) *model {
-	m := &model{r: r, name: "M" + strconv.Itoa(int(n)), plans: map[string][]string{}, calls: map[string][]string{}, next: map[string]int{}}
+	m := &model{r: r, name: "M" + strconv.Itoa(int(n)), plans: map[string][]string{}, calls: map[string][]string{}, next: map[string]int{}, delivered: map[string]int{}}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for name, retention := range map[string]njs.RetentionPolicy{m.name: njs.WorkQueuePolicy, m.name + "DEAD": njs.LimitsPolicy} {
@@ -178,6 +180,7 @@ func (m *model) handle(ctx context.Context, ds []*jetstream.Delivery) []error {
 	for i, d := range ds {
 		id := string(d.Data)
 		does[i] = doOK
+		m.delivered[id] = max(m.delivered[id], d.Delivered)
 		if n := m.next[id]; n < len(m.plans[id]) {
 			does[i] = m.plans[id][n]
 			m.next[id]++
@@ -237,7 +240,7 @@ func (m *model) onError(_ context.Context, d *jetstream.Delivery, err error) {
 }
 
 // end ends the Worker that was started last, if one runs: gently, or cancelling
-// what runs.
+// what runs; then its requests are still open for a while.
 func (m *model) end(rt *rapid.T, hard bool) {
 	if len(m.workers) == 0 {
 		return
@@ -254,7 +257,6 @@ func (m *model) end(rt *rapid.T, hard bool) {
 		require.ErrorAs(rt, err, &cut)
 		require.Zero(rt, cut.Running+cut.Unacked, "handlers heed their ctx")
 	}
-	<-w.Done()
 }
 
 // others has messages delivered to someone else, who hands them back.
@@ -266,6 +268,7 @@ func (m *model) others(rt *rapid.T) {
 	batch, err := c.FetchNoWait(rapid.IntRange(1, 5).Draw(rt, "stolen"))
 	require.NoError(rt, err)
 	for msg := range batch.Messages() {
+		m.stolen++
 		require.NoError(rt, msg.Nak())
 	}
 }
@@ -309,6 +312,7 @@ func (m *model) check(rt *rapid.T) {
 	done, givenUp := 0, 0
 	for id := range m.plans {
 		calls := m.calls[id]
+		require.LessOrEqual(rt, max(m.delivered[id], letters[id]), len(calls)+m.stolen+3*len(m.workers), "deliveries of message %s: %v", id, calls)
 		var last string
 		for i, did := range calls {
 			last = did

@@ -23,14 +23,15 @@ import (
 //
 // All methods are safe for concurrent use. A nil ctx panics.
 type Publisher struct {
-	_     nocopy.NoCopy
-	cfg   PublisherConfig
-	keyed *batchchan.Keyed[lane, *letter]
-	box   outbox
-	hear  *replies
-	turn  atomic.Uint32 // spreads letters without a key over the free lanes
-	free  sync.Once     // of hear
-	freed chan struct{} // closed after that
+	_      nocopy.NoCopy
+	cfg    PublisherConfig
+	keyed  *batchchan.Keyed[lane, *letter]
+	box    outbox
+	hear   *replies
+	turn   atomic.Uint32 // spreads letters without a key over the free lanes
+	within inside        // those that run OnError
+	free   sync.Once     // of hear
+	freed  chan struct{} // closed after that
 }
 
 // lane is what letters pass through one batch at a time: a key's, in order, or
@@ -82,8 +83,14 @@ func NewPublisher(cfg PublisherConfig) (*Publisher, error) {
 // have been stored. After Close or Shutdown began it returns ErrClosed, and for a
 // message that the server could not take ErrTooLarge. A failure wraps what the
 // server or the connection said; an error other than the server's refusal leaves
-// open whether the message was stored, and a Publish with the same ID settles it.
+// open whether the message was stored, and a Publish with the same ID settles it. In
+// OnError it returns ErrInside: what it would wait for may wait for OnError. Use Send
+// there.
 func (p *Publisher) Publish(ctx context.Context, subject string, m Message) (Ack, error) {
+	if p.within.ctx() != nil {
+		p.box.reject()
+		return Ack{}, fmt.Errorf("jetstream: publish to %q: %w", subject, ErrInside)
+	}
 	l := &letter{m: m, answer: make(chan outcome, 1)}
 	if err := p.offer(ctx, subject, l, p.keyed.Send); err != nil {
 		return Ack{}, err
@@ -113,9 +120,12 @@ func (p *Publisher) TrySend(ctx context.Context, subject string, m Message) erro
 }
 
 // Flush waits until everything accepted so far has been acknowledged or has failed,
-// or until ctx ends.
+// or until ctx ends. In OnError it returns ErrInside.
 func (p *Publisher) Flush(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "jetstream")
+	if p.within.ctx() != nil {
+		return ErrInside
+	}
 	err := p.keyed.Flush(ctx)
 	var failed *batchchan.FailedError
 	if errors.As(err, &failed) { // its owners know
@@ -138,6 +148,9 @@ func (p *Publisher) Close() error {
 // several calls one gets the messages.
 func (p *Publisher) Shutdown(ctx context.Context) (unacknowledged []Message, err error) {
 	ctxerr.NotNil(ctx, "jetstream")
+	if in := p.within.ctx(); in != nil {
+		ctx = in // by which it is recognised below
+	}
 	_, err = p.keyed.Shutdown(ctx)
 	if errors.Is(err, batchchan.ErrInside) {
 		return nil, ErrInside
@@ -173,6 +186,10 @@ func (p *Publisher) release() {
 func (p *Publisher) offer(ctx context.Context, subject string, l *letter, send func(context.Context, *letter) error) error {
 	ctxerr.NotNil(ctx, "jetstream")
 	l.m.Subject = subject
+	if err := errors.Join(carried("Key", l.m.Key), carried("ID", l.m.ID)); err != nil {
+		p.box.reject()
+		return fmt.Errorf("jetstream: publish to %q: %w", subject, err)
+	}
 	if l.m.ID == "" {
 		l.m.ID = nuid.Next()
 	}
@@ -235,6 +252,9 @@ func (p *Publisher) failed(ctx context.Context, err error, letters []*letter) {
 	if errors.As(err, &key) {
 		err = key.Err
 	}
+	if tooLarge(err) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
 	for _, l := range letters {
 		if ctx.Err() != nil && !l.over {
 			continue
@@ -252,5 +272,6 @@ func (p *Publisher) tell(ctx context.Context, m Message, err error) {
 			p.box.panicked()
 		}
 	}()
+	defer p.within.enter(ctx)()
 	p.cfg.OnError(ctx, m, err)
 }

@@ -53,7 +53,8 @@ type PublisherConfig struct {
 	// OnError is called with each message that Send accepted and that failed for
 	// good. An error that is not the server's refusal leaves open whether the message
 	// was stored: a Send with the same ID, within the duplicate window, settles that.
-	// A panic in it is contained and counted.
+	// Messages of the same Key wait until it returns. A panic in it is contained and
+	// counted.
 	OnError func(ctx context.Context, m Message, err error)
 }
 
@@ -79,6 +80,12 @@ func (c *PublisherConfig) check() error {
 		if *f.n == 0 {
 			*f.n = f.def
 		}
+	}
+	switch { // else sums of them overflow
+	case c.MaxBatch > mostHeld:
+		return fmt.Errorf("jetstream: MaxBatch %d exceeds %d", c.MaxBatch, mostHeld)
+	case c.Keys > mostHeld:
+		return fmt.Errorf("jetstream: Keys %d exceeds %d", c.Keys, mostHeld)
 	}
 	if c.MaxPending == 0 {
 		c.MaxPending = 8 * c.MaxBatch

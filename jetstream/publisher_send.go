@@ -134,8 +134,15 @@ func refused(err error) bool {
 	case errors.As(err, &api):
 		return api.Code < 500 // 5xx: no leader, no resources: it may pass
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrMaxPayload),
-		errors.Is(err, nats.ErrBadSubject), errors.Is(err, nats.ErrHeadersNotSupported):
+		errors.Is(err, nats.ErrBadSubject), errors.Is(err, nats.ErrHeadersNotSupported), errors.Is(err, nats.ErrBadHeaderMsg):
 		return true
 	}
 	return false
+}
+
+// tooLarge says whether the client or the server refused a message for its size.
+func tooLarge(err error) bool {
+	const exceedsStream = 10054 // the server's JSStreamMessageExceedsMaximumErr
+	var api *njs.APIError
+	return errors.Is(err, nats.ErrMaxPayload) || errors.As(err, &api) && api.ErrorCode == exceedsStream
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"strconv"
 	"sync"
@@ -85,6 +86,9 @@ func TestMessagesThatCannotBeStored(t *testing.T) {
 	_, err = p.Publish(within(t), "s.x", big)
 	require.ErrorIs(t, err, jetstream.ErrTooLarge, "the headers count")
 	require.Zero(t, p.Stats().Retried)
+	_, err = p.Publish(within(t), "s.x", jetstream.Message{Data: make([]byte, 20_000)})
+	require.ErrorIs(t, err, jetstream.ErrTooLarge, "of the stream")
+	require.ErrorContains(t, err, "message size exceeds maximum allowed")
 	for subject, retries := range map[string]uint64{"none": 2, "": 0, "s.big": 0} {
 		before := p.Stats()
 		m := jetstream.Message{Data: make([]byte, 20_000)}
@@ -100,7 +104,38 @@ func TestMessagesThatCannotBeStored(t *testing.T) {
 	s := p.Stats()
 	adds(t, s)
 	require.EqualValues(t, 3, s.Panics)
-	require.EqualValues(t, 6, s.Failed)
+	require.EqualValues(t, 7, s.Failed)
+}
+
+// What a header of NATS would change or cannot carry is refused, and not sent otherwise.
+func TestWhatAHeaderCannotCarry(t *testing.T) {
+	r := start(t)
+	r.stream("S", njs.LimitsPolicy, "s.>")
+	p := r.publisher(jetstream.PublisherConfig{})
+	for want, m := range map[string]jetstream.Message{
+		`Key " k"`:       {Key: " k"},
+		`Key "k\t"`:      {Key: "k\t"},
+		`Key "a\nb"`:     {Key: "a\nb"},
+		`ID "1 "`:        {ID: "1 "},
+		`ID "1\r\n2: x"`: {ID: "1\r\n2: x"},
+	} {
+		began := time.Now()
+		_, err := p.Publish(within(t), "s.x", m)
+		require.ErrorContains(t, err, `jetstream: publish to "s.x": `+want)
+		require.ErrorContains(t, p.Send(within(t), "s.x", m), want)
+		require.Less(t, time.Since(began), time.Second)
+	}
+	s := p.Stats()
+	adds(t, s)
+	require.EqualValues(t, 10, s.Rejected)
+	for _, name := range []string{"a header", "", "a:b"} {
+		_, err := p.Publish(within(t), "s.x", jetstream.Message{Header: nats.Header{name: {"x"}}})
+		require.ErrorIs(t, err, nats.ErrBadHeaderMsg, "%q", name)
+		require.Zero(t, p.Stats().Retried)
+	}
+	_, err := p.Publish(within(t), "s.x", jetstream.Message{ID: "1 2", Key: "a: b", Header: nats.Header{"A-b_c": {"x"}}})
+	require.NoError(t, err)
+	require.Equal(t, "a: b", r.stored("S")[0].Header.Get(jetstream.HeaderKey))
 }
 
 // One message that the server refuses leaves those of its batch alone.
@@ -272,19 +307,6 @@ func TestTrySendDoesNotWait(t *testing.T) {
 	require.ErrorIs(t, err, jetstream.ErrFull)
 }
 
-func TestPublisherEndsFromWithin(t *testing.T) {
-	r := start(t)
-	errs := make(chan error, 1)
-	var p *jetstream.Publisher
-	p = r.publisher(jetstream.PublisherConfig{MaxAttempts: 1, OnError: func(ctx context.Context, _ jetstream.Message, _ error) {
-		_, err := p.Shutdown(ctx)
-		errs <- err
-	}})
-	require.NoError(t, p.Send(within(t), "nowhere", jetstream.Message{}))
-	require.ErrorIs(t, <-errs, jetstream.ErrInside)
-	require.NoError(t, p.Close())
-}
-
 // The connection ends under the Publisher: everything fails, nothing hangs.
 func TestPublisherOfAClosedConnection(t *testing.T) {
 	r := start(t)
@@ -304,15 +326,17 @@ func TestPublisherOfAClosedConnection(t *testing.T) {
 func TestPublisherConfigErrors(t *testing.T) {
 	nc := new(nats.Conn)
 	for want, cfg := range map[string]jetstream.PublisherConfig{
-		"jetstream: Conn is nil":                    {},
-		"jetstream: MaxBatch -1 is negative":        {Conn: nc, MaxBatch: -1},
-		"jetstream: MaxPending -1 is negative":      {Conn: nc, MaxPending: -1},
-		"jetstream: MaxPendingBytes -1 is negative": {Conn: nc, MaxPendingBytes: -1},
-		"jetstream: Keys -1 is negative":            {Conn: nc, Keys: -1},
-		"jetstream: MaxAttempts -1 is negative":     {Conn: nc, MaxAttempts: -1},
-		"jetstream: Timeout -1ns is negative":       {Conn: nc, Timeout: -1},
-		"jetstream: Backoff -1ns is negative":       {Conn: nc, Backoff: -1},
-		"jetstream: MaxBackoff -1ns is negative":    {Conn: nc, MaxBackoff: -1},
+		"jetstream: Conn is nil":                                            {},
+		"jetstream: MaxBatch -1 is negative":                                {Conn: nc, MaxBatch: -1},
+		"jetstream: MaxPending -1 is negative":                              {Conn: nc, MaxPending: -1},
+		"jetstream: MaxPendingBytes -1 is negative":                         {Conn: nc, MaxPendingBytes: -1},
+		"jetstream: Keys -1 is negative":                                    {Conn: nc, Keys: -1},
+		"jetstream: MaxAttempts -1 is negative":                             {Conn: nc, MaxAttempts: -1},
+		"jetstream: Timeout -1ns is negative":                               {Conn: nc, Timeout: -1},
+		"jetstream: Backoff -1ns is negative":                               {Conn: nc, Backoff: -1},
+		"jetstream: MaxBackoff -1ns is negative":                            {Conn: nc, MaxBackoff: -1},
+		fmt.Sprintf("jetstream: MaxBatch %d exceeds 16777216", math.MaxInt): {Conn: nc, MaxBatch: math.MaxInt},
+		fmt.Sprintf("jetstream: Keys %d exceeds 16777216", math.MaxInt):     {Conn: nc, Keys: math.MaxInt},
 	} {
 		_, err := jetstream.NewPublisher(cfg)
 		require.EqualError(t, err, want)

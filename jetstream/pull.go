@@ -22,10 +22,9 @@ type puller struct {
 	in      chan *nats.Msg
 	lanes   []lanePull
 
-	owed       int       // messages that may still come: each has a place
-	reconnects uint64    // of the connection that the last request went through
-	fails      int       // requests that failed one after the other
-	pause      time.Time // nothing is asked for before
+	owed  int       // messages that may still come: each has a place
+	fails int       // requests that failed one after the other
+	pause time.Time // nothing is asked for before
 }
 
 // lanePull has one request at a time. A message does not say which request it
@@ -36,7 +35,12 @@ type lanePull struct {
 	left  int       // messages that may still come; 0: there is no request
 	asked time.Time // the server sends nothing before
 	until time.Time // nothing comes any more
+
+	reconnects uint64 // of the connection that the request went through
 }
+
+// longestDelay is how late the server's word that a request has ended may come at least.
+const longestDelay = 200 * time.Millisecond
 
 // pullLanes are enough for a request for a quarter of the places each.
 const pullLanes = 4
@@ -44,7 +48,7 @@ const pullLanes = 4
 func newPuller(cfg *Config, src *source) (*puller, error) {
 	p := &puller{
 		nc: cfg.Conn, subject: "$JS.API.CONSUMER.MSG.NEXT." + cfg.Stream + "." + cfg.Consumer,
-		expires: min(time.Second, src.wait/4), most: src.most, lanes: make([]lanePull, pullLanes),
+		expires: src.expires, most: src.most, lanes: make([]lanePull, src.lanes),
 		in: make(chan *nats.Msg, cfg.held()+2*pullLanes), // for each place a message, and the ends of requests
 	}
 	for i := range p.lanes {
@@ -82,18 +86,35 @@ func (p *puller) worth(n, places int) bool { return n > 0 && (p.owed == 0 || 4*n
 // paused says whether nothing is to be asked for yet.
 func (p *puller) paused(now time.Time) bool { return now.Before(p.pause) }
 
-// ask asks for up to n messages, for each of which there is a place. It returns how
-// many it asked for.
-func (p *puller) ask(n int, now time.Time) (int, error) {
-	if !p.nc.IsConnected() {
-		return 0, errDown
+// room returns how many of n messages a request may ask for now.
+func (p *puller) room(n int) int {
+	if p.idle() == nil {
+		return 0
 	}
+	return min(n, p.most)
+}
+
+// idle returns a lane without a request, or nil.
+func (p *puller) idle() *lanePull {
 	for i := range p.lanes {
 		if l := &p.lanes[i]; l.left == 0 {
-			return p.askThrough(l, min(n, p.most), now)
+			return l
 		}
 	}
-	return 0, nil
+	return nil
+}
+
+// ask asks for n messages, as room has said, for each of which there is a place. It
+// returns how many it asked for.
+func (p *puller) ask(n int, now time.Time) (int, error) {
+	l := p.idle()
+	switch {
+	case l == nil || n == 0:
+		return 0, nil
+	case !p.nc.IsConnected():
+		return 0, errDown
+	}
+	return p.askThrough(l, n, now)
 }
 
 func (p *puller) askThrough(l *lanePull, n int, now time.Time) (int, error) {
@@ -104,11 +125,11 @@ func (p *puller) askThrough(l *lanePull, n int, now time.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.reconnects = p.nc.Stats().Reconnects
+	l.reconnects = p.nc.Stats().Reconnects
 	if err := p.nc.PublishRequest(p.subject, l.inbox, body); err != nil {
 		return 0, err
 	}
-	l.left, l.asked, l.until = n, now, now.Add(2*p.expires)
+	l.left, l.asked, l.until = n, now, now.Add(p.expires+max(p.expires, longestDelay))
 	p.owed += n
 	return n, nil
 }
@@ -154,9 +175,9 @@ func (p *puller) expired(now time.Time) (free int, err error) {
 	if p.owed == 0 {
 		return 0, nil
 	}
-	gone := p.nc.Stats().Reconnects != p.reconnects // the server has forgotten them
-	for i := range p.lanes {
-		if l := &p.lanes[i]; l.left > 0 && (gone || !now.Before(l.until)) {
+	reconnects := p.nc.Stats().Reconnects
+	for i := range p.lanes { // the server has forgotten those of a connection that is gone
+		if l := &p.lanes[i]; l.left > 0 && (reconnects != l.reconnects || !now.Before(l.until)) {
 			free += p.end(l)
 			err = errors.Join(err, p.open(l))
 		}

@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -60,9 +61,14 @@ func TestStartNamesWhatIsWrong(t *testing.T) {
 			c.Handle, c.HandleBatch = nil, okBatch
 			c.Extract = func(ctx context.Context, _ nats.Header) context.Context { return ctx }
 		}),
-		"Workers -1 is negative":                            with(func(c *jetstream.Config) { c.Workers = -1 }),
-		"TaskTimeout -1ns is negative":                      with(func(c *jetstream.Config) { c.TaskTimeout = -1 }),
-		"NoHeartbeats needs a TaskTimeout":                  with(func(c *jetstream.Config) { c.NoHeartbeats = true }),
+		"Workers -1 is negative":           with(func(c *jetstream.Config) { c.Workers = -1 }),
+		"TaskTimeout -1ns is negative":     with(func(c *jetstream.Config) { c.TaskTimeout = -1 }),
+		"NoHeartbeats needs a TaskTimeout": with(func(c *jetstream.Config) { c.NoHeartbeats = true }),
+		"hold more than 16777216 messages": with(func(c *jetstream.Config) { c.Workers = math.MaxInt }),
+		"and Ahead 0 hold more than": with(func(c *jetstream.Config) {
+			c.Handle, c.HandleBatch, c.Workers, c.MaxBatch = nil, okBatch, math.MaxInt/2, 4
+		}),
+		"1, MaxBatch 1 and Ahead":                           with(func(c *jetstream.Config) { c.Ahead = math.MaxInt }),
 		"MaxDeliver -1 is negative":                         with(func(c *jetstream.Config) { c.MaxDeliver = -1 }),
 		"no server: the connection is CLOSED":               with(func(c *jetstream.Config) { c.Conn = down }),
 		`stream "X": `:                                      with(func(c *jetstream.Config) { c.Stream = "X" }),
@@ -78,7 +84,14 @@ func TestStartNamesWhatIsWrong(t *testing.T) {
 		"30s is too short: without heartbeats a message that is held ahead may take 8 times TaskTimeout 4s": with(func(c *jetstream.Config) {
 			c.NoHeartbeats, c.TaskTimeout, c.Workers, c.Key = true, 4*time.Second, 4, (*jetstream.Delivery).Key
 		}),
+		"30s is too short: without heartbeats a message that is held ahead may take 2 times TaskTimeout 14.6s":    with(func(c *jetstream.Config) { c.NoHeartbeats, c.TaskTimeout = true, 14600*time.Millisecond }),
+		"30s is too short: without heartbeats a message that is held ahead may take 2 times TaskTimeout 2562047h": with(func(c *jetstream.Config) { c.NoHeartbeats, c.TaskTimeout = true, math.MaxInt64 }),
+		"2 times TaskTimeout 1s after a Linger of 28s": with(func(c *jetstream.Config) {
+			c.NoHeartbeats, c.TaskTimeout, c.Handle, c.HandleBatch, c.Linger = true, time.Second, nil, okBatch, 28*time.Second
+		}),
 		`no stream has DeadLetter "dead"`:          with(func(c *jetstream.Config) { c.DeadLetter = "dead" }),
+		`DeadLetter "s.>" has a wildcard`:          with(func(c *jetstream.Config) { c.Consumer, c.DeadLetter = "filter", "s.>" }),
+		`DeadLetter "s.*.y" has a wildcard`:        with(func(c *jetstream.Config) { c.Consumer, c.DeadLetter = "filter", "s.*.y" }),
 		`DeadLetter "s.y" comes back to consumer`:  with(func(c *jetstream.Config) { c.DeadLetter = "s.y" }),
 		`DeadLetter "s.a.x" comes back to consume`: with(func(c *jetstream.Config) { c.Consumer, c.DeadLetter = "filter", "s.a.x" }),
 	} {
@@ -88,7 +101,7 @@ func TestStartNamesWhatIsWrong(t *testing.T) {
 	}
 	for name, cfg := range map[string]jetstream.Config{
 		"nothing ahead": with(func(c *jetstream.Config) { c.Consumer, c.Workers, c.Ahead = "narrow", 5, -1 }),
-		"just in time":  with(func(c *jetstream.Config) { c.NoHeartbeats, c.TaskTimeout = true, 15*time.Second }),
+		"just in time":  with(func(c *jetstream.Config) { c.NoHeartbeats, c.TaskTimeout = true, 14500*time.Millisecond }),
 		"dead letter":   with(func(c *jetstream.Config) { c.Consumer, c.DeadLetter = "filter", "s.y.z" }),
 	} {
 		w, err := jetstream.Start(within(t), cfg)
@@ -99,4 +112,40 @@ func TestStartNamesWhatIsWrong(t *testing.T) {
 		var none context.Context
 		_, _ = jetstream.Start(none, with(func(*jetstream.Config) {}))
 	})
+}
+
+// A consumer may bound how many requests there are at a time, how long one may wait and how
+// much it may ask for. A Worker asks within that.
+func TestAConsumerThatBoundsRequests(t *testing.T) {
+	for name, c := range map[string]njs.ConsumerConfig{
+		"number":   {MaxWaiting: 1},
+		"wait":     {MaxRequestExpires: 20 * time.Millisecond},
+		"messages": {MaxRequestBatch: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t)
+			r.stream("S", njs.WorkQueuePolicy, "s.>")
+			c.AckPolicy = njs.AckExplicitPolicy
+			cfg := r.consumer("S", c)
+			cfg.Workers = 4
+			cfg.OnError = func(_ context.Context, _ *jetstream.Delivery, err error) { t.Error(err) }
+			handled := make(chan struct{}, 100)
+			cfg.Handle = func(context.Context, *jetstream.Delivery) error { handled <- struct{}{}; return nil }
+			w := r.worker(cfg)
+			p := r.publisher(jetstream.PublisherConfig{})
+			for range 20 {
+				_, err := p.Publish(within(t), "s.x", jetstream.Message{})
+				require.NoError(t, err)
+				<-handled
+				require.NoError(t, p.Send(within(t), "s.x", jetstream.Message{}))
+				require.NoError(t, p.Send(within(t), "s.x", jetstream.Message{}))
+				<-handled
+				<-handled
+			}
+			r.drained("S")
+			require.NoError(t, w.Close())
+			require.Zero(t, w.Stats().FetchErrors)
+		})
+	}
 }

@@ -23,20 +23,45 @@ func dial(t *testing.T) *nats.Conn {
 	return nc
 }
 
+// idle returns a Worker of a stream S and its consumer c, where nothing is.
+func idle(t *testing.T, nc *nats.Conn, cfg Config) *Worker {
+	js, err := njs.New(nc)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), njs.StreamConfig{Name: "S", Subjects: []string{"s"}, Retention: njs.WorkQueuePolicy})
+	require.NoError(t, err)
+	_, err = js.CreateConsumer(t.Context(), "S", njs.ConsumerConfig{Durable: "c", AckPolicy: njs.AckExplicitPolicy, AckWait: time.Second})
+	require.NoError(t, err)
+	cfg.Conn, cfg.Stream, cfg.Consumer = nc, "S", "c"
+	if cfg.Handle == nil {
+		cfg.Handle = func(context.Context, *Delivery) error { return nil }
+	}
+	w, err := Start(t.Context(), cfg)
+	require.NoError(t, err)
+	return w
+}
+
+// When the end has begun nothing is asked for, also for places that became free by that:
+// what was handed back would come again.
+func TestNothingIsAskedForAtTheEnd(t *testing.T) {
+	nc := dial(t)
+	w := idle(t, nc, Config{})
+	require.NoError(t, w.Close())
+	var err error
+	w.pull, err = newPuller(&w.cfg, w.src)
+	require.NoError(t, err)
+	before := nc.Stats().OutMsgs
+	w.fetchUntilStopped()
+	require.Equal(t, before, nc.Stats().OutMsgs)
+	w.pull.close()
+}
+
 // A message whose request was given up has no place. It goes back at once.
 func TestAMessageWithoutAPlaceGoesBack(t *testing.T) {
 	nc := dial(t)
-	js, err := njs.New(nc)
-	require.NoError(t, err)
-	_, err = js.CreateStream(t.Context(), njs.StreamConfig{Name: "S", Subjects: []string{"s"}})
-	require.NoError(t, err)
-	_, err = js.CreateConsumer(t.Context(), "S", njs.ConsumerConfig{Durable: "c", AckPolicy: njs.AckExplicitPolicy})
-	require.NoError(t, err)
 	said := make(chan *nats.Msg, 1)
 	sub, err := nc.ChanSubscribe("said", said)
 	require.NoError(t, err)
-	w, err := Start(t.Context(), Config{Conn: nc, Stream: "S", Consumer: "c", Handle: func(context.Context, *Delivery) error { return nil }})
-	require.NoError(t, err)
+	w := idle(t, nc, Config{})
 	w.pull.in <- &nats.Msg{Reply: "said"} // of none of its subscriptions
 	require.Equal(t, "-NAK", string((<-said).Data))
 	require.NoError(t, w.Close())
@@ -91,7 +116,7 @@ func TestALateAcknowledgementIsNotSaid(t *testing.T) {
 // once, and not when their time is over.
 func TestAReconnectGivesRequestsUp(t *testing.T) {
 	nc := dial(t)
-	p, err := newPuller(&Config{Conn: nc, Stream: "S", Consumer: "c", Workers: 4, MaxBatch: 1}, &source{wait: time.Minute, most: 3})
+	p, err := newPuller(&Config{Conn: nc, Stream: "S", Consumer: "c", Workers: 4, MaxBatch: 1}, &source{wait: time.Minute, expires: time.Second, most: 3, lanes: pullLanes})
 	require.NoError(t, err)
 	now := time.Now()
 	for _, want := range []int{3, 1} {
@@ -109,4 +134,55 @@ func TestAReconnectGivesRequestsUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{4, 0}, []int{free, p.owed})
 	p.close()
+}
+
+// So is one of a connection that is gone when the next one has been asked already.
+func TestAReconnectGivesUpTheRequestsBefore(t *testing.T) {
+	nc := dial(t)
+	p, err := newPuller(&Config{Conn: nc, Stream: "S", Consumer: "c", Workers: 4, MaxBatch: 1}, &source{wait: time.Minute, expires: time.Second, most: 3, lanes: pullLanes})
+	require.NoError(t, err)
+	now := time.Now()
+	_, err = p.ask(3, now)
+	require.NoError(t, err)
+	require.NoError(t, nc.ForceReconnect())
+	require.Eventually(t, func() bool { return nc.Stats().Reconnects == 1 && nc.IsConnected() }, 20*time.Second, time.Millisecond)
+	_, err = p.ask(1, now)
+	require.NoError(t, err)
+	free, err := p.expired(now)
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 1}, []int{free, p.owed})
+	p.close()
+}
+
+// While the connection is down nothing is said of a message without a place: the client would
+// keep the word, and say it when others have the message.
+func TestNothingIsKeptToBeSaidLater(t *testing.T) {
+	srv, err := embedded.Start(t.Context(), embedded.Config{StoreDir: t.TempDir()})
+	require.NoError(t, err)
+	nc, err := srv.Connect(nats.MaxReconnects(-1), nats.ReconnectWait(time.Hour))
+	require.NoError(t, err)
+	w := idle(t, nc, Config{})
+	require.NoError(t, srv.Close())
+	require.Eventually(t, func() bool { return !nc.IsConnected() }, 20*time.Second, time.Millisecond)
+	before := nc.Stats().OutMsgs
+	w.pull.in <- &nats.Msg{Reply: "said"} // of none of its subscriptions
+	require.Eventually(t, func() bool { return len(w.pull.in) == 0 }, 20*time.Second, time.Millisecond)
+	require.NoError(t, w.Close())
+	require.Equal(t, before, nc.Stats().OutMsgs)
+	nc.Close()
+}
+
+// What was said through a connection that was replaced since may be lost with it: that the
+// server answers through the next one says nothing of it.
+func TestWhatWasSaidThroughAConnectionBefore(t *testing.T) {
+	nc := dial(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	before := nc.Stats().Reconnects
+	require.NoError(t, nc.Publish("said", nil))
+	require.NoError(t, flush(ctx, nc, before))
+	require.NoError(t, nc.ForceReconnect())
+	require.Eventually(t, func() bool { return nc.Stats().Reconnects == before+1 && nc.IsConnected() }, 20*time.Second, time.Millisecond)
+	require.ErrorIs(t, flush(ctx, nc, before), errDown)
+	require.NoError(t, flush(ctx, nc, before+1))
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/poundlock/poundlock/internal/ctxerr"
 	"github.com/poundlock/poundlock/internal/nocopy"
 )
@@ -34,6 +36,8 @@ type Worker struct {
 	ctx    context.Context // of handlers
 	cancel context.CancelCauseFunc
 
+	within    inside // those that fetch or handle batches; the pool knows its own
+	back      returns
 	begin     sync.Once
 	stopFetch chan struct{}
 	fetching  chan struct{} // closed when nothing is fetched any more
@@ -111,12 +115,19 @@ func (w *Worker) Close() error { return w.Shutdown(context.Background()) }
 //
 // Stopping takes up to a second also when nothing runs: a request for messages that
 // is under way is not cancelled, since what the server sends into one would be lost
-// until AckWait.
+// until AckWait. What comes in that time is handed back at once, or, where it was
+// delivered before, for after that time. With Config.Key nothing is handed back before
+// that time is over, so that it comes to the next Worker in order.
 func (w *Worker) Shutdown(ctx context.Context) error {
 	ctxerr.NotNil(ctx, "jetstream")
 	w.begin.Do(w.end)
-	if err := w.exec.wait(ctx); errors.Is(err, ErrInside) {
+	if w.within.ctx() != nil || errors.Is(w.exec.wait(ctx), ErrInside) {
 		return ErrInside
+	}
+	select {
+	case <-w.done:
+		return nil
+	default:
 	}
 	select {
 	case <-w.done:
@@ -128,9 +139,18 @@ func (w *Worker) Shutdown(ctx context.Context) error {
 	w.ledger.cancelRunning(cause)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceAfterEnd)
 	defer cancel()
-	_ = w.exec.wait(grace)
+	if errors.Is(w.exec.wait(grace), ErrInside) { // who asks with a ctx that has ended is told that first
+		return ErrInside
+	}
 	_ = w.acks.flush(grace)
+	if w.cfg.Key != nil { // what goes back before nothing is fetched any more comes again, out of order
+		select {
+		case <-w.fetching:
+		case <-grace.Done():
+		}
+	}
 	running, unacked := w.ledger.abandon()
+	w.handBack()
 	_ = w.cfg.Conn.FlushWithContext(grace)
 	return &ShutdownError{Name: w.cfg.Name, Running: running, Unacked: unacked, Cause: cause}
 }
@@ -143,11 +163,13 @@ func (w *Worker) Done() <-chan struct{} { return w.done }
 // which waits, to a goroutine.
 func (w *Worker) end() {
 	close(w.stopFetch)
-	for _, h := range w.ledger.close(time.Now()) {
-		w.nak(h, 0)
+	w.back.add(w.ledger.close(time.Now())...)
+	if w.cfg.Key == nil {
+		w.handBack()
 	}
 	go func() {
 		<-w.fetching
+		w.handBack()
 		w.exec.close()
 		w.acks.close()
 		close(w.stopBeat)
@@ -158,11 +180,11 @@ func (w *Worker) end() {
 	}()
 }
 
-// nak hands h back, which the ledger has ended. While the connection is down it
-// does not: the client would keep the word, and say it when others have h.
-func (w *Worker) nak(h *held, after time.Duration) {
+// nak hands m back, which is not in the ledger any more. While the connection is down
+// it does not: the client would keep the word, and say it when others have m.
+func (w *Worker) nak(m *nats.Msg, after time.Duration) {
 	if w.cfg.Conn.IsConnected() {
-		_ = w.cfg.Conn.Publish(h.msg.Reply, nakWord(after))
+		_ = w.cfg.Conn.Publish(m.Reply, nakWord(after))
 	}
 }
 
@@ -177,7 +199,7 @@ func (w *Worker) beat() {
 			return
 		case <-every.C:
 		}
-		at := time.Now()
+		at, reconnects := time.Now(), w.cfg.Conn.Stats().Reconnects
 		live := w.ledger.beat(at)
 		if len(live) == 0 || !w.cfg.Conn.IsConnected() {
 			continue
@@ -187,9 +209,11 @@ func (w *Worker) beat() {
 				w.heartbeats.Add(1)
 			}
 		}
-		if w.cfg.Conn.FlushTimeout(w.src.wait/4) == nil { // the server has read them
+		ctx, cancel := context.WithTimeout(context.Background(), w.src.wait/4)
+		if flush(ctx, w.cfg.Conn, reconnects) == nil {
 			w.ledger.beaten(live, at)
 		}
+		cancel()
 	}
 }
 

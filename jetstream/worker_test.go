@@ -248,64 +248,6 @@ func TestShutdownGivesNothingUp(t *testing.T) {
 	require.Len(t, r.stored("S"), 1)
 }
 
-// Close waits for a handler for longer than AckWait, and meanwhile keeps its message from
-// others.
-func TestCloseKeepsWhatRunsFromOthers(t *testing.T) {
-	r := start(t)
-	const wait = 400 * time.Millisecond
-	cfg := r.queue(1, 0, wait)
-	started, goOn := make(chan struct{}), make(chan struct{})
-	cfg.Handle = func(context.Context, *jetstream.Delivery) error {
-		close(started) // a second call panics
-		<-goOn
-		return nil
-	}
-	alive := make(chan *nats.Msg, 1000) // what the server is told of messages
-	sub, err := r.nc.ChanSubscribe("$JS.ACK.>", alive)
-	require.NoError(t, err)
-	w := r.worker(cfg)
-	<-started
-	closed := make(chan error)
-	go func() { closed <- w.Close() }()
-	<-time.After(3 * wait) // real time: the server's AckWait is under test
-	close(goOn)
-	require.NoError(t, <-closed)
-	s := w.Stats()
-	require.Equal(t, []uint64{1, 1, 0}, []uint64{s.Fetched, s.Acked, s.Lost})
-	require.Empty(t, r.stored("S"))
-	require.NoError(t, sub.Unsubscribe())
-	var beats uint64
-	for len(alive) > 0 {
-		if string((<-alive).Data) == "+WPI" {
-			beats++
-		}
-	}
-	require.Equal(t, beats, s.Heartbeats)
-	require.GreaterOrEqual(t, beats, uint64(3))
-}
-
-func TestWorkerEndsFromWithin(t *testing.T) {
-	r := start(t)
-	for name, end := range map[string]func(w *jetstream.Worker, ctx context.Context) error{
-		"Close":    func(w *jetstream.Worker, _ context.Context) error { return w.Close() },
-		"Shutdown": func(w *jetstream.Worker, ctx context.Context) error { return w.Shutdown(ctx) },
-	} {
-		cfg := r.queue(1, 0, time.Minute)
-		errs, ready := make(chan error, 1), make(chan struct{})
-		var w *jetstream.Worker
-		cfg.Handle = func(ctx context.Context, _ *jetstream.Delivery) error {
-			<-ready
-			errs <- end(w, ctx)
-			return nil
-		}
-		w = r.worker(cfg)
-		close(ready)
-		require.ErrorIs(t, <-errs, jetstream.ErrInside, name)
-		<-w.Done()
-		require.EqualValues(t, 1, w.Stats().Acked)
-	}
-}
-
 // A handler's ctx ends with TaskTimeout, and a Backoff or Key that panics fails one
 // message and stops nothing.
 func TestHooksThatPanicAndHandlersThatHang(t *testing.T) {
@@ -345,4 +287,33 @@ func TestHooksThatPanicAndHandlersThatHang(t *testing.T) {
 	s := w.Stats()
 	require.EqualValues(t, 3, s.Acked)
 	require.EqualValues(t, 2, s.Panics)
+}
+
+// A Backoff that ends its goroutine is one that panics: the message comes again after a
+// second, long before AckWait.
+func TestABackoffThatEndsItsGoroutine(t *testing.T) {
+	for _, dead := range []bool{false, true} { // with a dead letter that cannot be stored
+		r := start(t)
+		_, err := r.js.CreateStream(within(t), njs.StreamConfig{Name: "DEAD", Subjects: []string{"dead"}, MaxMsgSize: 1})
+		require.NoError(t, err)
+		cfg := r.queue(1, 0, time.Hour)
+		cfg.Backoff = func(int) time.Duration { runtime.Goexit(); return 0 }
+		if dead {
+			cfg.DeadLetter = "dead"
+		}
+		cfg.Handle = func(_ context.Context, d *jetstream.Delivery) error {
+			switch {
+			case d.Delivered > 1:
+				return nil
+			case dead:
+				return jetstream.ErrTerminal
+			}
+			return errors.New("again")
+		}
+		w := r.worker(cfg)
+		r.drained("S")
+		require.NoError(t, w.Close())
+		s := w.Stats()
+		require.Equal(t, []uint64{2, 1, 1}, []uint64{s.Calls, s.Failed, s.Acked})
+	}
 }

@@ -116,7 +116,7 @@ func (q *natsQueue) Put(ctx context.Context, j Job) error {
 	}
 	m := jetstream.Message{Data: data}
 	if j.Kind == "mail" { // one, also if the customer asks again within the two minutes that the server remembers
-		m.ID = "mail " + j.Order.Key
+		m.ID = fmt.Sprintf("mail %q", j.Order.Key) // a header carries no blanks around it
 	}
 	if j.Kind == "thumbnail" { // may be left out
 		if err = q.pub.TrySend(ctx, jobSubject+j.Kind, m); errors.Is(err, jetstream.ErrFull) {

@@ -139,6 +139,25 @@ func TestShutdownHandsJobsBack(t *testing.T) {
 	require.ErrorContains(t, second.Put(t.Context(), want[len(want)-1]), "closed")
 }
 
+// Orders whose keys differ in blanks get a mail each, and an order that is asked for again
+// gets no other.
+func TestAMailForEachOrder(t *testing.T) {
+	var done ledger
+	q := openQueue(t, startNATS(t), done.enter)
+	keys := []string{"ordered-1", "ordered-1 ", " ordered-1", "ordered-1\n", "ordered 1", "ordered\n1"}
+	for range 2 {
+		for _, key := range keys {
+			require.NoError(t, q.Put(t.Context(), Job{Kind: "mail", Order: goods.Order{Key: key}, Within: time.Minute}), "%q", key)
+		}
+	}
+	eventually(t, func() bool { return done.len() >= len(keys) })
+	require.NoError(t, q.Shutdown(t.Context()))
+	require.Len(t, done.times, len(keys))
+	for j, n := range done.times {
+		require.Equal(t, 1, n, "%q", j.Order.Key)
+	}
+}
+
 // A job that fails runs again until it is late; a settlement is never late.
 func TestLateJobs(t *testing.T) {
 	var tried [2]atomic.Int64
