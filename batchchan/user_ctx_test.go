@@ -91,7 +91,7 @@ func batcherOfCtx(send func(*batchchan.Batcher[int], context.Context, int) error
 	return func(t *testing.T) ctxSubject {
 		var got collector[int]
 		b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: overflow}, func(ctx context.Context, items []int) error {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // real time: none, it runs in the bubble of TestCtxWhoseValueDoesNotReturn
 			return got.process(ctx, items)
 		}))
 		require.NoError(t, b.Send(bg, 1))
@@ -115,7 +115,7 @@ func keyedOfCtx(send func(*batchchan.Keyed[int, int], context.Context, int) erro
 		var got collector[int]
 		k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 1, MaxPending: 1}}, func(v int) int { return v },
 			func(ctx context.Context, _ int, items []int) error {
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // real time: none, it runs in the bubble of TestCtxWhoseValueDoesNotReturn
 				return got.process(ctx, items)
 			}))
 		require.NoError(t, k.Send(bg, 1))
@@ -159,7 +159,7 @@ func chanRecvOfCtx(t *testing.T) ctxSubject {
 		func(ctx context.Context) { _, _ = c.Recv(ctx) },
 		func(t *testing.T) {
 			go func() {
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // real time: none, it runs in the bubble of TestCtxWhoseValueDoesNotReturn
 				_ = c.Send(bg, 1)
 			}()
 			v, err := c.RecvTimeout(time.Minute)
@@ -250,7 +250,7 @@ func callerOfCtx(t *testing.T) ctxSubject {
 func shutdownOfCtx(t *testing.T) ctxSubject {
 	var got collector[int]
 	b := must[int](t)(batchchan.New(batchchan.Config[int]{MaxBatch: 1}, func(ctx context.Context, items []int) error {
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // real time: none, it runs in the bubble of TestCtxWhoseValueDoesNotReturn
 		return got.process(ctx, items)
 	}))
 	_, err := b.SendMany(bg, []int{1, 2, 3})
@@ -268,7 +268,7 @@ func keyedShutdownOfCtx(t *testing.T) ctxSubject {
 	var got collector[int]
 	k := batchchan.Must(batchchan.NewKeyed(batchchan.KeyedConfig[int]{Config: batchchan.Config[int]{MaxBatch: 1}}, func(v int) int { return v },
 		func(ctx context.Context, _ int, items []int) error {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // real time: none, it runs in the bubble of TestCtxWhoseValueDoesNotReturn
 			return got.process(ctx, items)
 		}))
 	_, err := k.SendMany(bg, []int{1, 2, 3})
