@@ -136,7 +136,6 @@ func TestEveryCtxFormSaysWhyItsCtxEnded(t *testing.T) {
 					require.True(t, f.free(), end)
 				})
 			}
-			//lint:ignore SA1012 what a nil ctx does is under test
 			require.PanicsWithValue(t, "locks: nil Context", func() { ctxForms()[form].lock(nil) })
 		})
 	}
