@@ -10,7 +10,7 @@ import (
 const asynqType = "bench"
 
 var asynqSystem = system{
-	name: "asynq", against: "jetstream", share: 4,
+	name: "asynq", against: []string{"jetstream"}, share: 4,
 	available: func(at *addresses) bool { return at.Redis != "" },
 	store: func(ctx context.Context, at *addresses, n int) error {
 		rdb := redis.NewClient(&redis.Options{Addr: at.Redis})

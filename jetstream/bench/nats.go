@@ -21,11 +21,11 @@ const (
 )
 
 // natsSystem is a queue on NATS JetStream: what stores is the same for all.
-func natsSystem(name, against string, begin func(j *job, nc *nats.Conn, handle func(id int)) (func() error, error)) system {
+func natsSystem(name, against string, keep njs.RetentionPolicy, begin func(j *job, nc *nats.Conn, handle func(id int)) (func() error, error)) system {
 	return system{
-		name: name, against: against, share: 1,
+		name: name, against: []string{against}, share: 1,
 		available: func(at *addresses) bool { return at.NATS != "" },
-		store:     storeNATS,
+		store:     func(ctx context.Context, at *addresses, n int) error { return storeNATS(ctx, at, keep, n) },
 		connect: func(_ context.Context, j *job) (func(func(int)) (func() error, error), error) {
 			nc, err := nats.Connect(j.At.NATS)
 			if err != nil {
@@ -42,7 +42,7 @@ func natsSystem(name, against string, begin func(j *job, nc *nats.Conn, handle f
 	}
 }
 
-func storeNATS(ctx context.Context, at *addresses, n int) error {
+func storeNATS(ctx context.Context, at *addresses, keep njs.RetentionPolicy, n int) error {
 	nc, err := nats.Connect(at.NATS)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func storeNATS(ctx context.Context, at *addresses, n int) error {
 	if err := js.DeleteStream(ctx, stream); err != nil && !errors.Is(err, njs.ErrStreamNotFound) {
 		return err
 	}
-	if _, err := js.CreateStream(ctx, njs.StreamConfig{Name: stream, Subjects: []string{"bench.>"}, Retention: njs.WorkQueuePolicy}); err != nil {
+	if _, err := js.CreateStream(ctx, njs.StreamConfig{Name: stream, Subjects: []string{"bench.>"}, Retention: keep}); err != nil {
 		return err
 	}
 	_, err = js.CreateConsumer(ctx, stream, njs.ConsumerConfig{

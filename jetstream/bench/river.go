@@ -13,7 +13,7 @@ import (
 )
 
 var riverSystem = system{
-	name: "river", against: "jetstream", share: 4,
+	name: "river", against: []string{"jetstream", "jetstream-kept", "jetstream-kept-double"}, share: 4,
 	available: func(at *addresses) bool { return at.Postgres != "" },
 	store: func(ctx context.Context, at *addresses, n int) error {
 		pool, client, err := riverClient(ctx, at.Postgres, &river.Config{})

@@ -3,14 +3,16 @@ package main
 import (
 	"context"
 	"sync"
+
+	njs "github.com/nats-io/nats.go/jetstream"
 )
 
 // system is a queue that is compared.
 type system struct {
 	name       string
-	against    string // the form of jetstream that gives the same guarantee
-	durability string // filled in when the servers are known
-	share      int    // it gets messages/share, so that slow ones take no longer
+	against    []string // the forms of jetstream that it is compared with
+	durability string   // filled in when the servers are known
+	share      int      // it gets messages/share, so that slow ones take no longer
 	available  func(at *addresses) bool
 	store      func(ctx context.Context, at *addresses, n int) error
 	// connect connects a worker process. begin makes it work: handle is called for
@@ -23,12 +25,17 @@ type addresses struct {
 	NATS, Postgres, Redis string
 }
 
-// all are the systems. "-double" has each acknowledgement confirmed by the server.
+// all are the systems. "-double" has each acknowledgement confirmed by the server. "-kept"
+// leaves what was handled in the stream, as river leaves it in its table for a day: what is
+// removed is written once more.
 var all = []system{
-	natsSystem("jetstream", "jetstream", worker(false)),
-	natsSystem("plain", "jetstream", plain(false)),
-	natsSystem("jetstream-double", "jetstream-double", worker(true)),
-	natsSystem("plain-double", "jetstream-double", plain(true)),
+	natsSystem("jetstream", "jetstream", njs.WorkQueuePolicy, worker(false)),
+	natsSystem("plain", "jetstream", njs.WorkQueuePolicy, plain(false)),
+	natsSystem("jetstream-double", "jetstream-double", njs.WorkQueuePolicy, worker(true)),
+	natsSystem("plain-double", "jetstream-double", njs.WorkQueuePolicy, plain(true)),
+	natsSystem("jetstream-kept", "jetstream-kept", njs.LimitsPolicy, worker(false)),
+	natsSystem("plain-kept", "jetstream-kept", njs.LimitsPolicy, plain(false)),
+	natsSystem("jetstream-kept-double", "jetstream-kept-double", njs.LimitsPolicy, worker(true)),
 	riverSystem,
 	asynqSystem,
 }
