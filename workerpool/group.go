@@ -179,13 +179,16 @@ func (g *Group) unlist(m *member) {
 	g.mu.Unlock()
 }
 
-// expire ends those members that have not started, whose ctx has ended.
-func (g *Group) expire() {
+// expire ends the members of the round of ctx, which has ended, that have not started. Those
+// of the next may be there already, if another Wait has returned meanwhile.
+func (g *Group) expire(ctx context.Context) {
 	g.mu.Lock()
 	all := slices.Collect(g.members.All())
 	g.mu.Unlock()
 	for _, m := range all {
-		m.taskCore.expire()
+		if m.parent == ctx { // m.ctx may end a moment later
+			m.expire()
+		}
 	}
 }
 
@@ -275,7 +278,7 @@ func (g *Group) Wait() error {
 		select {
 		case <-quiet:
 		case <-ctx.Done():
-			g.expire()
+			g.expire(ctx)
 			<-quiet
 		}
 		away.back()
