@@ -73,8 +73,8 @@ func free(peers []Peer) []compare.Case {
 
 func (t *tally) uses() int {
 	n := 0
-	for _, c := range t.conns {
-		if c != nil {
+	for i := range t.conns {
+		if c := t.conns[i].Load(); c != nil {
 			n += c.uses
 		}
 	}
