@@ -32,16 +32,3 @@ func TestATableSaysFromWhichRunItIs(t *testing.T) {
 		require.Contains(t, one, "commit "+strings.TrimSpace(string(out)))
 	}
 }
-
-func TestFold(t *testing.T) {
-	for _, c := range []struct{ words, want string }{
-		{"a b", "a b\n"},
-		{strings.Repeat("x", 40) + " " + strings.Repeat("y", 39), strings.Repeat("x", 40) + " " + strings.Repeat("y", 39) + "\n"},
-		{strings.Repeat("x", 40) + " " + strings.Repeat("y", 40), strings.Repeat("x", 40) + "\n  " + strings.Repeat("y", 40) + "\n"},
-		{"a " + strings.Repeat("µ", 78) + " b", "a " + strings.Repeat("µ", 78) + "\n  b\n"},
-	} {
-		var b strings.Builder
-		fold(&b, strings.Fields(c.words))
-		require.Equal(t, c.want, b.String())
-	}
-}

@@ -7,10 +7,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/poundlock/poundlock/bench/internal/runner/result"
+	"github.com/poundlock/poundlock/internal/runinfo"
 )
 
 // terminalWidth is what the summary keeps to.
-const terminalWidth = 80
+const terminalWidth = runinfo.Width
 
 // summaryOf is for the terminal too: the cases that are behind or level, one by
 // one, and how many there are of each, last because that stays on the screen.
@@ -29,7 +30,7 @@ func summaryOf(w io.Writer, r *result.Run) error {
 		for _, c := range g.cells {
 			for i := range c.impls {
 				if c.impls[i].row.Failed != "" {
-					fold(b, fmt.Sprintf("%s/%s: %s", g.name, c.title(), troubleOf(c.impls[i].row)))
+					_ = runinfo.Fold(b, strings.Fields(fmt.Sprintf("%s/%s: %s", g.name, c.title(), troubleOf(c.impls[i].row))))
 				}
 			}
 		}
@@ -75,24 +76,6 @@ func pointLines(b *strings.Builder, all []summary, v verdict) {
 			fmt.Fprintf(b, "    %s  %s  %s\n", pad(name, room), pad(clip(p.best.row.Impl), alt), strings.Repeat(" ", told-utf8.RuneCountInString(p.told()))+p.told())
 		}
 	}
-}
-
-// fold writes a text in lines that fit a terminal, those after the first indented. A word
-// that is longer than a line has one of its own.
-func fold(b *strings.Builder, text string) {
-	line := ""
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-			line = word
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > terminalWidth:
-			b.WriteString(line + "\n")
-			line = "  " + word
-		default:
-			line += " " + word
-		}
-	}
-	b.WriteString(line + "\n")
 }
 
 func pad(s string, width int) string {
