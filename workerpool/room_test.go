@@ -125,6 +125,15 @@ func TestOrderWithIdleWorkers(t *testing.T) {
 	}
 }
 
+// inPoolOrView returns how to submit to p, or to a view of it that runs one at a time.
+func inPoolOrView(p *workerpool.Pool, view bool) (submit, trySubmit func(func()) error, opts []workerpool.TaskOption) {
+	if !view {
+		return p.Submit, p.TrySubmit, nil
+	}
+	v := p.Limit(1)
+	return v.Submit, v.TrySubmit, []workerpool.TaskOption{workerpool.WithView(v)}
+}
+
 // A queue full of tasks whose ctx has ended has room, whatever the policy and
 // however they ended, also where living ones stand between them.
 func TestEndedTasksGiveTheirPlacesUp(t *testing.T) {
@@ -135,13 +144,7 @@ func TestEndedTasksGiveTheirPlacesUp(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					const size = 6
 					p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: size, Overflow: policy})
-					submit, trySubmit := p.Submit, p.TrySubmit
-					opts := []workerpool.TaskOption{}
-					if view {
-						v := p.Limit(1)
-						submit, trySubmit = v.Submit, v.TrySubmit
-						opts = append(opts, workerpool.WithView(v))
-					}
+					submit, trySubmit, opts := inPoolOrView(p, view)
 					gate, open := newGate(t)
 					require.NoError(t, submit(func() { <-gate }))
 					synctest.Wait()
@@ -193,13 +196,7 @@ func TestPlacesOfEndedTasksGoToWhoWaits(t *testing.T) {
 		watch(t)
 		synctest.Test(t, func(t *testing.T) {
 			p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: 2})
-			submit, trySubmit := p.Submit, p.TrySubmit
-			opts := []workerpool.TaskOption{}
-			if view {
-				v := p.Limit(1)
-				submit, trySubmit = v.Submit, v.TrySubmit
-				opts = append(opts, workerpool.WithView(v))
-			}
+			submit, trySubmit, opts := inPoolOrView(p, view)
 			gate, open := newGate(t)
 			require.NoError(t, submit(func() { <-gate }))
 			synctest.Wait()
