@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/workerpool"
@@ -108,6 +109,61 @@ func TestGroupLimitAndTimeout(t *testing.T) {
 		require.ErrorIs(t, g.Wait(), workerpool.ErrQueueTimeout)
 		closeAndCheck(t, p)
 	})
+}
+
+// What the pool refuses keeps no place within the Limit.
+func TestGroupLimitAndRefusal(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: workerpool.NoQueue})
+	g := p.Group(bg, workerpool.Limit(1))
+	release := occupy(t, p, 1)
+	for range 3 {
+		require.ErrorIs(t, g.TryGo(func(context.Context) error { t.Error("ran"); return nil }), workerpool.ErrFull)
+	}
+	release()
+	ran := false
+	g.Go(func(context.Context) error { ran = true; return nil })
+	require.NoError(t, g.Wait())
+	require.True(t, ran)
+	closeAndCheck(t, p)
+}
+
+// A Timeout that passes while Go waits for the pool is one in the queue, whether Go or the
+// end of the ctx ends the task.
+func TestGroupTimeoutWhileGoWaits(t *testing.T) {
+	watch(t)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, workerpool.Config{MaxWorkers: 1, QueueSize: workerpool.NoQueue})
+		release := occupy(t, p, 1)
+		for range 100 {
+			g := p.Group(bg)
+			g.Go(func(context.Context) error { t.Error("ran"); return nil }, workerpool.WithTimeout(time.Second))
+			err := g.Wait()
+			require.ErrorIs(t, err, workerpool.ErrQueueTimeout)
+			require.NotErrorIs(t, err, workerpool.ErrRunTimeout)
+		}
+		release()
+		closeAndCheck(t, p)
+	})
+}
+
+// A task that comes as Wait returns belongs to the round that Wait has waited for or to the
+// next: its ctx has not ended.
+func TestGroupGoWhileWaitReturns(t *testing.T) {
+	watch(t)
+	p := newPool(t, workerpool.Config{MaxWorkers: 2})
+	g := p.Group(bg)
+	ending := make(chan struct{}, 1)
+	for range scaled(20_000) {
+		g.Go(func(context.Context) error { ending <- struct{}{}; return nil })
+		var both sync.WaitGroup
+		both.Go(func() { assert.NoError(t, g.Wait()) })
+		<-ending
+		g.Go(func(ctx context.Context) error { return ctx.Err() })
+		both.Wait()
+		require.NoError(t, g.Wait())
+	}
+	closeAndCheck(t, p)
 }
 
 // Tasks that have not started when their ctx ends do not keep Wait waiting for a worker:
