@@ -38,11 +38,19 @@ func newMailbox(t *testing.T) *mailbox {
 	var err error
 	m.f, err = os.OpenFile(m.name, os.O_RDWR, 0)
 	require.NoError(t, err)
-	require.NoError(t, m.f.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
-	for err == nil {
-		_, err = m.f.WriteString("\n")
+	raw, err := m.f.SyscallConn()
+	require.NoError(t, err)
+	for _, size := range []int{1 << 12, 1} { // blocks, and then what room is left
+		lines := []byte(strings.Repeat("\n", size))
+		var full error
+		require.NoError(t, raw.Write(func(fd uintptr) bool {
+			for full == nil {
+				_, full = syscall.Write(int(fd), lines)
+			}
+			return true
+		}))
+		require.ErrorIs(t, full, syscall.EAGAIN)
 	}
-	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	return m
 }
 
