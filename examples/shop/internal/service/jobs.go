@@ -68,7 +68,7 @@ func (q *poolQueue) Put(ctx context.Context, j Job) error {
 		return struct{}{}, err
 	}
 	// The job outlives the request that asked for it.
-	ctx, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
 	opts := []workerpool.TaskOption{workerpool.WithTimeout(j.Within), workerpool.WithLabel(j.Kind)}
 	if j.Kind == "thumbnail" { // may be left out
 		_, err := workerpool.TryGo(ctx, q.pool, work, opts...)
@@ -81,6 +81,7 @@ func (q *poolQueue) Put(ctx context.Context, j Job) error {
 	if j.Kind == "settle" {
 		opts, wait = append(opts, workerpool.WithPriority(now), workerpool.WithView(q.settle)), j.Within
 	}
+	ctx, giveUp := context.WithCancelCause(ctx)
 	full := time.AfterFunc(wait, func() { giveUp(errNoRoom) })
 	err := refused(workerpool.Go(ctx, q.pool, work, opts...), &began)
 	if !full.Stop() { // also for one that was accepted just then: it is cancelled, or runs once more
