@@ -37,6 +37,28 @@ func TestSpansArriveInBatches(t *testing.T) {
 	require.EqualValues(t, 10, r.Calls.Load())
 }
 
+// Who could not listen again kills what is dead already.
+func TestAReceiverIsKilledTwice(t *testing.T) {
+	var r pipeline.Receiver
+	require.NoError(t, r.Kill(), "it did not listen yet")
+	_, err := r.Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, r.Kill())
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer other.Close()
+	_, err = r.Listen(other.Addr().String())
+	require.Error(t, err)
+	killed := make(chan error, 1)
+	go func() { killed <- r.Kill() }()
+	select {
+	case err := <-killed:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		t.Fatal("Kill waits for ever")
+	}
+}
+
 func TestALoneSpanGoesAfterItsLinger(t *testing.T) {
 	arrived := make(chan bool, 1)
 	r := pipeline.Receiver{Accept: func(*tracepb.Span) bool { arrived <- true; return true }}
@@ -83,7 +105,7 @@ func TestTheBooksBalance(t *testing.T) {
 		load.Go(func() { steadily(4000, stop, ours{p, l}.do) })
 	}
 	await := func(what string, ok func(s batchchan.Stats) bool) {
-		require.Eventually(t, func() bool { return ok(p.Stats()) }, 30*time.Second, time.Millisecond, what)
+		require.Eventually(t, func() bool { return ok(p.Stats()) }, 2*time.Minute, time.Millisecond, what)
 	}
 	for range 2 {
 		before := p.Stats()

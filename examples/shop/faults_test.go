@@ -24,7 +24,7 @@ import (
 func (r *rig) settled(goroutines uint64) {
 	r.t.Helper()
 	r.client.CloseIdleConnections()
-	within(r.t, recovery+slack, fmt.Sprintf("more than %d goroutines and 30", goroutines), func() bool {
+	within(r.t, patience, fmt.Sprintf("more than %d goroutines and 30", goroutines), func() bool {
 		return r.figures().Routines <= goroutines+30
 	})
 	require.LessOrEqual(r.t, r.connections(), int64(16), "the bound of the pool")
@@ -43,9 +43,7 @@ func underLoad(t *testing.T, prepare, fault func(*rig)) {
 	stop()
 	stop = func() {}
 	r.settled(quiet)
-	for key, status := range r.refused {
-		require.True(t, r.expires && status == http.StatusConflict, "nobody asks for too much: %s got %d", key, status)
-	}
+	require.Empty(t, r.refused, "nobody asks for too much")
 	r.audit()
 	r.end()
 }
@@ -87,7 +85,8 @@ func TestRedisIsKilled(t *testing.T) {
 		r.recovered()             // without Redis
 		r.script("restart", dir, "redis")
 		was := r.figures().Commands
-		within(t, recovery, "Redis is not used again", func() bool { return r.figures().Commands > was+20 })
+		within(t, recovery, "Redis is not used again", func() bool { return r.figures().Commands > was })
+		within(t, patience, "Redis is used seldom", func() bool { return r.figures().Commands > was+20 })
 		look()
 	})
 }
@@ -116,23 +115,22 @@ func TestPaymentsAreSilent(t *testing.T) {
 func TestTheProcessIsFrozen(t *testing.T) {
 	for name, silent := range map[string]bool{"at any time": false, "waiting for payments": true} {
 		t.Run(name, func(t *testing.T) {
-			underLoad(t, func(r *rig) { r.args, r.expires = []string{"-hold", "2s"}, true }, func(r *rig) {
+			underLoad(t, func(r *rig) { r.hold = 2 * time.Second }, func(r *rig) {
 				r.pay.BlackHole(silent)
 				if silent {
-					within(t, slack, "nobody waits for a payment", func() bool { return r.pay.Waiting() >= 5 })
+					within(t, patience, "nobody waits for a payment", func() bool { return r.pay.Waiting() >= 5 })
 				}
 				require.NoError(t, r.cmd.Process.Signal(syscall.SIGSTOP))
 				<-time.After(3 * time.Second) // the fault's length
 				thaw := time.Now()
 				require.NoError(t, r.cmd.Process.Signal(syscall.SIGCONT))
 				if silent {
-					within(t, recovery, "the breaker stays closed: the test tests nothing", func() bool {
+					within(t, patience, "the breaker stays closed: the test tests nothing", func() bool {
 						return r.metric(`poundlock_breaker_opened_total{name="payment"}`) > 0
 					})
 					r.pay.BlackHole(false)
 				}
-				r.recovered()
-				require.Less(t, time.Since(thaw), recovery, "from the thaw to thirty orders in a row")
+				require.Less(t, r.recovered().Sub(thaw), recovery, "from the thaw to the first of thirty orders in a row")
 			})
 		})
 	}
@@ -152,7 +150,7 @@ func TestTheProcessIsTerminated(t *testing.T) {
 		r.mu.Lock()
 		told := slices.Sorted(maps.Keys(r.taken))
 		r.mu.Unlock()
-		within(t, slack, "orders without a mail", func() bool {
+		within(t, patience, "orders without a mail", func() bool {
 			sent := box.mails()
 			return !slices.ContainsFunc(told, func(key string) bool { return sent[key] == 0 })
 		})
@@ -195,7 +193,7 @@ func TestPoisonOrders(t *testing.T) {
 		}
 		return "Ada"
 	})
-	within(t, 2*recovery, "too few orders", func() bool {
+	within(t, patience, "too few orders", func() bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return len(r.taken) > 300

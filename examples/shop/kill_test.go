@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	njs "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/jetstream/embedded"
@@ -38,11 +40,19 @@ func newMailbox(t *testing.T) *mailbox {
 	var err error
 	m.f, err = os.OpenFile(m.name, os.O_RDWR, 0)
 	require.NoError(t, err)
-	require.NoError(t, m.f.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
-	for err == nil {
-		_, err = m.f.WriteString("\n")
+	raw, err := m.f.SyscallConn()
+	require.NoError(t, err)
+	for _, size := range []int{1 << 12, 1} { // blocks, and then what room is left
+		lines := []byte(strings.Repeat("\n", size))
+		var full error
+		require.NoError(t, raw.Write(func(fd uintptr) bool {
+			for full == nil {
+				_, full = syscall.Write(int(fd), lines)
+			}
+			return true
+		}))
+		require.ErrorIs(t, full, syscall.EAGAIN)
 	}
-	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	return m
 }
 
@@ -145,6 +155,18 @@ func (r *rig) metric(series string) (n int) {
 	return n
 }
 
+// ackWait returns how long the server waits for a job that a process has.
+func ackWait(t *testing.T, url, kind string) time.Duration {
+	conn, err := nats.Connect(url)
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := njs.New(conn)
+	require.NoError(t, err)
+	c, err := js.Consumer(t.Context(), "SHOP_JOBS", kind)
+	require.NoError(t, err)
+	return c.CachedInfo().Config.AckWait
+}
+
 // The process is killed under load while NATS keeps its jobs, a moment after the way
 // there was held: what it has sent by then is lost. Of every order that a customer was
 // told of there is a mail, as that is a job which is stored before the answer. What the
@@ -161,7 +183,7 @@ func TestTheProcessIsKilled(t *testing.T) {
 		r.queue = "nats://" + way.l.Addr().String()
 		r.args = append(r.args, "-mails", box.name, "-jobwait", jobWait.String())
 	}, func(r *rig) {
-		within(t, recovery, "no mail is under way", func() bool { return r.metric(`poundlock_jetstream_running{name="mail"}`) == 2 })
+		within(t, patience, "no mail is under way", func() bool { return r.metric(`poundlock_jetstream_running{name="mail"}`) == 2 })
 		way.gate.Lock()
 		<-time.After(300 * time.Millisecond) // the fault's length
 		require.NoError(t, r.cmd.Process.Kill())
@@ -181,7 +203,7 @@ func TestTheProcessIsKilled(t *testing.T) {
 		}
 		r.recovered()
 		var without []string
-		for begin := time.Now(); time.Since(begin) < jobWait+recovery+slack; <-time.After(5 * time.Millisecond) {
+		for begin := time.Now(); time.Since(begin) < patience; <-time.After(5 * time.Millisecond) {
 			sent := box.mails()
 			without = slices.DeleteFunc(slices.Clone(told), func(key string) bool { return sent[key] > 0 })
 			if len(without) == 0 {
@@ -189,10 +211,12 @@ func TestTheProcessIsKilled(t *testing.T) {
 			}
 		}
 		require.Empty(t, without, "orders without a mail")
-		again, more := r.metric(`poundlock_jetstream_redelivered_total{name="mail"}`), 0
+		require.Equal(t, jobWait, ackWait(t, srv.URL(), "mail"), "after which a killed process' jobs come back")
+		more := 0
 		for _, n := range box.mails() {
 			more += n - 1
 		}
+		again := r.metric(`poundlock_jetstream_redelivered_total{name="mail"}`) // after the mails, which are of these
 		require.GreaterOrEqual(t, again, 2, "the jobs that the process was at come back")
 		require.LessOrEqual(t, more, again, "mails sent twice are of jobs that came back")
 		t.Logf("%d orders with a mail each, %d jobs came back, %d mails sent twice", len(told), again, more)

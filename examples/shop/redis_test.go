@@ -29,7 +29,7 @@ func (s *server) start() {
 	s.t.Cleanup(s.kill)
 	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + s.port})
 	defer c.Close()
-	within(s.t, slack, "redis-server does not answer", func() bool { return c.Ping(context.Background()).Err() == nil })
+	within(s.t, patience, "redis-server does not answer", func() bool { return c.Ping(context.Background()).Err() == nil })
 }
 
 func (s *server) kill() {
@@ -87,7 +87,7 @@ func TestOneOfTwoRedisIsKilled(t *testing.T) {
 		// where waits until every product is at one of the servers that are up.
 		where := func(up func(id int64) bool) map[int64]int {
 			found := map[int64]int{}
-			within(t, 2*recovery, "products that no server has", func() bool {
+			within(t, patience, "products that no server has", func() bool {
 				view()
 				one, other := has[0](), has[1]()
 				for id := int64(first); id <= last; id++ {

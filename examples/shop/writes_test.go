@@ -88,12 +88,14 @@ func (ws *writers) get(id int64) (n int64, ok bool) {
 	return n, true
 }
 
-// goOn waits until each has changed its product some more times.
+// goOn waits until each has changed its product some more times, and for none of these
+// changes longer than the limit.
 func (ws *writers) goOn() {
 	ws.r.t.Helper()
 	for _, w := range ws.all {
-		was := w.done.Load()
-		within(ws.r.t, recovery, "changes are not accepted", func() bool { return w.done.Load() >= was+20 })
+		for done, end := w.done.Load(), w.done.Load()+20; done < end; done = w.done.Load() {
+			within(ws.r.t, recovery, "changes are not accepted", func() bool { return w.done.Load() > done })
+		}
 	}
 }
 

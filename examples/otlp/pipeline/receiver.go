@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync/atomic"
 
@@ -48,14 +49,23 @@ func (r *Receiver) Listen(addr string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.server, r.served = grpc.NewServer(grpc.WaitForHandlers(true)), make(chan error, 1)
-	coltracepb.RegisterTraceServiceServer(r.server, r)
-	go func() { r.served <- r.server.Serve(l) }()
+	server, served := grpc.NewServer(grpc.WaitForHandlers(true)), make(chan error, 1)
+	coltracepb.RegisterTraceServiceServer(server, r)
+	go func() { served <- server.Serve(l) }()
+	r.server, r.served = server, served
 	return l.Addr().String(), nil
 }
 
-// Kill cuts all connections and answers nobody. Listen serves again.
+// Kill cuts all connections and answers nobody. Listen serves again. Without a Listen
+// before it does nothing.
 func (r *Receiver) Kill() error {
+	if r.server == nil {
+		return nil
+	}
 	r.server.Stop()
-	return <-r.served
+	r.server = nil
+	if err := <-r.served; !errors.Is(err, grpc.ErrServerStopped) { // before it served
+		return err
+	}
+	return nil
 }

@@ -1,11 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/poundlock/poundlock/examples/shop/internal/goods"
@@ -46,7 +48,7 @@ func newPoolQueue(hs handlers, log *slog.Logger, see *sight) (*poolQueue, error)
 	return &poolQueue{pool: pool, settle: pool.Limit(4), handlers: hs, log: log}, nil
 }
 
-// Put implements Queue.
+// Put implements Queue. A settlement waits for room as long as it is of use.
 func (q *poolQueue) Put(ctx context.Context, j Job) error {
 	handle := q.handlers[j.Kind]
 	if handle == nil {
@@ -56,14 +58,16 @@ func (q *poolQueue) Put(ctx context.Context, j Job) error {
 		once := handle
 		handle = func(ctx context.Context, j Job) error { return persist(ctx, func() error { return once(ctx, j) }) }
 	}
-	// The job outlives the request that asked for it.
+	var began atomic.Bool
 	work := func(ctx context.Context) (struct{}, error) {
+		began.Store(true)
 		err := handle(ctx, j)
 		if err != nil {
 			q.log.Error("job failed", "kind", j.Kind, "order", j.Order.Key, "err", err)
 		}
 		return struct{}{}, err
 	}
+	// The job outlives the request that asked for it.
 	ctx = context.WithoutCancel(ctx)
 	opts := []workerpool.TaskOption{workerpool.WithTimeout(j.Within), workerpool.WithLabel(j.Kind)}
 	if j.Kind == "thumbnail" { // may be left out
@@ -73,19 +77,29 @@ func (q *poolQueue) Put(ctx context.Context, j Job) error {
 		}
 		return err
 	}
-	opts = append(opts, workerpool.WithPriority(soon))
+	opts, wait := append(opts, workerpool.WithPriority(soon)), orderTimeout
 	if j.Kind == "settle" {
-		opts = append(opts, workerpool.WithPriority(now), workerpool.WithView(q.settle))
+		opts, wait = append(opts, workerpool.WithPriority(now), workerpool.WithView(q.settle)), j.Within
 	}
-	return refused(workerpool.Go(ctx, q.pool, work, opts...))
+	ctx, giveUp := context.WithCancelCause(ctx)
+	full := time.AfterFunc(wait, func() { giveUp(errNoRoom) })
+	err := refused(workerpool.Go(ctx, q.pool, work, opts...), &began)
+	if !full.Stop() { // also for one that was accepted just then: it is cancelled, or runs once more
+		err = cmp.Or(err, errNoRoom)
+	}
+	if err != nil {
+		q.log.Error("job not accepted", "kind", j.Kind, "order", j.Order.Key, "err", err)
+	}
+	return err
 }
 
-// refused returns why a task was not accepted. What ends later is the handler's.
-func refused(f *workerpool.Future[struct{}]) error {
+var errNoRoom = errors.New("shop: no room in the job queue")
+
+// refused returns why a task was not accepted. What ends after it began is the handler's.
+func refused(f *workerpool.Future[struct{}], began *atomic.Bool) error {
 	select {
 	case <-f.Done():
-		_, err := f.Wait(context.Background())
-		if errors.Is(err, workerpool.ErrClosed) {
+		if _, err := f.Wait(context.Background()); !began.Load() {
 			return err
 		}
 	default:

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -78,6 +79,57 @@ func TestJobsInTheProcess(t *testing.T) {
 		require.Error(t, q.Put(t.Context(), Job{Kind: "mail", Within: time.Hour}), "closed")
 		require.Error(t, q.Put(t.Context(), Job{Kind: "thumbnail", Within: time.Hour}), "closed")
 		require.Error(t, q.Put(t.Context(), Job{Kind: "unknown"}))
+	})
+}
+
+// Where mails cannot be sent the queue fills up. Who puts a job then is told so, in time
+// to tell the customer, and a settlement that was not accepted is in the log.
+func TestNoRoomForJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		release := sync.OnceFunc(func() { close(hold) })
+		run := func(context.Context, Job) error { <-hold; return nil }
+		var log strings.Builder
+		see := &sight{reg: new(observe.Registry)}
+		q, err := newPoolQueue(handlers{"mail": run, "thumbnail": run, "settle": run}, slog.New(slog.NewTextHandler(&log, nil)), see)
+		require.NoError(t, err)
+		defer func() { release(); require.NoError(t, q.Shutdown(context.Background())) }()
+		put := func(ctx context.Context, kind string, within time.Duration) (time.Duration, error) {
+			begin := time.Now()
+			err := q.Put(ctx, Job{Kind: kind, Order: goods.Order{Key: "the-key"}, Within: within})
+			return time.Since(begin), err
+		}
+		fill := func(kind string, n int) {
+			for range n {
+				_, err := put(t.Context(), kind, time.Hour)
+				require.NoError(t, err)
+			}
+			synctest.Wait()
+		}
+		fill("mail", 8)                                                // all workers
+		for _, kind := range []string{"thumbnail", "mail", "settle"} { // each has a queue of its own
+			fill(kind, 4096)
+		}
+		fill("settle", 4) // those that its view lets through to the workers
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		took, err := put(gone, "thumbnail", time.Minute)
+		require.ErrorIs(t, err, ErrQueueFull)
+		require.Zero(t, took)
+		require.Empty(t, log.String(), "nothing is lost by a thumbnail")
+		for _, ctx := range []context.Context{t.Context(), gone} {
+			took, err = put(ctx, "mail", time.Minute)
+			require.ErrorIs(t, err, errNoRoom)
+			require.Equal(t, orderTimeout, took)
+		}
+		took, err = put(t.Context(), "mail", time.Second)
+		require.Error(t, err, "of no use any more")
+		require.Equal(t, time.Second, took)
+		log.Reset()
+		took, err = put(gone, "settle", 30*time.Second)
+		require.Error(t, err)
+		require.Equal(t, 30*time.Second, took)
+		require.Contains(t, log.String(), `msg="job not accepted" kind=settle order=the-key`)
 	})
 }
 
