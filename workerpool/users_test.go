@@ -53,6 +53,7 @@ func TestTryGo(t *testing.T) {
 		require.ErrorIs(t, g.TryGo(func(context.Context) error { return nil }), workerpool.ErrFull)
 		open()
 		require.ErrorIs(t, g.Wait(), errBoom)
+		require.NoError(t, p.Wait(bg), "without a queue, the worker is free a moment after its task's end")
 		require.NoError(t, g.TryGo(func(context.Context) error { return nil }), "the slot is free again")
 		require.NoError(t, g.Wait())
 		ended, cancel := context.WithCancel(bg)
