@@ -108,6 +108,9 @@ func (s *scan) successor() *scan {
 func (s *scan) end(r *Registry) {
 	close(s.asked)
 	s.timer.Stop()
+	if s.abandoned { // a source still writes into them
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(s.buffers) <= 2*len(r.kinds)+8 { // otherwise most are of kinds long gone
@@ -126,27 +129,36 @@ func (s *scan) ask(ctx context.Context, src *source) (*buffer, error) {
 	if n := src.stuck.Load(); n > 0 {
 		return nil, fmt.Errorf("%w: %s %q: an earlier call has not returned", ErrTimeout, src.kind, src.name)
 	}
+	done := ctx.Done() // before: a method of ctx may panic
 	s.timer.Reset(s.timeout)
 	s.asked <- src
 	select {
 	case err := <-s.answers:
 		return b, s.count(err)
-	case <-ctx.Done():
+	case <-done:
 	case <-s.timer.C:
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case err := <-s.answers: // just now
+	if err, ok := s.abandon(src); ok {
 		return b, s.count(err)
-	default:
 	}
-	s.abandoned = true
-	src.stuck.Add(1)
 	if ctx.Err() == nil {
 		s.r.timeouts.Add(1)
 	}
 	return nil, fmt.Errorf("%w: %s %q within %v", ErrTimeout, src.kind, src.name, s.timeout)
+}
+
+// abandon gives up waiting for a source, unless it has just answered.
+func (s *scan) abandon(src *source) (answer error, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case err := <-s.answers:
+		return err, true
+	default:
+	}
+	s.abandoned = true
+	src.stuck.Add(1)
+	return nil, false
 }
 
 func (s *scan) count(err error) error {
@@ -190,11 +202,18 @@ func (s *scan) answer(src *source, err error) (abandoned bool) {
 
 // read calls the source's methods and fills the buffer.
 func (src *source) read(b *buffer) (err error) {
+	returned := false
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %s %q: %v", ErrPanic, src.kind, src.name, p)
+		if !returned { // with GODEBUG=panicnil=1 recover does not tell of a panic(nil)
+			err = fmt.Errorf("%w: %s %q: %v", ErrPanic, src.kind, src.name, recover())
 		}
 	}()
+	err = src.fill(b)
+	returned = true
+	return err
+}
+
+func (src *source) fill(b *buffer) error {
 	if err := src.fetch(b); err != nil {
 		return fmt.Errorf("%w: %s %q", err, src.kind, src.name)
 	}

@@ -35,7 +35,9 @@ func (w *Watcher) contain(what string, f func()) {
 		if p := recover(); p != nil {
 			w.panics.Add(1)
 			if what != "logger" {
-				w.logger().Error("observe: panic", slog.String("in", what), slog.String("value", fmt.Sprint(p)))
+				w.contain("logger", func() {
+					w.logger().Error("observe: panic", slog.String("in", what), slog.String("value", fmt.Sprint(p)))
+				})
 			}
 		}
 	}()

@@ -1,6 +1,7 @@
 package httpstats
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -101,8 +102,8 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	}()
 	res, err := c.cfg.Base.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), call.trace())))
 	returned = true
-	if err != nil {
-		call.end(err, 0)
+	if err != nil || res == nil { // http.Client has an error for neither
+		call.end(cmp.Or(err, errNothing), 0)
 		return res, err
 	}
 	cr.responses.count(res.StatusCode)
@@ -114,7 +115,10 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-var errPanic = errors.New("httpstats: the RoundTripper panicked")
+var (
+	errPanic   = errors.New("httpstats: the RoundTripper panicked")
+	errNothing = errors.New("httpstats: the RoundTripper returned neither an answer nor an error")
+)
 
 // call is one request.
 type call struct {
@@ -125,10 +129,14 @@ type call struct {
 	once   sync.Once
 }
 
+// end counts the request before its parts, which Stats reads the other way round, and
+// asks methods of err last: they may be the user's, and not return.
 func (c *call) end(err error, status int) {
 	c.once.Do(func() {
 		cr := c.route
 		took := time.Since(c.start)
+		cr.requests.Add(1)
+		cr.inFlight.Add(-1)
 		cr.duration.Record(took)
 		if err != nil || status >= 500 {
 			cr.errors.Add(1)
@@ -144,8 +152,6 @@ func (c *call) end(err error, status int) {
 		case errors.Is(err, context.Canceled):
 			cr.canceled.Add(1)
 		}
-		cr.inFlight.Add(-1)
-		cr.requests.Add(1)
 	})
 }
 
@@ -168,19 +174,21 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error {
-	err := b.ReadCloser.Close()
-	b.call.end(nil, b.status)
-	return err
+	defer b.call.end(nil, b.status) // also if it panics
+	return b.ReadCloser.Close()
 }
 
 // Stats returns the figures of one host.
 func (cr *clientRoute) Stats() ClientStats {
-	return ClientStats{
-		Requests: cr.requests.Load(), Errors: cr.errors.Load(), Timeouts: cr.timeouts.Load(), Canceled: cr.canceled.Load(),
+	s := ClientStats{
+		Timeouts: cr.timeouts.Load(), Canceled: cr.canceled.Load(),
 		Connections: cr.connections.Load(), Reused: cr.reused.Load(), Responses: cr.responses.load(), InFlight: int(cr.inFlight.Load()),
 		DNS: cr.dns.Latency(), Connect: cr.connect.Latency(), TLS: cr.tls.Latency(), FirstByte: cr.firstByte.Latency(), Duration: cr.duration.Latency(),
 		parts: &cr.parts,
 	}
+	s.Errors = cr.errors.Load() // after its parts
+	s.Requests = cr.requests.Load()
+	return s
 }
 
 // Histograms yields the distributions of DNS, Connect, TLS, FirstByte and Duration.

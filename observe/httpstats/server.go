@@ -105,10 +105,10 @@ func (s *Server) Wrap(next http.Handler) http.Handler {
 func (s *Server) serve(sr *serverRoute, w http.ResponseWriter, r *http.Request, route string, next http.Handler) {
 	if n := sr.inFlight.Add(1); sr.max > 0 && n > sr.max {
 		sr.inFlight.Add(-1)
-		sr.rejected.Add(1)
-		sr.errors.Add(1)
-		sr.responses.count(http.StatusServiceUnavailable)
 		sr.requests.Add(1)
+		sr.errors.Add(1)
+		sr.rejected.Add(1)
+		sr.responses.count(http.StatusServiceUnavailable)
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
 		return
@@ -141,6 +141,7 @@ func (s *Server) serve(sr *serverRoute, w http.ResponseWriter, r *http.Request, 
 }
 
 func (sr *serverRoute) ended(r *http.Request, rw *writer, d time.Duration, returned bool) {
+	sr.requests.Add(1) // before its parts, which Stats reads the other way round
 	status := rw.status
 	if status == 0 {
 		status = http.StatusOK // net/http writes it
@@ -157,17 +158,19 @@ func (sr *serverRoute) ended(r *http.Request, rw *writer, d time.Duration, retur
 		status = 0
 	}
 	sr.parts.of(r.Method, r.TLS != nil, status).Record(d)
-	sr.requests.Add(1)
 }
 
 // Stats returns the figures of one route.
 func (sr *serverRoute) Stats() ServerStats {
-	return ServerStats{
-		Requests: sr.requests.Load(), Errors: sr.errors.Load(), Rejected: sr.rejected.Load(), Panics: sr.panics.Load(),
+	s := ServerStats{
+		Rejected: sr.rejected.Load(), Panics: sr.panics.Load(),
 		Aborted: sr.aborted.Load(), ResponseBytes: sr.written.Load(), Responses: sr.responses.load(),
 		InFlight: int(max(sr.inFlight.Load(), 0)), MaxInFlight: int(sr.max), Duration: sr.duration.Latency(),
 		parts: &sr.parts,
 	}
+	s.Errors = sr.errors.Load() // after its parts
+	s.Requests = sr.requests.Load()
+	return s
 }
 
 // Histograms yields the distribution of Duration.

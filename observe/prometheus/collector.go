@@ -37,7 +37,7 @@ type collector struct {
 	cfg      Config
 
 	mu    sync.Mutex
-	descs map[*observe.Field]*prometheus.Desc // of the last scrape; guarded by mu
+	descs map[*observe.Field]*prometheus.Desc // of the last scrape; guarded by mu; a map that was read is not written again
 }
 
 // Describe sends nothing: the collector is unchecked.
@@ -46,14 +46,15 @@ func (c *collector) Describe(chan<- *prometheus.Desc) {}
 // Collect sends the metrics of all sources that could be read.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	used := make(map[*observe.Field]*prometheus.Desc, len(c.descs))
+	last := c.descs
+	c.mu.Unlock()
+	used := make(map[*observe.Field]*prometheus.Desc, len(last))
 	for rd := range c.registry.All(context.Background()) {
 		for i := range rd.Values {
 			v := &rd.Values[i]
 			d := used[v.Field]
 			if d == nil {
-				if d = c.descs[v.Field]; d == nil {
+				if d = last[v.Field]; d == nil {
 					d = describe(rd.Kind, v.Field)
 				}
 				used[v.Field] = d
@@ -61,7 +62,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			out <- c.metric(d, rd.Name, v)
 		}
 	}
+	c.mu.Lock()
 	c.descs = used
+	c.mu.Unlock()
 }
 
 func describe(kind string, f *observe.Field) *prometheus.Desc {
