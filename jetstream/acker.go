@@ -23,12 +23,16 @@ var (
 	aliveWord = []byte("+WPI")
 )
 
+// never is long enough, and short enough for the server: it adds it to the time in
+// nanoseconds, which end in 2262.
+const never = 100 * 365 * 24 * time.Hour
+
 // nakWord hands a message back, for after that time.
 func nakWord(after time.Duration) []byte {
 	if after <= 0 {
 		return []byte("-NAK")
 	}
-	return fmt.Appendf(nil, `-NAK {"delay": %d}`, after)
+	return fmt.Appendf(nil, `-NAK {"delay": %d}`, min(after, never))
 }
 
 // termWord gives a message up. reason is one line.
@@ -49,7 +53,10 @@ func newAcker(cfg *Config, l *ledger) (*acker, error) {
 	a := &acker{nc: cfg.Conn, double: cfg.DoubleAck, wait: l.wait, ledger: l}
 	var err error
 	a.batch, err = batchchan.New(batchchan.Config[*held]{
-		Name: cfg.Name, MaxBatch: 256, MaxPending: max(cfg.held(), 256), Workers: 2,
+		Name: cfg.Name, MaxBatch: 256, MaxPending: max(cfg.held(), 256),
+		// So many wait for the server at a time that an acknowledgement hardly waits for those
+		// before it. With 2, handlers of 1 ms got 0.92 of the plain loop's messages: bench -task 1ms.
+		Workers: 16,
 		// About one and a half AckWait: longer is no use.
 		Retry: batchchan.Retry{MaxAttempts: 20, Backoff: min(20*time.Millisecond, l.wait/10), MaxBackoff: l.wait / 10},
 		OnError: func(_ context.Context, _ error, hs []*held) {

@@ -118,7 +118,7 @@ func plain(double bool) func(j *job, nc *nats.Conn, handle func(id int)) (func()
 		if err != nil {
 			return nil, err
 		}
-		room := make(chan struct{}, held)
+		room := make(chan struct{}, held/2) // the other half is in the client's buffer
 		var running sync.WaitGroup
 		consuming, err := c.Consume(func(m njs.Msg) {
 			room <- struct{}{}
@@ -133,7 +133,7 @@ func plain(double bool) func(j *job, nc *nats.Conn, handle func(id int)) (func()
 					_ = m.Ack()
 				}
 			})
-		}, njs.PullMaxMessages(held))
+		}, njs.PullMaxMessages(held/2))
 		if err != nil {
 			return nil, err
 		}
