@@ -94,30 +94,38 @@ func (e *batches) run(ctx context.Context, hs []*held) error {
 		return nil
 	}
 	e.begun.Add(1)
-	err = e.call(ctx, ds)
+	err = e.w.returned(e.call(ctx, ds), "")
 	return nil
 }
 
 func (e *batches) call(ctx context.Context, ds []*Delivery) (err error) {
+	err = errNotReturned
 	defer e.w.recovered(&err, "")
 	return e.w.cfg.HandleBatch(ctx, ds)
 }
 
 // conclude does what a handler's result asks for.
 func (e *batches) conclude(ctx context.Context, hs []*held, err error) {
-	each := make([]error, len(hs))
+	each := fill(make([]error, len(hs)), err)
+	defer func() { e.settle(ctx, hs, each) }() // also if a method of err panics or ends the goroutine
+	defer e.w.contain()
 	var parts *batchchan.ItemErrors
-	if errors.As(err, &parts) {
-		for i, partErr := range parts.All() {
-			if i < 0 || i >= len(hs) {
-				each = fill(each, fmt.Errorf("jetstream: HandleBatch named message %d of a batch of %d: %w", i, len(hs), err))
-				break
-			}
-			each[i] = partErr
-		}
-	} else {
-		each = fill(each, err)
+	if !errors.As(err, &parts) {
+		return
 	}
+	named := make([]error, len(hs))
+	for i, partErr := range parts.All() {
+		if i < 0 || i >= len(hs) {
+			fill(each, fmt.Errorf("jetstream: HandleBatch named message %d of a batch of %d: %w", i, len(hs), err))
+			return
+		}
+		named[i] = partErr
+	}
+	copy(each, named)
+}
+
+// settle ends hs, of which those with an error failed.
+func (e *batches) settle(ctx context.Context, hs []*held, each []error) {
 	var bad []*held
 	var why []error
 	for i, h := range hs {

@@ -44,6 +44,8 @@ func (w *Worker) succeeded(h *held) {
 // fail gives h up, or has it delivered again.
 func (w *Worker) fail(ctx context.Context, h *held, err error) {
 	defer w.tell(ctx, h.d, err)
+	defer w.unsettled(h)
+	defer w.contain()
 	ending := w.ctx.Err() != nil // cancelled by Shutdown: it is not the message's fault
 	switch {
 	case errors.Is(err, ErrTerminal), w.cfg.MaxDeliver > 0 && h.d.Delivered >= w.cfg.MaxDeliver && !ending:
@@ -52,6 +54,14 @@ func (w *Worker) fail(ctx context.Context, h *held, err error) {
 	case ending:
 		w.nak(h.msg, 0)
 	default:
+		w.again(h)
+	}
+}
+
+// unsettled hands h back if nothing else has become of it: a method of a handler's error
+// has panicked or has ended the goroutine.
+func (w *Worker) unsettled(h *held) {
+	if w.ledger.finish(h, endFailed, time.Now()) {
 		w.again(h)
 	}
 }
@@ -67,7 +77,7 @@ func (w *Worker) again(h *held) {
 // giveUp stores h's dead letter and terminates h. If the letter cannot be stored h
 // is handed back: the next delivery tries again, without calling the handler.
 func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
-	e := endTerminated
+	e, word := endTerminated, termWord(oneLine(reason)) // while h is held: Error is the user's
 	if w.cfg.DeadLetter != "" {
 		e = endDeadLettered
 		if !w.ledger.running(h, time.Now()) {
@@ -82,7 +92,7 @@ func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
 		}
 	}
 	if w.ledger.finish(h, e, time.Now()) && w.cfg.Conn.IsConnected() {
-		_ = w.cfg.Conn.Publish(h.msg.Reply, termWord(oneLine(reason)))
+		_ = w.cfg.Conn.Publish(h.msg.Reply, word)
 	}
 }
 
@@ -111,7 +121,7 @@ func (w *Worker) storeDeadLetter(h *held, reason error) error {
 
 // oneLine returns an error's text as a header may have it.
 func oneLine(err error) string {
-	s := err.Error()
+	s := fmt.Sprint(struct{ error }{err}) // which says so if Error panics
 	if len(s) > longestReason {
 		s = strings.ToValidUTF8(s[:longestReason], "")
 	}

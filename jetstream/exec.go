@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -77,11 +78,12 @@ func (e *singles) one(h *held) {
 	err := ErrGoexit
 	defer func() { e.w.conclude(ctx, h, err) }()
 	e.begun.Add(1)
-	err = e.call(ctx, h)
+	err = e.w.returned(e.call(ctx, h), h.d.Subject)
 }
 
 // call calls the handler and makes its panic an error.
 func (e *singles) call(ctx context.Context, h *held) (err error) {
+	err = errNotReturned
 	defer e.w.recovered(&err, h.d.Subject)
 	if f := e.w.cfg.Extract; f != nil {
 		ctx = f(ctx, h.d.Header)
@@ -92,9 +94,25 @@ func (e *singles) call(ctx context.Context, h *held) (err error) {
 // recovered is deferred around a handler: it makes err of a panic.
 func (w *Worker) recovered(err *error, label string) {
 	if r := recover(); r != nil {
-		w.panics.Add(1)
-		*err = &PanicError{Package: "jetstream", Name: w.cfg.Name, Func: "Handle", Label: label, Value: r, Stack: debug.Stack()}
+		*err = w.panicked(r, label)
 	}
+}
+
+func (w *Worker) panicked(with any, label string) error {
+	w.panics.Add(1)
+	return &PanicError{Package: "jetstream", Name: w.cfg.Name, Func: "Handle", Label: label, Value: with, Stack: debug.Stack()}
+}
+
+// errNotReturned is the error of a call until the handler has returned.
+var errNotReturned = errors.New("jetstream: handler has not returned")
+
+// returned is what the call of a handler said, which has not ended its goroutine. With
+// GODEBUG=panicnil=1 recover does not tell of a panic(nil).
+func (w *Worker) returned(err error, label string) error {
+	if err == errNotReturned { //nolint:errorlint // call's own
+		return w.panicked(new(runtime.PanicNilError), label)
+	}
+	return err
 }
 
 // strands lets one message of a key run at a time, in the order of arrival. The

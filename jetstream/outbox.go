@@ -89,6 +89,15 @@ func (o *outbox) accept(l *letter) bool {
 	return true
 }
 
+// drop ends l if the batcher has not said whether it takes it, and will not.
+func (o *outbox) drop(l *letter) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if l.state == letterOffered {
+		o.settleLocked(l, fateRejected)
+	}
+}
+
 // reject counts a message that was not taken in.
 func (o *outbox) reject() {
 	o.mu.Lock()

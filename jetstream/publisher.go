@@ -211,7 +211,14 @@ func (p *Publisher) offer(ctx context.Context, subject string, l *letter, send f
 		return fmt.Errorf("%w: publish to %q: %d bytes with headers, the server takes %d", ErrTooLarge, subject, size, limit)
 	}
 	p.box.offer(l, time.Now())
+	decided := false
+	defer func() {
+		if !decided { // a method of ctx has panicked or has ended the goroutine
+			p.box.drop(l)
+		}
+	}()
 	err := p.translate(ctx, send(ctx, l))
+	decided = true
 	switch {
 	case err != nil:
 		p.box.settle(l, fateRejected, outcome{err: err}, time.Now())

@@ -53,8 +53,8 @@ type PublisherConfig struct {
 	// OnError is called with each message that Send accepted and that failed for
 	// good. An error that is not the server's refusal leaves open whether the message
 	// was stored: a Send with the same ID, within the duplicate window, settles that.
-	// Messages of the same Key wait until it returns. A panic in it is contained and
-	// counted.
+	// Messages of the same Key wait until it returns, and so may any without a Key. A
+	// panic in it is contained and counted.
 	OnError func(ctx context.Context, m Message, err error)
 }
 

@@ -2,8 +2,13 @@ package jetstream_test
 
 import (
 	"context"
+	"fmt"
+	"runtime"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/poundlock/poundlock/jetstream"
@@ -54,5 +59,45 @@ func TestAPublisherFromWithin(t *testing.T) {
 			require.NoError(t, p.Close())
 			adds(t, p.Stats())
 		})
+	}
+}
+
+// An OnError that ends its goroutine, or panics, ends no more than that: each message that
+// failed with it is told of, and nobody who published waits on.
+func TestAPublisherWhoseOnErrorDoesNotReturn(t *testing.T) {
+	for name, leave := range map[string]func(){"Goexit": runtime.Goexit, "panic": func() { panic("no") }} {
+		for key, n := range map[string]int{"": 50, "k": 5} { // with a key one by one
+			t.Run(name+key, func(t *testing.T) {
+				t.Parallel()
+				r := start(t)
+				_, err := r.nc.SubscribeSync("nowhere") // that does not answer: they fail together
+				require.NoError(t, err)
+				told := make(chan string, 2*n)
+				p := r.publisher(jetstream.PublisherConfig{MaxAttempts: 1, Timeout: 100 * time.Millisecond, OnError: func(_ context.Context, m jetstream.Message, _ error) {
+					told <- m.ID
+					leave()
+				}})
+				var published sync.WaitGroup
+				for i := range n {
+					require.NoError(t, p.Send(within(t), "nowhere", jetstream.Message{ID: fmt.Sprint(i), Key: key}))
+					published.Go(func() {
+						_, err := p.Publish(within(t), "nowhere", jetstream.Message{Key: key})
+						assert.NotErrorIs(t, err, context.DeadlineExceeded)
+						assert.Error(t, err)
+					})
+				}
+				published.Wait()
+				require.NoError(t, p.Close())
+				close(told)
+				ids := map[string]bool{}
+				for id := range told {
+					require.False(t, ids[id], id)
+					ids[id] = true
+				}
+				require.Len(t, ids, n)
+				adds(t, p.Stats())
+				require.EqualValues(t, 2*n, p.Stats().Failed)
+			})
+		}
 	}
 }

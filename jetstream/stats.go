@@ -41,9 +41,9 @@ type Stats struct {
 
 // Stats returns a consistent snapshot.
 func (w *Worker) Stats() Stats {
+	calls, acks := w.exec.calls(), w.acks.batch.Stats().Batches // first: each has a message that was fetched before
 	s := w.ledger.stats()
-	s.Name = w.cfg.Name
-	s.Calls, s.AckBatches = w.exec.calls(), w.acks.batch.Stats().Batches
+	s.Name, s.Calls, s.AckBatches = w.cfg.Name, calls, acks
 	s.Panics, s.Heartbeats, s.FetchErrors = w.panics.Load(), w.heartbeats.Load(), w.fetchErrors.Load()
 	return s
 }
