@@ -44,13 +44,19 @@ type actor struct {
 // newRun makes the streams and the consumer.
 func newRun(t *testing.T, urls string, replicas int, ackWait time.Duration) *run {
 	t.Helper()
+	return newRunOn(t, njs.WorkQueuePolicy, urls, replicas, ackWait)
+}
+
+// newRunOn is newRun with tasks on a stream that may keep those that were handled.
+func newRunOn(t *testing.T, keep njs.RetentionPolicy, urls string, replicas int, ackWait time.Duration) *run {
+	t.Helper()
 	r := &run{t: t, urls: urls}
 	t.Cleanup(r.tell)
 	_, r.js = connect(t, urls)
 	require.Eventually(t, func() bool { // a cluster finds its leaders first
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		for _, c := range r.streams(replicas) {
+		for _, c := range r.streams(keep, replicas) {
 			if _, err := r.js.CreateOrUpdateStream(ctx, c); err != nil {
 				return false
 			}
@@ -77,10 +83,10 @@ func (r *run) tell() {
 	}
 }
 
-// streams are the work queue, and the effects of the work.
-func (r *run) streams(replicas int) []njs.StreamConfig {
+// streams are the tasks, and the effects of the work.
+func (r *run) streams(keep njs.RetentionPolicy, replicas int) []njs.StreamConfig {
 	return []njs.StreamConfig{
-		{Name: "TASKS", Subjects: []string{"tasks.>"}, Retention: njs.WorkQueuePolicy, Replicas: replicas, Duplicates: 10 * time.Minute},
+		{Name: "TASKS", Subjects: []string{"tasks.>"}, Retention: keep, Replicas: replicas, Duplicates: 10 * time.Minute},
 		{Name: "DONE", Subjects: []string{"done.>"}, Replicas: replicas, Duplicates: 10 * time.Minute},
 	}
 }

@@ -68,7 +68,7 @@ func TestFullStream(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, t.TempDir(), 0)
 	r := newRun(t, s.url, 1, time.Second)
-	bounded := r.streams(1)[0]
+	bounded := r.streams(njs.WorkQueuePolicy, 1)[0]
 	bounded.MaxBytes, bounded.Discard = 200_000, njs.DiscardNew
 	_, err := r.js.UpdateStream(t.Context(), bounded)
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	njs "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 )
 
@@ -69,20 +70,25 @@ func TestSIGTERMRepeatsNothing(t *testing.T) {
 // The server dies under publishers and workers, twice.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, t.TempDir(), 0)
-	r := newRun(t, s.url, 1, time.Second)
-	r.worker(busy(5 * time.Millisecond))
-	r.worker(busy(5 * time.Millisecond))
-	p := r.publish(role{Last: 800, Keys: 100})
-	for i := range 2 {
-		p.await("acked", 250*(i+1))
-		r.killServer(s)
-		s.start()
-		r.back()
+	for name, keep := range map[string]njs.RetentionPolicy{"work queue": njs.WorkQueuePolicy, "kept": njs.LimitsPolicy} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, t.TempDir(), 0)
+			r := newRunOn(t, keep, s.url, 1, time.Second)
+			r.worker(busy(5 * time.Millisecond))
+			r.worker(busy(5 * time.Millisecond))
+			p := r.publish(role{Last: 800, Keys: 100})
+			for i := range 2 {
+				p.await("acked", 250*(i+1))
+				r.killServer(s)
+				s.start()
+				r.back()
+			}
+			require.NoError(t, p.wait())
+			// It writes what was acknowledged a little later: more than what was held then.
+			require.Less(t, r.check(), 200)
+		})
 	}
-	require.NoError(t, p.wait())
-	// It writes what was acknowledged a little later: more than what was held then.
-	require.Less(t, r.check(), 200)
 }
 
 // The publisher dies; another one sends all again, with the same IDs.
