@@ -23,16 +23,12 @@ var (
 	aliveWord = []byte("+WPI")
 )
 
-// never is long enough, and short enough for the server: it adds it to the time in
-// nanoseconds, which end in 2262.
-const never = 100 * 365 * 24 * time.Hour
-
 // nakWord hands a message back, for after that time.
 func nakWord(after time.Duration) []byte {
 	if after <= 0 {
 		return []byte("-NAK")
 	}
-	return fmt.Appendf(nil, `-NAK {"delay": %d}`, min(after, never))
+	return fmt.Appendf(nil, `-NAK {"delay": %d}`, after)
 }
 
 // termWord gives a message up. reason is one line.

@@ -26,7 +26,7 @@ type Config struct {
 	// Handle handles one message. nil acknowledges it; any other error has it
 	// delivered again after Backoff, unless it wraps ErrTerminal. It may be called
 	// more than once for a message, and must be idempotent. A panic or Goexit in it
-	// counts as an error.
+	// counts as an error; one in a method of its error fails the message, too.
 	//
 	// ctx ends when TaskTimeout passes, when the message is lost to others, and when
 	// Shutdown gives up.

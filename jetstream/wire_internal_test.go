@@ -2,8 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"testing"
 	"time"
 
@@ -187,18 +185,4 @@ func TestWhatWasSaidThroughAConnectionBefore(t *testing.T) {
 	require.Eventually(t, func() bool { return nc.Stats().Reconnects == before+1 && nc.IsConnected() }, 20*time.Second, time.Millisecond)
 	require.ErrorIs(t, flush(ctx, nc, before), errDown)
 	require.NoError(t, flush(ctx, nc, before+1))
-}
-
-// What is handed back for after a time comes after that time, also where it means never: the
-// server's sum of it and the time of day does not overflow.
-func TestNakWords(t *testing.T) {
-	for after, want := range map[time.Duration]string{
-		-1: "-NAK", 0: "-NAK", 1: `-NAK {"delay": 1}`, time.Hour: `-NAK {"delay": 3600000000000}`,
-	} {
-		require.Equal(t, want, string(nakWord(after)))
-	}
-	var delay int64
-	_, err := fmt.Sscanf(string(nakWord(math.MaxInt64)), `-NAK {"delay": %d}`, &delay)
-	require.NoError(t, err)
-	require.Greater(t, time.Now().UnixNano()+delay, time.Now().AddDate(50, 0, 0).UnixNano())
 }
