@@ -118,10 +118,12 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 // Stats returns what the watcher did. It is a source like others: add it to the
 // registry that is watched.
 func (w *Watcher) Stats() WatcherStats {
-	return WatcherStats{
-		Samples: w.samples.Load(), Breaches: w.breaches.Load(), Captures: w.captures.Load(),
+	s := WatcherStats{
+		Samples: w.samples.Load(), Captures: w.captures.Load(),
 		CaptureFailures: w.failures.Load(), Dropped: w.dropped.Load(), Panics: w.panics.Load(), Capturing: w.capturing.Load(),
 	}
+	s.Breaches = w.breaches.Load() // after those of them with files
+	return s
 }
 
 // Report breaks a rule from outside, at once: the rule's For does not apply, its
