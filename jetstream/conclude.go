@@ -77,13 +77,13 @@ func (w *Worker) again(h *held) {
 // giveUp stores h's dead letter and terminates h. If the letter cannot be stored h
 // is handed back: the next delivery tries again, without calling the handler.
 func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
-	e, word := endTerminated, termWord(oneLine(reason)) // while h is held: Error is the user's
+	e, text := endTerminated, oneLine(reason) // while h is held: Error is the user's
 	if w.cfg.DeadLetter != "" {
 		e = endDeadLettered
 		if !w.ledger.running(h, time.Now()) {
 			return
 		}
-		if err := w.storeDeadLetter(h, reason); err != nil {
+		if err := w.storeDeadLetter(h, text); err != nil {
 			defer w.tell(ctx, h.d, fmt.Errorf("jetstream: dead letter to %q: %w", w.cfg.DeadLetter, err))
 			if w.ledger.finish(h, endFailed, time.Now()) {
 				w.again(h)
@@ -92,13 +92,13 @@ func (w *Worker) giveUp(ctx context.Context, h *held, reason error) {
 		}
 	}
 	if w.ledger.finish(h, e, time.Now()) && w.cfg.Conn.IsConnected() {
-		_ = w.cfg.Conn.Publish(h.msg.Reply, word)
+		_ = w.cfg.Conn.Publish(h.msg.Reply, termWord(text))
 	}
 }
 
 // storeDeadLetter stores a copy of h. Its ID makes it one letter if that is done
 // again.
-func (w *Worker) storeDeadLetter(h *held, reason error) error {
+func (w *Worker) storeDeadLetter(h *held, reason string) error {
 	header := make(nats.Header, len(h.d.Header)+8)
 	maps.Copy(header, h.d.Header)
 	maps.DeleteFunc(header, func(k string, _ []string) bool {
@@ -106,7 +106,7 @@ func (w *Worker) storeDeadLetter(h *held, reason error) error {
 	})
 	seq := strconv.FormatUint(h.d.Sequence, 10)
 	for k, v := range map[string]string{
-		HeaderReason: oneLine(reason), HeaderSubject: h.d.Subject, HeaderStream: h.d.Stream,
+		HeaderReason: reason, HeaderSubject: h.d.Subject, HeaderStream: h.d.Stream,
 		HeaderConsumer: w.cfg.Consumer, HeaderSequence: seq, HeaderDelivered: strconv.Itoa(h.d.Delivered),
 		nats.MsgIdHdr: "dead." + h.d.Stream + "." + w.cfg.Consumer + "." + seq,
 	} {
