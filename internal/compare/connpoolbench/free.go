@@ -71,16 +71,6 @@ func free(peers []Peer) []compare.Case {
 	return cases
 }
 
-func (t *tally) uses() int {
-	n := 0
-	for i := range t.conns {
-		if c := t.conns[i].Load(); c != nil {
-			n += c.uses
-		}
-	}
-	return n
-}
-
 // share has n goroutines make b.N loans in all, in equal parts, and returns how
 // many of them passed no connection.
 func share(b *testing.B, n int, pool Pool, f func(*Conn)) (blind int) {

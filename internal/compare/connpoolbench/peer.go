@@ -101,6 +101,17 @@ func newTally(b *testing.B, p Peer, n int) (Pool, *tally) {
 	return pool, t
 }
 
+// uses returns how many loans the connections have counted.
+func (t *tally) uses() int {
+	n := 0
+	for i := range t.conns {
+		if c := t.conns[i].Load(); c != nil {
+			n += c.uses
+		}
+	}
+	return n
+}
+
 // fill holds n connections at once, so that the pool has opened them.
 func fill(b *testing.B, pool Pool, n int) {
 	if n == 0 {
