@@ -20,8 +20,9 @@ type Job struct {
 // Queue runs jobs later: each at least once, unless it is late.
 type Queue interface {
 	// Put hands over a job; nil means that the queue has it. It waits for that 5 s at
-	// most, also if the client leaves: what its ctx ends with does not count. A job that
-	// may be left out gets ErrQueueFull instead of waiting.
+	// most, in the process a settlement as long as it is of use, also if the client leaves:
+	// what its ctx ends with does not count. A job that may be left out gets ErrQueueFull
+	// instead of waiting.
 	Put(ctx context.Context, j Job) error
 	// Shutdown runs what was accepted, until ctx ends, or leaves it where it outlives
 	// the process. Its error says what was not run.
