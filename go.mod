@@ -8,7 +8,7 @@ require (
 	github.com/stretchr/testify v1.8.2
 	go.uber.org/goleak v1.2.0
 	golang.org/x/sync v0.3.0
-	pgregory.net/rapid v1.3.0
+	pgregory.net/rapid v1.0.0
 )
 
 require (

@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -257,7 +258,32 @@ func (r *modelRun) end() {
 // agree.
 func TestPoolAgainstAModel(t *testing.T) {
 	watch(t)
-	rapid.Check(t, func(rt *rapid.T) { rapid.SyncTest(rt, runModel) })
+	rapid.Check(t, func(rt *rapid.T) { inABubble(t, rt, runModel) })
+}
+
+// inABubble runs f in a synctest bubble. A panic of f goes on outside, where rapid
+// expects it; a check that failed returns, which lets rapid tell that from an input that
+// has grown too short, and make the input smaller.
+func inABubble(t *testing.T, rt *rapid.T, f func(*rapid.T)) {
+	var cause any
+	defer func() {
+		if cause == nil {
+			return
+		}
+		_ = recover() // synctest's, about the goroutines that f left behind
+		if !rt.Failed() {
+			panic(cause)
+		}
+	}()
+	synctest.Test(t, func(*testing.T) {
+		defer func() {
+			switch cause = recover(); cause.(type) {
+			case string, error: // not one of rapid's own
+				rt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			}
+		}()
+		f(rt)
+	})
 }
 
 func runModel(rt *rapid.T) {
