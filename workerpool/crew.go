@@ -63,6 +63,9 @@ func (c *crew[T]) searched() bool { return c.ctl.load().token() == tokenSearch }
 // active returns how many workers run a task or are about to take one.
 func (c *crew[T]) active() int { return c.ctl.load().active() }
 
+// idle returns how many workers sleep and can be reserved.
+func (c *crew[T]) idle() int { return c.ctl.load().idle() }
+
 // spare reports whether there are or may be workers without a task.
 func (c *crew[T]) spare() bool {
 	s := c.ctl.load()

@@ -42,6 +42,36 @@ func TestIdleWorkersAreRoom(t *testing.T) {
 	}
 }
 
+// A submission that may wait does not while a worker sleeps: the queue holds one task,
+// and the worker that it wakes has not come yet when the second is there.
+func TestNoWaitWhileAWorkerSleeps(t *testing.T) {
+	watch(t)
+	ways := map[string]func(p *workerpool.Pool, task func()) error{
+		"Submit":        (*workerpool.Pool).Submit,
+		"SubmitContext": func(p *workerpool.Pool, task func()) error { return p.SubmitContext(context.Background(), task) },
+		"Group": func(p *workerpool.Pool, task func()) error {
+			g := p.Group(context.Background())
+			g.Go(func(context.Context) error { task(); return nil })
+			return nil
+		},
+	}
+	for name, submit := range ways {
+		for range scaled(100) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPool(t, workerpool.Config{MinWorkers: 3, MaxWorkers: 3, QueueSize: 1})
+				synctest.Wait()
+				gate := make(chan struct{})
+				for range 2 {
+					require.NoError(t, submit(p, func() { <-gate }))
+				}
+				require.Zero(t, p.Stats().Waits, name)
+				close(gate)
+				require.EqualValues(t, 2, closeAndCheck(t, p).Completed)
+			})
+		}
+	}
+}
+
 // Without a queue, workers that have just been asked for are there at once.
 func TestNewWorkersAreRoom(t *testing.T) {
 	watch(t)

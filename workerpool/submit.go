@@ -48,12 +48,8 @@ func (c *core[T]) submitSlow(ctx context.Context, l *level[T], v T, overflow Ove
 		case err != ErrFull:
 		case overflow != Block:
 			err = c.findRoom(l, v)
-		case c.weed(l):
-			// Who may wait lets the workers that there are make room. A worker for each
-			// task that finds the ring full is far too many: 1.8 times the time and 2.7
-			// times the memory in the comparison's case sleep/tasks=1000000, 1.4 times
-			// the time in 1us/workers=2.
-			err = c.desk.putRing(l, v)
+		default:
+			err = c.findIdle(l, v)
 		}
 	}
 	if err != ErrFull {
