@@ -48,8 +48,12 @@ func (c *core[T]) submitSlow(ctx context.Context, l *level[T], v T, overflow Ove
 		case err != ErrFull:
 		case overflow != Block:
 			err = c.findRoom(l, v)
-		default:
-			err = c.findIdle(l, v)
+		case c.weed(l):
+			// Who may wait lets the workers that there are make room. A worker for each
+			// task that finds the ring full is far too many: 1.8 times the time and 2.7
+			// times the memory in the comparison's case sleep/tasks=1000000, 1.4 times
+			// the time in 1us/workers=2.
+			err = c.desk.putRing(l, v)
 		}
 	}
 	if err != ErrFull {
@@ -128,6 +132,14 @@ func (c *core[T]) submitBlocked(ctx context.Context, l *level[T], v T) error {
 	}
 	if !c.desk.direct {
 		c.yielders.Add(-1)
+		// A worker that sleeps is room, and to wake it costs less than to sleep beside it:
+		// the comparison's case users/users=10000 takes a fifth of the time. Looking
+		// before the yields would take 1.3 times the time in sleep/tasks=1000000.
+		if c.desk.crew.idle() > 0 {
+			if err := c.desk.tryRoom(l, v); err != ErrFull {
+				return err
+			}
+		}
 	}
 	away, err := c.desk.stepAside()
 	if err != nil {

@@ -13,23 +13,6 @@ func (c *core[T]) findRoom(l *level[T], v T) error {
 	return c.desk.findRoom(l, v)
 }
 
-// findIdle is findRoom for who may wait: it takes a worker that sleeps, but starts none.
-//
-// Sleeping while another worker sleeps takes five times as long (the comparison's case
-// users/users=10000; empty/workers=256: 1.25 times). But a new worker for each task that
-// finds the ring full is far too many: 1.8 times the time and 2.7 times the memory in
-// sleep/tasks=1000000, 1.4 times the time in 1us/workers=2.
-func (c *core[T]) findIdle(l *level[T], v T) error {
-	err := ErrFull
-	if c.desk.crew.idle() > 0 {
-		err = c.desk.tryRoom(l, v)
-	}
-	if err == ErrFull && c.weed(l) {
-		err = c.desk.putRing(l, v)
-	}
-	return err
-}
-
 // weed takes tasks whose ctx has ended out of l's full ring and ends them; it reports
 // whether there were any.
 func (c *core[T]) weed(l *level[T]) bool {
