@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -213,7 +214,12 @@ func TestTheWriterIsWhatItWas(t *testing.T) {
 			require.NoError(t, errors.Join(err, rw.Flush(), c.Close()))
 		}
 	}))
-	srv := httptest.NewServer(h)
+	var handlers sync.WaitGroup
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		handlers.Add(1)
+		defer handlers.Done()
+		h.ServeHTTP(w, q)
+	}))
 	defer srv.Close()
 	for _, path := range []string{"/flush", "/copy"} {
 		res, err := srv.Client().Get(srv.URL + path)
@@ -229,6 +235,7 @@ func TestTheWriterIsWhatItWas(t *testing.T) {
 	require.Contains(t, line, "101")
 	require.NoError(t, c.Close())
 	srv.Close()
+	handlers.Wait() // Close does not wait for who has taken its connection over
 	s := stats[httpstats.ServerStats](t, &r)["unmatched"]
 	require.Equal(t, httpstats.Responses{Informational: 1, Success: 2}, s.Responses)
 	require.EqualValues(t, 3, s.ResponseBytes)
