@@ -35,7 +35,7 @@ func TestCloseKeepsWhatRunsFromOthers(t *testing.T) {
 	require.NoError(t, <-closed)
 	s := w.Stats()
 	require.Equal(t, []uint64{1, 1, 0}, []uint64{s.Fetched, s.Acked, s.Lost})
-	require.Empty(t, r.stored("S"))
+	r.drained("S")
 	require.NoError(t, sub.Unsubscribe())
 	var beats uint64
 	for len(alive) > 0 {

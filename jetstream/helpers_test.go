@@ -150,8 +150,9 @@ func (r *rig) worker(cfg jetstream.Config) *jetstream.Worker {
 	return w
 }
 
-// drained waits until a work queue has nothing left. (What a consumer says of itself does
-// not tell: it hears of stored messages a little later.)
+// drained waits until a work queue has nothing left: the server removes a message a little
+// after it has confirmed the acknowledgement. (What a consumer says of itself does not
+// tell: it hears of stored messages a little later.)
 func (r *rig) drained(stream string) {
 	r.t.Helper()
 	require.Eventually(r.t, func() bool { return empty(within(r.t), r.js, stream) }, patience, 5*time.Millisecond)
