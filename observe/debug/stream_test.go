@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -233,6 +234,44 @@ func TestASlowClientHoldsUpNobody(t *testing.T) {
 		wg.Wait()
 		require.NoError(t, p.Close())
 	})
+}
+
+// hostile is a client, of somebody's middleware, whose writes do not return.
+type hostile struct {
+	quiet
+	does func()
+}
+
+func (h hostile) Write([]byte) (int, error) { h.does(); return 0, nil }
+
+// A client whose writes panic or end the goroutine leaves its place to others, and the
+// sampling ends when nobody is left.
+func TestAClientThatPanics(t *testing.T) {
+	for what, does := range map[string]func(){"panic": func() { panic("ouch") }, "Goexit": runtime.Goexit} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := registry(t)
+				p, err := debug.New(debug.Config{Registry: r})
+				require.NoError(t, err)
+				var wg sync.WaitGroup
+				for range 100 { // 64 may look
+					wg.Go(func() {
+						defer func() { _ = recover() }() // as net/http does
+						p.ServeHTTP(hostile{quiet{header: http.Header{}}, does}, httptest.NewRequest("GET", "/events", nil))
+					})
+					wg.Wait()
+				}
+				w := watch(t, p, nil)
+				time.Sleep(5 * time.Second)
+				require.GreaterOrEqual(t, len(w.leave()), 5)
+				time.Sleep(2 * time.Minute)
+				before := sampled(r)
+				time.Sleep(time.Hour)
+				require.Equal(t, before, sampled(r), "nobody looks")
+				require.NoError(t, p.Close())
+			})
+		})
+	}
 }
 
 func TestAServerShutsDownWhileSomebodyLooks(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -75,6 +76,29 @@ func produce(t *testing.T, p *Producer) map[string]metricdata.Metrics {
 		all[m.Name] = m
 	}
 	return all
+}
+
+// A source that does not return costs its own points only.
+func TestASourceThatDoesNotReturn(t *testing.T) {
+	for what, does := range map[string]func(){
+		"panic":  func() { panic("ouch") },
+		"nil":    func() { panic(error(nil)) },
+		"Goexit": runtime.Goexit,
+	} {
+		t.Run(what, func(t *testing.T) {
+			r, _ := registry(t)
+			_, err := observe.AddFunc(r, "app", "bad", func() (s connsStats) { does(); return s })
+			require.NoError(t, err)
+			p := NewProducer(r, Config{})
+			for n := range 2 {
+				all := produce(t, p)
+				require.NotContains(t, all, "app.idle")
+				require.EqualValues(t, 2, all["poundlock.otel_conns.idle"].Data.(metricdata.Gauge[float64]).DataPoints[0].Value)
+				require.EqualValues(t, n+1, all["poundlock.registry.panics"].Data.(metricdata.Sum[float64]).DataPoints[0].Value)
+			}
+			require.EqualValues(t, 2, r.Stats().Panics)
+		})
+	}
 }
 
 func TestProduce(t *testing.T) {
