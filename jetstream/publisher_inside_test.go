@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	njs "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -100,4 +101,36 @@ func TestAPublisherWhoseOnErrorDoesNotReturn(t *testing.T) {
 			})
 		}
 	}
+}
+
+// While OnError has a message, the next of its Key waits, and those of other Keys do not.
+func TestOnErrorHoldsUpItsKey(t *testing.T) {
+	r := start(t)
+	r.stream("S", njs.LimitsPolicy, "s.>")
+	told, goOn := make(chan struct{}), make(chan struct{})
+	p := r.publisher(jetstream.PublisherConfig{MaxAttempts: 1, OnError: func(context.Context, jetstream.Message, error) {
+		close(told)
+		<-goOn
+	}})
+	release := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
+	require.NoError(t, p.Send(within(t), "nowhere", jetstream.Message{Key: "a"}))
+	<-told
+	next := make(chan error, 1)
+	go func() {
+		_, err := p.Publish(within(t), "s.next", jetstream.Message{Key: "a"})
+		next <- err
+	}()
+	require.Eventually(t, func() bool { return p.Stats().Pending == 1 }, patience, time.Millisecond)
+	for range 20 {
+		_, err := p.Publish(within(t), "s.x", jetstream.Message{Key: "b"})
+		require.NoError(t, err)
+	}
+	for _, m := range r.stored("S") {
+		require.Equal(t, "s.x", m.Subject)
+	}
+	release()
+	require.NoError(t, <-next)
+	require.NoError(t, p.Close())
+	adds(t, p.Stats())
 }
