@@ -19,8 +19,8 @@ type proxy struct {
 	addr   string // the same all the time
 	target string
 
-	mu     sync.Mutex // guards all below
-	ln     net.Listener
+	mu     sync.Mutex   // guards all below
+	ln     net.Listener // nil while down
 	conns  map[net.Conn]bool
 	hole   chan struct{} // not nil: nothing is forwarded until it is closed
 	refuse int           // so many connections are reset when they are accepted
@@ -73,7 +73,13 @@ func (p *proxy) accept(ln net.Listener) {
 			if err != nil {
 				return
 			}
-			p.wg.Go(func() { p.serve(c) })
+			// One that was accepted just before the crash ends with it. If it lived on,
+			// a pool could work through it alone, and hardly see that anything is wrong.
+			if !p.track(c, ln) {
+				rst(c)
+				continue
+			}
+			p.wg.Go(func() { p.serve(c, ln) })
 		}
 	})
 }
@@ -81,7 +87,10 @@ func (p *proxy) accept(ln net.Listener) {
 // down refuses connections and resets those there are: a crash.
 func (p *proxy) down() {
 	p.mu.Lock()
-	p.ln.Close()
+	if p.ln != nil {
+		p.ln.Close()
+		p.ln = nil
+	}
 	p.mu.Unlock()
 	p.reset()
 }
@@ -119,19 +128,33 @@ func (p *proxy) set(f func()) {
 	f()
 }
 
-func (p *proxy) track(c net.Conn, on bool) {
+// track lets reset end c, of a connection that ln accepted, until untrack. It refuses
+// when the proxy has gone down since: that reset is over.
+func (p *proxy) track(c net.Conn, ln net.Listener) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if on {
-		p.conns[c] = true
-	} else {
-		delete(p.conns, c)
+	if p.ln != ln {
+		return false
 	}
+	p.conns[c] = true
+	return true
 }
 
-func (p *proxy) serve(c net.Conn) {
-	p.track(c, true)
-	defer p.track(c, false)
+func (p *proxy) untrack(c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+// open counts the connections, on both sides.
+func (p *proxy) open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
+}
+
+func (p *proxy) serve(c net.Conn, ln net.Listener) {
+	defer p.untrack(c)
 	defer c.Close()
 	p.mu.Lock()
 	refuse, delay := p.refuse > 0, p.delay
@@ -149,9 +172,11 @@ func (p *proxy) serve(c net.Conn) {
 		rst(c)
 		return
 	}
-	p.track(s, true)
-	defer p.track(s, false)
 	defer s.Close()
+	if !p.track(s, ln) {
+		return // and so is c
+	}
+	defer p.untrack(s)
 	done := make(chan struct{}, 2)
 	go func() { p.copy(s, c); done <- struct{}{} }()
 	go func() { p.copy(c, s); done <- struct{}{} }()

@@ -180,6 +180,7 @@ func TestServerRestartedUnderLoad(t *testing.T) {
 			r.proxy.down()
 			was := bad.Load()
 			within(t, slack, func() bool { return bad.Load() > was+20 })
+			within(t, slack, func() bool { return r.proxy.open() == 0 })
 			r.proxy.up()
 			r.recovered(&row)
 		}
