@@ -30,15 +30,20 @@ func (g *engine[T]) callerRunsLocked(ctx context.Context, size int, deadline tim
 		}
 	}()
 	g.process(b)
-	switch ended := ctxerr.From(ctx); {
-	case ended != nil:
-		err = ended
-	case deadline > 0 && g.now() >= deadline:
-		err = ErrTimeout
-	default:
-		err = nil
-	}
+	err = g.gaveUp(ctx, deadline)
 	return err
+}
+
+// gaveUp returns why a sender does not go on after a batch, or nil: its ctx has ended, or
+// its deadline, if it is not 0, has passed.
+func (g *engine[T]) gaveUp(ctx context.Context, deadline time.Duration) error {
+	if ended := ctxerr.From(ctx); ended != nil {
+		return ended
+	}
+	if deadline > 0 && g.now() >= deadline {
+		return ErrTimeout
+	}
+	return nil
 }
 
 // processed books what the processor made of b, in a goroutine that is not a
@@ -69,10 +74,8 @@ func (g *engine[T]) helperRunsLocked(ctx context.Context, size int, deadline tim
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	err := waitHelper(ctx, timeout, g.helper, g.done)
-	g.mu.lock()
-	if err != nil {
-		return g.rejectLocked(err, e)
+	if err := g.waitHelper(ctx, deadline, timeout, g.helper, g.done, e); err != nil {
+		return err
 	}
 	if g.core.closing || !g.core.waiters.any() && g.core.fits(1, size) {
 		if !g.core.finished { // else the token may be another's
@@ -90,25 +93,28 @@ func (g *engine[T]) helperRunsLocked(ctx context.Context, size int, deadline tim
 	b.ran = ran
 	g.unlock(e)
 	go g.help(b, now)
-	err = waitHelper(ctx, timeout, nil, ran)
-	g.mu.lock()
-	if err != nil {
-		return g.rejectLocked(err, e)
-	}
-	return nil
+	return g.waitHelper(ctx, deadline, timeout, nil, ran, e)
 }
 
-// waitHelper waits for the token, the end of something, or the sender's own.
-func waitHelper(ctx context.Context, timeout <-chan time.Time, token chan<- struct{}, end <-chan struct{}) error {
+// waitHelper waits for the token, the end of something, or the sender's own. It is entered
+// without mu, and left as callerRunsLocked is.
+func (g *engine[T]) waitHelper(ctx context.Context, deadline time.Duration, timeout <-chan time.Time, token chan<- struct{}, end <-chan struct{}, e *effects[T]) (err error) {
+	err = ErrGoexit // what the ctx may do instead of returning
+	defer func() {
+		g.mu.lock()
+		if err != nil {
+			err = g.rejectLocked(err, e)
+		}
+	}()
 	select {
 	case token <- struct{}{}:
+		return nil
 	case <-end:
 	case <-ctx.Done():
-		return ctxerr.From(ctx)
 	case <-timeout:
-		return ErrTimeout
 	}
-	return nil
+	// Both may have ended, of which select chooses any: the sender's own end counts.
+	return g.gaveUp(ctx, deadline)
 }
 
 // help processes b in a goroutine of its own.

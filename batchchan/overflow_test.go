@@ -355,3 +355,68 @@ func TestPipeCallerRunsKeepsToItsContext(t *testing.T) {
 		})
 	}
 }
+
+// slowCtx is a ctx of a user's own. Who waits for its end takes a minute to begin, and so
+// finds that all has ended that will.
+type slowCtx struct{ context.Context }
+
+func (c slowCtx) Done() <-chan struct{} {
+	time.Sleep(time.Minute) // real time: none, it is used in bubbles only
+	return c.Context.Done()
+}
+
+// A sender looks at its ctx and its time between two batches, also when a batch has ended
+// by then that another goroutine processed for it.
+func TestCallerRunsWithASenderAndABatchThatEndAtOnce(t *testing.T) {
+	type sender interface {
+		SendMany(ctx context.Context, items []int) (int, error)
+		SendTimeout(item int, d time.Duration) error
+		Stats() batchchan.Stats
+		Close() error
+	}
+	cfg := batchchan.Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: batchchan.CallerRuns}
+	for name, make := range map[string]func(t *testing.T, fn func(int)) sender{
+		"Batcher": func(t *testing.T, fn func(int)) sender {
+			return must[int](t)(batchchan.New(cfg, func(_ context.Context, items []int) error { fn(items[0]); return nil }))
+		},
+		"Pipe": func(t *testing.T, fn func(int)) sender {
+			return batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: cfg}, func(_ context.Context, in, out []int) ([]int, error) { fn(in[0]); return out, nil }))
+		},
+	} {
+		for end, f := range map[string]func(s sender, ctx context.Context) (int, error){
+			"ctx":         func(s sender, ctx context.Context) (int, error) { return s.SendMany(slowCtx{ctx}, []int{2, 3}) },
+			"SendTimeout": func(s sender, _ context.Context) (int, error) { return 0, s.SendTimeout(2, time.Second) },
+		} {
+			t.Run(name+"/"+end, func(t *testing.T) {
+				for range 20 { // what a select chooses is chance
+					synctest.Test(t, func(t *testing.T) {
+						ctx, cancel := context.WithCancelCause(bg)
+						defer cancel(nil)
+						s := make(t, func(item int) {
+							switch item {
+							case 0:
+								time.Sleep(time.Hour) // real time: none, in a bubble
+							case 1:
+								time.Sleep(time.Second)
+								cancel(batchchan.ErrTimeout)
+							}
+						})
+						defer func() { require.NoError(t, s.Close()) }()
+						_, err := s.SendMany(bg, []int{0})
+						require.NoError(t, err)
+						synctest.Wait()
+						_, err = s.SendMany(bg, []int{1})
+						require.NoError(t, err)
+						was := s.Stats()
+						n, err := f(s, ctx)
+						require.ErrorIs(t, err, batchchan.ErrTimeout)
+						require.Zero(t, n)
+						now := s.Stats()
+						require.Equal(t, was.Accepted, now.Accepted)
+						require.Greater(t, now.Rejected, was.Rejected)
+					})
+				}
+			})
+		}
+	}
+}

@@ -43,6 +43,7 @@ func TestCtxWhoseValueDoesNotReturn(t *testing.T) {
 				"Batcher.SendMany":     batcherOfCtx(sendMany, batchchan.Block),
 				"CallerRuns":           batcherOfCtx((*batchchan.Batcher[int]).Send, batchchan.CallerRuns),
 				"CallerRuns, SendMany": batcherOfCtx(sendMany, batchchan.CallerRuns),
+				"CallerRuns of a Pipe": pipeSendOfCtx,
 				"Keyed.Send":           keyedOfCtx((*batchchan.Keyed[int, int]).Send),
 				"Keyed.SendMany": keyedOfCtx(func(k *batchchan.Keyed[int, int], ctx context.Context, v int) error {
 					_, err := k.SendMany(ctx, []int{v})
@@ -107,6 +108,36 @@ func batcherOfCtx(send func(*batchchan.Batcher[int], context.Context, int) error
 				checkQuiet(t, b.Stats())
 			},
 		}
+	}
+}
+
+// pipeSendOfCtx is batcherOfCtx for a sender of a Pipe, whose batches are processed for it.
+func pipeSendOfCtx(t *testing.T) ctxSubject {
+	var got collector[int]
+	p := batchchan.Must(batchchan.NewPipe(batchchan.PipeConfig[int]{Config: batchchan.Config[int]{MaxBatch: 1, MaxPending: 1, Overflow: batchchan.CallerRuns}},
+		func(ctx context.Context, in, out []int) ([]int, error) {
+			time.Sleep(time.Second) // real time: none, it runs in the bubble of TestCtxWhoseValueDoesNotReturn
+			return out, got.process(ctx, in)
+		}))
+	require.NoError(t, p.Send(bg, 1))
+	synctest.Wait()
+	require.NoError(t, p.Send(bg, 2))
+	rejected := 1 // unless its ctx did not return before it waited
+	return ctxSubject{
+		func(ctx context.Context) {
+			if ctx.(*endingCtx).atOnce {
+				rejected = 0
+			}
+			_ = p.Send(ctx, 3)
+		},
+		func(t *testing.T) {
+			require.NoError(t, p.Send(bg, 4))
+			require.EqualValues(t, rejected, p.Stats().Rejected, "3")
+			require.NoError(t, p.Close())
+			require.ElementsMatch(t, []int{1, 2, 4}, got.items(), "3 was not accepted")
+			checkQuiet(t, p.Stats())
+			require.Zero(t, p.HelpersAtWork())
+		},
 	}
 }
 
