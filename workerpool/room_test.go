@@ -48,23 +48,34 @@ func TestIdleWorkersAreRoom(t *testing.T) {
 func TestNoSleepBesideASleepingWorker(t *testing.T) {
 	watch(t)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // a worker runs when the submitter stops
-	stayed := 0
-	for range 20 {
-		synctest.Test(t, func(t *testing.T) {
-			p := newPool(t, workerpool.Config{MinWorkers: 3, MaxWorkers: 3, QueueSize: 1})
-			workerpool.NoYields(p)
-			synctest.Wait()
-			var ran atomic.Bool
-			for range 2 {
-				require.NoError(t, p.Submit(func() { ran.Store(true) }))
-			}
-			if !ran.Load() { // the system may have stopped the submitter
-				stayed++
-			}
-			require.EqualValues(t, 2, closeAndCheck(t, p).Completed)
-		})
+	for name, submit := range map[string]func(p *workerpool.Pool, task func()) error{
+		"Submit":        (*workerpool.Pool).Submit,
+		"SubmitContext": func(p *workerpool.Pool, task func()) error { return p.SubmitContext(context.Background(), task) },
+		"Group": func(p *workerpool.Pool, task func()) error {
+			g := p.Group(context.Background())
+			g.Go(func(context.Context) error { task(); return nil })
+			return nil
+		},
+		"View": func(p *workerpool.Pool, task func()) error { return p.Limit(2).Submit(task) },
+	} {
+		stayed := 0
+		for range 20 {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPool(t, workerpool.Config{MinWorkers: 3, MaxWorkers: 3, QueueSize: 1})
+				workerpool.NoYields(p)
+				synctest.Wait()
+				var ran atomic.Bool
+				for range 2 {
+					require.NoError(t, submit(p, func() { ran.Store(true) }), name)
+				}
+				if !ran.Load() { // the system may have stopped the submitter
+					stayed++
+				}
+				require.EqualValues(t, 2, closeAndCheck(t, p).Completed, name)
+			})
+		}
+		require.Positive(t, stayed, name)
 	}
-	require.Positive(t, stayed)
 }
 
 // Without a queue, workers that have just been asked for are there at once.
